@@ -1,0 +1,177 @@
+/* The option table.
+ *
+ * An option is one row here plus its member of struct gc_config. Defaults, the file, the environment, flags, `config
+ * show`, `config sample` and `config reference` follow from the row.
+ * Threads: constants.
+ */
+#include <ctype.h>
+
+#include <gracecube/human.h>
+
+#include "options.h"
+
+/* -- checks that a type alone does not make; each returns NULL or what the value must be -- */
+
+static const char *check_given(const char *value)
+{
+	return *value ? NULL : "must not be empty";
+}
+
+static bool read_digits(struct gc_span text, size_t digits, int64_t *ret_value)
+{
+	return text.len == digits && isdigit((unsigned char)*text.ptr) && gc_span_int64(text, ret_value);
+}
+
+/* "1-5", "09-17" */
+static bool read_range(const char *value, size_t digits, int64_t *ret_from, int64_t *ret_to)
+{
+	struct gc_span from, to;
+	return gc_span_split(gc_span_of(value), '-', &from, &to) && read_digits(from, digits, ret_from) &&
+	       read_digits(to, digits, ret_to);
+}
+
+static const char *check_days(const char *value)
+{
+	int64_t from, to;
+	bool good = read_range(value, 1, &from, &to) && from >= 1 && from <= to && to <= 7;
+	return good ? NULL : "must be the first and the last day of the week, 1 is Monday and 7 Sunday, like 1-5";
+}
+
+static const char *check_hours(const char *value)
+{
+	int64_t from, to;
+	bool good = read_range(value, 2, &from, &to) && from >= 0 && from < to && to <= 24;
+	return good ? NULL : "must be two hours of the day from 00 to 24, like 09-17";
+}
+
+static const char *check_zone(const char *value)
+{
+	size_t len = strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-/");
+	return len && !value[len] ? NULL : "must be the name of a time zone, like UTC or Europe/Vienna";
+}
+
+static const char *check_listen(const char *value)
+{
+	const char *colon = strrchr(value, ':');
+	int64_t port;
+	bool good = colon && colon > value && gc_human_parse(colon + 1, GC_HUMAN_COUNT, &port) && port <= 65535;
+	return good ? NULL : "must be an address and a port, like 127.0.0.1:9187 or [::1]:9187";
+}
+
+/* Kafka's own rule for names; a pattern (^grace\..*) would hide which stream a topic belongs to. */
+static const char *check_topics(const char *value)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-, ";
+	return value[strspn(value, allowed)] == '\0' ? NULL :
+						       "must be names of topics: letters, digits, dot, underscore, minus";
+}
+
+/* -- the table, in the order of struct gc_config -- */
+
+static const char *const log_levels[] = { "error", "warn", "info", "debug", NULL };
+static const char *const log_formats[] = { "logfmt", "json", NULL };
+static const char *const time_units[] = { "auto", "s", "ms", "us", "ns", NULL };
+
+#define KIB INT64_C(1024)
+#define MIB (KIB * 1024)
+#define GIB (MIB * 1024)
+#define INTO(member) .offset = offsetof(struct gc_config, member)
+
+const struct gc_section gc_sections[] = {
+	{ "postgres", "The database that holds the cube." },
+	{ "kafka", "Where the change events come from." },
+	{ "run", "How much one process does at a time." },
+	{ "streams", "The topics of each stream, and the unit of its times." },
+	{ "limits", "What is larger becomes a dead letter." },
+	{ "cube", "What the cube calls business hours." },
+	{ "http", "Probes, metrics and the API." },
+	{ "log", "The log goes to stderr." },
+	{ NULL, NULL },
+};
+
+const struct gc_option gc_options[] = {
+	{ "postgres.dsn", GC_OPTION_TEXT, "", INTO(postgres_dsn),
+	  .description = "Conninfo string or URI of the database; empty means libpq's own defaults and the PG* variables." },
+	{ "postgres.password_file", GC_OPTION_TEXT, "", INTO(postgres_password_file),
+	  .description = "File, mode 0600, whose first line is the password; it wins over one in the dsn." },
+	{ "postgres.connect_timeout", GC_OPTION_DURATION, "10s", INTO(postgres_connect_timeout_us),
+	  .min = GC_SECOND_US, .max = 10 * GC_MINUTE_US,
+	  .description = "How long one attempt to connect may take." },
+	{ "postgres.statement_timeout", GC_OPTION_DURATION, "30s", INTO(postgres_statement_timeout_us),
+	  .min = GC_SECOND_US / 10, .max = GC_DAY_US,
+	  .description = "How long one statement may run before the server cancels it." },
+
+	{ "kafka.brokers", GC_OPTION_COMMAS, "127.0.0.1:9092", INTO(kafka_brokers), .check = check_given,
+	  .description = "Brokers to ask first, host:port, separated by commas." },
+	{ "kafka.group_id", GC_OPTION_TEXT, "gracecube", INTO(kafka_group_id), .check = check_given,
+	  .description = "Consumer group; positions in the cube are kept under this name." },
+	{ "kafka.queue_bytes", GC_OPTION_BYTES, "256MiB", INTO(kafka_queue_bytes),
+	  .min = 4 * MIB, .max = 64 * GIB,
+	  .description = "How much the process may fetch ahead, divided by the workers." },
+
+	{ "run.workers", GC_OPTION_COUNT, "2", INTO(run_workers),
+	  .min = 1, .max = 64,
+	  .description = "Workers, each with its own consumer and connection; more than partitions are idle." },
+	{ "run.batch_records", GC_OPTION_COUNT, "6000", INTO(run_batch_records),
+	  .min = 1, .max = 1000000,
+	  .description = "Records that make one transaction at most." },
+	{ "run.batch_bytes", GC_OPTION_BYTES, "16MiB", INTO(run_batch_bytes),
+	  .min = 64 * KIB, .max = GIB,
+	  .description = "Bytes that make one transaction at most; a single larger record is one of its own." },
+	{ "run.cache_entries", GC_OPTION_COUNT, "200000", INTO(run_cache_entries),
+	  .min = 100, .max = 100000000,
+	  .description = "Members in a worker's cache of a dimension before it is emptied and learned again." },
+	{ "run.shutdown_timeout", GC_OPTION_DURATION, "20s", INTO(run_shutdown_timeout_us),
+	  .min = GC_SECOND_US, .max = GC_HOUR_US,
+	  .description = "How long the batches at hand may take to finish after SIGTERM." },
+
+	{ "limits.value_bytes", GC_OPTION_BYTES, "1MiB", INTO(limits_value_bytes),
+	  .min = KIB, .max = 64 * MIB,
+	  .description = "The largest value of a record." },
+	/* An index entry of PostgreSQL has room for 2704 bytes, and a key shares it with other columns. */
+	{ "limits.key_bytes", GC_OPTION_BYTES, "512", INTO(limits_key_bytes),
+	  .min = 16, .max = 2 * KIB,
+	  .description = "The longest id or natural key." },
+
+	{ "cube.business_days", GC_OPTION_TEXT, "1-5", INTO(cube_business_days), .check = check_days,
+	  .description = "First and last business day of the week, 1 is Monday." },
+	{ "cube.business_hours", GC_OPTION_TEXT, "09-17", INTO(cube_business_hours), .check = check_hours,
+	  .description = "Hours of a business day; the second is not included." },
+	{ "cube.business_zone", GC_OPTION_TEXT, "UTC", INTO(cube_business_zone), .check = check_zone,
+	  .description = "Time zone in which days and hours are counted, a name of the IANA list." },
+
+	{ "http.listen", GC_OPTION_TEXT, "127.0.0.1:9187", INTO(http_listen), .check = check_listen,
+	  .description = "Address and port to listen on." },
+
+	{ "log.level", GC_OPTION_CHOICE, "info", INTO(log_level), .choices = log_levels,
+	  .description = "The least important lines that are written." },
+	{ "log.format", GC_OPTION_CHOICE, "logfmt", INTO(log_format), .choices = log_formats,
+	  .description = "The form of a line." },
+	{ .name = NULL },
+};
+
+const struct gc_option gc_stream_options[] = {
+	{ "topics", GC_OPTION_LIST, "grace.public.<stream>,grace.<stream>",
+	  .offset = offsetof(struct gc_stream_config, topics),
+	  .count_offset = offsetof(struct gc_stream_config, topic_count), .check = check_topics,
+	  .description = "Topics that carry the stream; an empty list leaves it unread." },
+	{ "time_unit", GC_OPTION_CHOICE, "auto", .offset = offsetof(struct gc_stream_config, time_unit),
+	  .choices = time_units,
+	  .description = "Unit of times given as numbers; auto tells it from their size." },
+	{ .name = NULL },
+};
+
+/* Positions, their fence and the size of the queues belong to the design; all else of librdkafka is free. */
+const char *const gc_config_protected_properties[] = {
+	"allow.auto.create.topics",
+	"auto.offset.reset",
+	"bootstrap.servers",
+	"enable.auto.commit",
+	"enable.auto.offset.store",
+	"enable.partition.eof",
+	"group.id",
+	"isolation.level",
+	"metadata.broker.list",
+	"queued.max.messages.kbytes",
+	NULL,
+};

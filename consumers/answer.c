@@ -1,0 +1,343 @@
+/* Answers: tables, JSON, readable bytes. See answer.h.
+ *
+ * Threads: no shared state.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "answer.h"
+
+/* ---- tables ---- */
+
+void gc_table_init(struct gc_table *table, const struct gc_table_column *columns, size_t count)
+{
+	*table = (struct gc_table){ .columns = columns, .column_count = count };
+	gc_arena_init(&table->arena);
+}
+
+void gc_table_done(struct gc_table *table)
+{
+	gc_arena_done(&table->arena);
+	free(table->cells);
+}
+
+void gc_table_add(struct gc_table *table, const char *text)
+{
+	if (table->cell_count == table->cell_capacity) {
+		table->cell_capacity = table->cell_capacity ? 2 * table->cell_capacity : 64;
+		table->cells = gc_realloc(table->cells, table->cell_capacity * sizeof(*table->cells));
+	}
+	table->cells[table->cell_count++] = text ? gc_answer_escape(gc_span_of(text), false, &table->arena) : "-";
+}
+
+void gc_table_add_int(struct gc_table *table, int64_t number)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRId64, number);
+	gc_table_add(table, text);
+}
+
+/* A character is as wide as any other: good for names and sentences in Latin, Greek or Cyrillic. */
+static size_t count_characters(const char *text)
+{
+	size_t count = 0;
+
+	for (; *text; text++)
+		count += ((unsigned char)*text & 0xC0) != 0x80;
+	return count;
+}
+
+static size_t bytes_of_characters(const char *text, size_t characters)
+{
+	size_t bytes = 0;
+
+	while (text[bytes] && (characters > 0 || ((unsigned char)text[bytes] & 0xC0) == 0x80))
+		characters -= ((unsigned char)text[bytes++] & 0xC0) != 0x80;
+	return bytes;
+}
+
+static size_t width_of(const struct gc_table *table, size_t column)
+{
+	size_t width = count_characters(table->columns[column].title);
+	size_t max = (size_t)table->columns[column].width_max;
+
+	for (size_t i = column; i < table->cell_count; i += table->column_count) {
+		size_t characters = count_characters(table->cells[i]);
+
+		if (characters > width)
+			width = characters;
+	}
+	return max && width > max ? max : width;
+}
+
+static void print_blanks(size_t count, FILE *out)
+{
+	fprintf(out, "%*s", (int)count, "");
+}
+
+static void print_cell(const struct gc_table_column *column, const char *text, size_t width, bool is_last, FILE *out)
+{
+	size_t characters = count_characters(text);
+	size_t blanks = characters < width ? width - characters : 0;
+
+	if (column->is_number)
+		print_blanks(blanks, out);
+	if (characters > width)
+		fprintf(out, "%.*s…", (int)bytes_of_characters(text, width - 1), text);
+	else
+		fputs(text, out);
+	if (!is_last)
+		print_blanks(column->is_number ? 2 : blanks + 2, out);
+}
+
+static void print_row(const struct gc_table *table, const char *const *cells, const size_t *widths, FILE *out)
+{
+	for (size_t i = 0; i < table->column_count; i++)
+		print_cell(&table->columns[i], cells ? cells[i] : table->columns[i].title, widths[i],
+			   i + 1 == table->column_count, out);
+	fputc('\n', out);
+}
+
+void gc_table_print(const struct gc_table *table, FILE *out)
+{
+	size_t *widths;
+
+	if (table->cell_count == 0)
+		return;
+	widths = gc_calloc(table->column_count, sizeof(*widths));
+	for (size_t i = 0; i < table->column_count; i++)
+		widths[i] = width_of(table, i);
+	print_row(table, NULL, widths, out);
+	for (size_t i = 0; i + table->column_count <= table->cell_count; i += table->column_count)
+		print_row(table, table->cells + i, widths, out);
+	free(widths);
+}
+
+/* ---- numbers and times ---- */
+
+const char *gc_answer_count(int64_t number, char *buffer, size_t bytes)
+{
+	char digits[24];
+	size_t len, to = 0;
+
+	snprintf(digits, sizeof(digits), "%" PRId64, number);
+	len = strlen(digits);
+	for (size_t from = 0; from < len && to + 2 < bytes; from++) {
+		buffer[to++] = digits[from];
+		if (digits[from] != '-' && from + 1 < len && (len - from - 1) % 3 == 0)
+			buffer[to++] = ',';
+	}
+	buffer[to] = '\0';
+	return buffer;
+}
+
+const char *gc_answer_age(int64_t us, char *buffer, size_t bytes)
+{
+	int64_t seconds = us > 0 ? us / GC_SECOND_US : 0;
+	int64_t minutes = seconds / 60, hours = minutes / 60, days = hours / 24;
+
+	if (days)
+		snprintf(buffer, bytes, "%" PRId64 "d %" PRId64 "h", days, hours % 24);
+	else if (hours)
+		snprintf(buffer, bytes, "%" PRId64 "h %" PRId64 "m", hours, minutes % 60);
+	else if (minutes)
+		snprintf(buffer, bytes, "%" PRId64 "m %" PRId64 "s", minutes, seconds % 60);
+	else
+		snprintf(buffer, bytes, "%" PRId64 "s", seconds);
+	return buffer;
+}
+
+const char *gc_answer_time(int64_t us, char *buffer, size_t bytes)
+{
+	char text[GC_TIME_TEXT_BYTES];
+
+	if (us == GC_NO_TIME)
+		snprintf(buffer, bytes, "-");
+	else
+		snprintf(buffer, bytes, "%.10s %.8s", gc_time_format(us, text, sizeof(text)), text + 11);
+	return buffer;
+}
+
+int64_t gc_answer_int(const char *value, int64_t otherwise)
+{
+	int64_t number;
+
+	return value && gc_span_int64(gc_span_of(value), &number) ? number : otherwise;
+}
+
+/* ---- JSON ---- */
+
+json_t *gc_answer_text_json(const char *text)
+{
+	struct gc_arena arena;
+	json_t *json;
+
+	if (!text)
+		return json_null();
+	json = json_string(text);
+	if (json)
+		return json;
+	gc_arena_init(&arena);
+	json = json_string(gc_answer_escape(gc_span_of(text), true, &arena));
+	gc_arena_done(&arena);
+	return json;
+}
+
+json_t *gc_answer_time_json(int64_t us)
+{
+	char text[GC_TIME_TEXT_BYTES];
+
+	return us == GC_NO_TIME ? json_null() : json_string(gc_time_format(us, text, sizeof(text)));
+}
+
+void gc_answer_print_json(json_t *take_answer, bool on_one_line)
+{
+	json_dumpf(take_answer, stdout, on_one_line ? JSON_COMPACT : JSON_INDENT(2));
+	putchar('\n');
+	json_decref(take_answer);
+}
+
+/* ---- bytes of records ---- */
+
+/* Length in bytes of the character at the front of the text, 0 when it is no UTF-8. */
+static size_t first_character(struct gc_span text)
+{
+	for (size_t len = 1; len <= 4 && len <= text.len; len++)
+		if (gc_span_is_utf8((struct gc_span){ text.ptr, len }))
+			return len;
+	return 0;
+}
+
+/* U+0000 to U+001F, U+007F to U+009F: -1 when it is none of them. */
+static int control_code(const char *character, size_t len)
+{
+	unsigned char first = (unsigned char)character[0], second = len == 2 ? (unsigned char)character[1] : 0;
+
+	if (len == 1 && (first < 0x20 || first == 0x7F))
+		return first;
+	return len == 2 && first == 0xC2 && second < 0xA0 ? second : -1;
+}
+
+static bool is_layout(int code)
+{
+	return code == '\t' || code == '\n' || code == '\r';
+}
+
+bool gc_answer_is_text(struct gc_span bytes)
+{
+	while (bytes.len > 0) {
+		size_t len = first_character(bytes);
+		int code = len ? control_code(bytes.ptr, len) : 0;
+
+		if (len == 0 || (code >= 0 && !is_layout(code)))
+			return false;
+		bytes = (struct gc_span){ bytes.ptr + len, bytes.len - len };
+	}
+	return true;
+}
+
+static size_t put_code(char *to, size_t room, int code)
+{
+	if (code == '\n' || code == '\t' || code == '\r')
+		return (size_t)snprintf(to, room, "\\%c", code == '\n' ? 'n' : code == '\t' ? 't' : 'r');
+	return (size_t)snprintf(to, room, "\\u%04x", (unsigned)code);
+}
+
+/* One character from `bytes` to `to`, which has room for seven bytes; returns how many were written. */
+static size_t put_character(char *to, const char *character, size_t len, bool keep_lines)
+{
+	int code = len ? control_code(character, len) : -1;
+
+	if (len == 0) {
+		memcpy(to, "\xEF\xBF\xBD", 3);
+		return 3;
+	}
+	if (code >= 0 && !(keep_lines && is_layout(code)))
+		return put_code(to, 7, code);
+	memcpy(to, character, len);
+	return len;
+}
+
+const char *gc_answer_escape(struct gc_span bytes, bool keep_lines, struct gc_arena *arena)
+{
+	char *text = gc_arena_alloc(arena, 6 * bytes.len + 8); /* \u001b is six bytes for one, and a NUL */
+	size_t to = 0;
+
+	while (bytes.len > 0) {
+		size_t len = first_character(bytes);
+
+		to += put_character(text + to, bytes.ptr, len, keep_lines);
+		len = len ? len : 1;
+		bytes = (struct gc_span){ bytes.ptr + len, bytes.len - len };
+	}
+	text[to] = '\0';
+	return text;
+}
+
+#define DUMP_LINE 16
+
+static void dump_line(struct gc_span bytes, size_t from, size_t to, FILE *out)
+{
+	fprintf(out, "%08zx ", from);
+	for (size_t i = from; i < from + DUMP_LINE; i++) {
+		if (i < to)
+			fprintf(out, " %02x", (unsigned char)bytes.ptr[i]);
+		else
+			fputs("   ", out);
+	}
+	fputs("  ", out);
+	for (size_t i = from; i < to; i++)
+		fputc(bytes.ptr[i] >= 0x20 && bytes.ptr[i] < 0x7F ? bytes.ptr[i] : '.', out);
+	fputc('\n', out);
+}
+
+void gc_answer_dump(struct gc_span bytes, size_t bytes_max, FILE *out)
+{
+	size_t end = bytes.len < bytes_max ? bytes.len : bytes_max;
+
+	for (size_t from = 0; from < end; from += DUMP_LINE)
+		dump_line(bytes, from, from + DUMP_LINE < end ? from + DUMP_LINE : end, out);
+}
+
+static int base64_digit(char c)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *at = c ? strchr(digits, c) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/* Four digits are three bytes; '=' fills the last four. */
+bool gc_answer_base64(struct gc_span text, struct gc_arena *arena, struct gc_span *ret_bytes)
+{
+	char *bytes = gc_arena_alloc(arena, text.len / 4 * 3 + 4);
+	size_t len = 0, digits = 0, fills = 0;
+	uint32_t bits = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		int digit = base64_digit(text.ptr[i]);
+
+		if (is_blank(text.ptr[i]))
+			continue;
+		if (text.ptr[i] == '=' && digits % 4 + fills >= 2 && digits % 4 + fills < 4 && digits % 4) {
+			fills++;
+			continue;
+		}
+		if (digit < 0 || fills)
+			return false;
+		bits = bits << 6 | (uint32_t)digit;
+		digits++;
+		if (digits % 4 != 1)
+			bytes[len++] = (char)(bits >> (6 - 2 * ((digits + 3) % 4)) & 0xFF);
+	}
+	if ((digits + fills) % 4)
+		return false;
+	*ret_bytes = (struct gc_span){ bytes, len };
+	return true;
+}

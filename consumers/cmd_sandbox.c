@@ -1,0 +1,230 @@
+/* `gracecube sandbox`: broker, publisher and consumer in one process, for trying. Threads: the main thread publishes, the workers
+ * consume.
+ */
+#include "broker.h"
+#include "capture.h"
+#include "command.h"
+#include "producer.h"
+#include "progress.h"
+#include "run.h"
+
+#include <gracecube/arena.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define WATCH_US (20 * 1000)
+
+struct sandbox_options {
+	struct gc_flag_list publish;
+	bool until_caught_up;
+	int64_t partitions;
+	int progress;
+};
+
+static const struct gc_flag flags[] = {
+	{ "publish", 0, "FILE,…", "capture files to publish first; more may follow as words", GC_FLAG_LIST,
+	  .offset = offsetof(struct sandbox_options, publish) },
+	{ "until-caught-up", 'e', NULL, "stop when all that was published has been applied", GC_FLAG_BOOL,
+	  .offset = offsetof(struct sandbox_options, until_caught_up) },
+	{ "partitions", 0, "N", "partitions of each topic", GC_FLAG_INT, .offset = offsetof(struct sandbox_options, partitions),
+	  .initially = "4", .min = 1, .max = 64 },
+	{ "progress", 0, "HOW", "how progress is shown", GC_FLAG_CHOICE, .offset = offsetof(struct sandbox_options, progress),
+	  .initially = "auto", .choices = gc_progress_modes },
+	{ .name = NULL },
+};
+
+static enum gc_verdict create_topics(struct gc_broker *broker, const struct gc_config *config, struct gc_err *err)
+{
+	enum gc_verdict verdict = GC_OK;
+
+	for (size_t s = 0; s < config->stream_count; s++) {
+		for (size_t t = 0; t < config->streams[s].topic_count && verdict == GC_OK; t++)
+			verdict = gc_broker_create_topic(broker, config->streams[s].topics[t], err);
+	}
+	return verdict;
+}
+
+static bool is_configured(const struct gc_config *config, struct gc_span topic)
+{
+	for (size_t s = 0; s < config->stream_count; s++) {
+		for (size_t t = 0; t < config->streams[s].topic_count; t++) {
+			if (gc_span_equal(topic, gc_span_of(config->streams[s].topics[t])))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool should_stop(void *run)
+{
+	(void)run;
+	return gc_stop_was_asked();
+}
+
+struct hooks {
+	struct gc_throttle *throttle;
+	struct gc_run *run;
+};
+
+static bool may_send(void *argument, const char *topic, int32_t partition, size_t bytes)
+{
+	struct hooks *hooks = argument;
+
+	return gc_run_has_failed(hooks->run) || gc_throttle_may_send(hooks->throttle, topic, partition, bytes);
+}
+
+/* One file: records of topics that no stream reads are left out, and counted. */
+static enum gc_verdict publish_file(struct gc_producer *producer, const struct gc_config *config, const char *path, int64_t *unread,
+				    struct gc_err *err)
+{
+	struct gc_capture *capture = NULL;
+	const struct gc_message *message;
+	enum gc_verdict verdict = gc_capture_open(path, &capture, err);
+
+	while (verdict == GC_OK && !gc_stop_was_asked()) {
+		verdict = gc_capture_next(capture, &message, err);
+		if (verdict != GC_OK || !message)
+			break;
+		if (is_configured(config, message->topic))
+			verdict = gc_producer_send(producer, message, err);
+		else
+			(*unread)++;
+	}
+	gc_capture_close(capture);
+	return verdict;
+}
+
+static enum gc_verdict publish(const struct gc_config *config, struct gc_run *run, const struct gc_command_line *line,
+			       uint64_t *ret_published, struct gc_err *err)
+{
+	const struct sandbox_options *options = line->options;
+	struct hooks hooks = { gc_throttle_new(gc_run_position, run), run };
+	struct gc_producer_options producing = { .may_send = may_send, .stopping = should_stop, .arg = &hooks };
+	struct gc_producer *producer = NULL;
+	struct gc_producer_counts counts = { 0 };
+	int64_t unread = 0;
+	enum gc_verdict verdict = gc_producer_open(config, &producing, &producer, err);
+
+	for (size_t i = 0; verdict == GC_OK && i < options->publish.count; i++)
+		verdict = publish_file(producer, config, options->publish.items[i], &unread, err);
+	for (int i = 0; verdict == GC_OK && i < line->arg_count; i++)
+		verdict = publish_file(producer, config, line->args[i], &unread, err);
+	if (producer) {
+		gc_producer_flush(producer, GC_SECOND_US);
+		gc_producer_counts(producer, &counts);
+	}
+	if (verdict == GC_OK && counts.failed > 0) {
+		*err = counts.first_failure;
+		verdict = err->verdict;
+	}
+	gc_producer_close(producer);
+	gc_throttle_free(hooks.throttle);
+	if (unread > 0)
+		gc_info("records of topics that no stream reads were left out", GC_I("records", unread));
+	*ret_published = counts.delivered;
+	return verdict;
+}
+
+static void watch(struct gc_run *run, const struct sandbox_options *options, uint64_t published)
+{
+	struct gc_progress progress;
+	int64_t done, total;
+
+	gc_progress_start(&progress, (enum gc_progress_mode)options->progress, "sandbox", "records", (int64_t)published);
+	while (!gc_stop_was_asked() && !gc_run_has_failed(run)) {
+		gc_run_progress(run, &done, &total);
+		gc_progress_at(&progress, done);
+		if (options->until_caught_up && done >= (int64_t)published)
+			break;
+		usleep(WATCH_US);
+	}
+	gc_progress_end(&progress);
+}
+
+/* The embedded broker forgets everything when it stops, so each sandbox is a group of its own: its offsets mean nothing to the next
+ * one. What it publishes again is recognised by its versions and changes nothing. */
+static void make_config(struct gc_config *config, const struct gc_broker *broker)
+{
+	size_t bytes = strlen(config->kafka_group_id) + 40;
+	char *group = gc_malloc(bytes);
+
+	snprintf(group, bytes, "%s-sandbox-%lld", config->kafka_group_id, (long long)(gc_now_us() / GC_SECOND_US));
+	free(config->kafka_group_id);
+	free(config->kafka_brokers);
+	config->kafka_group_id = group;
+	config->kafka_brokers = gc_strdup(gc_broker_bootstrap(broker));
+}
+
+static enum gc_verdict play(const struct gc_config *config, const struct gc_command_line *line, struct gc_run_summary *ret_summary,
+			    struct gc_err *err)
+{
+	const struct sandbox_options *options = line->options;
+	struct gc_run *run = NULL;
+	struct gc_err stopped = { .verdict = GC_OK };
+	uint64_t published = 0;
+	enum gc_verdict verdict = gc_run_start(config, NULL, &run, err), ended;
+
+	if (verdict != GC_OK)
+		return verdict;
+	verdict = publish(config, run, line, &published, err);
+	if (verdict == GC_OK && !options->until_caught_up)
+		fprintf(stderr, "The sandbox is up: kafka.brokers=%s. Publish to it with\n"
+				"  gracecube publish -s kafka.brokers=%s FILE…\nCtrl-C ends it.\n",
+			config->kafka_brokers, config->kafka_brokers);
+	if (verdict == GC_OK)
+		watch(run, options, published);
+	ended = gc_run_stop(run, ret_summary, &stopped);
+	if (ended != GC_OK) {
+		*err = stopped;
+		return ended;
+	}
+	return gc_stop_was_asked() ? GC_OK : verdict;
+}
+
+static int sandbox(struct gc_command_line *line)
+{
+	const struct sandbox_options *options = line->options;
+	struct gc_config config;
+	struct gc_err err = { .verdict = GC_OK };
+	struct gc_broker *broker = NULL;
+	struct gc_run_summary summary = { 0 };
+	enum gc_verdict verdict;
+
+	if (gc_command_config(line, &config, &err) != GC_OK)
+		return gc_command_fail(&err);
+	gc_stop_on_signals();
+	verdict = gc_broker_start((int)options->partitions, &broker, &err);
+	if (verdict == GC_OK)
+		verdict = create_topics(broker, &config, &err);
+	if (verdict == GC_OK) {
+		make_config(&config, broker);
+		verdict = play(&config, line, &summary, &err);
+	}
+	gc_broker_stop(broker);
+	gc_config_free(&config);
+	if (verdict != GC_OK)
+		return gc_command_fail(&err);
+	printf("%lld records: %lld applied, %lld superseded, %lld ignored, %lld dead letters, in %.1f s\n", (long long)summary.records,
+	       (long long)summary.applied, (long long)summary.superseded, (long long)summary.ignored, (long long)summary.dead,
+	       summary.wall_s);
+	return GC_EXIT_DONE;
+}
+
+const struct gc_command gc_command_sandbox = {
+	.name = "sandbox",
+	.summary = "tries it: embedded broker, publisher and consumer in one process",
+	.usage = "sandbox [options] [FILE…]",
+	.help = "Examples:\n"
+		"  gracecube sandbox --until-caught-up --publish tests/data/capture/grace.public.action_contracts.jsonl.gz\n"
+		"  gracecube sandbox                      stays, and prints the address to publish to\n"
+		"\n"
+		"Starts an embedded Kafka broker, publishes capture files to it, and consumes them into the PostgreSQL that the\n"
+		"configuration names (run `gracecube migrate` first). The broker keeps at most 5 MiB a partition and forgets\n"
+		"everything when it stops, so publishing waits for the consumer. For trying only: production reads a real Kafka.\n"
+		"\n"
+		"Exit codes: 0 done; 69 PostgreSQL not reachable; 78 configuration or schema are wrong.\n",
+	.flags = flags,
+	.options_bytes = sizeof(struct sandbox_options),
+	.args_max = -1,
+	.run = sandbox,
+};

@@ -1,0 +1,93 @@
+/* Help, made from the tables of commands and flags: what is printed here cannot be out of date.
+ *
+ * Threads: the main thread.
+ */
+#include "command.h"
+
+#define FLAG_COLUMN 30
+
+static const struct {
+	enum gc_exit code;
+	const char *when;
+} exit_codes[] = {
+	{ GC_EXIT_DONE, "done; also run after a clean drain" },
+	{ GC_EXIT_FINDINGS, "finished with findings: something differs, was refused or is left" },
+	{ GC_EXIT_USAGE, "unknown command, option or value" },
+	{ GC_EXIT_UNAVAILABLE, "Kafka or PostgreSQL not reachable in time" },
+	{ GC_EXIT_INTERNAL, "a bug of gracecube" },
+	{ GC_EXIT_AGAIN, "try again: a lock is held, another instance is active" },
+	{ GC_EXIT_CONFIG, "configuration wrong, or the schema's version is not the one needed" },
+};
+
+static void print_flag(const struct gc_flag *flag, FILE *out)
+{
+	char letter[] = "-x, ", left[80];
+	letter[1] = flag->letter;
+	snprintf(left, sizeof(left), "  %s--%s%s%s", flag->letter ? letter : "    ", flag->name,
+		 flag->argument ? " " : "", flag->argument ? flag->argument : "");
+	fprintf(out, "%-*s  %s", FLAG_COLUMN, left, flag->description);
+	for (const char *const *choice = flag->choices; choice && *choice; choice++)
+		fprintf(out, "%s %s", choice == flag->choices ? ":" : ",", *choice);
+	if (flag->initially)
+		fprintf(out, " (default %s)", flag->initially);
+	fputc('\n', out);
+}
+
+static void print_global_flags(bool has_json, FILE *out)
+{
+	for (const struct gc_flag *flag = gc_global_flags; flag->name; flag++)
+		if (has_json || flag != &gc_global_flags[GC_GLOBAL_JSON])
+			print_flag(flag, out);
+}
+
+static void print_own_flags(const struct gc_command *command, FILE *out)
+{
+	if (!command->flags || !command->flags->name)
+		return;
+	fputs("\nOptions:\n", out);
+	for (const struct gc_flag *flag = command->flags; flag->name; flag++)
+		print_flag(flag, out);
+}
+
+static void print_verbs(const struct gc_command *command, FILE *out)
+{
+	if (!command->verbs)
+		return;
+	fputs("\nActions:\n", out);
+	for (const struct gc_verb *verb = command->verbs; verb->name; verb++)
+		fprintf(out, "  %-12s  %s\n", verb->name, verb->summary);
+}
+
+void gc_command_print_help(const struct gc_command *command, FILE *out)
+{
+	fprintf(out, "gracecube %s: %s\n\n%s", command->name, command->summary, command->help ? command->help : "");
+	fprintf(out, "\nUsage: gracecube %s\n", command->usage);
+	print_verbs(command, out);
+	print_own_flags(command, out);
+	fputs("\nOptions of every command:\n", out);
+	print_global_flags(command->has_json, out);
+}
+
+void gc_command_print_overview(const struct gc_command *const *commands, FILE *out)
+{
+	fputs("gracecube: change events on Kafka become one exact PostgreSQL cube\n"
+	      "\n"
+	      "Examples:\n"
+	      "  gracecube sandbox                            try it, with nothing set up\n"
+	      "  gracecube check                              see whether all that it needs is there\n"
+	      "  gracecube migrate && gracecube run           make the cube and keep it\n"
+	      "  gracecube config show                        what is configured, and where\n"
+	      "\n"
+	      "Usage: gracecube COMMAND [options]\n"
+	      "\n"
+	      "Commands:\n",
+	      out);
+	for (; *commands; commands++)
+		fprintf(out, "  %-12s  %s\n", (*commands)->name, (*commands)->summary);
+	fputs("\nOptions of every command:\n", out);
+	print_global_flags(true, out);
+	fputs("\nExit codes:\n", out);
+	for (size_t i = 0; i < sizeof(exit_codes) / sizeof(*exit_codes); i++)
+		fprintf(out, "  %-12d  %s\n", exit_codes[i].code, exit_codes[i].when);
+	fputs("\n`gracecube COMMAND --help` says more. Without a command this page goes to stderr, with exit code 2.\n", out);
+}

@@ -1,0 +1,22 @@
+/* The table of commands, in the order in which a person meets them.
+ *
+ * To add one: consumers/cmd_<name>.c exports `const struct gc_command gc_command_<name>` (see command.h), and it gets a
+ * declaration and a row here. Help, the nearest name and the tests follow from the row.
+ * Threads: constants.
+ */
+#include "command.h"
+
+extern const struct gc_command gc_command_config_pages; /* `config`; gc_command_config() is what loads it */
+extern const struct gc_command gc_command_help;
+extern const struct gc_command gc_command_publish;
+extern const struct gc_command gc_command_run;
+extern const struct gc_command gc_command_sandbox;
+
+const struct gc_command *const gc_commands[] = {
+	&gc_command_sandbox,
+	&gc_command_run,
+	&gc_command_publish,
+	&gc_command_config_pages,
+	&gc_command_help,
+	NULL,
+};

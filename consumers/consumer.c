@@ -1,0 +1,506 @@
+/* Consumer: see consumer.h. Threads: one consumer belongs to one worker. */
+#include "consumer.h"
+#include "kafka.h"
+
+#include <gracecube/arena.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define CLOSE_LIMIT_US (10 * GC_SECOND_US)
+#define POLL_MS 100
+
+/* ---- opening ---- */
+
+/* Reasons: the position is PostgreSQL's, so nothing may be committed, stored or reset behind our back; an end-of-partition tells
+ * "caught up" from "stalled"; roundrobin, because Debezium's topics have one partition each and range would give all of them to the
+ * first worker. The sticky assignor of librdkafka before 2.2.0 may give a partition to two owners. */
+static const struct {
+	const char *name, *value;
+	bool fixed;
+} properties[] = {
+	{ "enable.auto.commit", "false", true },
+	{ "enable.auto.offset.store", "false", true },
+	{ "auto.offset.reset", "error", true },
+	{ "isolation.level", "read_committed", true },
+	{ "allow.auto.create.topics", "false", true },
+	{ "enable.partition.eof", "true", true },
+	{ "check.crcs", "true", false },
+	{ "partition.assignment.strategy", "roundrobin", false },
+	{ "session.timeout.ms", "15000", false },
+	{ "max.poll.interval.ms", "300000", false },
+	{ "topic.metadata.refresh.interval.ms", "10000", false },
+	{ "fetch.wait.max.ms", "100", false },
+	{ "socket.nagle.disable", "true", false },
+	{ "fetch.message.max.bytes", "2097152", false },
+};
+
+static enum gc_verdict set_queue(const struct gc_config *config, rd_kafka_conf_t *conf, struct gc_err *err)
+{
+	char kilobytes[24];
+	char ignored[128];
+
+	if (gc_kafka_has_property(config, "queued.max.messages.kbytes"))
+		return GC_OK;
+	snprintf(kilobytes, sizeof(kilobytes), "%lld", (long long)(config->kafka_queue_bytes / config->run_workers / 1024));
+	/* known from 2.2.0 on; before, a full queue waits for fetch.error.backoff.ms */
+	if (rd_kafka_conf_set(conf, "fetch.queue.backoff.ms", "5", ignored, sizeof(ignored)) != RD_KAFKA_CONF_OK &&
+	    !gc_kafka_has_property(config, "fetch.error.backoff.ms") &&
+	    gc_kafka_set(conf, "fetch.error.backoff.ms", "5", err) != GC_OK)
+		return err->verdict;
+	return gc_kafka_set(conf, "queued.max.messages.kbytes", kilobytes, err);
+}
+
+static enum gc_verdict configure(const struct gc_config *config, rd_kafka_conf_t *conf, struct gc_err *err)
+{
+	enum gc_verdict verdict = gc_kafka_set(conf, "group.id", config->kafka_group_id, err);
+
+	for (size_t i = 0; verdict == GC_OK && i < sizeof(properties) / sizeof(properties[0]); i++) {
+		if (properties[i].fixed || !gc_kafka_has_property(config, properties[i].name))
+			verdict = gc_kafka_set(conf, properties[i].name, properties[i].value, err);
+	}
+	return verdict == GC_OK ? set_queue(config, conf, err) : verdict;
+}
+
+static void release_parts(struct gc_consumer *c)
+{
+	free(c->parts);
+	c->parts = NULL;
+	c->part_count = 0;
+}
+
+static void forget_pending(struct gc_consumer *c)
+{
+	if (c->pending)
+		rd_kafka_topic_partition_list_destroy(c->pending);
+	c->pending = NULL;
+}
+
+/* Called inside a poll. An assignment is only noted: the claim needs the database, which may be away. */
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *partitions, void *opaque)
+{
+	struct gc_consumer *c = opaque;
+
+	c->rebalances++;
+	gc_consumer_drop(c, c->record_count);
+	forget_pending(c);
+	if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+		c->pending = rd_kafka_topic_partition_list_copy(partitions);
+		gc_debug("partitions assigned", GC_I("partitions", partitions->cnt));
+		return;
+	}
+	gc_debug("partitions revoked", GC_I("partitions", partitions ? partitions->cnt : 0),
+		 GC_I("lost", rd_kafka_assignment_lost(rk)));
+	release_parts(c);
+	rd_kafka_assign(rk, NULL);
+}
+
+static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
+{
+	struct gc_consumer *c = opaque;
+	char text[512];
+	rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(rk, text, sizeof(text));
+
+	if (fatal != RD_KAFKA_RESP_ERR_NO_ERROR)
+		gc_fail(&c->broken, GC_FATAL, rd_kafka_err2name(fatal), "kafka", "the consumer is of no use any more: %s", text);
+	else if (gc_kafka_verdict((rd_kafka_resp_err_t)code) == GC_FATAL && code != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+		gc_kafka_fail(&c->broken, (rd_kafka_resp_err_t)code, c->config->kafka_brokers, reason);
+}
+
+static enum gc_verdict subscribe(struct gc_consumer *c, const char *const *topics, size_t topic_count, struct gc_err *err)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)topic_count);
+	rd_kafka_resp_err_t code;
+
+	for (size_t i = 0; i < topic_count; i++)
+		rd_kafka_topic_partition_list_add(list, topics[i], RD_KAFKA_PARTITION_UA);
+	code = rd_kafka_subscribe(c->rk, list);
+	rd_kafka_topic_partition_list_destroy(list);
+	return code ? gc_kafka_fail(err, code, c->config->kafka_brokers, "subscribing") : GC_OK;
+}
+
+static void name_owner(struct gc_consumer *c, int index)
+{
+	char host[128] = "";
+
+	gethostname(host, sizeof(host) - 1);
+	snprintf(c->owner, sizeof(c->owner), "%s:%d:%d", host, (int)getpid(), index);
+}
+
+static enum gc_verdict make_client(struct gc_consumer *c, struct gc_err *err)
+{
+	rd_kafka_conf_t *conf = NULL;
+	char text[256];
+	enum gc_verdict verdict = gc_kafka_conf(c->config, "consumer", &conf, err);
+
+	if (verdict == GC_OK)
+		verdict = configure(c->config, conf, err);
+	if (verdict != GC_OK) {
+		if (conf)
+			rd_kafka_conf_destroy(conf);
+		return verdict;
+	}
+	rd_kafka_conf_set_opaque(conf, c);
+	rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+	rd_kafka_conf_set_error_cb(conf, on_error);
+	c->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
+	if (!c->rk) {
+		rd_kafka_conf_destroy(conf);
+		return gc_fail(err, GC_FATAL, "kafka.properties", "kafka", "the consumer did not start: %s", text);
+	}
+	rd_kafka_poll_set_consumer(c->rk);
+	return GC_OK;
+}
+
+enum gc_verdict gc_consumer_open(const struct gc_config *config, void *run, int index, const char *const *topics, size_t topic_count,
+				 struct gc_consumer **ret_consumer, struct gc_err *err)
+{
+	struct gc_consumer *c = gc_calloc(1, sizeof(*c));
+	enum gc_verdict verdict;
+
+	c->config = config;
+	c->run = run;
+	c->broken.verdict = GC_OK;
+	name_owner(c, index);
+	verdict = make_client(c, err);
+	if (verdict == GC_OK)
+		verdict = subscribe(c, topics, topic_count, err);
+	if (verdict != GC_OK) {
+		gc_consumer_close(c);
+		return verdict;
+	}
+	*ret_consumer = c;
+	return GC_OK;
+}
+
+/* rd_kafka_consumer_close() may hang when a topic is gone (librdkafka before 2.1.0 and 2.6.1), so it is done through a queue, with
+ * a limit; a client that does not close in time is left to the end of the process. */
+static bool close_client(rd_kafka_t *rk)
+{
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+	rd_kafka_error_t *error = rd_kafka_consumer_close_queue(rk, queue);
+	int64_t until_us = gc_monotonic_us() + CLOSE_LIMIT_US;
+	bool closed;
+
+	rd_kafka_error_destroy(error);
+	while (!rd_kafka_consumer_closed(rk) && gc_monotonic_us() < until_us) {
+		rd_kafka_event_t *event = rd_kafka_queue_poll(queue, POLL_MS);
+
+		if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE)
+			rd_kafka_assign(rk, NULL);
+		rd_kafka_event_destroy(event);
+	}
+	closed = rd_kafka_consumer_closed(rk);
+	rd_kafka_queue_destroy(queue);
+	return closed;
+}
+
+void gc_consumer_close(struct gc_consumer *c)
+{
+	if (!c)
+		return;
+	gc_consumer_drop(c, c->record_count);
+	forget_pending(c);
+	release_parts(c);
+	if (c->rk && close_client(c->rk))
+		rd_kafka_destroy(c->rk);
+	else if (c->rk)
+		gc_warn("the consumer did not leave its group in time; the group's session timeout will do it");
+	free(c->records);
+	free(c);
+}
+
+/* ---- fetching ---- */
+
+static struct gc_part *find_part(struct gc_consumer *c, const char *topic, int32_t partition)
+{
+	for (size_t i = 0; i < c->part_count; i++) {
+		if (c->parts[i].partition == partition && strcmp(c->parts[i].position->topic, topic) == 0)
+			return &c->parts[i];
+	}
+	return NULL;
+}
+
+static void keep_record(struct gc_consumer *c, rd_kafka_message_t *fetched, struct gc_part *part)
+{
+	rd_kafka_timestamp_type_t type;
+	int64_t timestamp_ms = rd_kafka_message_timestamp(fetched, &type);
+
+	if (c->record_count == c->record_capacity) {
+		c->record_capacity = c->record_capacity ? c->record_capacity * 2 : 1024;
+		c->records = gc_realloc(c->records, c->record_capacity * sizeof(*c->records));
+	}
+	c->records[c->record_count++] = (struct gc_record){
+		.fetched = fetched,
+		.message = {
+			.topic = gc_span_of(part->position->topic),
+			.partition = part->partition,
+			.offset = fetched->offset,
+			.timestamp_us = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : timestamp_ms * 1000,
+			.key = { fetched->key, fetched->key ? fetched->key_len : 0 },
+			.value = { fetched->payload, fetched->payload ? fetched->len : 0 },
+		},
+		.part = (uint32_t)(part - c->parts),
+	};
+	c->record_bytes += fetched->len + fetched->key_len;
+}
+
+/* An error that belongs to one partition or topic. Returns true when it was a message that should be kept. */
+static void note_event(struct gc_consumer *c, const rd_kafka_message_t *event)
+{
+	const char *topic = event->rkt ? rd_kafka_topic_name(event->rkt) : "";
+	struct gc_part *part = event->rkt ? find_part(c, topic, event->partition) : NULL;
+
+	if (event->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+		if (part)
+			part->at_end = true;
+	} else if (event->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || event->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
+		gc_fail(&c->broken, GC_FATAL, "offset_out_of_range", topic,
+			"the cube stands at offset %lld of %s[%d], which Kafka does not have: the topic was truncated or made anew; "
+			"see `gracecube status`",
+			(long long)(part ? part->next_offset : -1), topic, event->partition);
+	} else if (event->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || event->err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
+		gc_debug("topic does not exist", GC_S("topic", topic));
+	} else if (gc_kafka_verdict(event->err) == GC_FATAL && event->err != RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED) {
+		gc_kafka_fail(&c->broken, event->err, topic, "reading");
+	} else {
+		gc_warn("reading stumbled", GC_S("topic", topic), GC_I("partition", event->partition),
+			GC_S("err", rd_kafka_message_errstr(event)));
+	}
+}
+
+/* True when the message was kept. */
+static bool take(struct gc_consumer *c, rd_kafka_message_t *message)
+{
+	struct gc_part *part = NULL;
+
+	if (message->err) {
+		note_event(c, message);
+	} else {
+		part = find_part(c, rd_kafka_topic_name(message->rkt), message->partition);
+		if (part && message->offset >= part->next_offset) {
+			keep_record(c, message, part);
+			return true;
+		}
+		c->stale++;
+	}
+	rd_kafka_message_destroy(message);
+	return false;
+}
+
+/* No linger: takes what has arrived while the last batch was committed, and waits only when there is nothing at all. */
+void gc_consumer_gather(struct gc_consumer *c, int64_t wait_us)
+{
+	int wait_ms = c->record_count == 0 ? (int)(wait_us / 1000) : 0;
+
+	while (c->record_count < (size_t)c->config->run_batch_records && c->record_bytes < (size_t)c->config->run_batch_bytes) {
+		rd_kafka_message_t *message = rd_kafka_consumer_poll(c->rk, wait_ms);
+
+		if (!message)
+			break;
+		if (take(c, message) || c->broken.verdict != GC_OK)
+			wait_ms = 0;
+	}
+}
+
+void gc_consumer_drop(struct gc_consumer *c, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		c->record_bytes -= c->records[i].fetched->len + c->records[i].fetched->key_len;
+		rd_kafka_message_destroy(c->records[i].fetched);
+	}
+	memmove(c->records, c->records + count, (c->record_count - count) * sizeof(*c->records));
+	c->record_count -= count;
+}
+
+/* ---- claiming ---- */
+
+static const struct gc_stream_config *stream_of_topic(const struct gc_config *config, const char *topic)
+{
+	for (size_t s = 0; s < config->stream_count; s++) {
+		for (size_t t = 0; t < config->streams[s].topic_count; t++) {
+			if (strcmp(config->streams[s].topics[t], topic) == 0)
+				return &config->streams[s];
+		}
+	}
+	return NULL;
+}
+
+static struct gc_part *make_parts(struct gc_consumer *c, const rd_kafka_topic_partition_list_t *list)
+{
+	struct gc_part *parts = gc_calloc((size_t)list->cnt + 1, sizeof(*parts));
+
+	for (int i = 0; i < list->cnt; i++) {
+		const struct gc_stream_config *stream = stream_of_topic(c->config, list->elems[i].topic);
+
+		parts[i].position = gc_position_get(c->run, list->elems[i].topic, list->elems[i].partition);
+		parts[i].partition = list->elems[i].partition;
+		parts[i].stream = gc_stream_find(gc_span_of(stream->name));
+		parts[i].unit = stream->time_unit;
+	}
+	return parts;
+}
+
+static enum gc_verdict ask_watermarks(struct gc_consumer *c, const struct gc_part *parts, size_t count,
+				      struct gc_kafka_watermarks *marks, struct gc_err *err)
+{
+	enum gc_verdict verdict;
+
+	for (size_t i = 0; i < count; i++)
+		marks[i] = (struct gc_kafka_watermarks){ .topic = parts[i].position->topic, .partition = parts[i].partition };
+	verdict = gc_kafka_watermarks(c->rk, marks, count, GC_KAFKA_TIMEOUT_US, err);
+	for (size_t i = 0; verdict == GC_OK && i < count; i++) {
+		if (marks[i].low < 0)
+			verdict = gc_fail(err, GC_RETRY, "watermark", marks[i].topic, "the broker did not tell the first offset of %s[%d]",
+					  marks[i].topic, marks[i].partition);
+	}
+	return verdict;
+}
+
+static enum gc_verdict claim_parts(struct gc_consumer *c, struct gc_pg *pg, struct gc_part *parts, size_t count, struct gc_err *err)
+{
+	struct gc_kafka_watermarks *marks = gc_calloc(count + 1, sizeof(*marks));
+	struct gc_claim *claims = gc_calloc(count + 1, sizeof(*claims));
+	enum gc_verdict verdict = ask_watermarks(c, parts, count, marks, err);
+
+	for (size_t i = 0; i < count; i++)
+		claims[i] = (struct gc_claim){ .stream = parts[i].stream->name, .topic = gc_span_of(parts[i].position->topic),
+					       .partition = parts[i].partition, .low_offset = marks[i].low };
+	if (verdict == GC_OK)
+		verdict = gc_pg_claim(pg, c->config->kafka_group_id, c->owner, claims, count, err);
+	for (size_t i = 0; verdict == GC_OK && i < count; i++) {
+		if (claims[i].lost > 0)
+			gc_error("records were deleted by retention before they were read", GC_S("topic", parts[i].position->topic),
+				 GC_I("partition", parts[i].partition), GC_I("records", claims[i].lost));
+		if (marks[i].high >= 0 && claims[i].next_offset > marks[i].high)
+			verdict = gc_fail(err, GC_FATAL, "topic_recreated", parts[i].position->topic,
+					  "the cube stands at offset %lld of %s[%d], but Kafka ends at %lld: the topic was truncated or made "
+					  "anew; give it a new group (kafka.group_id) to read it from its beginning",
+					  (long long)claims[i].next_offset, parts[i].position->topic, parts[i].partition,
+					  (long long)marks[i].high);
+		parts[i].offset_id = claims[i].offset_id;
+		parts[i].owner_epoch = claims[i].owner_epoch;
+		parts[i].next_offset = claims[i].next_offset;
+		parts[i].at_end = marks[i].high >= 0 && claims[i].next_offset >= marks[i].high;
+		atomic_store(&parts[i].position->next_offset, claims[i].next_offset);
+		atomic_store(&parts[i].position->target, marks[i].high);
+	}
+	free(claims);
+	free(marks);
+	return verdict;
+}
+
+static enum gc_verdict start_reading(struct gc_consumer *c, struct gc_err *err)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)c->part_count);
+	rd_kafka_resp_err_t code;
+
+	for (size_t i = 0; i < c->part_count; i++)
+		rd_kafka_topic_partition_list_add(list, c->parts[i].position->topic, c->parts[i].partition)->offset =
+			c->parts[i].next_offset;
+	code = rd_kafka_assign(c->rk, list);
+	rd_kafka_topic_partition_list_destroy(list);
+	return code ? gc_kafka_fail(err, code, c->config->kafka_brokers, "starting to read") : GC_OK;
+}
+
+enum gc_verdict gc_consumer_claim(struct gc_consumer *c, struct gc_pg *pg, struct gc_err *err)
+{
+	size_t count;
+	struct gc_part *parts;
+	enum gc_verdict verdict;
+
+	if (!c->pending)
+		return GC_OK;
+	count = (size_t)c->pending->cnt;
+	parts = make_parts(c, c->pending);
+	verdict = count > 0 ? claim_parts(c, pg, parts, count, err) : GC_OK;
+	if (verdict != GC_OK) {
+		free(parts);
+		return verdict;
+	}
+	release_parts(c);
+	c->parts = parts;
+	c->part_count = count;
+	forget_pending(c);
+	c->joined = true;
+	return start_reading(c, err);
+}
+
+static bool has_moved_back(const struct gc_part *before, const struct gc_consumer *c)
+{
+	for (size_t i = 0; i < c->part_count; i++) {
+		if (c->parts[i].next_offset < before[i].next_offset)
+			return true;
+	}
+	return false;
+}
+
+enum gc_verdict gc_consumer_reclaim(struct gc_consumer *c, struct gc_pg *pg, struct gc_err *err)
+{
+	size_t bytes = c->part_count * sizeof(*c->parts);
+	struct gc_part *before;
+	enum gc_verdict verdict;
+
+	if (c->part_count == 0)
+		return GC_OK;
+	before = gc_malloc(bytes);
+	memcpy(before, c->parts, bytes);
+	verdict = claim_parts(c, pg, c->parts, c->part_count, err);
+	if (verdict != GC_OK) {
+		memcpy(c->parts, before, bytes);
+	} else if (has_moved_back(before, c)) {
+		/* a failover lost commits: what was fetched does not begin where the cube stands */
+		gc_consumer_drop(c, c->record_count);
+		verdict = start_reading(c, err);
+	}
+	free(before);
+	return verdict;
+}
+
+enum gc_verdict gc_consumer_restart(struct gc_consumer *c, struct gc_pg *pg, struct gc_err *err)
+{
+	enum gc_verdict verdict = c->part_count > 0 ? claim_parts(c, pg, c->parts, c->part_count, err) : GC_OK;
+
+	gc_consumer_drop(c, c->record_count);
+	return verdict == GC_OK && c->part_count > 0 ? start_reading(c, err) : verdict;
+}
+
+/* ---- the rest ---- */
+
+void gc_consumer_hint(struct gc_consumer *c, bool wait)
+{
+	rd_kafka_topic_partition_list_t *list;
+
+	if (c->part_count == 0)
+		return;
+	list = rd_kafka_topic_partition_list_new((int)c->part_count);
+	for (size_t i = 0; i < c->part_count; i++)
+		rd_kafka_topic_partition_list_add(list, c->parts[i].position->topic, c->parts[i].partition)->offset =
+			c->parts[i].next_offset;
+	rd_kafka_commit(c->rk, list, !wait); /* a hint: whether it arrives does not matter */
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
+void gc_consumer_pause(struct gc_consumer *c, bool paused)
+{
+	rd_kafka_topic_partition_list_t *list = NULL;
+
+	if (rd_kafka_assignment(c->rk, &list) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return;
+	if (paused)
+		rd_kafka_pause_partitions(c->rk, list);
+	else
+		rd_kafka_resume_partitions(c->rk, list);
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
+bool gc_consumer_is_at_end(const struct gc_consumer *c)
+{
+	if (!c->joined || c->pending || c->record_count > 0)
+		return false;
+	for (size_t i = 0; i < c->part_count; i++) {
+		if (!c->parts[i].at_end)
+			return false;
+	}
+	return true;
+}

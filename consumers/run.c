@@ -1,0 +1,346 @@
+/* A run: see run.h. Threads: the registry of positions is shared behind a lock; everything in it that moves is atomic. */
+#include "run.h"
+#include "kafka.h"
+
+#include <gracecube/arena.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+struct gc_run {
+	const struct gc_config *config;
+	struct gc_worker *workers;
+	pthread_t *threads;
+	_Atomic int *ended; /* one a worker */
+	char **topics;      /* NULL-terminated */
+	size_t topic_count;
+	int64_t started_us, started_cpu_us;
+	pthread_mutex_t lock; /* of the registry below */
+	struct gc_position **positions;
+	size_t position_count, position_capacity;
+};
+
+/* ---- signals ---- */
+
+static volatile sig_atomic_t stop_asked;
+
+static void on_signal(int number)
+{
+	if (stop_asked)
+		_exit(128 + number);
+	stop_asked = 1;
+}
+
+void gc_stop_on_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+bool gc_stop_was_asked(void)
+{
+	return stop_asked;
+}
+
+/* ---- positions ---- */
+
+static struct gc_position *find_position(struct gc_run *run, const char *topic, int32_t partition)
+{
+	for (size_t i = 0; i < run->position_count; i++) {
+		if (run->positions[i]->partition == partition && strcmp(run->positions[i]->topic, topic) == 0)
+			return run->positions[i];
+	}
+	return NULL;
+}
+
+static struct gc_position *add_position(struct gc_run *run, const char *topic, int32_t partition)
+{
+	struct gc_position *position = gc_calloc(1, sizeof(*position));
+
+	if (run->position_count == run->position_capacity) {
+		run->position_capacity = run->position_capacity ? run->position_capacity * 2 : 64;
+		run->positions = gc_realloc(run->positions, run->position_capacity * sizeof(*run->positions));
+	}
+	position->topic = gc_strdup(topic);
+	position->partition = partition;
+	run->positions[run->position_count++] = position;
+	return position;
+}
+
+struct gc_position *gc_position_get(void *argument, const char *topic, int32_t partition)
+{
+	struct gc_run *run = argument;
+	struct gc_position *position;
+
+	pthread_mutex_lock(&run->lock);
+	position = find_position(run, topic, partition);
+	if (!position)
+		position = add_position(run, topic, partition);
+	pthread_mutex_unlock(&run->lock);
+	return position;
+}
+
+int64_t gc_run_position(void *argument, const char *topic, int32_t partition)
+{
+	struct gc_run *run = argument;
+	struct gc_position *position;
+
+	pthread_mutex_lock(&run->lock);
+	position = find_position(run, topic, partition);
+	pthread_mutex_unlock(&run->lock);
+	return position ? atomic_load(&position->next_offset) : 0;
+}
+
+void gc_run_progress(struct gc_run *run, int64_t *ret_done, int64_t *ret_total)
+{
+	int64_t done = 0, left = 0;
+
+	for (int i = 0; i < run->config->run_workers; i++)
+		done += atomic_load(&run->workers[i].counters.records);
+	pthread_mutex_lock(&run->lock);
+	for (size_t i = 0; i < run->position_count; i++) {
+		int64_t behind = atomic_load(&run->positions[i]->target) - atomic_load(&run->positions[i]->next_offset);
+
+		left += behind > 0 ? behind : 0;
+	}
+	pthread_mutex_unlock(&run->lock);
+	*ret_done = done;
+	*ret_total = done + left;
+}
+
+/* ---- starting ---- */
+
+static bool is_wanted(const char *const *only, const char *stream)
+{
+	for (; only && *only; only++) {
+		if (strcmp(*only, stream) == 0)
+			return true;
+	}
+	return only == NULL;
+}
+
+/* Topics of the wanted streams, all that are configured: those that do not exist yet are found when they appear. */
+static void list_topics(struct gc_run *run, const char *const *only)
+{
+	size_t count = 0;
+
+	for (size_t s = 0; s < run->config->stream_count; s++)
+		count += run->config->streams[s].topic_count;
+	run->topics = gc_calloc(count + 1, sizeof(*run->topics));
+	for (size_t s = 0; s < run->config->stream_count; s++) {
+		const struct gc_stream_config *stream = &run->config->streams[s];
+
+		for (size_t t = 0; t < stream->topic_count && is_wanted(only, stream->name); t++)
+			run->topics[run->topic_count++] = gc_strdup(stream->topics[t]);
+	}
+}
+
+static enum gc_verdict count_topics(struct gc_run *run, struct gc_kafka_client *client, size_t *ret_found, struct gc_err *err)
+{
+	struct gc_kafka_topic *topics = gc_calloc(run->topic_count + 1, sizeof(*topics));
+	size_t found = 0;
+	enum gc_verdict verdict;
+
+	for (size_t i = 0; i < run->topic_count; i++)
+		topics[i].name = run->topics[i];
+	verdict = gc_kafka_topics(client->rk, topics, run->topic_count, GC_KAFKA_TIMEOUT_US, err);
+	if (verdict != GC_OK)
+		verdict = gc_kafka_explain(client, err);
+	for (size_t i = 0; verdict == GC_OK && i < run->topic_count; i++)
+		found += topics[i].partitions > 0;
+	free(topics);
+	if (verdict == GC_OK)
+		*ret_found = found;
+	return verdict;
+}
+
+/* Waits for brokers, which may come up later; does not wait for topics that nobody has made: that needs people. */
+static enum gc_verdict check_topics(struct gc_run *run, struct gc_err *err)
+{
+	struct gc_kafka_client *client = NULL;
+	struct gc_complaint complaint = { 0 };
+	size_t found = 0;
+	int64_t repeated;
+	enum gc_verdict verdict = gc_kafka_open(run->config, &client, err);
+
+	while (verdict == GC_OK) {
+		verdict = count_topics(run, client, &found, err);
+		if (verdict != GC_RETRY || gc_stop_was_asked())
+			break;
+		if (gc_complain(&complaint, gc_monotonic_us(), &repeated))
+			gc_warn("waiting for Kafka", GC_ERR_FIELDS(err));
+		usleep(500 * 1000);
+		verdict = GC_OK;
+	}
+	gc_kafka_close(client);
+	if (verdict == GC_OK && found == 0)
+		return gc_fail(err, GC_FATAL, "no_topics", run->config->kafka_brokers,
+			       "none of the %zu configured topics exists, the first being %s; create them, or name yours under streams in the "
+			       "configuration",
+			       run->topic_count, run->topic_count ? run->topics[0] : "none");
+	if (verdict == GC_OK)
+		gc_info("topics found", GC_I("found", found), GC_I("configured", run->topic_count));
+	return verdict;
+}
+
+struct start {
+	struct gc_worker *worker;
+	_Atomic int *ended;
+};
+
+static void *run_worker(void *argument)
+{
+	struct start start = *(struct start *)argument;
+
+	free(argument);
+	gc_worker_main(start.worker);
+	atomic_store(start.ended, 1);
+	return NULL;
+}
+
+static void start_worker(struct gc_run *run, int i)
+{
+	struct gc_worker *worker = &run->workers[i];
+	struct start *start = gc_malloc(sizeof(*start));
+
+	*worker = (struct gc_worker){ .config = run->config, .run = run, .index = i + 1,
+				      .topics = (const char *const *)run->topics, .topic_count = run->topic_count };
+	atomic_store(&worker->counters.progress_us, gc_monotonic_us());
+	*start = (struct start){ worker, &run->ended[i] };
+	if (pthread_create(&run->threads[i], NULL, run_worker, start) != 0)
+		abort(); /* no threads left on the machine: nothing sensible can follow */
+}
+
+static int64_t process_cpu_us(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * GC_SECOND_US + usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+}
+
+static void free_run(struct gc_run *run)
+{
+	for (size_t i = 0; i < run->position_count; i++) {
+		free(run->positions[i]->topic);
+		free(run->positions[i]);
+	}
+	for (size_t i = 0; i < run->topic_count; i++)
+		free(run->topics[i]);
+	pthread_mutex_destroy(&run->lock);
+	free(run->positions);
+	free(run->topics);
+	free(run->workers);
+	free(run->threads);
+	free((void *)run->ended);
+	free(run);
+}
+
+enum gc_verdict gc_run_start(const struct gc_config *config, const char *const *only, struct gc_run **ret_run, struct gc_err *err)
+{
+	struct gc_run *run = gc_calloc(1, sizeof(*run));
+	enum gc_verdict verdict;
+
+	run->config = config;
+	pthread_mutex_init(&run->lock, NULL);
+	list_topics(run, only);
+	verdict = check_topics(run, err);
+	if (verdict != GC_OK) {
+		free_run(run);
+		return verdict;
+	}
+	run->workers = gc_calloc((size_t)config->run_workers, sizeof(*run->workers));
+	run->threads = gc_calloc((size_t)config->run_workers, sizeof(*run->threads));
+	run->ended = gc_calloc((size_t)config->run_workers, sizeof(*run->ended));
+	run->started_us = gc_monotonic_us();
+	run->started_cpu_us = process_cpu_us();
+	for (int i = 0; i < config->run_workers; i++)
+		start_worker(run, i);
+	*ret_run = run;
+	return GC_OK;
+}
+
+/* ---- watching and ending ---- */
+
+bool gc_run_is_caught_up(struct gc_run *run)
+{
+	for (int i = 0; i < run->config->run_workers; i++) {
+		if (!atomic_load(&run->workers[i].counters.at_end))
+			return false;
+	}
+	return true;
+}
+
+bool gc_run_has_failed(struct gc_run *run)
+{
+	for (int i = 0; i < run->config->run_workers; i++) {
+		if (atomic_load(&run->ended[i]))
+			return true;
+	}
+	return false;
+}
+
+static double seconds(int64_t us)
+{
+	return (double)us / 1e6;
+}
+
+void gc_run_summary(struct gc_run *run, struct gc_run_summary *ret_summary)
+{
+	struct gc_run_summary s = { .wall_s = seconds(gc_monotonic_us() - run->started_us),
+				    .cpu_s = seconds(process_cpu_us() - run->started_cpu_us) };
+	struct rusage usage;
+
+	for (int i = 0; i < run->config->run_workers; i++) {
+		struct gc_worker_counters *c = &run->workers[i].counters;
+
+		s.records += atomic_load(&c->records);
+		s.batches += atomic_load(&c->batches);
+		s.applied += atomic_load(&c->applied);
+		s.superseded += atomic_load(&c->superseded);
+		s.dead += atomic_load(&c->dead);
+		s.ignored += atomic_load(&c->ignored);
+		s.retries += atomic_load(&c->retries);
+		s.fenced += atomic_load(&c->fenced);
+		s.rejected += atomic_load(&c->rejected);
+		s.reconnects += atomic_load(&c->reconnects);
+		s.rebalances += atomic_load(&c->rebalances);
+		s.cache_hits += atomic_load(&c->cache_hits);
+		s.cache_misses += atomic_load(&c->cache_misses);
+		s.poll_s += seconds(atomic_load(&c->poll_us));
+		s.decode_s += seconds(atomic_load(&c->decode_us));
+		s.keys_s += seconds(atomic_load(&c->keys_us));
+		s.apply_s += seconds(atomic_load(&c->apply_us));
+		s.send_cpu_s += seconds(atomic_load(&c->encode_us));
+	}
+	getrusage(RUSAGE_SELF, &usage);
+	s.memory_bytes = (int64_t)usage.ru_maxrss * 1024;
+	*ret_summary = s;
+}
+
+enum gc_verdict gc_run_stop(struct gc_run *run, struct gc_run_summary *ret_summary, struct gc_err *err)
+{
+	enum gc_verdict verdict = GC_OK;
+
+	for (int i = 0; i < run->config->run_workers; i++) {
+		atomic_store(&run->workers[i].drain_until_us, gc_monotonic_us() + run->config->run_shutdown_timeout_us);
+		atomic_store(&run->workers[i].state, GC_DRAINING);
+	}
+	for (int i = 0; i < run->config->run_workers; i++) {
+		pthread_join(run->threads[i], NULL);
+		if (verdict == GC_OK && run->workers[i].failure.verdict != GC_OK) {
+			*err = run->workers[i].failure;
+			verdict = err->verdict;
+		}
+	}
+	if (ret_summary)
+		gc_run_summary(run, ret_summary);
+	free_run(run);
+	return verdict;
+}

@@ -1,0 +1,60 @@
+# shellcheck shell=bash
+# Small things that the scripts of deploy/ and tests/ share. To be sourced; defines functions only.
+
+die() {
+	printf '%s\n' "$*" >&2
+	exit 1
+}
+
+now_ms() {
+	local now=${EPOCHREALTIME/[.,]/}
+	echo $((now / 1000))
+}
+
+# seconds_since MILLISECONDS → "1.3 s"
+seconds_since() {
+	local took=$(($(now_ms) - $1))
+	printf '%d.%d s' $((took / 1000)) $((took % 1000 / 100))
+}
+
+# wait_until SECONDS COMMAND… → true as soon as COMMAND is, false when the time is over
+wait_until() {
+	local end=$(($(now_ms) + $1 * 1000))
+	shift
+	until "$@"; do
+		[ "$(now_ms)" -lt "$end" ] || return 1
+		sleep 0.1
+	done
+}
+
+# A TCP port that nobody uses now, below the range from which the kernel gives ports to clients.
+free_port() {
+	local used port tries
+	used=$(awk 'FNR > 1 { sub(/.*:/, "", $2); print $2 }' /proc/net/tcp /proc/net/tcp6 2>/dev/null || true)
+	for tries in {1..200}; do
+		port=$((20000 + (RANDOM + tries) % 12000))
+		grep -qix "$(printf '%04x' "$port")" <<<"$used" || {
+			echo "$port"
+			return
+		}
+	done
+	die 'no free TCP port between 20000 and 32000'
+}
+
+# is_process PID TEXT → true when PID runs and its command line contains TEXT, so that a pid file left over from before a
+# reboot never points at somebody else's process
+is_process() {
+	[ -n "${1:-}" ] && [ -r "/proc/$1/cmdline" ] && tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -qF -- "$2"
+}
+
+is_gone() {
+	local state
+	state=$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null) || return 0
+	[ "$state" = Z ] # a zombie waits for its parent only
+}
+
+# stop_process PID SECONDS → asks it to leave, and ends it when it has not after so many seconds
+stop_process() {
+	kill -TERM "$1" 2>/dev/null || return 0
+	wait_until "$2" is_gone "$1" || kill -KILL "$1" 2>/dev/null || true
+}

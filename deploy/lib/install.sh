@@ -1,0 +1,69 @@
+# shellcheck shell=bash
+# Installs the Debian packages that are missing. Needs common.sh. The lists below are the only ones.
+
+packages_of() {
+	case $1 in
+	build) echo cmake gcc libc6-dev make pkg-config librdkafka-dev libpq-dev libjansson-dev libyaml-dev zlib1g-dev libxxhash-dev ;;
+	run) echo postgresql-15 postgresql-client-15 ;;
+	kafka) echo openjdk-17-jre-headless maven ;;
+	tests) echo libcmocka-dev python3 valgrind kcat jq ;;
+	*) die "no package list named $1" ;;
+	esac
+}
+
+# missing_packages LIST… → the packages of these lists that are not installed, one a line
+missing_packages() {
+	local list package installed wanted=()
+	for list in "$@"; do
+		read -ra packages <<<"$(packages_of "$list")"
+		wanted+=("${packages[@]}")
+	done
+	# shellcheck disable=SC2016 # ${…} is dpkg-query's
+	installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null | sed -n 's/^installed //p' || true)
+	for package in "${wanted[@]}"; do
+		grep -qx -- "$package" <<<"$installed" || echo "$package"
+	done
+}
+
+# install_packages LIST… → quick and without network when nothing is missing
+install_packages() {
+	local missing
+	mapfile -t missing < <(missing_packages "$@")
+	[ ${#missing[@]} -gt 0 ] || return 0
+	echo "missing: ${missing[*]}"
+	become_root_or_explain "${missing[@]}"
+	run_apt update
+	case " ${missing[*]} " in *' postgresql-15 '*) install_without_main_cluster "${missing[@]}" ;; *) run_apt install "${missing[@]}" ;; esac
+	mapfile -t missing < <(missing_packages "$@")
+	[ ${#missing[@]} -eq 0 ] || die "apt-get did not install: ${missing[*]}"
+}
+
+become_root_or_explain() {
+	command -v apt-get >/dev/null || die "These packages (Debian names) are missing and there is no apt-get here: $*"
+	AS_ROOT=()
+	[ "$(id -u)" -ne 0 ] || return 0
+	if command -v sudo >/dev/null && { sudo -n true 2>/dev/null || sudo_by_password; }; then
+		AS_ROOT=(sudo)
+		return
+	fi
+	die "Packages are missing and this user may not install them (no root, no sudo). As root:
+  apt-get install --no-install-recommends $*"
+}
+
+# sudo asks on the terminal, wherever our own output goes.
+sudo_by_password() { { : </dev/tty; } 2>/dev/null && sudo -v; }
+
+run_apt() {
+	"${AS_ROOT[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 \
+		-y --no-install-recommends "$@" </dev/null
+}
+
+# Debian's server package makes a cluster and starts it on port 5432. Nobody asked for that one; the switch is put back.
+install_without_main_cluster() {
+	local switch=/etc/postgresql-common/createcluster.conf line='create_main_cluster = false # for gracecube' failed=0
+	run_apt install postgresql-common
+	"${AS_ROOT[@]}" sed -i "\$a $line" "$switch"
+	run_apt install "$@" || failed=1
+	"${AS_ROOT[@]}" sed -i "/^$line\$/d" "$switch"
+	return $failed
+}

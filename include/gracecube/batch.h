@@ -1,0 +1,108 @@
+/* A batch: what has been read and decoded, until it is one transaction.
+ *
+ *     gc_batch_reset → gc_batch_partition … → gc_batch_add … → gc_batch_seal → (resolve misses) → gc_batch_bind → sink
+ *
+ * Owns an arena; everything decoded lives there. Threads: one batch belongs to one worker.
+ */
+#ifndef GRACECUBE_BATCH_H
+#define GRACECUBE_BATCH_H
+
+#include <gracecube/keys.h>
+#include <gracecube/stream.h>
+
+enum gc_value_state { GC_VALUE_NULL, GC_VALUE_SET };
+
+struct gc_value {
+	enum gc_value_state state;
+	union {
+		int64_t integer; /* GC_BOOL 0 or 1, GC_INT*, GC_TIME µs, keys once bound */
+		double real;
+		struct gc_span text; /* GC_TEXT, and the natural key of a dimension until bound */
+	};
+};
+
+struct gc_row {
+	const struct gc_target *target;
+	struct gc_version version;
+	struct gc_span key;
+	uint32_t partition; /* index into the batch's partitions */
+	bool primary;       /* its fate is the message's outcome in the ledger */
+	bool deleted;
+	bool superseded;    /* a newer version of the key is in the same batch */
+	struct gc_value *values; /* one a column of the target; NULL for a delete */
+};
+
+/* One partition as this batch sees it. The ledger counts are of this batch alone. */
+struct gc_partition {
+	struct gc_span topic;
+	int32_t partition;
+	int64_t offset_id;   /* cube.etl_offset's row */
+	int64_t owner_epoch;
+	int64_t from_offset; /* the position before the batch: the fence's old value */
+	int64_t to_offset;   /* and after it */
+	int64_t applied, superseded, dead, ignored;
+	int64_t last_kafka_us; /* of the newest record of the batch */
+};
+
+struct gc_dead_letter {
+	uint32_t partition;
+	const struct gc_message *message;
+	const char *stream;
+	char code[32], where[128];
+	struct gc_span reason;
+};
+
+struct gc_issue {
+	uint32_t partition;
+	int64_t offset, kafka_us;
+	const char *stream;
+	struct gc_span key, raw;
+	const char *field, *rule;
+};
+
+/* Rows of the other streams that a row links to: locked first, in one order, so that two workers never wait in a ring. */
+enum gc_link { GC_LINK_CONTRACT, GC_LINK_ERROR, GC_LINK_COUNT };
+/* Name of the target whose keys a link locks. */
+extern const char *const gc_link_targets[GC_LINK_COUNT];
+
+struct gc_batch;
+
+struct gc_batch *gc_batch_new(struct gc_keys *keys, int64_t value_bytes_max, int64_t key_bytes_max);
+void gc_batch_free(struct gc_batch *batch);
+void gc_batch_reset(struct gc_batch *batch);
+/* Names a partition; the index is what gc_batch_add takes. */
+uint32_t gc_batch_partition(struct gc_batch *batch, struct gc_span topic, int32_t partition, int64_t offset_id,
+			    int64_t owner_epoch, int64_t from_offset);
+/* Decodes one message. The message must live as long as the batch. Moves the partition's to_offset past it; offsets
+ * skipped since the last one (compaction, transaction markers) count as ignored. */
+void gc_batch_add(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream, enum gc_time_unit unit,
+		  const struct gc_message *message);
+/* The message goes to the dead letters unread: the database refused it when it was alone. */
+void gc_batch_add_dead(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream,
+		       const struct gc_message *message, const struct gc_err *err);
+/* Coalesces: of each key only the newest version stays. Sorts by key. */
+void gc_batch_seal(struct gc_batch *batch);
+/* Puts surrogate keys in place of natural ones; all misses must have been learned by the keys. */
+void gc_batch_bind(struct gc_batch *batch);
+
+/* The batch is committed: what it made known may be cached. */
+void gc_batch_committed(struct gc_batch *batch);
+
+/* What a sink reads. */
+size_t gc_batch_message_count(const struct gc_batch *batch);
+size_t gc_batch_partitions(const struct gc_batch *batch, struct gc_partition **ret_partitions);
+/* Rows of one target that stay, sorted by key (and version). */
+size_t gc_batch_rows(const struct gc_batch *batch, const struct gc_target *target, struct gc_row *const **ret_rows);
+size_t gc_batch_dead_letters(const struct gc_batch *batch, const struct gc_dead_letter **ret_letters);
+size_t gc_batch_issues(const struct gc_batch *batch, const struct gc_issue **ret_issues);
+/* Distinct keys to be locked first, sorted. */
+size_t gc_batch_links(const struct gc_batch *batch, enum gc_link link, const struct gc_span **ret_keys);
+/* True when a mission may become known in this batch: contracts that name it wait (see cube.mission_gate). */
+bool gc_batch_opens_missions(const struct gc_batch *batch);
+/* Targets that have rows, in the order of gc_streams; each once. */
+size_t gc_batch_targets(const struct gc_batch *batch, const struct gc_target *const **ret_targets);
+struct gc_arena *gc_batch_arena(struct gc_batch *batch);
+/* What the batch could not look up in the caches; owned by the batch. */
+struct gc_misses *gc_batch_misses(struct gc_batch *batch);
+
+#endif

@@ -1,0 +1,88 @@
+/* Configuration: one struct, filled from one table of options (config/options.c) by file, environment and flags. */
+#ifndef GRACECUBE_CONFIG_H
+#define GRACECUBE_CONFIG_H
+
+#include <stdio.h>
+
+#include <gracecube/err.h>
+#include <gracecube/log.h>
+#include <gracecube/span.h>
+#include <gracecube/time.h>
+
+struct gc_property { /* passed to librdkafka as it is */
+	char *name, *value;
+};
+
+struct gc_stream_config {
+	const char *name; /* of the stream's descriptor */
+	char **topics;
+	size_t topic_count;
+	enum gc_time_unit time_unit;
+};
+
+struct gc_config {
+	char *path; /* of the file that was read, NULL when none */
+
+	char *postgres_dsn;           /* conninfo string or URI; the password may come from password_file or PGPASSFILE */
+	char *postgres_password_file;
+	int64_t postgres_connect_timeout_us;
+	int64_t postgres_statement_timeout_us;
+
+	char *kafka_brokers;
+	char *kafka_group_id;
+	int64_t kafka_queue_bytes; /* prefetch budget of the process, divided by the workers */
+	struct gc_property *kafka_properties;
+	size_t kafka_property_count;
+
+	int64_t run_workers;
+	int64_t run_batch_records;
+	int64_t run_batch_bytes;
+	int64_t run_cache_entries;       /* a dimension cache is emptied when it holds more */
+	int64_t run_shutdown_timeout_us; /* how long SIGTERM may drain */
+
+	struct gc_stream_config *streams; /* one for each stream, in the registry's order */
+	size_t stream_count;
+
+	int64_t limits_value_bytes;
+	int64_t limits_key_bytes; /* of a natural key or id */
+
+	char *cube_business_days;  /* "1-5", ISO days of week */
+	char *cube_business_hours; /* "09-17", the end is not included */
+	char *cube_business_zone;  /* an IANA name, "UTC" */
+
+	char *http_listen; /* "127.0.0.1:9187" */
+
+	enum gc_log_level log_level;
+	enum gc_log_format log_format;
+
+	struct gc_origins *origins; /* where each value came from, for gc_config_each() */
+};
+
+/* Defaults, then the file, then the environment. path NULL: config/gracecube.yaml when there is one. GC_FATAL with the
+ * place (file:line:column, or the variable) and the nearest name when something is wrong. stream_names ends with NULL. */
+enum gc_verdict gc_config_load(struct gc_config *ret_config, const char *path, const char *const *stream_names,
+			       struct gc_err *err) GC_MUST_CHECK;
+/* One option as a flag gives it: name "run.workers", "streams.action_contracts.topics", "kafka.properties.linger.ms".
+ * Secrets are refused: a command line is read by everybody on the machine. */
+enum gc_verdict gc_config_set(struct gc_config *config, const char *name, const char *value, struct gc_err *err)
+	GC_MUST_CHECK;
+void gc_config_free(struct gc_config *config);
+/* What must hold between options: after the last gc_config_set(). gc_config_load() has done it for what it read. */
+enum gc_verdict gc_config_check(const struct gc_config *config, struct gc_err *err) GC_MUST_CHECK;
+/* The first line of postgres.password_file, NULL when that option is empty. Read anew at each call, so that a changed
+ * secret is taken up; erase and free it after use. GC_FATAL when others than its owner may read the file. */
+enum gc_verdict gc_config_password(const struct gc_config *config, char **ret_password, struct gc_err *err)
+	GC_MUST_CHECK;
+
+/* Every option with its value as a user would type it and its origin: "default", "config/gracecube.yaml:12",
+ * "GRACECUBE_RUN_WORKERS", "flag". Secrets are masked. The texts live as long as the call of `visit`. */
+void gc_config_each(const struct gc_config *config,
+		    void (*visit)(void *context, const char *name, const char *value, const char *origin),
+		    void *context);
+/* The sample file (YAML, every option with its default) and the reference page (Markdown), made from the table. */
+void gc_config_sample(const char *const *stream_names, FILE *out);
+void gc_config_reference(const char *const *stream_names, FILE *out);
+/* librdkafka properties that the design depends on and nobody may set; ends with NULL. */
+extern const char *const gc_config_protected_properties[];
+
+#endif

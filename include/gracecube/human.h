@@ -1,0 +1,31 @@
+/* What people type and read: whole numbers, sizes, durations, and the name they probably meant.
+ *
+ * Threads: no shared state.
+ */
+#ifndef GRACECUBE_HUMAN_H
+#define GRACECUBE_HUMAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum gc_human_unit {
+	GC_HUMAN_COUNT, /* 6000 */
+	GC_HUMAN_BYTES, /* 64MiB: B KiB MiB GiB TiB, kB MB GB TB; a bare number is bytes */
+	GC_HUMAN_TIME,  /* 30s, in µs: us ms s m h d; the unit must be there, save for 0 */
+};
+
+/* One number of at most int64 with its unit and nothing else; never negative. */
+bool gc_human_parse(const char *text, enum gc_human_unit unit, int64_t *ret_value);
+/* As gc_human_parse() reads it, in the largest unit that is exact; returns buffer. */
+#define GC_HUMAN_BYTES_MAX 32
+const char *gc_human_print(int64_t value, enum gc_human_unit unit, char *buffer, size_t bytes);
+
+/* The nearest name to a word: zero it but for `word`, offer all names, look at `best`, NULL when none is near. */
+struct gc_nearest {
+	const char *word, *best;
+	int distance;
+};
+void gc_nearest_offer(struct gc_nearest *nearest, const char *name);
+
+#endif

@@ -1,0 +1,57 @@
+/* Keys: the in-memory caches of the dimensions, natural key → surrogate key, and of what already exists in the cube
+ * (monthly partitions, the minutes of dim_time). Only what is committed is ever cached: misses are resolved in a
+ * transaction of their own, before the facts' transaction. After a lost connection everything is forgotten, because a
+ * failover may have lost a member.
+ *
+ * Bounded: a cache above its limit is emptied and learned again. Threads: one per worker.
+ */
+#ifndef GRACECUBE_KEYS_H
+#define GRACECUBE_KEYS_H
+
+#include <gracecube/arena.h>
+#include <gracecube/map.h>
+#include <gracecube/stream.h>
+
+struct gc_keys {
+	struct gc_map members[GC_DIM_COUNT];
+	struct gc_map declared_components; /* those that are no inferred members: the names a text may mention */
+	struct gc_map known_missions;      /* missions whose own record has been applied */
+	struct gc_map partitions;          /* monthly partitions that exist, by target and month */
+	struct gc_map hours;               /* hours whose minutes are in dim_time */
+	int64_t limit;
+	uint64_t hits, missed;
+};
+
+void gc_keys_init(struct gc_keys *keys, int64_t limit);
+void gc_keys_done(struct gc_keys *keys);
+void gc_keys_forget(struct gc_keys *keys);
+/* Key 0, the unknown member, for NULL and empty. False: not known yet. */
+bool gc_keys_find(struct gc_keys *keys, enum gc_dimension dimension, struct gc_span natural, int32_t *ret_key);
+void gc_keys_learn(struct gc_keys *keys, enum gc_dimension dimension, struct gc_span natural, int32_t key);
+
+/* The declared components, read once a connection. */
+void gc_keys_declare_component(struct gc_keys *keys, struct gc_span name);
+bool gc_keys_is_declared(const struct gc_keys *keys, struct gc_span name);
+/* Missions whose own record is committed. */
+void gc_keys_learn_mission(struct gc_keys *keys, struct gc_span mission_id);
+bool gc_keys_knows_mission(const struct gc_keys *keys, struct gc_span mission_id);
+/* Partitions by target name (a descriptor's own string) and month since 1970-01; hours since 1970-01-01T00Z. */
+bool gc_keys_has_partition(const struct gc_keys *keys, const char *target, int32_t month);
+void gc_keys_learn_partition(struct gc_keys *keys, const char *target, int32_t month);
+bool gc_keys_has_hour(const struct gc_keys *keys, int32_t hour);
+void gc_keys_learn_hour(struct gc_keys *keys, int32_t hour);
+
+/* What one batch misses; each natural key once. Members of one dimension sorted once sealed. */
+struct gc_misses {
+	struct gc_span *members[GC_DIM_COUNT];
+	size_t member_count[GC_DIM_COUNT];
+	struct gc_missing_partition {
+		const char *target;
+		int32_t month; /* since 1970-01 */
+	} *partitions;
+	size_t partition_count;
+	int32_t *hours; /* since 1970-01-01T00Z */
+	size_t hour_count;
+};
+
+#endif

@@ -1,0 +1,61 @@
+/* The PostgreSQL sink: one batch is one transaction, one pipeline round trip.
+ *
+ * A sink returns a verdict; it never sleeps, retries or drops. After GC_RETRY and GC_FENCED with gc_pg_is_lost() the caller opens a
+ * new connection and claims again. Threads: one connection belongs to one worker.
+ */
+#ifndef GRACECUBE_SINK_H
+#define GRACECUBE_SINK_H
+
+#include <gracecube/batch.h>
+#include <gracecube/config.h>
+
+/* The schema that this program writes. */
+#define GC_SCHEMA_VERSION 1
+
+struct gc_pg;
+
+/* Connects and checks the schema version. `role` is shown in pg_stat_activity: "gracecube worker 1". */
+enum gc_verdict gc_pg_open(const struct gc_config *config, const char *role, struct gc_pg **ret_pg, struct gc_err *err) GC_MUST_CHECK;
+/* As gc_pg_open, and takes a lane for its rollup rows, prepares every statement against its descriptor, and learns the
+ * declared components. */
+enum gc_verdict gc_pg_open_writer(const struct gc_config *config, const char *role, struct gc_keys *keys, struct gc_pg **ret_pg,
+				  struct gc_err *err) GC_MUST_CHECK;
+void gc_pg_close(struct gc_pg *pg);
+/* The connection is gone: nothing that was cached may be trusted. */
+bool gc_pg_is_lost(const struct gc_pg *pg);
+
+struct gc_claim {
+	const char *stream;
+	struct gc_span topic;
+	int32_t partition;
+	int64_t low_offset; /* Kafka's low watermark */
+	/* answers */
+	int64_t offset_id, owner_epoch, next_offset;
+	int64_t lost; /* records that retention deleted before they were read: noted in cube.etl_gap */
+};
+/* Claims partitions for an owner ("host:process:worker"), raising their epochs: whoever held them is fenced off. */
+enum gc_verdict gc_pg_claim(struct gc_pg *pg, const char *group, const char *owner, struct gc_claim *claims, size_t count,
+			    struct gc_err *err) GC_MUST_CHECK;
+
+/* Resolves what the batch misses, in a transaction of its own, and teaches it to the keys. */
+enum gc_verdict gc_pg_resolve(struct gc_pg *pg, struct gc_batch *batch, struct gc_keys *keys, struct gc_err *err) GC_MUST_CHECK;
+/* Fence, rows, dead letters, quality issues, commit. GC_OK: durable. GC_FENCED: nothing was written. GC_REJECT: a record is bad. */
+enum gc_verdict gc_pg_apply(struct gc_pg *pg, struct gc_batch *batch, struct gc_err *err) GC_MUST_CHECK;
+
+/* Makes or updates the schema; safe to repeat and to start twice at once. *ret_from is the version that was found, 0 for none. */
+enum gc_verdict gc_pg_migrate(const struct gc_config *config, int *ret_from, struct gc_err *err) GC_MUST_CHECK;
+/* The SQL that migrate would run, to a stream. */
+void gc_pg_print_schema(void *stdio_file);
+
+/* A query for the commands: text parameters, text results; `each` gets every row. NULL values are NULL pointers. */
+enum gc_verdict gc_pg_query(struct gc_pg *pg, const char *sql, const char *const *parameters, int count,
+			    void (*each)(void *arg, const char *const *values, int columns), void *arg, struct gc_err *err) GC_MUST_CHECK;
+
+/* Prepares each target's merge statement and compares it with its descriptor; `each` hears of every one. */
+enum gc_verdict gc_pg_check_statements(struct gc_pg *pg, void (*each)(void *arg, const char *name, const char *problem), void *arg,
+				       struct gc_err *err) GC_MUST_CHECK;
+
+/* What to do about an SQLSTATE; connection losses have none. */
+enum gc_verdict gc_sqlstate_verdict(const char *sqlstate);
+
+#endif

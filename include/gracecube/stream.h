@@ -1,0 +1,104 @@
+/* Descriptors: what a stream is, and what rows it makes. One C file in transforms/events/ and one SQL file in sinks/sql/ of
+ * the same stem make a stream; everything else (registry, prepared statements, start-up checks, help, configuration,
+ * reference pages) is made from these tables.
+ */
+#ifndef GRACECUBE_STREAM_H
+#define GRACECUBE_STREAM_H
+
+#include <gracecube/json.h>
+#include <gracecube/message.h>
+#include <gracecube/time.h>
+
+/* What a column holds, which also decides its type in PostgreSQL. The last four are surrogate keys (int4), looked up in
+ * the dimension caches from the natural key that decode gives. */
+enum gc_kind {
+	GC_TEXT,
+	GC_BOOL,
+	GC_INT4,
+	GC_INT8,
+	GC_FLOAT8,
+	GC_TIME, /* timestamptz */
+	GC_COMPONENT,
+	GC_TIER,
+	GC_ACTOR,
+	GC_MISSION,
+};
+
+/* Dimensions whose members are found by natural key. */
+enum gc_dimension { GC_DIM_COMPONENT, GC_DIM_TIER, GC_DIM_ACTOR, GC_DIM_MISSION, GC_DIM_COUNT };
+
+enum gc_column_flag {
+	GC_REQUIRED = 1 << 0,   /* absent or null: dead letter */
+	GC_VOCABULARY = 1 << 1, /* trimmed and lower-cased */
+	GC_UNIT_RANGE = 1 << 2, /* a measure of 0 to 1; outside, NaN or infinite: NULL and a quality issue */
+	GC_NOT_NEGATIVE = 1 << 3, /* a measure; negative, NaN or infinite: NULL and a quality issue */
+	GC_KEEPS = 1 << 4,      /* "__debezium_unavailable_value" keeps what is there */
+	GC_JSON_FIELD = 1 << 5, /* text as it stands, an object or array as its JSON text */
+};
+
+struct gc_column {
+	const char *name;  /* parameter of the merge function */
+	enum gc_kind kind;
+	unsigned flags;
+	const char *field; /* the source field it is read from; NULL: the stream's derive function sets it */
+};
+
+/* A merge function of the cube: cube.merge_<name>(columns…, deleted, lsn, source_us, kafka_us, record_offset, offset_id).
+ * Column 0 is the key, text. */
+struct gc_target {
+	const char *name;
+	const struct gc_column *columns;
+	int column_count;
+	int created_at;     /* index of the column that decides time_key and partition, -1 where there is none */
+	bool keep_versions; /* every version counts (histories): rows of one key are not coalesced */
+	bool makes_missions_known; /* see gc_batch_opens_missions() */
+};
+
+/* Which version of a row is the newer one; 0 is "not known". See gc_version_compare(). */
+struct gc_version {
+	int64_t lsn;       /* the source's log position */
+	int64_t source_us; /* the source's time of the change */
+	int64_t kafka_us;  /* Kafka's timestamp */
+	int64_t offset;
+};
+
+/* The source's log position decides where both have one; else the source's time where both have one; else Kafka's
+ * timestamp; ties by offset. A tombstone has neither of the first two, so it meets the others by Kafka's timestamp.
+ * cube.is_newer() in sinks/sql/ is the same rule. Negative, 0, positive like memcmp. */
+int gc_version_compare(struct gc_version a, struct gc_version b);
+
+enum gc_op { GC_UPSERT, GC_DELETE, GC_IGNORE };
+
+/* One change, whatever shape it came in. */
+struct gc_change {
+	const struct gc_message *message;
+	enum gc_op op;
+	const struct gc_json *row; /* the row, or a trigger event; NULL for a delete by key */
+	const struct gc_json *key; /* the parsed key without its schema, NULL when it is no JSON */
+	const struct gc_json *schema; /* of the row, where the message carries one: decimals need it */
+	struct gc_version version;
+	bool is_trigger_event;
+	const char *ignored_because; /* GC_IGNORE */
+};
+
+struct gc_decode;
+
+struct gc_stream {
+	const char *name;
+	const char *record;    /* what one record is, for people */
+	const char *lands_in;  /* for people */
+	const char *key_field;    /* the field of the row and of the key that names the row; NULL: records have no key */
+	const char *key_fallback; /* the field of the row that does so where there is no key_field; may be NULL */
+	const char *key_prefix;   /* what stands before it in the cube's key; may be NULL */
+	const struct gc_target *const *targets; /* ends with NULL; the first is the one deletes go to */
+	/* Makes the rows of one change that is not a delete. Pure: no I/O, no clock. Reports by gc_decode_reject(). */
+	void (*decode)(struct gc_decode *decode, const struct gc_change *change);
+	/* NULL, or what a delete means where it is more than a mark on targets[0]. */
+	void (*remove)(struct gc_decode *decode, const struct gc_change *change, struct gc_span key);
+};
+
+/* All streams in the order in which their rows are applied; ends with NULL. Made by CMake from transforms/events. */
+extern const struct gc_stream *const gc_streams[];
+const struct gc_stream *gc_stream_find(struct gc_span name);
+
+#endif

@@ -1,0 +1,218 @@
+/* One batch = one transaction = one pipeline round trip, in the order of the guarantee:
+ *
+ *     BEGIN
+ *     the fence           cube.advance() moves the offsets by compare-and-set, or everything behind it is void
+ *     the mission gate    see cube.mission_gate()
+ *     the link locks      keys of other streams that rows link to, in one sorted pass
+ *     the rows            one merge a target; statement triggers keep the rollups
+ *     dead letters, quality issues
+ *     COMMIT
+ *
+ * So each record changes the cube exactly once, or is in the dead letters: rows, rollups, dead letters and the position are one
+ * commit, and a writer whose position is not the cube's writes nothing. Threads: one connection belongs to one worker.
+ */
+#include "pg.h"
+
+#include <stdio.h>
+
+static void send_fence(struct gc_pg *pg, struct gc_batch *batch)
+{
+	struct gc_pg_parameters p;
+	struct gc_partition *parts;
+	size_t count = gc_batch_partitions(batch, &parts);
+
+	gc_pg_parameters_init(&p, gc_batch_arena(batch));
+	gc_pg_add_int8s(&p, &parts->offset_id, sizeof(*parts), count);
+	gc_pg_add_int8s(&p, &parts->owner_epoch, sizeof(*parts), count);
+	gc_pg_add_int8s(&p, &parts->from_offset, sizeof(*parts), count);
+	gc_pg_add_int8s(&p, &parts->to_offset, sizeof(*parts), count);
+	gc_pg_add_int8s(&p, &parts->applied, sizeof(*parts), count);
+	gc_pg_add_int8s(&p, &parts->superseded, sizeof(*parts), count);
+	gc_pg_add_int8s(&p, &parts->dead, sizeof(*parts), count);
+	gc_pg_add_int8s(&p, &parts->ignored, sizeof(*parts), count);
+	gc_pg_add_int8s(&p, &parts->last_kafka_us, sizeof(*parts), count);
+	gc_pg_send(pg, "SELECT cube.advance($1, $2, $3, $4, $5, $6, $7, $8, $9)", &p);
+}
+
+static bool has_rows_of(struct gc_batch *batch, const char *name)
+{
+	const struct gc_target *const *targets;
+	size_t count = gc_batch_targets(batch, &targets);
+
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(targets[i]->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void send_gate(struct gc_pg *pg, struct gc_batch *batch)
+{
+	struct gc_pg_parameters none;
+
+	gc_pg_parameters_init(&none, gc_batch_arena(batch));
+	if (gc_batch_opens_missions(batch))
+		gc_pg_send(pg, "SELECT cube.mission_gate(true)", &none);
+	else if (has_rows_of(batch, gc_link_targets[GC_LINK_CONTRACT]))
+		gc_pg_send(pg, "SELECT cube.mission_gate(false)", &none);
+}
+
+static void send_locks(struct gc_pg *pg, struct gc_batch *batch)
+{
+	for (int link = 0; link < GC_LINK_COUNT; link++) {
+		struct gc_pg_parameters p;
+		const struct gc_span *keys;
+		size_t count = gc_batch_links(batch, (enum gc_link)link, &keys);
+
+		if (count == 0)
+			continue;
+		gc_pg_parameters_init(&p, gc_batch_arena(batch));
+		gc_pg_add_texts(&p, keys, sizeof(*keys), count);
+		gc_pg_send(pg, gc_arena_printf(gc_batch_arena(batch), "SELECT cube.lock_%s($1)", gc_link_targets[link]).ptr, &p);
+	}
+}
+
+static void send_rows(struct gc_pg *pg, struct gc_batch *batch)
+{
+	const struct gc_target *const *targets;
+	size_t count = gc_batch_targets(batch, &targets);
+	struct gc_partition *partitions;
+
+	gc_batch_partitions(batch, &partitions);
+	for (size_t t = 0; t < count; t++) {
+		struct gc_pg_parameters p;
+		struct gc_row *const *rows;
+		size_t row_count = gc_batch_rows(batch, targets[t], &rows);
+
+		gc_pg_parameters_init(&p, gc_batch_arena(batch));
+		for (int c = 0; c < targets[t]->column_count; c++)
+			gc_pg_add_column(&p, rows, row_count, c);
+		gc_pg_add_versions(&p, rows, row_count, partitions);
+		gc_pg_send_prepared(pg, gc_pg_merge_name(targets[t], gc_batch_arena(batch)).ptr, &p);
+	}
+}
+
+static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+static struct gc_span base64_of(struct gc_arena *arena, struct gc_span bytes)
+{
+	char *text = gc_arena_alloc(arena, (bytes.len + 2) / 3 * 4 + 1), *at = text;
+
+	for (size_t i = 0; i < bytes.len; i += 3) {
+		uint32_t bits = (uint32_t)(uint8_t)bytes.ptr[i] << 16;
+
+		if (i + 1 < bytes.len)
+			bits |= (uint32_t)(uint8_t)bytes.ptr[i + 1] << 8;
+		if (i + 2 < bytes.len)
+			bits |= (uint32_t)(uint8_t)bytes.ptr[i + 2];
+		*at++ = base64_digits[bits >> 18];
+		*at++ = base64_digits[bits >> 12 & 63];
+		*at++ = i + 1 < bytes.len ? base64_digits[bits >> 6 & 63] : '=';
+		*at++ = i + 2 < bytes.len ? base64_digits[bits & 63] : '=';
+	}
+	*at = 0;
+	return (struct gc_span){ text, (size_t)(at - text) };
+}
+
+/* [["name in base64", "value in base64" or null], …]: names too, since a header's name may be any bytes. */
+static struct gc_span headers_of(struct gc_arena *arena, const struct gc_message *message)
+{
+	struct gc_span json = GC_LIT("[");
+
+	for (size_t i = 0; i < message->header_count; i++) {
+		const struct gc_header *h = &message->headers[i];
+		struct gc_span name = base64_of(arena, h->name);
+		struct gc_span value = h->value.ptr ? base64_of(arena, h->value) : GC_SPAN_NULL;
+
+		json = gc_arena_printf(arena, h->value.ptr ? "%s%s[\"%s\", \"%s\"]" : "%s%s[\"%s\", null]", json.ptr, i ? ", " : "",
+				       name.ptr, value.ptr);
+	}
+	return gc_arena_printf(arena, "%s]", json.ptr);
+}
+
+/* Dead letters as columns. */
+struct dead_row {
+	int64_t offset_id, offset, kafka_us;
+	struct gc_span stream, key, value, headers, code, where, reason;
+};
+
+static void send_dead_letters(struct gc_pg *pg, struct gc_batch *batch)
+{
+	struct gc_arena *arena = gc_batch_arena(batch);
+	const struct gc_dead_letter *letters;
+	size_t count = gc_batch_dead_letters(batch, &letters);
+	struct dead_row *rows = gc_arena_alloc(arena, count * sizeof(*rows));
+	struct gc_partition *parts;
+	struct gc_pg_parameters p;
+
+	if (count == 0)
+		return;
+	gc_batch_partitions(batch, &parts);
+	for (size_t i = 0; i < count; i++) {
+		const struct gc_message *m = letters[i].message;
+
+		rows[i] = (struct dead_row){ parts[letters[i].partition].offset_id, m->offset, m->timestamp_us,
+					     gc_span_of(letters[i].stream), m->key, m->value, headers_of(arena, m),
+					     gc_span_of(letters[i].code), gc_span_of(letters[i].where), letters[i].reason };
+	}
+	gc_pg_parameters_init(&p, arena);
+	gc_pg_add_int8s(&p, &rows->offset_id, sizeof(*rows), count);
+	gc_pg_add_int8s(&p, &rows->offset, sizeof(*rows), count);
+	gc_pg_add_int8s(&p, &rows->kafka_us, sizeof(*rows), count);
+	gc_pg_add_texts(&p, &rows->stream, sizeof(*rows), count);
+	gc_pg_add_byteas(&p, &rows->key, sizeof(*rows), count);
+	gc_pg_add_byteas(&p, &rows->value, sizeof(*rows), count);
+	gc_pg_add_texts(&p, &rows->headers, sizeof(*rows), count);
+	gc_pg_add_texts(&p, &rows->code, sizeof(*rows), count);
+	gc_pg_add_texts(&p, &rows->where, sizeof(*rows), count);
+	gc_pg_add_texts(&p, &rows->reason, sizeof(*rows), count);
+	gc_pg_send(pg, "SELECT cube.add_dead_letters($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", &p);
+}
+
+struct issue_row {
+	int64_t offset_id, offset, kafka_us;
+	struct gc_span stream, key, field, raw, rule;
+};
+
+static void send_issues(struct gc_pg *pg, struct gc_batch *batch)
+{
+	struct gc_arena *arena = gc_batch_arena(batch);
+	const struct gc_issue *issues;
+	size_t count = gc_batch_issues(batch, &issues);
+	struct issue_row *rows = gc_arena_alloc(arena, count * sizeof(*rows));
+	struct gc_partition *parts;
+	struct gc_pg_parameters p;
+
+	if (count == 0)
+		return;
+	gc_batch_partitions(batch, &parts);
+	for (size_t i = 0; i < count; i++)
+		rows[i] = (struct issue_row){ parts[issues[i].partition].offset_id, issues[i].offset, issues[i].kafka_us,
+					      gc_span_of(issues[i].stream), issues[i].key, gc_span_of(issues[i].field), issues[i].raw,
+					      gc_span_of(issues[i].rule) };
+	gc_pg_parameters_init(&p, arena);
+	gc_pg_add_int8s(&p, &rows->offset_id, sizeof(*rows), count);
+	gc_pg_add_int8s(&p, &rows->offset, sizeof(*rows), count);
+	gc_pg_add_int8s(&p, &rows->kafka_us, sizeof(*rows), count);
+	gc_pg_add_texts(&p, &rows->stream, sizeof(*rows), count);
+	gc_pg_add_texts(&p, &rows->key, sizeof(*rows), count);
+	gc_pg_add_texts(&p, &rows->field, sizeof(*rows), count);
+	gc_pg_add_texts(&p, &rows->raw, sizeof(*rows), count);
+	gc_pg_add_texts(&p, &rows->rule, sizeof(*rows), count);
+	gc_pg_send(pg, "SELECT cube.add_quality_issues($1, $2, $3, $4, $5, $6, $7, $8)", &p);
+}
+
+enum gc_verdict gc_pg_apply(struct gc_pg *pg, struct gc_batch *batch, struct gc_err *err)
+{
+	enum gc_verdict verdict = gc_pg_begin(pg, err);
+
+	if (verdict != GC_OK)
+		return verdict;
+	send_fence(pg, batch);
+	send_gate(pg, batch);
+	send_locks(pg, batch);
+	send_rows(pg, batch);
+	send_dead_letters(pg, batch);
+	send_issues(pg, batch);
+	return gc_pg_commit(pg, NULL, NULL, err);
+}

@@ -1,0 +1,64 @@
+/* Inside of the PostgreSQL sink. Threads: one connection belongs to one worker. */
+#ifndef GRACECUBE_PG_H
+#define GRACECUBE_PG_H
+
+#include <gracecube/sink.h>
+#include <libpq-fe.h>
+
+struct gc_pg {
+	PGconn *conn;
+	bool lost;
+	int statements; /* how many the pipeline under way has sent */
+};
+
+/* Connects without asking for a schema. */
+enum gc_verdict gc_pg_connect(const struct gc_config *config, const char *role, struct gc_pg **ret_pg, struct gc_err *err)
+	GC_MUST_CHECK;
+
+/* Fills err from a failed result, or from the connection when there is none. */
+enum gc_verdict gc_pg_fail(struct gc_pg *pg, const PGresult *result, const char *doing, struct gc_err *err);
+
+/* A statement without parameters that returns nothing of interest. */
+enum gc_verdict gc_pg_do(struct gc_pg *pg, const char *sql, struct gc_err *err) GC_MUST_CHECK;
+
+/* Parameters of one statement, binary arrays built in an arena. */
+#define GC_PG_PARAMETERS_MAX 64
+struct gc_pg_parameters {
+	struct gc_arena *arena;
+	int count;
+	Oid types[GC_PG_PARAMETERS_MAX];
+	const char *values[GC_PG_PARAMETERS_MAX];
+	int lengths[GC_PG_PARAMETERS_MAX];
+	int formats[GC_PG_PARAMETERS_MAX];
+};
+
+void gc_pg_parameters_init(struct gc_pg_parameters *parameters, struct gc_arena *arena);
+/* Each adds one array parameter. `stride` is the distance from one item to the next in bytes, so that a member of a struct
+ * can be sent from an array of structs. */
+void gc_pg_add_int8s(struct gc_pg_parameters *parameters, const int64_t *items, size_t stride, size_t count);
+void gc_pg_add_int4s(struct gc_pg_parameters *parameters, const int32_t *items, size_t stride, size_t count);
+void gc_pg_add_texts(struct gc_pg_parameters *parameters, const struct gc_span *items, size_t stride, size_t count);
+void gc_pg_add_byteas(struct gc_pg_parameters *parameters, const struct gc_span *items, size_t stride, size_t count);
+/* One column of rows. */
+void gc_pg_add_column(struct gc_pg_parameters *parameters, struct gc_row *const *rows, size_t count, int column);
+/* The version, deletion mark and ledger row of rows: the six arrays that every merge function takes last. */
+void gc_pg_add_versions(struct gc_pg_parameters *parameters, struct gc_row *const *rows, size_t count,
+			const struct gc_partition *partitions);
+
+/* PostgreSQL's array type of a column. */
+Oid gc_pg_array_type(enum gc_kind kind);
+
+/* Name and text of a target's merge statement. */
+struct gc_span gc_pg_merge_name(const struct gc_target *target, struct gc_arena *arena);
+struct gc_span gc_pg_merge_text(const struct gc_target *target, struct gc_arena *arena);
+enum gc_verdict gc_pg_prepare(struct gc_pg *pg, struct gc_err *err) GC_MUST_CHECK;
+
+/* Pipeline: begin, send …, then finish, which reads all answers. The first failure is reported; the transaction is closed. */
+enum gc_verdict gc_pg_begin(struct gc_pg *pg, struct gc_err *err) GC_MUST_CHECK;
+void gc_pg_send(struct gc_pg *pg, const char *sql, const struct gc_pg_parameters *parameters);
+void gc_pg_send_prepared(struct gc_pg *pg, const char *name, const struct gc_pg_parameters *parameters);
+/* `each` gets the result of the n-th statement (0 is the first after BEGIN) and may be NULL. */
+enum gc_verdict gc_pg_commit(struct gc_pg *pg, void (*each)(void *arg, int n, const PGresult *result), void *arg,
+			     struct gc_err *err) GC_MUST_CHECK;
+
+#endif

@@ -1,0 +1,154 @@
+/* What comes before the facts' transaction: claiming partitions, and resolving what the caches miss. The members are committed
+ * first, so a cached key is always durable. Threads: one connection belongs to one worker.
+ */
+#include "pg.h"
+
+#include <stdlib.h>
+
+static const char *const resolve_sql[GC_DIM_COUNT] = {
+	[GC_DIM_COMPONENT] = "SELECT * FROM cube.resolve_component($1)",
+	[GC_DIM_TIER] = "SELECT * FROM cube.resolve_tier($1)",
+	[GC_DIM_ACTOR] = "SELECT * FROM cube.resolve_actor($1)",
+	[GC_DIM_MISSION] = "SELECT * FROM cube.resolve_mission($1)",
+};
+
+struct resolve {
+	struct gc_keys *keys;
+	int dimension_of[GC_DIM_COUNT]; /* which dimension the n-th statement asks */
+};
+
+static void learn_members(void *arg, int n, const PGresult *result)
+{
+	struct resolve *resolve = arg;
+
+	for (int row = 0; n < GC_DIM_COUNT && resolve->dimension_of[n] >= 0 && row < PQntuples(result); row++)
+		gc_keys_learn(resolve->keys, (enum gc_dimension)resolve->dimension_of[n],
+			      (struct gc_span){ PQgetvalue(result, row, 0), (size_t)PQgetlength(result, row, 0) },
+			      (int32_t)strtol(PQgetvalue(result, row, 1), NULL, 10));
+}
+
+static void send_members(struct gc_pg *pg, struct gc_arena *arena, const struct gc_misses *misses, struct resolve *resolve)
+{
+	for (int d = 0; d < GC_DIM_COUNT; d++) {
+		struct gc_pg_parameters p;
+
+		if (misses->member_count[d] == 0)
+			continue;
+		gc_pg_parameters_init(&p, arena);
+		gc_pg_add_texts(&p, misses->members[d], sizeof(struct gc_span), misses->member_count[d]);
+		resolve->dimension_of[pg->statements] = d;
+		gc_pg_send(pg, resolve_sql[d], &p);
+	}
+}
+
+static void send_partitions(struct gc_pg *pg, struct gc_arena *arena, const struct gc_misses *misses)
+{
+	struct gc_span *targets = gc_arena_alloc(arena, misses->partition_count * sizeof(*targets));
+	struct gc_pg_parameters p;
+
+	if (misses->partition_count == 0)
+		return;
+	for (size_t i = 0; i < misses->partition_count; i++)
+		targets[i] = gc_span_of(misses->partitions[i].target);
+	gc_pg_parameters_init(&p, arena);
+	gc_pg_add_texts(&p, targets, sizeof(*targets), misses->partition_count);
+	gc_pg_add_int4s(&p, &misses->partitions->month, sizeof(*misses->partitions), misses->partition_count);
+	gc_pg_send(pg, "SELECT cube.ensure_partitions($1, $2)", &p);
+}
+
+static void send_hours(struct gc_pg *pg, struct gc_arena *arena, const struct gc_misses *misses)
+{
+	struct gc_pg_parameters p;
+
+	if (misses->hour_count == 0)
+		return;
+	gc_pg_parameters_init(&p, arena);
+	gc_pg_add_int4s(&p, misses->hours, sizeof(int32_t), misses->hour_count);
+	gc_pg_send(pg, "SELECT cube.ensure_hours($1)", &p);
+}
+
+static bool is_complete(const struct gc_misses *misses)
+{
+	for (int d = 0; d < GC_DIM_COUNT; d++) {
+		if (misses->member_count[d] > 0)
+			return false;
+	}
+	return misses->partition_count == 0 && misses->hour_count == 0;
+}
+
+enum gc_verdict gc_pg_resolve(struct gc_pg *pg, struct gc_batch *batch, struct gc_keys *keys, struct gc_err *err)
+{
+	struct gc_misses *misses = gc_batch_misses(batch);
+	struct resolve resolve = { .keys = keys, .dimension_of = { -1, -1, -1, -1 } };
+	enum gc_verdict verdict;
+
+	if (is_complete(misses))
+		return GC_OK;
+	verdict = gc_pg_begin(pg, err);
+	if (verdict != GC_OK)
+		return verdict;
+	send_members(pg, gc_batch_arena(batch), misses, &resolve);
+	send_partitions(pg, gc_batch_arena(batch), misses);
+	send_hours(pg, gc_batch_arena(batch), misses);
+	verdict = gc_pg_commit(pg, learn_members, &resolve, err);
+	if (verdict != GC_OK)
+		return verdict;
+	for (size_t i = 0; i < misses->partition_count; i++)
+		gc_keys_learn_partition(keys, misses->partitions[i].target, misses->partitions[i].month);
+	for (size_t i = 0; i < misses->hour_count; i++)
+		gc_keys_learn_hour(keys, misses->hours[i]);
+	return GC_OK;
+}
+
+static int64_t number(const PGresult *result, int row, int column)
+{
+	return strtoll(PQgetvalue(result, row, column), NULL, 10);
+}
+
+static void read_claims(const PGresult *result, struct gc_claim *claims, size_t count)
+{
+	for (int row = 0; row < PQntuples(result); row++) {
+		int64_t n = number(result, row, 0);
+
+		if (n < 1 || n > (int64_t)count)
+			continue;
+		claims[n - 1].offset_id = number(result, row, 1);
+		claims[n - 1].owner_epoch = number(result, row, 2);
+		claims[n - 1].next_offset = number(result, row, 3);
+		claims[n - 1].lost = number(result, row, 4);
+	}
+}
+
+enum gc_verdict gc_pg_claim(struct gc_pg *pg, const char *group, const char *owner, struct gc_claim *claims, size_t count,
+			    struct gc_err *err)
+{
+	struct gc_arena arena;
+	struct gc_pg_parameters p;
+	struct gc_span *streams;
+	PGresult *result;
+	enum gc_verdict verdict = GC_OK;
+
+	gc_arena_init(&arena);
+	streams = gc_arena_alloc(&arena, count * sizeof(*streams));
+	for (size_t i = 0; i < count; i++)
+		streams[i] = gc_span_of(claims[i].stream);
+	gc_pg_parameters_init(&p, &arena);
+	p.types[0] = p.types[1] = 25; /* text */
+	p.values[0] = group;
+	p.values[1] = owner;
+	p.formats[0] = p.formats[1] = 0;
+	p.count = 2;
+	gc_pg_add_texts(&p, streams, sizeof(*streams), count);
+	gc_pg_add_texts(&p, &claims->topic, sizeof(*claims), count);
+	gc_pg_add_int4s(&p, &claims->partition, sizeof(*claims), count);
+	gc_pg_add_int8s(&p, &claims->low_offset, sizeof(*claims), count);
+	result = PQexecParams(pg->conn, "SELECT * FROM cube.claim($1, $2, $3, $4, $5, $6)", p.count, p.types, p.values, p.lengths,
+			      p.formats, 0);
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		verdict = gc_pg_fail(pg, result, "cube.claim", err);
+	else
+		read_claims(result, claims, count);
+	PQclear(result);
+	gc_arena_done(&arena);
+	return verdict;
+}

@@ -1,0 +1,87 @@
+-- The immutable log: every entry, and what it says of contracts, missions and errors.
+
+CREATE TABLE cube.fact_agentic_events (
+	entry_id text COLLATE "C" NOT NULL,
+	time_key int NOT NULL,
+	component_key int NOT NULL,
+	actor_key int NOT NULL,
+	mission_key int NOT NULL,
+	sequence bigint NOT NULL,
+	actor text,
+	action text,
+	resource text,
+	subsystem text,
+	result text,
+	severity text,
+	contract_id text COLLATE "C",
+	names_mission boolean NOT NULL,
+	error_id text COLLATE "C",
+	entry_hash text,
+	previous_hash text,
+	created_at timestamptz NOT NULL,
+	loaded_at timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (entry_id, created_at)
+) PARTITION BY RANGE (created_at);
+CREATE INDEX ON cube.fact_agentic_events (time_key);
+COMMENT ON TABLE cube.fact_agentic_events IS 'One row an entry of the immutable log; natural primary key.';
+SELECT cube.comment_columns('cube.fact_agentic_events', $$
+	entry_id: natural key, the source's id as text
+	time_key: dim_time, the minute of created_at
+	component_key: dim_component: of an entry about an error its actor, else a declared one that the actor names
+	actor_key: dim_actor
+	mission_key: dim_mission: the mission that the entry is about
+	sequence: position in the log
+	actor: raw text
+	action: what happened
+	resource: what it happened to
+	subsystem: subsystem that wrote it
+	result: outcome
+	severity: of the payload
+	contract_id: the contract that the payload names
+	names_mission: the progression tracker says that this contract belongs to this mission
+	error_id: the error that the entry is about, as in fact_error_events
+	entry_hash: sha256 of the entry
+	previous_hash: entry_hash of the entry before
+	created_at: timestamp of the entry
+	loaded_at: when the row was last written
+$$);
+SELECT cube.define_fact('fact_agentic_events', 'agentic_events', p_keeps => ARRAY['resource']);
+SELECT cube.define_link('fact_agentic_events', 'error_id', 'error_events');
+SELECT cube.define_rollup('rollup_events_daily', 'fact_agentic_events',
+	ARRAY['day date = cube.day_of(f.time_key)', 'subsystem text = coalesce(f.subsystem, ''unknown'')', 'action text = coalesce(f.action, ''unknown'')'],
+	ARRAY['events bigint = 1']);
+
+-- Only entries that name a contract's mission tell the contract; most that mention a contract do not.
+CREATE INDEX ON cube.fact_agentic_events (contract_id) WHERE names_mission;
+CREATE FUNCTION cube.link_log_mission() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+BEGIN
+	IF TG_OP = 'INSERT' THEN
+		PERFORM cube.relink_verification_executions(ARRAY(SELECT DISTINCT contract_id FROM new_rows WHERE names_mission));
+	ELSIF TG_OP = 'DELETE' THEN
+		PERFORM cube.relink_verification_executions(ARRAY(SELECT DISTINCT contract_id FROM old_rows WHERE names_mission));
+		-- an error that was made of the entry goes with it
+		DELETE FROM cube.fact_error_events e USING old_rows o, cube.key_error_events k
+		WHERE k.error_id = 'log:' || o.sequence AND e.error_id = k.error_id AND e.created_at = k.created_at;
+		UPDATE cube.key_error_events k SET created_at = NULL FROM old_rows o WHERE k.error_id = 'log:' || o.sequence;
+	ELSE
+		PERFORM cube.relink_verification_executions(ARRAY(SELECT contract_id FROM new_rows WHERE names_mission UNION SELECT contract_id FROM old_rows WHERE names_mission));
+	END IF;
+	RETURN NULL;
+END $$;
+COMMENT ON FUNCTION cube.link_log_mission() IS 'Tells contracts which mission the log names for them.';
+CREATE TRIGGER link_log_mission_insert AFTER INSERT ON cube.fact_agentic_events REFERENCING NEW TABLE AS new_rows
+	FOR EACH STATEMENT EXECUTE FUNCTION cube.link_log_mission();
+CREATE TRIGGER link_log_mission_update AFTER UPDATE ON cube.fact_agentic_events REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+	FOR EACH STATEMENT EXECUTE FUNCTION cube.link_log_mission();
+CREATE TRIGGER link_log_mission_delete AFTER DELETE ON cube.fact_agentic_events REFERENCING OLD TABLE AS old_rows
+	FOR EACH STATEMENT EXECUTE FUNCTION cube.link_log_mission();
+
+CREATE VIEW cube.cube_daily_events AS
+SELECT day, subsystem, action, sum(events)::bigint AS events FROM cube.rollup_events_daily GROUP BY day, subsystem, action HAVING sum(events) <> 0;
+COMMENT ON VIEW cube.cube_daily_events IS 'Entries of the immutable log by UTC day, subsystem and action.';
+SELECT cube.comment_columns('cube.cube_daily_events', $$
+	day: UTC day
+	subsystem: subsystem that wrote them
+	action: what happened
+	events: entries
+$$);

@@ -1,0 +1,85 @@
+-- Errors: security alerts, error-like log entries and the errors of the trigger mesh, one row each.
+
+CREATE TABLE cube.fact_error_events (
+	error_id text COLLATE "C" NOT NULL,
+	time_key int NOT NULL,
+	component_key int NOT NULL,
+	actor_key int NOT NULL,
+	error_type text,
+	severity text NOT NULL,
+	source text,
+	was_auto_resolved boolean NOT NULL,
+	resolution_time_seconds double precision,
+	playbook_triggered text,
+	required_human_intervention boolean NOT NULL,
+	status text,
+	resolution_note text,
+	created_at timestamptz NOT NULL,
+	resolved_at timestamptz,
+	loaded_at timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (error_id, created_at)
+) PARTITION BY RANGE (created_at);
+CREATE INDEX ON cube.fact_error_events (time_key);
+COMMENT ON TABLE cube.fact_error_events IS 'One row an error; natural primary key.';
+SELECT cube.comment_columns('cube.fact_error_events', $$
+	error_id: natural key: security_event:<id>, log:<sequence> or error:<error_id>
+	time_key: dim_time, the minute of created_at
+	component_key: dim_component: the record's own, else the actor of the latest log entry about it, else a declared one that its actor names
+	actor_key: dim_actor
+	error_type: the record's action
+	severity: low, medium, high, critical, …; unknown where none is given
+	source: the record's resource
+	was_auto_resolved: resolved, and the resolution note names no user:
+	resolution_time_seconds: resolved_at − created_at, seconds
+	playbook_triggered: playbook of the highest playbook run whose diagnosis names the error; unknown for a run without one
+	required_human_intervention: the note names a user:, or the mesh asked for approval or could not act alone
+	status: as the record has it
+	resolution_note: free text
+	created_at: when it was raised
+	resolved_at: when it was resolved
+	loaded_at: when the row was last written
+$$);
+SELECT cube.define_fact('fact_error_events', 'error_events',
+	p_keeps => ARRAY['resolution_note'],
+	p_own => ARRAY['own_component_key int', 'component_is_explicit boolean', 'own_human boolean'],
+	p_link_columns => '{
+		"log_component_key int": "(SELECT e.component_key FROM cube.fact_agentic_events e WHERE e.error_id = k.error_id AND e.component_key <> 0 ORDER BY e.sequence DESC LIMIT 1)",
+		"playbook text": "(SELECT coalesce(r.playbook_id, ''unknown'') FROM cube.fact_playbook_runs r WHERE r.error_id = k.error_id ORDER BY r.run_number DESC LIMIT 1)"}',
+	p_links => '{
+		"component_key": "CASE WHEN k.component_is_explicit THEN k.own_component_key ELSE coalesce(k.log_component_key, k.own_component_key, 0) END",
+		"playbook_triggered": "k.playbook",
+		"required_human_intervention": "coalesce(k.own_human, false)"}');
+
+SELECT cube.define_rollup('rollup_errors_daily', 'fact_error_events',
+	ARRAY['day date = cube.day_of(f.time_key)', 'severity text = f.severity', 'component_key int = f.component_key'],
+	ARRAY['errors bigint = 1', 'auto_resolved bigint = f.was_auto_resolved::int', 'human bigint = f.required_human_intervention::int',
+		'resolution_n bigint = (f.resolution_time_seconds IS NOT NULL)::int', 'resolution_us bigint = round(f.resolution_time_seconds * 1e6)::bigint']);
+
+CREATE VIEW cube.cube_error_trends AS
+SELECT date_part('year', day)::int AS year, date_part('month', day)::int AS month, date_part('day', day)::int AS day, severity,
+	sum(errors)::bigint AS error_count, sum(auto_resolved)::bigint AS auto_resolved_count, sum(human)::bigint AS human_count,
+	(sum(resolution_us) / nullif(sum(resolution_n), 0) / 1e6)::double precision AS avg_resolution_seconds
+FROM cube.rollup_errors_daily GROUP BY rollup_errors_daily.day, severity HAVING sum(errors) <> 0;
+COMMENT ON VIEW cube.cube_error_trends IS 'Errors by UTC day and severity.';
+SELECT cube.comment_columns('cube.cube_error_trends', $$
+	year: of the UTC day
+	month: of the UTC day
+	day: of the UTC day
+	severity: low, medium, high, critical, unknown, …
+	error_count: errors raised on that day
+	auto_resolved_count: those of them that were resolved without a person
+	human_count: those of them that needed a person
+	avg_resolution_seconds: mean time to resolve, seconds
+$$);
+
+CREATE VIEW cube.cube_errors_by_component AS
+SELECT c.component_name, sum(r.errors)::bigint AS errors, sum(r.auto_resolved)::bigint AS auto_resolved, sum(r.human)::bigint AS human
+FROM cube.rollup_errors_daily r JOIN cube.dim_component c USING (component_key)
+GROUP BY c.component_name HAVING sum(r.errors) <> 0;
+COMMENT ON VIEW cube.cube_errors_by_component IS 'Errors by component.';
+SELECT cube.comment_columns('cube.cube_errors_by_component', $$
+	component_name: component
+	errors: errors
+	auto_resolved: those of them that were resolved without a person
+	human: those of them that needed a person
+$$);

@@ -1,0 +1,15 @@
+-- Tier policies: a dimension that keeps its history. The pre-filled policies hold from 1970 until the first one comes.
+
+SELECT cube.define_history('dim_tier', 'tiers', 'tier_code', 'tier_key',
+	ARRAY['tier_name', 'requires_approval', 'requires_snapshot', 'requires_benchmark', 'risk_level', 'description'],
+	p_begin => 'NULL::timestamptz',
+	p_change => 'NULL::timestamptz');
+
+CREATE FUNCTION cube.known_tiers(keys int[]) RETURNS void LANGUAGE sql AS $$ SELECT $$;
+COMMENT ON FUNCTION cube.known_tiers(int[]) IS 'Nothing follows from a tier that became known.';
+
+INSERT INTO cube.version_tiers (source_id, lsn, at_us, tie, tier_key, deleted, changed_at, tier_name, requires_approval, requires_snapshot,
+	requires_benchmark, risk_level, description)
+SELECT tier_code, 0, 0, 0, tier_key, false, effective_from, tier_name, requires_approval, requires_snapshot, requires_benchmark, risk_level, description
+FROM cube.dim_tier WHERE tier_key > 0;
+SELECT cube.rebuild_tiers(ARRAY(SELECT tier_key FROM cube.dim_tier WHERE tier_key > 0));

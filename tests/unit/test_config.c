@@ -1,0 +1,911 @@
+/* Configuration: what the file may hold and what is said when it is wrong, the three sources and their order, variables
+ * in values, secrets, and the pages made from the table.
+ *
+ * A test writes its file into a directory of its own and goes there, so that places read "cube.yaml:2:3".
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <gracecube/config.h>
+#include <gracecube/human.h>
+
+#include "../../config/options.h"
+
+static const char *const stream_names[] = { "trigger_events", "action_contracts", NULL };
+
+/* -- the place -- */
+
+static char directory[] = "/tmp/test_config.XXXXXX";
+
+static void forget_variables(void)
+{
+	for (char **entry = environ; *entry;) {
+		if (strncmp(*entry, "GRACECUBE_", 10) != 0) {
+			entry++;
+			continue;
+		}
+		char *name = strndup(*entry, strcspn(*entry, "="));
+		unsetenv(name); /* moves the rest of environ down */
+		free(name);
+	}
+}
+
+static int enter_directory(void **state)
+{
+	(void)state;
+	forget_variables();
+	unsetenv("ABSENT");
+	return mkdtemp(directory) && chdir(directory) == 0 ? 0 : -1;
+}
+
+static int leave_directory(void **state)
+{
+	(void)state;
+	unlink("cube.yaml");
+	unlink("password");
+	unlink("config/gracecube.yaml");
+	rmdir("config");
+	return chdir("/") == 0 ? rmdir(directory) : -1;
+}
+
+static int clear_variables(void **state)
+{
+	(void)state;
+	forget_variables();
+	return 0;
+}
+
+static void write_file(const char *path, const char *bytes, size_t len)
+{
+	FILE *out = fopen(path, "w");
+	assert_non_null(out);
+	assert_int_equal(fwrite(bytes, 1, len, out), len);
+	assert_int_equal(fclose(out), 0);
+}
+
+static enum gc_verdict load_text(struct gc_config *ret_config, const char *text, struct gc_err *err)
+{
+	write_file("cube.yaml", text, strlen(text));
+	return gc_config_load(ret_config, "cube.yaml", stream_names, err);
+}
+
+/* Loads what must be right. */
+static struct gc_config load_good(const char *text)
+{
+	struct gc_config config;
+	struct gc_err err = { .verdict = GC_OK };
+	if (load_text(&config, text, &err))
+		fail_msg("%s: %s", err.where, err.text);
+	return config;
+}
+
+static char *read_whole(const char *path)
+{
+	FILE *in = fopen(path, "r");
+	if (!in)
+		fail_msg("%s is not there", path);
+	char *text = calloc(1, 100000);
+	assert_true(fread(text, 1, 99999, in) > 0);
+	fclose(in);
+	return text;
+}
+
+/* -- defaults -- */
+
+static void defaults_are_what_the_design_says(void **state)
+{
+	(void)state;
+	struct gc_config config = load_good("");
+	assert_string_equal(config.path, "cube.yaml");
+	assert_string_equal(config.postgres_dsn, "");
+	assert_string_equal(config.postgres_password_file, "");
+	assert_int_equal(config.postgres_connect_timeout_us, 10 * GC_SECOND_US);
+	assert_int_equal(config.postgres_statement_timeout_us, 30 * GC_SECOND_US);
+	assert_string_equal(config.kafka_brokers, "127.0.0.1:9092");
+	assert_string_equal(config.kafka_group_id, "gracecube");
+	assert_int_equal(config.kafka_queue_bytes, 256 * 1024 * 1024);
+	assert_int_equal(config.kafka_property_count, 0);
+	assert_int_equal(config.run_workers, 2);
+	assert_int_equal(config.run_batch_records, 6000);
+	assert_int_equal(config.run_batch_bytes, 16 * 1024 * 1024);
+	assert_int_equal(config.run_cache_entries, 200000);
+	assert_int_equal(config.run_shutdown_timeout_us, 20 * GC_SECOND_US);
+	assert_int_equal(config.limits_value_bytes, 1024 * 1024);
+	assert_int_equal(config.limits_key_bytes, 512);
+	assert_string_equal(config.cube_business_days, "1-5");
+	assert_string_equal(config.cube_business_hours, "09-17");
+	assert_string_equal(config.cube_business_zone, "UTC");
+	assert_string_equal(config.http_listen, "127.0.0.1:9187");
+	assert_int_equal(config.log_level, GC_LOG_INFO);
+	assert_int_equal(config.log_format, GC_LOG_LOGFMT);
+	gc_config_free(&config);
+}
+
+static void streams_keep_the_registrys_order(void **state)
+{
+	(void)state;
+	struct gc_config config = load_good("");
+	assert_int_equal(config.stream_count, 2);
+	assert_ptr_equal(config.streams[0].name, stream_names[0]);
+	assert_int_equal(config.streams[1].topic_count, 2);
+	assert_string_equal(config.streams[1].topics[0], "grace.public.action_contracts");
+	assert_string_equal(config.streams[1].topics[1], "grace.action_contracts");
+	assert_int_equal(config.streams[1].time_unit, GC_UNIT_AUTO);
+	gc_config_free(&config);
+}
+
+static void file_is_read_from_its_usual_place(void **state)
+{
+	(void)state;
+	struct gc_config config;
+	struct gc_err err;
+	assert_int_equal(gc_config_load(&config, NULL, stream_names, &err), GC_OK);
+	assert_null(config.path);
+	gc_config_free(&config);
+
+	assert_int_equal(mkdir("config", 0700), 0);
+	write_file("config/gracecube.yaml", "run: {workers: 7}\n", 18);
+	assert_int_equal(gc_config_load(&config, NULL, stream_names, &err), GC_OK);
+	assert_string_equal(config.path, "config/gracecube.yaml");
+	assert_int_equal(config.run_workers, 7);
+	gc_config_free(&config);
+	unlink("config/gracecube.yaml");
+}
+
+static void file_that_was_named_must_be_there(void **state)
+{
+	(void)state;
+	struct gc_config config;
+	struct gc_err err;
+	assert_int_equal(gc_config_load(&config, "absent.yaml", stream_names, &err), GC_FATAL);
+	assert_string_equal(err.code, "config_unreadable");
+	assert_string_equal(err.where, "absent.yaml");
+	assert_non_null(strstr(err.text, "No such file"));
+	assert_int_equal(gc_config_load(&config, "/tmp", stream_names, &err), GC_FATAL);
+	assert_string_equal(err.code, "config_unreadable");
+}
+
+/* -- the file -- */
+
+static void every_type_is_read(void **state)
+{
+	(void)state;
+	struct gc_config config = load_good("postgres:\n"
+					    "  dsn: 'host=/run/pg dbname=cube'\n"
+					    "  statement_timeout: 250ms\n"
+					    "kafka:\n"
+					    "  brokers: [a:9092, 'b:9092']\n"
+					    "  queue_bytes: 1GB\n"
+					    "  properties:\n"
+					    "    linger.ms: 5\n"
+					    "    partition.assignment.strategy: range\n"
+					    "run: {workers: \"4\", batch_bytes: 1048576}\n"
+					    "limits:\n"
+					    "log: {level: debug, format: json}\n"
+					    "streams:\n"
+					    "  trigger_events: {topics: [mesh, mesh.old], time_unit: ns}\n"
+					    "  action_contracts: {topics: []}\n");
+	assert_string_equal(config.postgres_dsn, "host=/run/pg dbname=cube");
+	assert_int_equal(config.postgres_statement_timeout_us, 250000);
+	assert_string_equal(config.kafka_brokers, "a:9092,b:9092");
+	assert_int_equal(config.kafka_queue_bytes, 1000000000);
+	assert_int_equal(config.kafka_property_count, 2);
+	assert_string_equal(config.kafka_properties[0].name, "linger.ms");
+	assert_string_equal(config.kafka_properties[0].value, "5");
+	assert_string_equal(config.kafka_properties[1].value, "range");
+	assert_int_equal(config.run_workers, 4);
+	assert_int_equal(config.run_batch_bytes, 1048576);
+	assert_int_equal(config.log_level, GC_LOG_DEBUG);
+	assert_int_equal(config.log_format, GC_LOG_JSON);
+	assert_int_equal(config.streams[0].topic_count, 2);
+	assert_string_equal(config.streams[0].topics[1], "mesh.old");
+	assert_int_equal(config.streams[0].time_unit, GC_UNIT_NS);
+	assert_int_equal(config.streams[1].topic_count, 0);
+	gc_config_free(&config);
+}
+
+/* One mistake: what is said, where, and a part of the excerpt. */
+struct mistake {
+	const char *file, *code, *where, *sentence, *excerpt;
+};
+
+static const struct mistake mistakes[] = {
+	{ "run:\n  workres: 3\n", "config_unknown_key", "cube.yaml:2:3",
+	  "there is no option run.workres; did you mean run.workers?", "\n     2 |   workres: 3\n       |   ^" },
+	{ "run:\n  wrokers: 3\n", "config_unknown_key", "cube.yaml:2:3", "did you mean run.workers?", "wrokers" },
+	{ "kafak: {brokers: a}\n", "config_unknown_key", "cube.yaml:1:1", "did you mean kafka?", "\n       | ^" },
+	{ "workers: 3\n", "config_unknown_key", "cube.yaml:1:1", "did you mean run.workers?", "workers: 3" },
+	{ "kafka:\n  workers: 3\n", "config_unknown_key", "cube.yaml:2:3", "did you mean run.workers?", "workers: 3" },
+	{ "run: {colour: red}\n", "config_unknown_key", "cube.yaml:1:7",
+	  "there is no option run.colour; `gracecube config show` lists them", "\n       |       ^" },
+	{ "streams:\n  action_contract: {topics: a}\n", "config_unknown_key", "cube.yaml:2:3",
+	  "did you mean streams.action_contracts?", "action_contract" },
+	{ "streams:\n  trigger_events: {topic: a}\n", "config_unknown_key", "cube.yaml:2:20",
+	  "did you mean streams.trigger_events.topics?", "topic: a" },
+	{ "run: {<<: {workers: 3}}\n", "config_unknown_key", "cube.yaml:1:7", "there is no option run.<<", "<<" },
+
+	{ "run:\n  workers: 3\n  workers: 4\n", "config_duplicate_key", "cube.yaml:3:3",
+	  "run.workers is given twice, first in line 2", "3 |   workers: 4" },
+	{ "run: {}\nrun: {}\n", "config_duplicate_key", "cube.yaml:2:1", "run is given twice, first in line 1", "run" },
+	{ "kafka: {properties: {a: 1, a: 2}}\n", "config_duplicate_key", "cube.yaml:1:28",
+	  "kafka.properties.a is given twice", "^" },
+
+	{ "run:\n  workers: many\n", "config_wrong_type", "cube.yaml:2:12",
+	  "run.workers must be a whole number from 1 to 64, not \"many\"", "\n       |            ^" },
+	{ "run:\n  workers: 2.5\n", "config_wrong_type", "cube.yaml:2:12", "not \"2.5\"", "^" },
+	{ "run:\n  workers: -1\n", "config_wrong_type", "cube.yaml:2:12", "not \"-1\"", "^" },
+	{ "run:\n  workers:\n", "config_wrong_type", "cube.yaml:2:11", "run.workers has no value", "workers:" },
+	{ "run:\n  workers: [1]\n", "config_wrong_type", "cube.yaml:2:12", "run.workers must be one value", "[1]" },
+	{ "run:\n  workers: {a: 1}\n", "config_wrong_type", "cube.yaml:2:12", "run.workers must be one value", "{a" },
+	{ "run: 3\n", "config_wrong_type", "cube.yaml:1:6", "run must be a section", "run: 3" },
+	{ "- run\n", "config_wrong_type", "cube.yaml:1:1", "the file must consist of sections", "- run" },
+	{ "? [a]\n: b\n", "config_wrong_type", "cube.yaml:1:3", "a key must be a plain word", "[a]" },
+	{ "run:\n  batch_bytes: 64M\n", "config_wrong_type", "cube.yaml:2:16",
+	  "run.batch_bytes must be a size from 64KiB to 1GiB, not \"64M\"", "64M" },
+	{ "run:\n  shutdown_timeout: 20\n", "config_wrong_type", "cube.yaml:2:21",
+	  "run.shutdown_timeout must be a duration from 1s to 1h, not \"20\"", "20" },
+	{ "log: {level: inof}\n", "config_wrong_type", "cube.yaml:1:14",
+	  "log.level must be one of error, warn, info, debug, not \"inof\"; did you mean info?", "inof" },
+	{ "log: {format: xml}\n", "config_wrong_type", "cube.yaml:1:15",
+	  "log.format must be one of logfmt, json, not \"xml\"", "xml" },
+	{ "cube: {business_days: 5-1}\n", "config_wrong_type", "cube.yaml:1:23", "1 is Monday and 7 Sunday", "5-1" },
+	{ "cube: {business_hours: 9-17}\n", "config_wrong_type", "cube.yaml:1:24", "like 09-17, not \"9-17\"", "9-17" },
+	{ "cube: {business_zone: \"a b\"}\n", "config_wrong_type", "cube.yaml:1:23", "name of a time zone", "a b" },
+	{ "http: {listen: 9187}\n", "config_wrong_type", "cube.yaml:1:16", "an address and a port", "9187" },
+	{ "http: {listen: \"a:70000\"}\n", "config_wrong_type", "cube.yaml:1:16", "an address and a port", "70000" },
+	{ "kafka: {brokers: \"\"}\n", "config_wrong_type", "cube.yaml:1:18", "kafka.brokers must not be empty", "^" },
+	{ "kafka: {brokers: [[a]]}\n", "config_wrong_type", "cube.yaml:1:19", "must be one value", "^" },
+	{ "kafka: {group_id: \"a\\0b\"}\n", "config_wrong_type", "cube.yaml:1:19", "kafka.group_id has no value", "^" },
+	{ "streams: {trigger_events: {topics: [^mesh.*]}}\n", "config_wrong_type", "cube.yaml:1:36",
+	  "must be names of topics", "^mesh" },
+	{ "streams: {trigger_events: {time_unit: us2}}\n", "config_wrong_type", "cube.yaml:1:39", "did you mean us?",
+	  "us2" },
+
+	{ "run:\n  workers: 65\n", "config_out_of_range", "cube.yaml:2:12", "from 1 to 64, not \"65\"", "65" },
+	{ "run:\n  workers: 0\n", "config_out_of_range", "cube.yaml:2:12", "from 1 to 64, not \"0\"", "0" },
+	{ "run:\n  workers: 99999999999999999999\n", "config_wrong_type", "cube.yaml:2:12", "from 1 to 64", "9999" },
+	{ "limits: {value_bytes: 1GiB}\n", "config_out_of_range", "cube.yaml:1:23", "from 1KiB to 64MiB", "1GiB" },
+	{ "postgres: {connect_timeout: 1h}\n", "config_out_of_range", "cube.yaml:1:29", "from 1s to 10m", "1h" },
+
+	{ "kafka:\n  properties:\n    enable.auto.commit: true\n", "config_protected", "cube.yaml:3:5",
+	  "enable.auto.commit cannot be set: the cube keeps the positions itself", "    ^" },
+	{ "kafka: {properties: {group.id: x}}\n", "config_protected", "cube.yaml:1:22",
+	  "group.id is set by kafka.group_id", "group.id" },
+	{ "kafka: {properties: {\"\": x}}\n", "config_unknown_key", "cube.yaml:1:22", "has a name like linger.ms", "^" },
+	{ "kafka: {properties: 3}\n", "config_wrong_type", "cube.yaml:1:21", "kafka.properties must be a section", "^" },
+
+	{ "streams:\n  trigger_events: {topics: x}\n  action_contracts: {topics: [y, x]}\n",
+	  "config_duplicate_topic", "cube.yaml:3",
+	  "topic x stands in streams.trigger_events.topics and in streams.action_contracts.topics", "" },
+	{ "streams:\n  trigger_events: {topics: [x, x]}\n", "config_duplicate_topic", "cube.yaml:2", "topic x stands in",
+	  "" },
+
+	{ "postgres: {dsn: \"${ABSENT}\"}\n", "config_variable", "cube.yaml:1:17",
+	  "postgres.dsn: the environment variable ABSENT is not set; ${ABSENT:-default} gives it a default", "^" },
+	{ "postgres: {dsn: \"${ABSENT:?say where}\"}\n", "config_variable", "cube.yaml:1:17",
+	  "the environment variable ABSENT is not set: say where", "^" },
+	{ "postgres: {dsn: \"${ABSENT\"}\n", "config_variable", "cube.yaml:1:17", "${ must go on as ${VAR}", "^" },
+	{ "postgres: {dsn: \"${ABSENT-x}\"}\n", "config_variable", "cube.yaml:1:17", "${ must go on as ${VAR}", "^" },
+	{ "postgres: {dsn: \"${}\"}\n", "config_variable", "cube.yaml:1:17", "${ must go on as ${VAR}", "^" },
+
+	{ "run: {workers: 3\n", "config_not_yaml", "cube.yaml:2:1", "is not YAML: did not find expected", "^" },
+	{ "run:\n\tworkers: 3\n", "config_not_yaml", "cube.yaml:2:1", "is not YAML: found character", "^" },
+	{ "run: {}\n---\nlog: {}\n", "config_not_yaml", "cube.yaml:3:1", "must be one document", "log: {}" },
+	{ "run: {}\n---\n{\n", "config_not_yaml", "cube.yaml:4:1", "is not YAML", "^" },
+	{ "run: *nobody\n", "config_not_yaml", "cube.yaml:1:6", "is not YAML: found undefined alias", "^" },
+	{ "run: \xC3\x28\n", "config_not_yaml", "cube.yaml", "is not YAML: invalid trailing UTF-8 octet at byte 6", "" },
+};
+
+static void mistakes_are_told_with_place_and_remedy(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(mistakes) / sizeof(*mistakes); i++) {
+		const struct mistake *mistake = &mistakes[i];
+		struct gc_config config;
+		struct gc_err err = { .verdict = GC_OK };
+		enum gc_verdict verdict = load_text(&config, mistake->file, &err);
+		if (verdict != GC_FATAL || strcmp(err.code, mistake->code) != 0 ||
+		    strcmp(err.where, mistake->where) != 0 || !strstr(err.text, mistake->sentence) ||
+		    !strstr(err.text, mistake->excerpt))
+			fail_msg("%s---\n%s: %s (%s)", mistake->file, err.where, err.text, err.code);
+	}
+}
+
+static void failed_load_leaves_the_output_alone(void **state)
+{
+	(void)state;
+	struct gc_config config = { .run_workers = 42 };
+	struct gc_err err;
+	assert_int_equal(load_text(&config, "run: 3\n", &err), GC_FATAL);
+	assert_int_equal(config.run_workers, 42);
+}
+
+static void caret_stands_under_the_place(void **state)
+{
+	(void)state;
+	struct gc_err err = { .text = "here" };
+	gc_excerpt_add(&err, GC_LIT("a: 1\r\n\t\xC3\xA9\xC3\xA9: x\r\n"), 1, 5);
+	assert_string_equal(err.text, "here\n     2 | \t\xC3\xA9\xC3\xA9: x\n       | \t    ^");
+}
+
+static void long_line_is_cut_around_the_place(void **state)
+{
+	(void)state;
+	char line[1000];
+	memset(line, 'a', sizeof(line));
+	line[500] = 'b';
+	struct gc_err err = { .text = "" };
+	gc_excerpt_add(&err, (struct gc_span){ line, sizeof(line) }, 0, 500);
+	const char *shown = strstr(err.text, "| ") + 2, *caret = strstr(shown, "| ") + 2;
+	assert_int_equal(strcspn(shown, "\n"), 100);
+	assert_int_equal(strcspn(shown, "b"), strcspn(caret, "^"));
+}
+
+static void long_path_keeps_its_line_number(void **state)
+{
+	(void)state;
+	char path[300] = "";
+	for (size_t used = 0; used < 250; used += 5)
+		snprintf(path + used, sizeof(path) - used, "././/");
+	snprintf(path + 250, sizeof(path) - 250, "cube.yaml");
+	struct gc_config config;
+	struct gc_err err;
+	write_file("cube.yaml", "run: {a: 1}\n", 12);
+	assert_int_equal(gc_config_load(&config, path, stream_names, &err), GC_FATAL);
+	assert_non_null(strstr(err.where, "cube.yaml:1:7"));
+	assert_memory_equal(err.where, "...", 3);
+}
+
+static void file_has_a_largest_size(void **state)
+{
+	(void)state;
+	size_t len = (size_t)1 << 20;
+	char *bytes = malloc(len + 1);
+	memset(bytes, '\n', len + 1);
+	struct gc_config config;
+	struct gc_err err;
+	write_file("cube.yaml", bytes, len + 1);
+	assert_int_equal(gc_config_load(&config, "cube.yaml", stream_names, &err), GC_FATAL);
+	assert_non_null(strstr(err.text, "larger than 1 MiB"));
+	write_file("cube.yaml", bytes, len);
+	assert_int_equal(gc_config_load(&config, "cube.yaml", stream_names, &err), GC_OK);
+	gc_config_free(&config);
+	free(bytes);
+}
+
+/* -- variables in values -- */
+
+static void variables_are_replaced(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *result;
+	} cases[] = {
+		{ "", "" },
+		{ "plain", "plain" },
+		{ "${GC_A}", "one" },
+		{ "x${GC_A}y${GC_A}", "xoneyone" },
+		{ "${GC_A:-two}", "one" },
+		{ "${GC_EMPTY}", "" },
+		{ "${GC_EMPTY:-two}", "two" },
+		{ "${GC_NONE:-two words: {a", "" },
+		{ "${GC_NONE:-a:b # c}", "a:b # c" },
+		{ "${GC_NONE:-}", "" },
+		{ "${GC_A:?must be}", "one" },
+		{ "$$", "$" },
+		{ "$${GC_A}", "${GC_A}" },
+		{ "$$$$", "$$" },
+		{ "cost $5", "cost $5" },
+		{ "a$", "a$" },
+		{ "${GC_TRICK}", "${GC_A}: [x]" },
+	};
+	setenv("GC_A", "one", 1);
+	setenv("GC_EMPTY", "", 1);
+	setenv("GC_TRICK", "${GC_A}: [x]", 1); /* what a variable holds is not looked at again */
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *text = NULL, problem[300];
+		bool good = gc_substitute(cases[i].text, &text, problem, sizeof(problem));
+		assert_int_equal(good, strcmp(cases[i].text, "${GC_NONE:-two words: {a") != 0);
+		if (good)
+			assert_string_equal(text, cases[i].result);
+		free(text);
+	}
+	unsetenv("GC_A");
+}
+
+static void variable_never_adds_structure(void **state)
+{
+	(void)state;
+	setenv("GC_A", "cube\nkafka:\n  group_id: other", 1);
+	struct gc_config config = load_good("postgres:\n  dsn: ${GC_A}\n");
+	assert_string_equal(config.postgres_dsn, "cube\nkafka:\n  group_id: other");
+	assert_string_equal(config.kafka_group_id, "gracecube");
+	gc_config_free(&config);
+	unsetenv("GC_A");
+}
+
+static void variable_may_hold_a_list(void **state)
+{
+	(void)state;
+	setenv("GC_A", "a, b,,c", 1);
+	struct gc_config config = load_good("streams: {trigger_events: {topics: [\"${GC_A}\", d]}}\n");
+	assert_int_equal(config.streams[0].topic_count, 4);
+	assert_string_equal(config.streams[0].topics[1], "b");
+	assert_string_equal(config.streams[0].topics[3], "d");
+	gc_config_free(&config);
+	unsetenv("GC_A");
+}
+
+/* -- environment and flags -- */
+
+static void every_option_has_its_variable(void **state)
+{
+	(void)state;
+	setenv("GRACECUBE_KAFKA_GROUP_ID", "g", 1);
+	setenv("GRACECUBE_POSTGRES_STATEMENT_TIMEOUT", "2m", 1);
+	setenv("GRACECUBE_STREAMS_ACTION_CONTRACTS_TOPICS", "a,b", 1);
+	setenv("GRACECUBE_STREAMS_ACTION_CONTRACTS_TIME_UNIT", "ms", 1);
+	setenv("GRACECUBE_STREAMS_TRIGGER_EVENTS_TOPICS", "", 1);
+	setenv("GRACECUBE_KAFKA_PROPERTIES_SASL_PASSWORD", "hunter2", 1);
+	struct gc_config config = load_good("kafka: {group_id: file}\n");
+	assert_string_equal(config.kafka_group_id, "g");
+	assert_int_equal(config.postgres_statement_timeout_us, 2 * GC_MINUTE_US);
+	assert_int_equal(config.streams[0].topic_count, 0);
+	assert_string_equal(config.streams[1].topics[1], "b");
+	assert_int_equal(config.streams[1].time_unit, GC_UNIT_MS);
+	assert_string_equal(config.kafka_properties[0].name, "sasl.password");
+	assert_string_equal(config.kafka_properties[0].value, "hunter2");
+	gc_config_free(&config);
+}
+
+static void assert_variable_fails(const char *name, const char *value, const char *code, const char *sentence)
+{
+	struct gc_config config;
+	struct gc_err err;
+	setenv(name, value, 1);
+	assert_int_equal(load_text(&config, "", &err), GC_FATAL);
+	assert_string_equal(err.code, code);
+	assert_string_equal(err.where, name);
+	if (!strstr(err.text, sentence))
+		fail_msg("%s", err.text);
+	unsetenv(name);
+}
+
+static void wrong_variables_are_refused(void **state)
+{
+	(void)state;
+	assert_variable_fails("GRACECUBE_RUN_WORKRES", "3", "config_unknown_key", "did you mean GRACECUBE_RUN_WORKERS?");
+	assert_variable_fails("GRACECUBE_ZZZ", "3", "config_unknown_key", "`gracecube config reference` lists them");
+	assert_variable_fails("GRACECUBE_RUN_WORKERS", "x", "config_wrong_type", "must be a whole number");
+	assert_variable_fails("GRACECUBE_RUN_WORKERS", "", "config_wrong_type", "must be a whole number");
+	assert_variable_fails("GRACECUBE_KAFKA_PROPERTIES_GROUP_ID", "x", "config_protected", "set by kafka.group_id");
+	assert_variable_fails("GRACECUBE_KAFKA_PROPERTIES_", "x", "config_unknown_key", "has a name like linger.ms");
+}
+
+static void flags_set_options(void **state)
+{
+	(void)state;
+	struct gc_err err;
+	struct gc_config config = load_good("");
+	assert_int_equal(gc_config_set(&config, "run.workers", "8", &err), GC_OK);
+	assert_int_equal(gc_config_set(&config, "streams.trigger_events.topics", "a,b,c", &err), GC_OK);
+	assert_int_equal(gc_config_set(&config, "kafka.properties.linger.ms", "5", &err), GC_OK);
+	assert_int_equal(gc_config_set(&config, "kafka.properties.linger.ms", "6", &err), GC_OK);
+	assert_int_equal(config.run_workers, 8);
+	assert_int_equal(config.streams[0].topic_count, 3);
+	assert_int_equal(config.kafka_property_count, 1);
+	assert_string_equal(config.kafka_properties[0].value, "6");
+	gc_config_free(&config);
+}
+
+static void assert_flag_fails(const char *name, const char *value, const char *code, const char *sentence)
+{
+	struct gc_err err;
+	struct gc_config config = load_good("");
+	assert_int_equal(gc_config_set(&config, name, value, &err), GC_FATAL);
+	assert_string_equal(err.code, code);
+	assert_string_equal(err.where, name);
+	if (!strstr(err.text, sentence) || strstr(err.text, "hunter2"))
+		fail_msg("%s", err.text);
+	gc_config_free(&config);
+}
+
+static void wrong_flags_are_refused(void **state)
+{
+	(void)state;
+	assert_flag_fails("run.wrokers", "3", "config_unknown_key", "did you mean run.workers?");
+	assert_flag_fails("run", "3", "config_unknown_key", "there is no option run");
+	assert_flag_fails("run.workers", "0", "config_out_of_range", "from 1 to 64");
+	assert_flag_fails("kafka.properties.group.id", "x", "config_protected", "set by kafka.group_id");
+	assert_flag_fails("kafka.properties.sasl.password", "hunter2", "config_secret", "never an argument");
+	assert_flag_fails("postgres.dsn", "postgresql://u:hunter2@h/d", "config_secret", "never an argument");
+	assert_flag_fails("postgres.dsn", "host=h password=hunter2", "config_secret", "never an argument");
+}
+
+static void topic_may_move_between_streams_by_flags(void **state)
+{
+	(void)state;
+	struct gc_err err;
+	struct gc_config config = load_good("");
+	assert_int_equal(gc_config_set(&config, "streams.action_contracts.topics", "grace.trigger_events", &err), GC_OK);
+	assert_int_equal(gc_config_check(&config, &err), GC_FATAL);
+	assert_string_equal(err.code, "config_duplicate_topic");
+	assert_int_equal(gc_config_set(&config, "streams.trigger_events.topics", "mesh", &err), GC_OK);
+	assert_int_equal(gc_config_check(&config, &err), GC_OK);
+	gc_config_free(&config);
+}
+
+/* -- what `config show` shows -- */
+
+struct wanted_row {
+	const char *name, *value, *origin;
+	int seen;
+};
+
+static void look_at_row(void *context, const char *name, const char *value, const char *origin)
+{
+	for (struct wanted_row *row = context; row->name; row++) {
+		if (strcmp(row->name, name) != 0)
+			continue;
+		assert_string_equal(value, row->value);
+		assert_string_equal(origin, row->origin);
+		row->seen++;
+	}
+}
+
+static void each_value_has_its_origin(void **state)
+{
+	(void)state;
+	struct gc_err err;
+	setenv("GRACECUBE_RUN_BATCH_RECORDS", "100", 1);
+	setenv("GRACECUBE_RUN_WORKERS", "5", 1);
+	struct gc_config config = load_good("run:\n  workers: 3\n  batch_bytes: 2097152\nkafka:\n  brokers:\n  - a:1\n"
+					    "  - b:2\n  properties: {linger.ms: 5}\n");
+	assert_int_equal(gc_config_set(&config, "run.cache_entries", "500", &err), GC_OK);
+	struct wanted_row rows[] = {
+		{ "run.workers", "5", "GRACECUBE_RUN_WORKERS", 0 },
+		{ "run.batch_records", "100", "GRACECUBE_RUN_BATCH_RECORDS", 0 },
+		{ "run.batch_bytes", "2MiB", "cube.yaml:3", 0 },
+		{ "run.cache_entries", "500", "flag", 0 },
+		{ "run.shutdown_timeout", "20s", "default", 0 },
+		{ "kafka.brokers", "a:1,b:2", "cube.yaml:6", 0 },
+		{ "kafka.properties.linger.ms", "5", "cube.yaml:8", 0 },
+		{ "streams.trigger_events.topics", "grace.public.trigger_events,grace.trigger_events", "default", 0 },
+		{ "log.level", "info", "default", 0 },
+		{ NULL, NULL, NULL, 0 },
+	};
+	gc_config_each(&config, look_at_row, rows);
+	for (const struct wanted_row *row = rows; row->name; row++)
+		assert_int_equal(row->seen, 1);
+	gc_config_free(&config);
+}
+
+static void look_for_secret(void *context, const char *name, const char *value, const char *origin)
+{
+	(void)name;
+	assert_null(strstr(value, "hunter2"));
+	assert_null(strstr(origin, "hunter2"));
+	*(int *)context += strstr(value, "***") != NULL;
+}
+
+static void secrets_are_not_shown(void **state)
+{
+	(void)state;
+	int masked = 0;
+	setenv("GC_A", "hunter2", 1);
+	struct gc_config config = load_good("postgres: {dsn: \"postgresql://u:${GC_A}@h/d\"}\n"
+					    "kafka:\n"
+					    "  properties:\n"
+					    "    sasl.password: hunter2\n"
+					    "    ssl.key.pem: hunter2\n"
+					    "    sasl.oauthbearer.client.secret: hunter2\n"
+					    "    ssl.key.location: /run/key\n");
+	gc_config_each(&config, look_for_secret, &masked);
+	assert_int_equal(masked, 4);
+	assert_string_equal(config.postgres_dsn, "postgresql://u:hunter2@h/d");
+	gc_config_free(&config);
+	unsetenv("GC_A");
+}
+
+static void secrets_are_not_in_messages(void **state)
+{
+	(void)state;
+	static const char *const files[] = {
+		"kafka:\n  properties:\n    sasl.password: hunter2\n    sasl.password: hunter2\n",
+		"kafka:\n  properties:\n    sasl.password:\n      hunter2${\n",
+		"kafka:\n  properties:\n    \"sasl.password\": \"hunter2\" x\n",
+		"postgres: {dsn: \"host=h password = 'hunter2 hunter2' a=${\"}\n",
+		"postgres: {dsn: \"postgresql://u:hunter2@hunter2@h/${\"}\n",
+		"http: {listen: \"postgresql://u:hunter2@h\"}\n",
+	};
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		struct gc_config config;
+		struct gc_err err;
+		assert_int_equal(load_text(&config, files[i], &err), GC_FATAL);
+		if (strstr(err.text, "hunter2"))
+			fail_msg("%s", err.text);
+	}
+}
+
+static void passwords_are_masked_wherever_they_stand(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *masked;
+	} cases[] = {
+		{ "", "" },
+		{ "host=h dbname=d", "host=h dbname=d" },
+		{ "host=h password=x dbname=d", "host=h password=*** dbname=d" },
+		{ "password='x y\\'z' host=h", "password=*** host=h" },
+		{ "password = x\\ y host=h", "password = *** host=h" },
+		{ "sslpassword=x", "sslpassword=***" },
+		{ "passfile=/a/b", "passfile=/a/b" },
+		{ "password_file: /a/b", "password_file: /a/b" },
+		{ "postgresql://h/d", "postgresql://h/d" },
+		{ "postgresql://u@h/d", "postgresql://u@h/d" },
+		{ "postgresql://u:x@h:5432/d", "postgresql://u:***@h:5432/d" },
+		{ "postgresql://u:x@y/z@h:5432/d", "postgresql://u:***@h:5432/d" },
+		{ "postgres://h/d?password=x&a=b", "postgres://h/d?password=***&a=b" },
+		{ "postgres://h/d?pass%77ord=x&a=b", "postgres://h/d?pass%77ord=***&a=b" },
+		{ "a://u:x@h, b://u:y@h", "a://u:***@h, b://u:***@h" },
+		{ "  sasl.password: x y # z", "  sasl.password: ***" },
+		{ "user=\"u\" password=\"x y\";", "user=\"u\" password=***;" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *masked = gc_secret_mask(cases[i].text);
+		assert_string_equal(masked, cases[i].masked);
+		free(masked);
+	}
+}
+
+/* -- the password file -- */
+
+static enum gc_verdict load_password(mode_t mode, const char *text, char **ret_password, struct gc_err *err)
+{
+	struct gc_config config;
+	unlink("password");
+	write_file("password", text, strlen(text));
+	assert_int_equal(chmod("password", mode), 0);
+	if (load_text(&config, "postgres: {password_file: password}\n", err))
+		return GC_FATAL;
+	enum gc_verdict verdict = gc_config_password(&config, ret_password, err);
+	gc_config_free(&config);
+	return verdict;
+}
+
+static void password_comes_from_its_file(void **state)
+{
+	(void)state;
+	struct gc_err err;
+	char *password = NULL;
+	assert_int_equal(load_password(0600, "hunter2\nmore\n", &password, &err), GC_OK);
+	assert_string_equal(password, "hunter2");
+	free(password);
+	struct gc_config config = load_good("");
+	assert_int_equal(gc_config_password(&config, &password, &err), GC_OK);
+	assert_null(password);
+	gc_config_free(&config);
+}
+
+static void password_file_must_be_private(void **state)
+{
+	(void)state;
+	struct gc_err err;
+	char *password = NULL;
+	assert_int_equal(load_password(0640, "hunter2\n", &password, &err), GC_FATAL);
+	assert_string_equal(err.code, "config_secret");
+	assert_string_equal(err.where, "password");
+	assert_non_null(strstr(err.text, "0600"));
+	assert_int_equal(load_password(0604, "hunter2\n", &password, &err), GC_FATAL);
+	assert_int_equal(load_password(0400, "hunter2\n", &password, &err), GC_OK);
+	free(password);
+}
+
+static void password_file_must_hold_one(void **state)
+{
+	(void)state;
+	struct gc_err err;
+	struct gc_config config;
+	char *password = NULL, long_text[5000];
+	memset(long_text, 'x', sizeof(long_text) - 1);
+	long_text[sizeof(long_text) - 1] = '\0';
+	assert_int_equal(load_password(0600, "", &password, &err), GC_FATAL);
+	assert_int_equal(load_password(0600, "\nhunter2\n", &password, &err), GC_FATAL);
+	assert_int_equal(load_password(0600, long_text, &password, &err), GC_FATAL);
+	assert_string_equal(err.code, "config_unreadable");
+	unlink("password");
+	assert_int_equal(load_text(&config, "postgres: {password_file: password}\n", &err), GC_FATAL);
+	assert_string_equal(err.code, "config_unreadable");
+	assert_int_equal(load_text(&config, "postgres: {password_file: /tmp}\n", &err), GC_FATAL);
+	assert_non_null(strstr(err.text, "no plain file"));
+}
+
+/* -- numbers and names -- */
+
+static void numbers_have_units(void **state)
+{
+	(void)state;
+	static const struct {
+		enum gc_human_unit unit;
+		const char *text;
+		int64_t value;
+		const char *printed;
+	} cases[] = {
+		{ GC_HUMAN_COUNT, "0", 0, "0" },
+		{ GC_HUMAN_COUNT, "6000", 6000, "6000" },
+		{ GC_HUMAN_COUNT, "9223372036854775807", INT64_MAX, "9223372036854775807" },
+		{ GC_HUMAN_BYTES, "512", 512, "512" },
+		{ GC_HUMAN_BYTES, "0B", 0, "0" },
+		{ GC_HUMAN_BYTES, "1024B", 1024, "1KiB" },
+		{ GC_HUMAN_BYTES, "64MiB", 64 << 20, "64MiB" },
+		{ GC_HUMAN_BYTES, "1536KiB", 1536 << 10, "1536KiB" },
+		{ GC_HUMAN_BYTES, "3kB", 3000, "3000" },
+		{ GC_HUMAN_BYTES, "2TiB", INT64_C(2) << 40, "2TiB" },
+		{ GC_HUMAN_TIME, "0", 0, "0us" },
+		{ GC_HUMAN_TIME, "5us", 5, "5us" },
+		{ GC_HUMAN_TIME, "1500ms", 1500000, "1500ms" },
+		{ GC_HUMAN_TIME, "90s", 90000000, "90s" },
+		{ GC_HUMAN_TIME, "120s", 120000000, "2m" },
+		{ GC_HUMAN_TIME, "1d", INT64_C(86400000000), "1d" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		int64_t value = -1;
+		char buffer[GC_HUMAN_BYTES_MAX];
+		assert_true(gc_human_parse(cases[i].text, cases[i].unit, &value));
+		assert_true(value == cases[i].value);
+		assert_string_equal(gc_human_print(value, cases[i].unit, buffer, sizeof(buffer)), cases[i].printed);
+	}
+}
+
+static void what_is_no_number_is_refused(void **state)
+{
+	(void)state;
+	static const struct {
+		enum gc_human_unit unit;
+		const char *text;
+	} cases[] = {
+		{ GC_HUMAN_COUNT, "" },	       { GC_HUMAN_COUNT, " 1" },  { GC_HUMAN_COUNT, "1 " },
+		{ GC_HUMAN_COUNT, "+1" },      { GC_HUMAN_COUNT, "1k" },  { GC_HUMAN_COUNT, "9223372036854775808" },
+		{ GC_HUMAN_BYTES, "1mib" },    { GC_HUMAN_BYTES, "1 B" }, { GC_HUMAN_BYTES, "9223372036854775807KiB" },
+		{ GC_HUMAN_BYTES, "1s" },      { GC_HUMAN_TIME, "1" },	  { GC_HUMAN_TIME, "1min" },
+		{ GC_HUMAN_TIME, "1h30m" },    { GC_HUMAN_TIME, "s" },	  { GC_HUMAN_TIME, "9223372036854775807d" },
+		{ GC_HUMAN_TIME, "-1s" },      { GC_HUMAN_TIME, "00x" },  { GC_HUMAN_TIME, "1.5s" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		int64_t value = -7;
+		assert_false(gc_human_parse(cases[i].text, cases[i].unit, &value));
+		assert_true(value == -7);
+	}
+}
+
+static void nearest_name_is_found(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *word, *best;
+	} cases[] = {
+		{ "stauts", "status" }, { "STATUS", "status" }, { "stat", "status" }, { "verfy", "verify" },
+		{ "rnu", "run" },	{ "ru", "run" },	{ "until", "until-caught-up" },
+		{ "until_cought_up", "until-caught-up" },	{ "frobnicate", NULL }, { "", NULL }, { "xyz", NULL },
+	};
+	static const char *const names[] = { "status", "verify", "run", "until-caught-up", "until-noon" };
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct gc_nearest nearest = { .word = cases[i].word };
+		for (size_t j = 0; j < sizeof(names) / sizeof(*names); j++)
+			gc_nearest_offer(&nearest, names[j]);
+		if (cases[i].best)
+			assert_string_equal(nearest.best, cases[i].best);
+		else
+			assert_null(nearest.best);
+	}
+}
+
+/* -- pages -- */
+
+static void compare_with_default(void *context, const char *name, const char *value, const char *origin)
+{
+	struct gc_config *defaults = context;
+	struct gc_option_at at;
+	assert_true(gc_option_find(defaults, name, &at));
+	char *expected = gc_option_print(defaults, &at);
+	assert_string_equal(value, expected);
+	assert_memory_equal(origin, "cube.yaml:", 10); /* the sample gives every option */
+	free(expected);
+}
+
+static void sample_gives_every_option_its_default(void **state)
+{
+	(void)state;
+	char *sample = NULL;
+	size_t bytes;
+	FILE *out = gc_text_open(&sample, &bytes);
+	gc_config_sample(stream_names, out);
+	fclose(out);
+	struct gc_config defaults = load_good(""), config = load_good(sample);
+	gc_config_each(&config, compare_with_default, &defaults);
+	gc_config_free(&config);
+	gc_config_free(&defaults);
+	free(sample);
+}
+
+static void reference_in_the_repository_has_every_option(void **state)
+{
+	(void)state;
+	char *page = read_whole(GRACECUBE_SOURCE_DIR "/config/reference.md");
+	char row[GC_NAME_MAX + 32], variable[GC_NAME_MAX];
+	for (const struct gc_option *option = gc_options; option->name; option++) {
+		snprintf(row, sizeof(row), "\n| `%s` |", option->name);
+		assert_non_null(strstr(page, row));
+		assert_non_null(strstr(page, gc_option_variable(option->name, variable, sizeof(variable))));
+		assert_non_null(strstr(page, option->description));
+	}
+	for (const struct gc_option *option = gc_stream_options; option->name; option++) {
+		snprintf(row, sizeof(row), "\n| `streams.<stream>.%s` |", option->name);
+		assert_non_null(strstr(page, row));
+	}
+	for (const char *const *name = gc_config_protected_properties; *name; name++)
+		assert_non_null(strstr(page, *name));
+	free(page);
+}
+
+static void tables_are_in_order(void **state)
+{
+	(void)state;
+	const struct gc_section *section = gc_sections;
+	for (const struct gc_option *option = gc_options; option->name; option++) {
+		size_t len = strcspn(option->name, ".");
+		while (section->name && strncmp(section->name, option->name, len) != 0)
+			section++;
+		assert_non_null(section->name); /* the rows of a section stand together, in the sections' order */
+		assert_true(option->description[strlen(option->description) - 1] == '.');
+	}
+	for (const char *const *name = gc_config_protected_properties; name[0] && name[1]; name++)
+		assert_true(strcmp(name[0], name[1]) < 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(defaults_are_what_the_design_says, clear_variables),
+		cmocka_unit_test_teardown(streams_keep_the_registrys_order, clear_variables),
+		cmocka_unit_test_teardown(file_is_read_from_its_usual_place, clear_variables),
+		cmocka_unit_test_teardown(file_that_was_named_must_be_there, clear_variables),
+		cmocka_unit_test_teardown(every_type_is_read, clear_variables),
+		cmocka_unit_test_teardown(mistakes_are_told_with_place_and_remedy, clear_variables),
+		cmocka_unit_test_teardown(failed_load_leaves_the_output_alone, clear_variables),
+		cmocka_unit_test_teardown(caret_stands_under_the_place, clear_variables),
+		cmocka_unit_test_teardown(long_line_is_cut_around_the_place, clear_variables),
+		cmocka_unit_test_teardown(long_path_keeps_its_line_number, clear_variables),
+		cmocka_unit_test_teardown(file_has_a_largest_size, clear_variables),
+		cmocka_unit_test_teardown(variables_are_replaced, clear_variables),
+		cmocka_unit_test_teardown(variable_never_adds_structure, clear_variables),
+		cmocka_unit_test_teardown(variable_may_hold_a_list, clear_variables),
+		cmocka_unit_test_teardown(every_option_has_its_variable, clear_variables),
+		cmocka_unit_test_teardown(wrong_variables_are_refused, clear_variables),
+		cmocka_unit_test_teardown(flags_set_options, clear_variables),
+		cmocka_unit_test_teardown(wrong_flags_are_refused, clear_variables),
+		cmocka_unit_test_teardown(topic_may_move_between_streams_by_flags, clear_variables),
+		cmocka_unit_test_teardown(each_value_has_its_origin, clear_variables),
+		cmocka_unit_test_teardown(secrets_are_not_shown, clear_variables),
+		cmocka_unit_test_teardown(secrets_are_not_in_messages, clear_variables),
+		cmocka_unit_test_teardown(passwords_are_masked_wherever_they_stand, clear_variables),
+		cmocka_unit_test_teardown(password_comes_from_its_file, clear_variables),
+		cmocka_unit_test_teardown(password_file_must_be_private, clear_variables),
+		cmocka_unit_test_teardown(password_file_must_hold_one, clear_variables),
+		cmocka_unit_test_teardown(numbers_have_units, clear_variables),
+		cmocka_unit_test_teardown(what_is_no_number_is_refused, clear_variables),
+		cmocka_unit_test_teardown(nearest_name_is_found, clear_variables),
+		cmocka_unit_test_teardown(sample_gives_every_option_its_default, clear_variables),
+		cmocka_unit_test_teardown(reference_in_the_repository_has_every_option, clear_variables),
+		cmocka_unit_test_teardown(tables_are_in_order, clear_variables),
+	};
+	return cmocka_run_group_tests_name("config", tests, enter_directory, leave_directory);
+}

@@ -1,0 +1,791 @@
+/* The JSON reader, with jansson as the judge.
+ *
+ * Hand cases say what is refused, where and why. Then many thousands of documents, made and broken from a fixed seed,
+ * go through both readers: they must agree on accepting each one and on every value in it, reals to the last bit. Each
+ * text is parsed from memory of its exact length, so that the sanitizers and valgrind see a byte read too far.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <jansson.h>
+
+#include <gracecube/json.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define REPLACEMENT "\xEF\xBF\xBD"
+
+static struct gc_arena arena;
+
+static int set_up(void **state)
+{
+	(void)state;
+	gc_arena_init(&arena);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	gc_arena_done(&arena);
+	return 0;
+}
+
+static const struct gc_json *parse(const char *text)
+{
+	const struct gc_json *root = NULL;
+	struct gc_err err;
+
+	if (gc_json_parse(gc_span_of(text), &arena, &root, &err) != GC_OK)
+		fail_msg("%.200s: %s: %s", text, err.where, err.text);
+	return root;
+}
+
+static void assert_span(struct gc_span span, struct gc_span wanted)
+{
+	assert_non_null(span.ptr);
+	assert_int_equal(span.len, wanted.len);
+	assert_memory_equal(span.ptr, wanted.ptr, wanted.len);
+}
+
+/* ---- hand cases ---- */
+
+static void broken_texts_are_refused_with_their_place(void **state)
+{
+	static const struct {
+		const char *text, *code, *where, *sentence;
+	} cases[] = {
+		{ "", "not_json", "byte 0", "expected a value, but the text ends" },
+		{ " \t\r\n", "not_json", "byte 4", "expected a value, but the text ends" },
+		{ "\xEF\xBB\xBF{}", "not_json", "byte 0", "expected a value" },
+		{ "{} x", "not_json", "byte 3", "expected nothing more after the value" },
+		{ "nul", "not_json", "byte 0", "expected a value" },
+		{ "nulls", "not_json", "byte 4", "expected nothing more after the value" },
+		{ "True", "not_json", "byte 0", "expected a value" },
+		{ "NaN", "not_json", "byte 0", "expected a value" },
+		{ "'a'", "not_json", "byte 0", "expected a value" },
+		{ "[1,]", "not_json", "byte 3", "expected a value" },
+		{ "[1 2]", "not_json", "byte 3", "expected ',' or ']' after an element" },
+		{ "[1", "not_json", "byte 2", "expected ',' or ']' after an element, but the text ends" },
+		{ "[", "not_json", "byte 1", "expected a value, but the text ends" },
+		{ "[}", "not_json", "byte 1", "expected a value" },
+		{ "{", "not_json", "byte 1", "expected a name in quotes, but the text ends" },
+		{ "{a:1}", "not_json", "byte 1", "expected a name in quotes" },
+		{ "{\"a\" 1}", "not_json", "byte 5", "expected ':' after a name" },
+		{ "{\"a\":}", "not_json", "byte 5", "expected a value" },
+		{ "{\"a\":1 \"b\":2}", "not_json", "byte 7", "expected ',' or '}' after a member" },
+		{ "{\"a\":1,}", "not_json", "byte 7", "expected a name in quotes" },
+		{ "{\"a\":1", "not_json", "byte 6", "expected ',' or '}' after a member, but the text ends" },
+		{ "  \"abc", "not_json", "byte 2", "a string begins here and never ends" },
+		{ "\"\\\"", "not_json", "byte 0", "a string begins here and never ends" },
+		{ "\"\\", "not_json", "byte 2",
+		  "expected one of \" \\ / b f n r t u after a backslash, but the text ends" },
+		{ "\"\\x\"", "not_json", "byte 2", "expected one of \" \\ / b f n r t u after a backslash" },
+		{ "\"\\u12G4\"", "not_json", "byte 5", "expected four hexadecimal digits after \\u" },
+		{ "\"\\u12", "not_json", "byte 5", "expected four hexadecimal digits after \\u, but the text ends" },
+		{ "\"a\nb\"", "not_json", "byte 2", "a control character stands bare in a string" },
+		{ "\"0123456789\x1F\"", "not_json", "byte 11", "a control character stands bare in a string" },
+		{ "\"\xC3(\"", "not_json", "byte 1", "a string is not well-formed UTF-8" },
+		{ "\"é\xED\xA0\x80\"", "not_json", "byte 3", "a string is not well-formed UTF-8" },
+		{ "\"\xF0\x9F\x98", "not_json", "byte 1", "a string is not well-formed UTF-8" },
+		{ "-", "not_json", "byte 1", "expected a digit, but the text ends" },
+		{ "-a", "not_json", "byte 1", "expected a digit" },
+		{ "+1", "not_json", "byte 0", "expected a value" },
+		{ ".5", "not_json", "byte 0", "expected a value" },
+		{ "01", "not_json", "byte 0", "a number begins with a needless 0" },
+		{ "-00", "not_json", "byte 1", "a number begins with a needless 0" },
+		{ "1.", "not_json", "byte 2", "expected a digit after the decimal point, but the text ends" },
+		{ "1.e5", "not_json", "byte 2", "expected a digit after the decimal point" },
+		{ "1e", "not_json", "byte 2", "expected a digit in the exponent, but the text ends" },
+		{ "[1e+]", "not_json", "byte 4", "expected a digit in the exponent" },
+		{ "1e1.5", "not_json", "byte 3", "expected nothing more after the value" },
+		{ "[1e309]", "not_json", "byte 1", "a number is out of the range of a double" },
+		{ "-1e99999999999999999999", "not_json", "byte 0", "a number is out of the range of a double" },
+		{ "{\"a\":1,\"b\":2,\"a\":3}", "duplicate_key", "byte 13",
+		  "the name \"a\" stands twice in one object" },
+		{ "{\"\":1,\"\":2}", "duplicate_key", "byte 6", "the name \"\" stands twice in one object" },
+		{ "{\"a\":1,\"\\u0061\":2}", "duplicate_key", "byte 7",
+		  "the name \"\\u0061\" stands twice in one object" },
+		{ "{\"\\u0061\":1,\"a\":2}", "duplicate_key", "byte 12", "the name \"a\" stands twice in one object" },
+		{ "[{\"x\\/\":{\"x/\":1},\"x/\":1}]", "duplicate_key", "byte 17",
+		  "the name \"x/\" stands twice in one object" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct gc_json *root = NULL;
+		struct gc_err err = { .verdict = GC_OK };
+
+		if (gc_json_parse(gc_span_of(cases[i].text), &arena, &root, &err) != GC_REJECT)
+			fail_msg("\"%s\" was accepted", cases[i].text);
+		assert_null(root);
+		assert_int_equal(err.verdict, GC_REJECT);
+		assert_string_equal(err.code, cases[i].code);
+		assert_string_equal(err.where, cases[i].where);
+		assert_string_equal(err.text, cases[i].sentence);
+	}
+	const struct gc_json *root = NULL;
+	assert_int_equal(gc_json_parse(GC_SPAN_NULL, &arena, &root, NULL), GC_REJECT);
+	assert_int_equal(gc_json_parse(GC_LIT("[1\0]"), &arena, &root, NULL), GC_REJECT);
+	assert_int_equal(gc_json_parse(GC_LIT("1\0"), &arena, &root, NULL), GC_REJECT);
+	assert_null(root);
+}
+
+static void depth_has_a_limit(void **state)
+{
+	char text[2 * GC_JSON_MAX_DEPTH + 3] = "";
+	const struct gc_json *root = NULL;
+	struct gc_err err;
+
+	(void)state;
+	memset(text, '[', GC_JSON_MAX_DEPTH);
+	memset(text + GC_JSON_MAX_DEPTH, ']', GC_JSON_MAX_DEPTH);
+	assert_int_equal(parse(text)->size, GC_JSON_MAX_DEPTH);
+	memset(text, '[', GC_JSON_MAX_DEPTH + 1);
+	memset(text + GC_JSON_MAX_DEPTH + 1, ']', GC_JSON_MAX_DEPTH + 1);
+	assert_int_equal(gc_json_parse(gc_span_of(text), &arena, &root, &err), GC_REJECT);
+	assert_string_equal(err.code, "too_deep");
+	assert_string_equal(err.where, "byte 32");
+	assert_string_equal(err.text, "objects and arrays are more than 32 deep");
+	/* side by side is not deep */
+	parse("[[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],"
+	      "[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],{}]");
+}
+
+static void values_have_types_and_bytes(void **state)
+{
+	static const struct {
+		const char *text, *raw, *name;
+		enum gc_json_type type;
+	} cases[] = {
+		{ " null ", "null", "null", GC_JSON_NULL },
+		{ "true", "true", "boolean", GC_JSON_TRUE },
+		{ "\tfalse\n", "false", "boolean", GC_JSON_FALSE },
+		{ "-12", "-12", "integer", GC_JSON_INT },
+		{ "9223372036854775807", "9223372036854775807", "integer", GC_JSON_INT },
+		{ "-9223372036854775808", "-9223372036854775808", "integer", GC_JSON_INT },
+		{ "9223372036854775808", "9223372036854775808", "number", GC_JSON_REAL },
+		{ "1.0", "1.0", "number", GC_JSON_REAL },
+		{ "1e2", "1e2", "number", GC_JSON_REAL },
+		{ " \"a\\\"b\" ", "\"a\\\"b\"", "string", GC_JSON_STRING },
+		{ "[ 1, 2 ]", "[ 1, 2 ]", "array", GC_JSON_ARRAY },
+		{ " { \"a\" : 1 } ", "{ \"a\" : 1 }", "object", GC_JSON_OBJECT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct gc_json *root = parse(cases[i].text);
+
+		assert_int_equal(root->type, cases[i].type);
+		assert_string_equal(gc_json_type_name(root), cases[i].name);
+		assert_span(gc_json_raw(root), gc_span_of(cases[i].raw));
+	}
+	assert_string_equal(gc_json_type_name(NULL), "nothing");
+	assert_null(gc_json_raw(NULL).ptr);
+}
+
+static void numbers_are_read(void **state)
+{
+	static const struct {
+		const char *text;
+		double wanted;
+	} cases[] = {
+		{ "0", 0 }, { "-0.0", -0.0 }, { "0.1", 0.1 }, { "1E+2", 100 }, { "1e-2", 0.01 },
+		{ "123456789012345678", 123456789012345678.0 },
+		{ "9007199254740993", 9007199254740992.0 }, { "9223372036854775807", 0x1p63 },
+		{ "18446744073709551616", 0x1p64 },
+		{ "0.8734512345678901", 0.8734512345678901 }, { "1.7976931348623157e308", DBL_MAX },
+		{ "1e-320", 1e-320 }, { "2.2250738585072011e-308", 2.2250738585072011e-308 }, { "1e-99999", 0 },
+		{ "0e99999", 0 }, { "179769313486231570000000000000000000000e270", DBL_MAX },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		double value = gc_json_real(parse(cases[i].text));
+
+		if (memcmp(&value, &cases[i].wanted, sizeof(value)) != 0)
+			fail_msg("%s gave %a", cases[i].text, value);
+	}
+	assert_int_equal(gc_json_int(parse("-9223372036854775808")), INT64_MIN);
+	assert_int_equal(gc_json_int(parse("9223372036854775807")), INT64_MAX);
+	assert_int_equal(gc_json_int(parse("-0")), 0);
+	assert_int_equal(gc_json_int(parse("1.5")), 0);
+	assert_int_equal(gc_json_int(NULL), 0);
+	assert_true(isnan(gc_json_real(parse("\"1\""))));
+	assert_true(isnan(gc_json_real(NULL)));
+}
+
+static void strings_are_unescaped(void **state)
+{
+	static const struct {
+		const char *text, *wanted;
+		unsigned flags;
+	} cases[] = {
+		{ "\"\"", "", 0 },
+		{ "\"plain é 😀\"", "plain é 😀", 0 },
+		{ "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t", 0 },
+		{ "\"a long text in front of it\\n and one behind it\"",
+		  "a long text in front of it\n and one behind it", 0 },
+		{ "\"\\u0041\\u00e9\\u20AC\\uD83D\\ude00\"", "Aé€😀", 0 },
+		{ "\"\\uDBFF\\uDFFF\\uFFFF\"", "\xF4\x8F\xBF\xBF\xEF\xBF\xBF", 0 },
+		{ "\"a\\u0000b\"", "a" REPLACEMENT "b", GC_JSON_REPLACED },
+		{ "\"\\uD83D\"", REPLACEMENT, GC_JSON_REPLACED },
+		{ "\"\\uDE00\\uD83D\"", REPLACEMENT REPLACEMENT, GC_JSON_REPLACED },
+		{ "\"\\uDE00\\uDE00\"", REPLACEMENT REPLACEMENT, GC_JSON_REPLACED },
+		{ "\"\\uD83D\\uD83D\\uDE00\"", REPLACEMENT "😀", GC_JSON_REPLACED },
+		{ "\"\\uD83D\\n\"", REPLACEMENT "\n", GC_JSON_REPLACED },
+		{ "\"\\uD83Dxxxxxx\"", REPLACEMENT "xxxxxx", GC_JSON_REPLACED },
+		{ "\"\\uD83D\\u0041\"", REPLACEMENT "A", GC_JSON_REPLACED },
+		{ "\"\\uFFFD\"", REPLACEMENT, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct gc_json *root = parse(cases[i].text);
+		unsigned flags = 0;
+
+		assert_span(gc_json_text(root, &arena, &flags), gc_span_of(cases[i].wanted));
+		assert_int_equal(flags, cases[i].flags);
+		assert_span(gc_json_text(root, &arena, NULL), gc_span_of(cases[i].wanted));
+	}
+	unsigned flags = 8;
+	gc_json_text(parse("\"\\u0000\""), &arena, &flags);
+	assert_int_equal(flags, 8 | GC_JSON_REPLACED);
+	assert_null(gc_json_text(parse("1"), &arena, NULL).ptr);
+	assert_null(gc_json_text(NULL, &arena, NULL).ptr);
+}
+
+static void plain_strings_are_not_copied(void **state)
+{
+	const char *text = "[\"plain\"]";
+
+	(void)state;
+	const struct gc_json *root = parse(text);
+	size_t before = arena.used_bytes;
+	assert_ptr_equal(gc_json_text(root + 1, &arena, NULL).ptr, text + 2);
+	assert_int_equal(arena.used_bytes, before);
+}
+
+static void members_are_found(void **state)
+{
+	const struct gc_json *root = parse("{\"a\":{\"b\":[1,{\"a\":2}]}, "
+					   "\"\\u0062\":true, \"\":null, \"c\\u0000\":5, \"long\\nname\":6}");
+
+	(void)state;
+	assert_int_equal(gc_json_get(gc_json_get(root, GC_LIT("a")), GC_LIT("b"))->size, 5);
+	assert_int_equal(gc_json_get(root, GC_LIT("b"))->type, GC_JSON_TRUE);
+	assert_int_equal(gc_json_get(root, GC_LIT(""))->type, GC_JSON_NULL);
+	assert_int_equal(gc_json_int(gc_json_get(root, GC_LIT("c" REPLACEMENT))), 5);
+	assert_int_equal(gc_json_int(gc_json_get(root, GC_LIT("long\nname"))), 6);
+	assert_null(gc_json_get(root, GC_LIT("long\nnames")));
+	assert_null(gc_json_get(root, GC_LIT("long\n")));
+	assert_null(gc_json_get(root, GC_LIT("long\\nname")));
+	assert_null(gc_json_get(root, GC_LIT("A")));
+	assert_null(gc_json_get(gc_json_get(root, GC_LIT("nothing")), GC_LIT("a")));
+	assert_null(gc_json_get(gc_json_get(root, GC_LIT("b")), GC_LIT("a")));
+	assert_null(gc_json_get(parse("[\"a\",1]"), GC_LIT("a")));
+}
+
+static void loops_see_each_child_once(void **state)
+{
+	const struct gc_json *object = parse("{\"a\":[[],{},[1,2]],\"b\":{\"c\":{}},\"d\":4}");
+	const struct gc_json *array = parse("[[1,[2]],{\"a\":[3]},4]");
+	char seen[8] = "";
+	size_t count = 0;
+
+	(void)state;
+	for (const struct gc_json *k = gc_json_first(object); k; k = gc_json_next(object, k + 1))
+		seen[count++] = k->ptr[0];
+	assert_string_equal(seen, "abd");
+	count = 0;
+	for (const struct gc_json *v = gc_json_first(array); v; v = gc_json_next(array, v))
+		seen[count++] = v->ptr[0];
+	assert_int_equal(count, 3);
+	assert_memory_equal(seen, "[{4", 3);
+	assert_null(gc_json_first(parse("[]")));
+	assert_null(gc_json_first(parse("{ }")));
+	assert_null(gc_json_first(parse("\"text\"")));
+	assert_null(gc_json_first(NULL));
+}
+
+/* ---- size ---- */
+
+/* {"key0":0,"key1":1,…}; the escaped ones as "\u006bey…". The caller frees it. */
+static char *write_wide_object(size_t members, bool escaped)
+{
+	char *text = gc_malloc(members * 40 + 64);
+	size_t used = 0;
+
+	text[used++] = '{';
+	for (size_t i = 0; i < members; i++)
+		used += (size_t)snprintf(text + used, 40, "%s\"%s%zu\":%zu", i ? "," : "",
+					 escaped ? "\\u006bey" : "key", i, i);
+	text[used++] = '}';
+	text[used] = '\0';
+	return text;
+}
+
+static void wide_objects_take_linear_time(void **state)
+{
+	(void)state;
+	for (int escaped = 0; escaped < 2; escaped++) {
+		char *text = write_wide_object(100000, escaped);
+		const struct gc_json *root = parse(text);
+
+		assert_int_equal(root->size, 200001);
+		assert_int_equal(gc_json_int(gc_json_get(root, GC_LIT("key99999"))), 99999);
+		free(text);
+		gc_arena_reset(&arena, 0);
+	}
+}
+
+/* The name of any elder, put behind an object of every width around the switch from comparing to looking up. */
+static void duplicates_are_found_at_every_width(void **state)
+{
+	(void)state;
+	for (size_t members = 1; members < 300; members += members < 40 ? 1 : 17)
+		for (size_t again = 0; again < members; again += members < 40 ? 1 : 23) {
+			char *text = write_wide_object(members, again % 2);
+			size_t used = strlen(text) - 1;
+			const struct gc_json *root = NULL;
+			struct gc_err err;
+
+			parse(text);
+			snprintf(text + used, 64, ",\"%s%zu\":1}", again % 3 ? "key" : "k\\u0065y", again);
+			assert_int_equal(gc_json_parse(gc_span_of(text), &arena, &root, &err), GC_REJECT);
+			assert_string_equal(err.code, "duplicate_key");
+			free(text);
+			gc_arena_reset(&arena, 1 << 20);
+		}
+}
+
+static void long_arrays_outgrow_the_stack(void **state)
+{
+	(void)state;
+	for (size_t elements = 1000; elements < 300000; elements = elements * 3 + 1) {
+		char *text = gc_malloc(elements * 2 + 2);
+
+		for (size_t i = 0; i < elements; i++)
+			memcpy(text + 2 * i, i ? ",0" : "[0", 2);
+		memcpy(text + 2 * elements, "]", 2);
+		assert_int_equal(parse(text)->size, elements + 1);
+		free(text);
+	}
+}
+
+/* ---- against jansson ---- */
+
+static uint64_t seed;
+
+static unsigned roll(unsigned below)
+{
+	seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (unsigned)(seed >> 33) % below;
+}
+
+/* jansson keeps NUL (under a flag) where we write U+FFFD. */
+static struct gc_span replace_nul(struct gc_span text)
+{
+	char *copy = gc_arena_alloc(&arena, text.len * 3 + 1);
+	size_t used = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		size_t bytes = text.ptr[i] ? 1 : 3;
+
+		memcpy(copy + used, text.ptr[i] ? text.ptr + i : REPLACEMENT, bytes);
+		used += bytes;
+	}
+	return (struct gc_span){ copy, used };
+}
+
+static bool is_same_string(const struct gc_json *value, const json_t *judge)
+{
+	struct gc_span wanted = { json_string_value(judge), json_string_length(judge) };
+	unsigned flags = 0;
+	struct gc_span text = gc_json_text(value, &arena, &flags);
+
+	return value->type == GC_JSON_STRING && gc_span_equal(text, replace_nul(wanted)) &&
+	       (flags == GC_JSON_REPLACED) == (wanted.len && memchr(wanted.ptr, 0, wanted.len));
+}
+
+/* jansson was told to read all integers as reals when one of them was too large for it. */
+static bool is_same_real(const struct gc_json *value, const json_t *judge)
+{
+	double ours = gc_json_real(value), theirs = json_real_value(judge);
+
+	if (value->type == GC_JSON_INT)
+		return !(ours < theirs) && !(ours > theirs);
+	return value->type == GC_JSON_REAL && memcmp(&ours, &theirs, sizeof(ours)) == 0;
+}
+
+static bool is_same(const struct gc_json *value, json_t *judge);
+
+static bool is_same_array(const struct gc_json *value, json_t *judge)
+{
+	size_t count = 0;
+
+	for (const struct gc_json *v = gc_json_first(value); v; v = gc_json_next(value, v))
+		if (!is_same(v, json_array_get(judge, count++)))
+			return false;
+	return value->type == GC_JSON_ARRAY && count == json_array_size(judge);
+}
+
+static bool is_same_object(const struct gc_json *value, json_t *judge)
+{
+	size_t count = 0;
+
+	for (const struct gc_json *k = gc_json_first(value); k; k = gc_json_next(value, k + 1), count++) {
+		struct gc_span name = gc_json_text(k, &arena, NULL);
+
+		if (!is_same(k + 1, json_object_getn(judge, name.ptr, name.len)) || gc_json_get(value, name) != k + 1)
+			return false;
+	}
+	return value->type == GC_JSON_OBJECT && count == json_object_size(judge);
+}
+
+static bool is_same(const struct gc_json *value, json_t *judge)
+{
+	if (!judge)
+		return false;
+	switch (json_typeof(judge)) {
+	case JSON_NULL:
+		return value->type == GC_JSON_NULL;
+	case JSON_TRUE:
+		return value->type == GC_JSON_TRUE;
+	case JSON_FALSE:
+		return value->type == GC_JSON_FALSE;
+	case JSON_INTEGER:
+		return value->type == GC_JSON_INT && gc_json_int(value) == json_integer_value(judge);
+	case JSON_REAL:
+		return is_same_real(value, judge);
+	case JSON_STRING:
+		return is_same_string(value, judge);
+	case JSON_ARRAY:
+		return is_same_array(value, judge);
+	case JSON_OBJECT:
+		return is_same_object(value, judge);
+	}
+	return false;
+}
+
+/* Where we differ from jansson by intent: it knows no lone surrogates, no NUL in a name. */
+static bool is_known_difference(const json_error_t *error)
+{
+	return json_error_code(error) == json_error_null_byte_in_key ||
+	       (json_error_code(error) == json_error_invalid_syntax && strstr(error->text, "invalid Unicode"));
+}
+
+/* jansson loses a bare NUL that follows a number or a word. */
+static bool is_refused_for_nul(struct gc_span text, const struct gc_err *err)
+{
+	size_t at = strtoul(err->where + strlen("byte "), NULL, 10);
+
+	return at < text.len && text.ptr[at] == '\0';
+}
+
+static json_t *ask_jansson(struct gc_span text, json_error_t *error)
+{
+	const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
+	json_t *judge = json_loadb(text.ptr, text.len, flags, error);
+
+	if (!judge && json_error_code(error) == json_error_numeric_overflow)
+		judge = json_loadb(text.ptr, text.len, flags | JSON_DECODE_INT_AS_REAL, error);
+	return judge;
+}
+
+/* False when they disagree. *accepted counts texts that both took. */
+static bool compare_readers(struct gc_span text, int *accepted)
+{
+	const struct gc_json *root = NULL;
+	struct gc_err err = { .verdict = GC_OK };
+	json_error_t error;
+	bool ours = gc_json_parse(text, &arena, &root, &err) == GC_OK;
+	json_t *judge = ask_jansson(text, &error);
+	bool agreed;
+
+	if (ours && judge)
+		agreed = is_same(root, judge);
+	else if (judge)
+		agreed = strcmp(err.code, "too_deep") == 0 || is_refused_for_nul(text, &err);
+	else
+		agreed = !ours || is_known_difference(&error);
+	*accepted += ours && judge;
+	json_decref(judge);
+	return agreed;
+}
+
+static void check_text(const char *bytes, size_t len, int *accepted)
+{
+	char *exact = gc_malloc(len);
+
+	memcpy(exact, bytes, len);
+	if (!compare_readers((struct gc_span){ exact, len }, accepted))
+		fail_msg("the readers disagree on %.*s", (int)len, bytes);
+	free(exact);
+	gc_arena_reset(&arena, 1 << 20);
+}
+
+static const char *const samples[] = {
+	"{\"before\":null,\"after\":{\"id\":17,\"confidence_score\":0.8734512345678901,\"actor\":\"user:Ren\xC3\xA9"
+	"e\",\"payload\":\"{\\\"a\\\": [1, \\\"\\\\u00e9\\\\n\\\"]}\",\"created_at\":1792804640570393,\"tier\":null,"
+	"\"note\":\"\xE2\x80\xA8 \xF0\x9F\x98\x80 \\ud83d\\ude00\",\"ok\":true},"
+	"\"source\":{\"version\":\"3.6.0.Final\","
+	"\"connector\":\"postgresql\",\"ts_ms\":1792804640571,\"snapshot\":\"false\","
+	"\"sequence\":\"[\\\"1\\\",\\\"2\\\"]\","
+	"\"lsn\":25165824,\"xmin\":null},\"transaction\":null,\"op\":\"c\",\"ts_ms\":1792804640999}",
+	"[0,-0,1,-1,0.0,-0.0,1e0,1E+5,1e-5,123456789012345678,1234567890123456789,12345678901234567890,1e308,1e309,"
+	"9223372036854775807,9223372036854775808,-9223372036854775808,-9223372036854775809,4.9e-324,2.4e-324,0.1,"
+	"0.2,0.3]",
+	"[\"\",\"a\",\"\\\"\",\"\\\\\",\"\\/\",\"\\b\\f\\n\\r\\t\",\"\\u0000\",\"\\u001f\",\"\\u007F\",\"\\u0080\","
+	"\"\\u07ff\","
+	"\"\\u0800\",\"\\uFFFF\",\"\\ud800\\udc00\",\"\\udbff\\udfff\","
+	"\"\xC2\x80\xDF\xBF\xE0\xA0\x80\xEF\xBF\xBF\xF0\x90\x80\x80\"]",
+	"{\"a\":{\"b\":{\"c\":{\"d\":{\"e\":[[[[[[[[]]]]]]]]}}}},\"\":{},\"aa\":[],\"ab\":[{}],\"b\":[[],[]],"
+	"\"\\u0062b\":false}",
+	" {\r\n\t\"x\" : [ true , false , null ] , \"y\" : \"plain text that is longer than a word\" } \n",
+};
+
+static void readers_agree_on_whole_texts(void **state)
+{
+	int accepted = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(samples); i++)
+		check_text(samples[i], strlen(samples[i]), &accepted);
+	assert_int_equal(accepted, COUNT(samples) - 1); /* 1e309 */
+}
+
+static void readers_agree_on_cut_texts(void **state)
+{
+	int accepted = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(samples); i++)
+		for (size_t len = 0; len < strlen(samples[i]); len++)
+			check_text(samples[i], len, &accepted);
+}
+
+/* Each single byte, alone and in every kind of place. */
+static void readers_agree_on_every_byte(void **state)
+{
+	static const char *const places[] = {
+		"@", "\"@\"", "\"0123456@\"", "\"\\@\"", "\"\\u00@0\"", "[1@]", "[@1]", "1@5", "{@}", "{\"a\"@1}",
+		"{\"a\":@}", "1e@5", "-@", "\"\xC3@\"", "\"\xE2\x82@\"", "\"\xF0@\x80\x80\"", "\"@\x80\x80\"",
+		"\"@\x80\x80\x80\"", "\"@\x80\"",
+	};
+	int accepted = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(places); i++)
+		for (unsigned byte = 0; byte < 256; byte++) {
+			char text[32];
+			size_t len = strlen(places[i]);
+
+			memcpy(text, places[i], len);
+			*(char *)memchr(text, '@', len) = (char)byte;
+			check_text(text, len, &accepted);
+		}
+}
+
+struct draft {
+	size_t len;
+	char text[4096];
+};
+
+static void put_at(struct draft *draft, size_t at, const char *bytes, size_t len)
+{
+	if (draft->len + len > sizeof(draft->text))
+		return;
+	memmove(draft->text + at + len, draft->text + at, draft->len - at);
+	memcpy(draft->text + at, bytes, len);
+	draft->len += len;
+}
+
+static void put_word(struct draft *draft, const char *word)
+{
+	put_at(draft, draft->len, word, strlen(word));
+}
+
+/* What breaks JSON, or nearly does. */
+static const char *choose_piece(void)
+{
+	static const char *const pieces[] = {
+		"\"", "\\", "{", "}", "[", "]", ",", ":", "0", "-", ".", "e", "E+", "1e400", "\\u", "\\u0000",
+		"\\ud800", "\\udc00", "\\u0061", "\\n", "\x80", "\xC3", "\xE2\x82\xAC", "\xED\xA0\x80",
+		"\xF0\x9F\x98\x80", "\xF4\x90\x80\x80", "\xFF", "\x1F", "\x7F", "\n", " ", "null", "true", "\"a\":1,",
+		",\"a\":2", "\"\"", "[]", "{}", "99999999999999999999", "-9223372036854775808", "0.30000000000000004",
+		"1E-400", "00", "/", "//", "'",
+	};
+
+	return pieces[roll(COUNT(pieces))];
+}
+
+static void break_draft(struct draft *draft)
+{
+	size_t at = draft->len ? roll((unsigned)draft->len) : 0;
+	size_t bytes = roll(12) + 1;
+	char slice[16];
+
+	if (bytes > draft->len - at)
+		bytes = draft->len - at;
+	switch (roll(4)) {
+	case 0:
+		put_at(draft, at, choose_piece(), 1);
+		break;
+	case 1:
+		memmove(draft->text + at, draft->text + at + bytes, draft->len - at - bytes);
+		draft->len -= bytes;
+		break;
+	case 2:
+		memcpy(slice, draft->text + at, bytes);
+		put_at(draft, draft->len ? roll((unsigned)draft->len) : 0, slice, bytes);
+		break;
+	default: {
+		const char *piece = choose_piece();
+
+		put_at(draft, at, piece, strlen(piece));
+	}
+	}
+}
+
+static void readers_agree_on_broken_texts(void **state)
+{
+	int accepted = 0;
+
+	(void)state;
+	seed = 17;
+	for (int i = 0; i < 60000; i++) {
+		struct draft draft = { .len = 0 };
+
+		put_word(&draft, samples[roll(COUNT(samples))]);
+		for (unsigned breaks = roll(4) + 1; breaks; breaks--)
+			break_draft(&draft);
+		check_text(draft.text, draft.len, &accepted);
+	}
+	/* else the test would say nothing about values */
+	assert_true(accepted > 3000);
+}
+
+static void write_space(struct draft *draft)
+{
+	static const char *const spaces[] = { "", "", "", " ", "\n", "\t\r " };
+
+	put_word(draft, spaces[roll(COUNT(spaces))]);
+}
+
+static void write_string(struct draft *draft)
+{
+	static const char *const pieces[] = {
+		"a", "b", "key", "eight by", "\\\"", "\\\\", "\\/", "\\n", "\\u0061", "\\u00E9", "\\u20ac",
+		"\\ud83d\\ude00", "\\u0000", "é", "€", "😀", "\x7F",
+	};
+
+	put_word(draft, "\"");
+	for (unsigned count = roll(5); count; count--)
+		put_word(draft, pieces[roll(COUNT(pieces))]);
+	put_word(draft, "\"");
+}
+
+static void write_digits(struct draft *draft, unsigned most)
+{
+	char digit[2] = { (char)('1' + roll(9)), '\0' };
+
+	put_word(draft, digit);
+	for (unsigned count = roll(most); count; count--) {
+		digit[0] = (char)('0' + roll(10));
+		put_word(draft, digit);
+	}
+}
+
+static void write_number(struct draft *draft)
+{
+	put_word(draft, roll(2) ? "-" : "");
+	if (roll(3))
+		write_digits(draft, 20);
+	else
+		put_word(draft, "0");
+	if (roll(2)) {
+		put_word(draft, ".");
+		write_digits(draft, 25);
+	}
+	if (roll(3) == 0) {
+		put_word(draft, roll(2) ? "e-" : "E");
+		write_digits(draft, 3);
+	}
+}
+
+static void write_value(struct draft *draft, unsigned depth)
+{
+	static const char *const words[] = { "null", "true", "false", "[]", "{}", "[ ]" };
+	unsigned kind = roll(depth ? 6 : 3);
+
+	if (kind == 0) {
+		put_word(draft, words[roll(COUNT(words))]);
+	} else if (kind == 1) {
+		write_string(draft);
+	} else if (kind == 2) {
+		write_number(draft);
+	} else {
+		bool object = kind < 5;
+
+		put_word(draft, object ? "{" : "[");
+		for (unsigned count = roll(depth > 3 ? 45 : 6) + 1; count; count--) {
+			write_space(draft);
+			if (object) {
+				write_string(draft);
+				write_space(draft);
+				put_word(draft, ":");
+			}
+			write_value(draft, depth - 1);
+			write_space(draft);
+			put_word(draft, count > 1 ? "," : "");
+		}
+		put_word(draft, object ? "}" : "]");
+	}
+}
+
+static void readers_agree_on_made_texts(void **state)
+{
+	int accepted = 0;
+
+	(void)state;
+	seed = 4711;
+	for (int i = 0; i < 20000; i++) {
+		struct draft draft = { .len = 0 };
+
+		write_value(&draft, (unsigned)i % 5);
+		check_text(draft.text, draft.len, &accepted);
+	}
+	assert_true(accepted > 5000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(broken_texts_are_refused_with_their_place),
+		cmocka_unit_test(depth_has_a_limit),
+		cmocka_unit_test(values_have_types_and_bytes),
+		cmocka_unit_test(numbers_are_read),
+		cmocka_unit_test(strings_are_unescaped),
+		cmocka_unit_test(plain_strings_are_not_copied),
+		cmocka_unit_test(members_are_found),
+		cmocka_unit_test(loops_see_each_child_once),
+		cmocka_unit_test(wide_objects_take_linear_time),
+		cmocka_unit_test(duplicates_are_found_at_every_width),
+		cmocka_unit_test(long_arrays_outgrow_the_stack),
+		cmocka_unit_test(readers_agree_on_whole_texts),
+		cmocka_unit_test(readers_agree_on_cut_texts),
+		cmocka_unit_test(readers_agree_on_every_byte),
+		cmocka_unit_test(readers_agree_on_broken_texts),
+		cmocka_unit_test(readers_agree_on_made_texts),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,547 @@
+/* Batch: see include/gracecube/batch.h. Its arrays and its arena keep their memory over a reset, so a worker in its stride
+ * allocates nothing. Threads: one batch belongs to one worker.
+ */
+#include "decode.h"
+#include "envelope.h"
+#include "rows.h"
+
+#include <stdlib.h>
+
+#define ARENA_KEEP_BYTES (64u << 20)
+#define MAX_GROUPS 64
+
+const char *const gc_link_targets[GC_LINK_COUNT] = { "verification_executions", "error_events" };
+
+struct vector {
+	void *items;
+	size_t count, capacity;
+};
+
+/* Rows of one target. */
+struct group {
+	const struct gc_target *target;
+	struct vector rows; /* struct gc_row * */
+	size_t kept;        /* after sealing: how many of them stay, in front */
+	size_t mark;        /* count before the current message */
+};
+
+struct gc_batch {
+	struct gc_arena arena;
+	struct gc_keys *keys;
+	size_t value_bytes_max, key_bytes_max;
+	struct group groups[MAX_GROUPS];
+	size_t group_count;
+	struct vector partitions;                /* struct gc_partition */
+	struct vector dead;                      /* struct gc_dead_letter */
+	struct vector issues;                    /* struct gc_issue */
+	struct vector links[GC_LINK_COUNT];      /* struct gc_span */
+	struct vector members[GC_DIM_COUNT];     /* struct gc_span */
+	struct vector missing_partitions, hours; /* struct gc_missing_partition, int32_t */
+	struct vector missions;                  /* struct gc_span: missions with a record in the batch */
+	struct vector targets;                   /* const struct gc_target * */
+	struct gc_misses misses;
+	size_t messages;
+	bool opens_missions;
+};
+
+static void *push(struct vector *vector, size_t item_bytes)
+{
+	if (vector->count == vector->capacity) {
+		vector->capacity = vector->capacity ? vector->capacity * 2 : 64;
+		vector->items = gc_realloc(vector->items, vector->capacity * item_bytes);
+	}
+	return (char *)vector->items + vector->count++ * item_bytes;
+}
+#define PUSH(vector, type) ((type *)push((vector), sizeof(type)))
+#define AT(vector, type, i) (((type *)(vector)->items)[i])
+
+static void add_group(struct gc_batch *batch, const struct gc_target *target)
+{
+	for (size_t i = 0; i < batch->group_count; i++) {
+		if (batch->groups[i].target == target)
+			return;
+	}
+	if (batch->group_count < MAX_GROUPS)
+		batch->groups[batch->group_count++].target = target;
+}
+
+struct gc_batch *gc_batch_new(struct gc_keys *keys, int64_t value_bytes_max, int64_t key_bytes_max)
+{
+	struct gc_batch *batch = gc_calloc(1, sizeof(*batch));
+
+	gc_arena_init(&batch->arena);
+	batch->keys = keys;
+	batch->value_bytes_max = (size_t)value_bytes_max;
+	batch->key_bytes_max = (size_t)key_bytes_max;
+	for (const struct gc_stream *const *s = gc_streams; *s; s++) {
+		for (const struct gc_target *const *t = (*s)->targets; *t; t++)
+			add_group(batch, *t);
+	}
+	return batch;
+}
+
+void gc_batch_free(struct gc_batch *batch)
+{
+	if (!batch)
+		return;
+	for (size_t i = 0; i < batch->group_count; i++)
+		free(batch->groups[i].rows.items);
+	for (int i = 0; i < GC_LINK_COUNT; i++)
+		free(batch->links[i].items);
+	for (int i = 0; i < GC_DIM_COUNT; i++)
+		free(batch->members[i].items);
+	free(batch->partitions.items);
+	free(batch->dead.items);
+	free(batch->issues.items);
+	free(batch->missing_partitions.items);
+	free(batch->hours.items);
+	free(batch->missions.items);
+	free(batch->targets.items);
+	gc_arena_done(&batch->arena);
+	free(batch);
+}
+
+void gc_batch_reset(struct gc_batch *batch)
+{
+	for (size_t i = 0; i < batch->group_count; i++)
+		batch->groups[i].rows.count = batch->groups[i].kept = 0;
+	for (int i = 0; i < GC_LINK_COUNT; i++)
+		batch->links[i].count = 0;
+	for (int i = 0; i < GC_DIM_COUNT; i++)
+		batch->members[i].count = 0;
+	batch->partitions.count = batch->dead.count = batch->issues.count = batch->missing_partitions.count = 0;
+	batch->hours.count = batch->missions.count = batch->targets.count = batch->messages = 0;
+	batch->opens_missions = false;
+	gc_arena_reset(&batch->arena, ARENA_KEEP_BYTES);
+}
+
+uint32_t gc_batch_partition(struct gc_batch *batch, struct gc_span topic, int32_t partition, int64_t offset_id,
+			    int64_t owner_epoch, int64_t from_offset)
+{
+	*PUSH(&batch->partitions, struct gc_partition) = (struct gc_partition){
+		.topic = topic,
+		.partition = partition,
+		.offset_id = offset_id,
+		.owner_epoch = owner_epoch,
+		.from_offset = from_offset,
+		.to_offset = from_offset,
+		.last_kafka_us = -1,
+	};
+	return (uint32_t)batch->partitions.count - 1;
+}
+
+struct gc_row *gc_batch_put_row(struct gc_batch *batch, const struct gc_target *target, uint32_t partition,
+				struct gc_version version, struct gc_span key)
+{
+	struct gc_row *row = gc_arena_zalloc(&batch->arena, sizeof(*row));
+	struct group *group = batch->groups;
+
+	while (group->target != target)
+		group++;
+	row->values = gc_arena_zalloc(&batch->arena, (size_t)target->column_count * sizeof(*row->values));
+	row->target = target;
+	row->partition = partition;
+	row->version = version;
+	row->key = key;
+	gc_row_text(row, 0, key);
+	*PUSH(&group->rows, struct gc_row *) = row;
+	return row;
+}
+
+void gc_batch_put_issue(struct gc_batch *batch, const struct gc_issue *issue)
+{
+	*PUSH(&batch->issues, struct gc_issue) = *issue;
+}
+
+void gc_batch_put_link(struct gc_batch *batch, enum gc_link link, struct gc_span key)
+{
+	*PUSH(&batch->links[link], struct gc_span) = key;
+}
+
+/* The position moves past the message; offsets that hold no record count as ignored. */
+static void move_position(struct gc_batch *batch, uint32_t partition, const struct gc_message *message)
+{
+	struct gc_partition *part = &AT(&batch->partitions, struct gc_partition, partition);
+
+	part->ignored += message->offset - part->to_offset;
+	part->to_offset = message->offset + 1;
+	if (message->timestamp_us > part->last_kafka_us)
+		part->last_kafka_us = message->timestamp_us;
+	batch->messages++;
+}
+
+static void put_dead(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream, const struct gc_message *message,
+		     const struct gc_err *err)
+{
+	struct gc_dead_letter *dead = PUSH(&batch->dead, struct gc_dead_letter);
+
+	*dead = (struct gc_dead_letter){ .partition = partition, .message = message, .stream = stream->name };
+	memcpy(dead->code, err->code, sizeof(dead->code));
+	memcpy(dead->where, err->where, sizeof(dead->where));
+	dead->reason = gc_arena_dup(&batch->arena, gc_span_of(err->text));
+	AT(&batch->partitions, struct gc_partition, partition).dead++;
+}
+
+void gc_batch_add_dead(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream,
+		       const struct gc_message *message, const struct gc_err *err)
+{
+	move_position(batch, partition, message);
+	put_dead(batch, partition, stream, message, err);
+}
+
+/* What a row needs that the caches do not have. Asked of every row, superseded or not, so that the members of the
+ * dimensions do not depend on how records fall into batches. */
+static void note_misses(struct gc_batch *batch, const struct gc_row *row)
+{
+	const struct gc_target *target = row->target;
+	int32_t key, hour, month;
+	int year, month_of_year, day;
+
+	for (int i = 0; i < target->column_count; i++) {
+		enum gc_kind kind = target->columns[i].kind;
+
+		if (kind >= GC_COMPONENT && gc_row_has(row, i) &&
+		    !gc_keys_find(batch->keys, (enum gc_dimension)(kind - GC_COMPONENT), row->values[i].text, &key))
+			*PUSH(&batch->members[kind - GC_COMPONENT], struct gc_span) = row->values[i].text;
+		if (kind == GC_MISSION && target->makes_missions_known && gc_row_has(row, i) &&
+		    !gc_keys_knows_mission(batch->keys, row->values[i].text)) {
+			batch->opens_missions = true;
+			*PUSH(&batch->missions, struct gc_span) = row->values[i].text;
+		}
+	}
+	if (target->created_at < 0 || !gc_row_has(row, target->created_at))
+		return;
+	hour = (int32_t)(row->values[target->created_at].integer / GC_HOUR_US);
+	if (!gc_keys_has_hour(batch->keys, hour))
+		*PUSH(&batch->hours, int32_t) = hour;
+	gc_time_civil(row->values[target->created_at].integer, &year, &month_of_year, &day);
+	month = (year - 1970) * 12 + month_of_year - 1;
+	if (!gc_keys_has_partition(batch->keys, target->name, month))
+		*PUSH(&batch->missing_partitions, struct gc_missing_partition) = (struct gc_missing_partition){ target->name, month };
+}
+
+static void begin_message(struct gc_batch *batch)
+{
+	for (size_t i = 0; i < batch->group_count; i++)
+		batch->groups[i].mark = batch->groups[i].rows.count;
+}
+
+/* A refused message leaves nothing behind but its dead letter. */
+static void forget_message(struct gc_batch *batch, size_t issues, const size_t *links)
+{
+	for (size_t i = 0; i < batch->group_count; i++)
+		batch->groups[i].rows.count = batch->groups[i].mark;
+	for (int i = 0; i < GC_LINK_COUNT; i++)
+		batch->links[i].count = links[i];
+	batch->issues.count = issues;
+}
+
+static void finish_message(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream)
+{
+	struct gc_partition *part = &AT(&batch->partitions, struct gc_partition, partition);
+	bool any = false;
+
+	for (size_t i = 0; i < batch->group_count; i++) {
+		struct group *group = &batch->groups[i];
+
+		for (size_t r = group->mark; r < group->rows.count; r++) {
+			struct gc_row *row = AT(&group->rows, struct gc_row *, r);
+
+			/* one row a record stands for it in the ledger: that of the stream's first target, once */
+			row->primary = !any && group->target == stream->targets[0];
+			any |= row->primary;
+			note_misses(batch, row);
+		}
+	}
+	if (any)
+		part->applied++;
+	else
+		part->ignored++;
+}
+
+static void delete_row(struct gc_decode *decode)
+{
+	struct gc_span key = decode->key;
+	struct gc_row *row;
+
+	if (decode->stream->key_prefix)
+		key = gc_arena_printf(decode->arena, "%s%.*s", decode->stream->key_prefix, (int)key.len, key.ptr);
+	row = gc_batch_put_row(decode->batch, decode->stream->targets[0], decode->partition, decode->change->version, key);
+
+	row->deleted = true;
+	if (decode->stream->remove)
+		decode->stream->remove(decode, decode->change, decode->key);
+}
+
+/* A trigger event is one wherever it comes from. */
+static const struct gc_stream *stream_of(const struct gc_stream *stream, const struct gc_change *change)
+{
+	return change->is_trigger_event && stream->key_field ? gc_stream_find(GC_LIT("trigger_events")) : stream;
+}
+
+static void decode_change(struct gc_decode *decode)
+{
+	const struct gc_change *change = decode->change;
+
+	decode->stream = stream_of(decode->stream, change);
+	if (change->op == GC_IGNORE || (change->op == GC_DELETE && !decode->stream->key_field))
+		return;
+	if (decode->stream->key_field &&
+	    gc_envelope_key(change, decode->stream, decode->key_bytes_max, decode->arena, &decode->key, &decode->err) != GC_OK)
+		decode->rejected = true;
+	else if (change->op == GC_DELETE)
+		delete_row(decode);
+	else
+		decode->stream->decode(decode, change);
+}
+
+static bool is_too_large(const struct gc_batch *batch, const struct gc_message *message, struct gc_err *err)
+{
+	if (message->value.len <= batch->value_bytes_max && message->key.len <= batch->value_bytes_max)
+		return false;
+	gc_fail(err, GC_REJECT, "too_large", message->value.len > batch->value_bytes_max ? "value" : "key",
+		"the record has %zu bytes, more than limits.value_bytes (%zu)",
+		message->value.len > message->key.len ? message->value.len : message->key.len, batch->value_bytes_max);
+	return true;
+}
+
+void gc_batch_add(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream, enum gc_time_unit unit,
+		  const struct gc_message *message)
+{
+	struct gc_change change;
+	struct gc_decode decode = { .batch = batch, .arena = &batch->arena, .keys = batch->keys, .stream = stream, .change = &change,
+				    .unit = unit, .partition = partition, .key_bytes_max = batch->key_bytes_max };
+	size_t issues = batch->issues.count, links[GC_LINK_COUNT];
+
+	for (int i = 0; i < GC_LINK_COUNT; i++)
+		links[i] = batch->links[i].count;
+	move_position(batch, partition, message);
+	begin_message(batch);
+	decode.rejected = is_too_large(batch, message, &decode.err) ||
+			  gc_envelope_open(message, decode.arena, &change, &decode.err) != GC_OK;
+	if (!decode.rejected)
+		decode_change(&decode);
+	if (!decode.rejected) {
+		finish_message(batch, partition, decode.stream);
+	} else {
+		forget_message(batch, issues, links);
+		put_dead(batch, partition, decode.stream, message, &decode.err);
+	}
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+	const struct gc_row *left = *(struct gc_row *const *)a, *right = *(struct gc_row *const *)b;
+	int by_key = gc_span_compare(left->key, right->key);
+
+	return by_key ? by_key : gc_version_compare(left->version, right->version);
+}
+
+static int compare_spans(const void *a, const void *b)
+{
+	return gc_span_compare(*(const struct gc_span *)a, *(const struct gc_span *)b);
+}
+
+static int compare_hours(const void *a, const void *b)
+{
+	int32_t left = *(const int32_t *)a, right = *(const int32_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+static int compare_partitions(const void *a, const void *b)
+{
+	const struct gc_missing_partition *left = a, *right = b;
+	int by_target = strcmp(left->target, right->target);
+
+	return by_target ? by_target : compare_hours(&left->month, &right->month);
+}
+
+static void sort_unique(struct vector *vector, size_t item_bytes, int (*compare)(const void *, const void *))
+{
+	char *items = vector->items;
+	size_t kept = 0;
+
+	if (vector->count == 0)
+		return;
+	qsort(items, vector->count, item_bytes, compare);
+	for (size_t i = 1; i < vector->count; i++) {
+		if (compare(items + kept * item_bytes, items + i * item_bytes) != 0)
+			memmove(items + ++kept * item_bytes, items + i * item_bytes, item_bytes);
+	}
+	vector->count = kept + 1;
+}
+
+/* "__debezium_unavailable_value" in the newer version: what the older one in the same batch says still holds. */
+static void carry_kept(const struct gc_row *older, struct gc_row *newer)
+{
+	if (older->deleted || newer->deleted)
+		return;
+	for (int i = 1; i < newer->target->column_count; i++) {
+		if (newer->target->columns[i].flags & GC_KEEPS &&
+		    gc_span_equal(gc_row_get_text(newer, i), GC_LIT(GC_UNAVAILABLE)))
+			newer->values[i] = older->values[i];
+	}
+}
+
+static void supersede(struct gc_batch *batch, struct gc_row *row)
+{
+	struct gc_partition *part = &AT(&batch->partitions, struct gc_partition, row->partition);
+
+	row->superseded = true;
+	if (row->primary) {
+		part->applied--;
+		part->superseded++;
+	}
+}
+
+/* Sorted by key and version; of each key the last stays, moved to the front in order. */
+static void seal_group(struct gc_batch *batch, struct group *group)
+{
+	struct gc_row **rows = group->rows.items;
+	size_t count = group->rows.count;
+
+	group->kept = 0;
+	if (count == 0)
+		return;
+	qsort(rows, count, sizeof(*rows), compare_rows);
+	for (size_t i = 0; i < count; i++) {
+		if (!group->target->keep_versions && i + 1 < count && gc_span_equal(rows[i]->key, rows[i + 1]->key)) {
+			carry_kept(rows[i], rows[i + 1]);
+			supersede(batch, rows[i]);
+		} else {
+			rows[group->kept++] = rows[i];
+		}
+	}
+	*PUSH(&batch->targets, const struct gc_target *) = group->target;
+}
+
+/* Whoever locks keys of a fact for a link locks those it will write itself in the same sorted pass: two passes could meet
+ * another worker's in a ring. */
+static void add_own_keys(struct gc_batch *batch, enum gc_link link)
+{
+	if (batch->links[link].count == 0)
+		return;
+	for (size_t i = 0; i < batch->group_count; i++) {
+		struct group *group = &batch->groups[i];
+
+		for (size_t r = 0; strcmp(group->target->name, gc_link_targets[link]) == 0 && r < group->kept; r++)
+			gc_batch_put_link(batch, link, AT(&group->rows, struct gc_row *, r)->key);
+	}
+}
+
+static void seal_misses(struct gc_batch *batch)
+{
+	struct gc_misses *misses = &batch->misses;
+
+	for (int d = 0; d < GC_DIM_COUNT; d++) {
+		sort_unique(&batch->members[d], sizeof(struct gc_span), compare_spans);
+		misses->members[d] = batch->members[d].items;
+		misses->member_count[d] = batch->members[d].count;
+	}
+	sort_unique(&batch->hours, sizeof(int32_t), compare_hours);
+	sort_unique(&batch->missing_partitions, sizeof(struct gc_missing_partition), compare_partitions);
+	misses->hours = batch->hours.items;
+	misses->hour_count = batch->hours.count;
+	misses->partitions = batch->missing_partitions.items;
+	misses->partition_count = batch->missing_partitions.count;
+}
+
+void gc_batch_seal(struct gc_batch *batch)
+{
+	for (size_t i = 0; i < batch->group_count; i++)
+		seal_group(batch, &batch->groups[i]);
+	for (int i = 0; i < GC_LINK_COUNT; i++) {
+		add_own_keys(batch, (enum gc_link)i);
+		sort_unique(&batch->links[i], sizeof(struct gc_span), compare_spans);
+	}
+	seal_misses(batch);
+}
+
+static void bind_row(struct gc_keys *keys, struct gc_row *row)
+{
+	for (int i = 0; i < row->target->column_count; i++) {
+		enum gc_kind kind = row->target->columns[i].kind;
+		int32_t key = 0;
+
+		if (kind < GC_COMPONENT || row->deleted)
+			continue;
+		gc_keys_find(keys, (enum gc_dimension)(kind - GC_COMPONENT), gc_row_get_text(row, i), &key);
+		gc_row_integer(row, i, key);
+	}
+}
+
+void gc_batch_bind(struct gc_batch *batch)
+{
+	for (size_t i = 0; i < batch->group_count; i++) {
+		for (size_t r = 0; r < batch->groups[i].kept; r++)
+			bind_row(batch->keys, AT(&batch->groups[i].rows, struct gc_row *, r));
+	}
+}
+
+void gc_batch_committed(struct gc_batch *batch)
+{
+	for (size_t i = 0; i < batch->missions.count; i++)
+		gc_keys_learn_mission(batch->keys, AT(&batch->missions, struct gc_span, i));
+}
+
+size_t gc_batch_message_count(const struct gc_batch *batch)
+{
+	return batch->messages;
+}
+
+size_t gc_batch_partitions(const struct gc_batch *batch, struct gc_partition **ret_partitions)
+{
+	*ret_partitions = batch->partitions.items;
+	return batch->partitions.count;
+}
+
+size_t gc_batch_rows(const struct gc_batch *batch, const struct gc_target *target, struct gc_row *const **ret_rows)
+{
+	for (size_t i = 0; i < batch->group_count; i++) {
+		if (batch->groups[i].target == target) {
+			*ret_rows = batch->groups[i].rows.items;
+			return batch->groups[i].kept;
+		}
+	}
+	return 0;
+}
+
+size_t gc_batch_dead_letters(const struct gc_batch *batch, const struct gc_dead_letter **ret_letters)
+{
+	*ret_letters = batch->dead.items;
+	return batch->dead.count;
+}
+
+size_t gc_batch_issues(const struct gc_batch *batch, const struct gc_issue **ret_issues)
+{
+	*ret_issues = batch->issues.items;
+	return batch->issues.count;
+}
+
+size_t gc_batch_links(const struct gc_batch *batch, enum gc_link link, const struct gc_span **ret_keys)
+{
+	*ret_keys = batch->links[link].items;
+	return batch->links[link].count;
+}
+
+bool gc_batch_opens_missions(const struct gc_batch *batch)
+{
+	return batch->opens_missions;
+}
+
+size_t gc_batch_targets(const struct gc_batch *batch, const struct gc_target *const **ret_targets)
+{
+	*ret_targets = (const struct gc_target *const *)batch->targets.items;
+	return batch->targets.count;
+}
+
+struct gc_arena *gc_batch_arena(struct gc_batch *batch)
+{
+	return &batch->arena;
+}
+
+struct gc_misses *gc_batch_misses(struct gc_batch *batch)
+{
+	return &batch->misses;
+}

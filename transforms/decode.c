@@ -1,0 +1,446 @@
+/* Decode: see decode.h. Threads: one decode belongs to one worker's batch. */
+#include "decode.h"
+#include "rows.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+void gc_decode_reject(struct gc_decode *decode, const char *code, const char *where, const char *format, ...)
+{
+	va_list arguments;
+
+	if (decode->rejected)
+		return;
+	decode->rejected = true;
+	gc_fail(&decode->err, GC_REJECT, code, where, "%s", "");
+	va_start(arguments, format);
+	vsnprintf(decode->err.text, sizeof(decode->err.text), format, arguments);
+	va_end(arguments);
+}
+
+void gc_decode_issue(struct gc_decode *decode, const char *field, struct gc_span raw, const char *rule)
+{
+	gc_batch_put_issue(decode->batch, &(struct gc_issue){
+		.partition = decode->partition,
+		.offset = decode->change->message->offset,
+		.kafka_us = decode->change->message->timestamp_us,
+		.stream = decode->stream->name,
+		.key = decode->key,
+		.raw = raw,
+		.field = field,
+		.rule = rule,
+	});
+}
+
+static const struct gc_json *field_of(const struct gc_json *object, const char *field)
+{
+	const struct gc_json *value = gc_json_get(object, gc_span_of(field));
+
+	return value && value->type != GC_JSON_NULL ? value : NULL;
+}
+
+static void reject_type(struct gc_decode *decode, const struct gc_json *value, const char *field, const char *wanted)
+{
+	struct gc_span raw = gc_json_raw(value);
+
+	gc_decode_reject(decode, "bad_type", field, "%s cannot be read from the %s %.*s", wanted, gc_json_type_name(value),
+			 (int)(raw.len > 80 ? 80 : raw.len), raw.ptr);
+}
+
+static struct gc_span read_string(struct gc_decode *decode, const struct gc_json *value, const char *field)
+{
+	unsigned flags = 0;
+	struct gc_span text = gc_json_text(value, decode->arena, &flags);
+
+	if (flags)
+		gc_decode_issue(decode, field, gc_json_raw(value), "a NUL or lone surrogate became U+FFFD");
+	return text;
+}
+
+static bool read_text(struct gc_decode *decode, const struct gc_json *value, const char *field, unsigned flags,
+		      struct gc_span *ret_text)
+{
+	if (value->type == GC_JSON_STRING)
+		*ret_text = read_string(decode, value, field);
+	else if ((value->type != GC_JSON_ARRAY && value->type != GC_JSON_OBJECT) || flags & GC_JSON_FIELD)
+		*ret_text = gc_json_raw(value);
+	else
+		return reject_type(decode, value, field, "a text"), false;
+	return true;
+}
+
+struct gc_span gc_decode_text(struct gc_decode *decode, const struct gc_json *object, const char *field)
+{
+	const struct gc_json *value = field_of(object, field);
+	struct gc_span text = GC_SPAN_NULL;
+
+	if (value)
+		read_text(decode, value, field, 0, &text);
+	return text;
+}
+
+static bool read_bool(struct gc_decode *decode, const struct gc_json *value, const char *field, bool *ret_value)
+{
+	struct gc_span text = value->type == GC_JSON_STRING ? gc_span_trim(gc_json_text(value, decode->arena, NULL)) :
+							      gc_json_raw(value);
+	static const struct {
+		const char *text;
+		bool value;
+	} words[] = { { "true", true },	 { "false", false }, { "t", true },   { "f", false }, { "1", true },
+		      { "0", false },	 { "yes", true },    { "no", false }, { "y", true },  { "n", false } };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (gc_span_equal_nocase(text, gc_span_of(words[i].text))) {
+			*ret_value = words[i].value;
+			return true;
+		}
+	}
+	return reject_type(decode, value, field, "true or false"), false;
+}
+
+static bool read_integer(struct gc_decode *decode, const struct gc_json *value, const char *field, bool four_bytes,
+			 int64_t *ret_value)
+{
+	int64_t number = 0;
+	double real = NAN;
+	bool ok = true;
+
+	if (value->type == GC_JSON_INT)
+		number = gc_json_int(value);
+	else if (value->type == GC_JSON_STRING)
+		ok = gc_span_int64(gc_span_trim(gc_json_text(value, decode->arena, NULL)), &number);
+	else if (value->type == GC_JSON_REAL)
+		real = gc_json_real(value);
+	else
+		ok = false;
+	if (value->type == GC_JSON_REAL) {
+		ok = real >= -9.2e18 && real <= 9.2e18 && real == floor(real);
+		number = ok ? (int64_t)real : 0;
+	}
+	if (ok && four_bytes && (number < INT32_MIN || number > INT32_MAX))
+		ok = false;
+	if (!ok)
+		return reject_type(decode, value, field, four_bytes ? "a 4-byte integer" : "an integer"), false;
+	*ret_value = number;
+	return true;
+}
+
+static int base64_digit(char c)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *at = c ? strchr(digits, c) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
+
+/* Kafka Connect's Decimal: a big-endian two's complement integer in base64, to be divided by 10^scale. At most 16 bytes:
+ * far more digits than a double keeps. */
+static bool read_decimal(struct gc_span base64, int64_t scale, double *ret_value)
+{
+	uint8_t bytes[18];
+	size_t count = 0;
+	uint32_t bits = 0;
+	int pending = 0;
+	double value = 0;
+
+	for (size_t i = 0; i < base64.len && base64.ptr[i] != '='; i++) {
+		int digit = base64_digit(base64.ptr[i]);
+
+		if (digit < 0 || count == sizeof(bytes))
+			return false;
+		bits = bits << 6 | (uint32_t)digit;
+		pending += 6;
+		if (pending >= 8) {
+			pending -= 8;
+			bytes[count++] = (uint8_t)(bits >> pending);
+		}
+	}
+	if (count == 0 || count > 16 || scale < -300 || scale > 300)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		value = value * 256 + bytes[i];
+	if (bytes[0] & 0x80)
+		value -= ldexp(1, (int)(8 * count));
+	*ret_value = scale >= 0 ? value / pow(10, (double)scale) : value * pow(10, (double)-scale);
+	return true;
+}
+
+/* The scale that the message's schema gives a decimal field. */
+static bool scale_in_schema(struct gc_decode *decode, const char *field, int64_t *ret_scale)
+{
+	const struct gc_json *fields = gc_json_get(decode->change->schema, GC_LIT("fields"));
+
+	for (const struct gc_json *f = gc_json_first(fields); f; f = gc_json_next(fields, f)) {
+		const struct gc_json *name = gc_json_get(f, GC_LIT("field"));
+		const struct gc_json *scale = gc_json_get(gc_json_get(f, GC_LIT("parameters")), GC_LIT("scale"));
+
+		if (name && scale && name->type == GC_JSON_STRING && scale->type == GC_JSON_STRING &&
+		    gc_span_equal(gc_json_text(name, decode->arena, NULL), gc_span_of(field)))
+			return gc_span_int64(gc_json_text(scale, decode->arena, NULL), ret_scale);
+	}
+	return false;
+}
+
+static bool read_real_text(struct gc_decode *decode, const struct gc_json *value, const char *field, double *ret_value)
+{
+	struct gc_span text = gc_span_trim(gc_json_text(value, decode->arena, NULL));
+	int64_t scale;
+
+	if (scale_in_schema(decode, field, &scale))
+		return read_decimal(text, scale, ret_value);
+	return gc_span_double(text, ret_value);
+}
+
+static bool read_real(struct gc_decode *decode, const struct gc_json *value, const char *field, double *ret_value)
+{
+	const struct gc_json *scale = gc_json_get(value, GC_LIT("scale"));
+	const struct gc_json *digits = gc_json_get(value, GC_LIT("value"));
+	double real = 0;
+	bool ok = false;
+
+	if (value->type == GC_JSON_INT || value->type == GC_JSON_REAL) {
+		real = gc_json_real(value);
+		ok = true;
+	} else if (value->type == GC_JSON_STRING) {
+		ok = read_real_text(decode, value, field, &real);
+	} else if (scale && digits && scale->type == GC_JSON_INT && digits->type == GC_JSON_STRING) {
+		ok = read_decimal(gc_json_text(digits, decode->arena, NULL), gc_json_int(scale), &real);
+	}
+	if (!ok)
+		return reject_type(decode, value, field, "a number"), false;
+	*ret_value = real;
+	return true;
+}
+
+bool gc_decode_real(struct gc_decode *decode, const struct gc_json *object, const char *field, double *ret_value)
+{
+	const struct gc_json *value = field_of(object, field);
+
+	return value && read_real(decode, value, field, ret_value);
+}
+
+static bool read_time(struct gc_decode *decode, const struct gc_json *value, const char *field, bool required, int64_t *ret_us)
+{
+	int64_t us = 0;
+	bool ok = false;
+
+	if (value->type == GC_JSON_INT)
+		ok = gc_time_from_epoch(gc_json_int(value), decode->unit, &us);
+	else if (value->type == GC_JSON_REAL)
+		ok = gc_time_from_real(gc_json_real(value), decode->unit, &us);
+	else if (value->type == GC_JSON_STRING)
+		ok = gc_time_parse(gc_span_trim(gc_json_text(value, decode->arena, NULL)), decode->unit, &us);
+	else
+		return reject_type(decode, value, field, "a time"), false;
+	if (!ok && value->type == GC_JSON_STRING)
+		return reject_type(decode, value, field, "a time"), false;
+	if (ok && us >= GC_TIME_MIN_US && us < GC_TIME_END_US) {
+		*ret_us = us;
+		return true;
+	}
+	if (required)
+		gc_decode_reject(decode, "time_out_of_range", field, "the time %.*s is not between 1970 and 2200",
+				 (int)gc_json_raw(value).len, gc_json_raw(value).ptr);
+	else
+		gc_decode_issue(decode, field, gc_json_raw(value), "a time must be between 1970 and 2200");
+	return false;
+}
+
+bool gc_decode_time(struct gc_decode *decode, const struct gc_json *object, const char *field, int64_t *ret_us)
+{
+	const struct gc_json *value = field_of(object, field);
+
+	return value && read_time(decode, value, field, false, ret_us);
+}
+
+const struct gc_json *gc_decode_nested(struct gc_decode *decode, const struct gc_json *object, const char *field)
+{
+	const struct gc_json *value = field_of(object, field), *root = NULL;
+
+	if (!value || value->type == GC_JSON_OBJECT || value->type == GC_JSON_ARRAY)
+		return value;
+	if (value->type != GC_JSON_STRING ||
+	    gc_json_parse(gc_json_text(value, decode->arena, NULL), decode->arena, &root, NULL) != GC_OK)
+		return NULL;
+	return root;
+}
+
+void gc_row_text(struct gc_row *row, int column, struct gc_span text)
+{
+	row->values[column] = (struct gc_value){ text.ptr ? GC_VALUE_SET : GC_VALUE_NULL, { .text = text } };
+}
+
+void gc_row_bool(struct gc_row *row, int column, bool value)
+{
+	row->values[column] = (struct gc_value){ GC_VALUE_SET, { .integer = value } };
+}
+
+void gc_row_integer(struct gc_row *row, int column, int64_t value)
+{
+	row->values[column] = (struct gc_value){ GC_VALUE_SET, { .integer = value } };
+}
+
+void gc_row_real(struct gc_row *row, int column, double value)
+{
+	row->values[column] = (struct gc_value){ GC_VALUE_SET, { .real = value } };
+}
+
+void gc_row_seconds(struct gc_decode *decode, struct gc_row *row, int column, int from, int to)
+{
+	int64_t us;
+
+	if (!gc_row_has(row, from) || !gc_row_has(row, to))
+		return;
+	us = row->values[to].integer - row->values[from].integer;
+	if (us < 0)
+		gc_decode_issue(decode, row->target->columns[column].name, gc_arena_printf(decode->arena, "%.6f", (double)us / 1e6),
+				"a duration must not be negative");
+	else
+		gc_row_real(row, column, (double)us / 1e6);
+}
+
+/* A measure that is readable but senseless is left out, and said. */
+static bool is_sensible(struct gc_decode *decode, const struct gc_column *column, double real, const struct gc_json *value)
+{
+	if (column->flags & GC_UNIT_RANGE && !(real >= 0 && real <= 1))
+		gc_decode_issue(decode, column->name, gc_json_raw(value), "must be between 0 and 1");
+	else if (column->flags & GC_NOT_NEGATIVE && !(real >= 0 && real < (double)INFINITY))
+		gc_decode_issue(decode, column->name, gc_json_raw(value), "must be finite and not negative");
+	else if (!isfinite(real))
+		gc_decode_issue(decode, column->name, gc_json_raw(value), "must be finite");
+	else
+		return true;
+	return false;
+}
+
+static void read_column_text(struct gc_decode *decode, struct gc_row *row, int index, const struct gc_json *value)
+{
+	const struct gc_column *column = &row->target->columns[index];
+	struct gc_span text;
+
+	if (!read_text(decode, value, column->field, column->flags, &text))
+		return;
+	if (column->flags & GC_VOCABULARY)
+		text = gc_decode_vocabulary(decode, text);
+	gc_row_text(row, index, text);
+}
+
+static void read_column(struct gc_decode *decode, struct gc_row *row, int index, const struct gc_json *value)
+{
+	const struct gc_column *column = &row->target->columns[index];
+	int64_t integer;
+	double real;
+	bool truth;
+
+	switch (column->kind) {
+	case GC_TEXT:
+		read_column_text(decode, row, index, value);
+		break;
+	case GC_BOOL:
+		if (read_bool(decode, value, column->field, &truth))
+			gc_row_bool(row, index, truth);
+		break;
+	case GC_INT4:
+	case GC_INT8:
+		if (read_integer(decode, value, column->field, column->kind == GC_INT4, &integer))
+			gc_row_integer(row, index, integer);
+		break;
+	case GC_FLOAT8:
+		if (read_real(decode, value, column->field, &real) && is_sensible(decode, column, real, value))
+			gc_row_real(row, index, real);
+		break;
+	case GC_TIME:
+		if (read_time(decode, value, column->field, column->flags & GC_REQUIRED, &integer))
+			gc_row_integer(row, index, integer);
+		break;
+	case GC_COMPONENT:
+	case GC_TIER:
+	case GC_ACTOR:
+	case GC_MISSION:
+		if (read_text(decode, value, column->field, 0, &row->values[index].text))
+			gc_row_text(row, index, gc_decode_member(decode, row->values[index].text, column->field));
+		break;
+	}
+}
+
+struct gc_row *gc_decode_row(struct gc_decode *decode, const struct gc_target *target, struct gc_span key,
+			     const struct gc_json *object)
+{
+	struct gc_row *row = gc_batch_put_row(decode->batch, target, decode->partition, decode->change->version, key);
+
+	for (int i = 1; i < target->column_count; i++) {
+		const struct gc_column *column = &target->columns[i];
+		const struct gc_json *value = column->field ? field_of(object, column->field) : NULL;
+
+		if (value)
+			read_column(decode, row, i, value);
+		else if (column->flags & GC_REQUIRED)
+			gc_decode_reject(decode, "missing_field", column->field ? column->field : column->name,
+					 "the record has no %s", column->field ? column->field : column->name);
+	}
+	return row;
+}
+
+void gc_decode_link(struct gc_decode *decode, enum gc_link link, struct gc_span key)
+{
+	if (key.len > 0)
+		gc_batch_put_link(decode->batch, link, key);
+}
+
+struct gc_span gc_decode_vocabulary(struct gc_decode *decode, struct gc_span text)
+{
+	struct gc_span trimmed = gc_span_trim(text), copy;
+	size_t i = 0;
+
+	while (i < trimmed.len && !(trimmed.ptr[i] >= 'A' && trimmed.ptr[i] <= 'Z'))
+		i++;
+	if (i == trimmed.len)
+		return trimmed;
+	copy = gc_arena_dup(decode->arena, trimmed);
+	for (char *c = (char *)copy.ptr; i < copy.len; i++) {
+		if (c[i] >= 'A' && c[i] <= 'Z')
+			c[i] = (char)(c[i] + ('a' - 'A'));
+	}
+	return copy;
+}
+
+struct gc_span gc_decode_member(struct gc_decode *decode, struct gc_span text, const char *field)
+{
+	struct gc_span name = gc_span_trim(text);
+
+	if (name.len > decode->key_bytes_max) {
+		gc_decode_issue(decode, field, name, "a name must not be longer than limits.key_bytes");
+		return GC_SPAN_NULL;
+	}
+	return name.len > 0 ? name : GC_SPAN_NULL;
+}
+
+struct gc_span gc_decode_actor(struct gc_decode *decode, struct gc_span text, const char *field)
+{
+	static const struct gc_span kinds[] = { { "user", 4 }, { "agent", 5 }, { "system", 6 } };
+	struct gc_span name = gc_decode_member(decode, text, field);
+	struct gc_span prefix, rest;
+
+	if (name.len == 0)
+		return GC_SPAN_NULL;
+	if (!gc_span_split(name, ':', &prefix, &rest))
+		return gc_arena_printf(decode->arena, "system:%.*s", (int)name.len, name.ptr);
+	if (prefix.len == 0 || rest.len == 0)
+		return GC_SPAN_NULL;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (gc_span_equal_nocase(prefix, kinds[i]))
+			return gc_arena_printf(decode->arena, "%s:%.*s", kinds[i].ptr, (int)rest.len, rest.ptr);
+	}
+	return gc_arena_printf(decode->arena, "system:%.*s", (int)prefix.len, prefix.ptr);
+}
+
+struct gc_span gc_declared_component(const struct gc_decode *decode, struct gc_span text)
+{
+	struct gc_span name = gc_span_trim(text), before = name, after = GC_SPAN_NULL;
+
+	gc_span_split(name, ':', &before, &after);
+	if (before.len > 0 && gc_keys_is_declared(decode->keys, before))
+		return before;
+	return after.len > 0 && gc_keys_is_declared(decode->keys, after) ? after : GC_SPAN_NULL;
+}

@@ -1,0 +1,42 @@
+/* tier_policies → dim_tier and its history: one tier's policy, sent again when it changes. Threads: pure. */
+#include "../decode.h"
+
+#define COLUMNS(X)                                                                                                             \
+	X(source_id, GC_TEXT, 0, NULL)                                                                                         \
+	X(tier_key, GC_TIER, 0, NULL)                                                                                          \
+	X(tier_name, GC_TEXT, 0, "tier_name")                                                                                  \
+	X(requires_approval, GC_BOOL, 0, "requires_approval")                                                                  \
+	X(requires_snapshot, GC_BOOL, 0, "requires_snapshot")                                                                  \
+	X(requires_benchmark, GC_BOOL, 0, "requires_benchmark")                                                                \
+	X(risk_level, GC_TEXT, GC_VOCABULARY, "risk_level")                                                                    \
+	X(description, GC_TEXT, 0, "description")
+
+enum { COLUMNS(GC_COLUMN_INDEX) COLUMN_COUNT };
+static const struct gc_column columns[] = { COLUMNS(GC_COLUMN_ENTRY) };
+
+static const struct gc_target tiers = {
+	.name = "tiers",
+	.columns = columns,
+	.column_count = COLUMN_COUNT,
+	.created_at = -1,
+	.keep_versions = true,
+};
+
+static void decode_policy(struct gc_decode *decode, const struct gc_change *change)
+{
+	struct gc_span code = gc_decode_member(decode, gc_decode_vocabulary(decode, decode->key), "tier_code");
+	struct gc_row *row = gc_decode_row(decode, &tiers, code, change->row);
+
+	gc_row_text(row, AT_tier_key, code);
+	if (!gc_row_has(row, AT_tier_name))
+		gc_row_text(row, AT_tier_name, code);
+}
+
+const struct gc_stream gc_stream_tier_policies = {
+	.name = "tier_policies",
+	.record = "one tier's policy, sent again when it changes",
+	.lands_in = "dim_tier",
+	.key_field = "tier_code",
+	.targets = (const struct gc_target *const[]){ &tiers, NULL },
+	.decode = decode_policy,
+};

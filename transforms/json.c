@@ -1,0 +1,789 @@
+/* JSON in one pass: bytes are looked at once, eight at a time where they are plain text, and become a flat token array.
+ *
+ * Guarantees: exactly RFC 8259 in well-formed UTF-8 is accepted, no name twice in an object, no depth above
+ * GC_JSON_MAX_DEPTH, so the recursion is bounded. Time is linear in the text, also for objects with very many members
+ * and for names made of escapes. Nothing is read beyond the text's end; no NUL is needed there.
+ * Threads: no shared state.
+ */
+#include <endian.h>
+#include <math.h>
+#include <stdio.h>
+
+#include <gracecube/json.h>
+
+#include "base/utf8.h"
+
+/* A change event has some 150 tokens, with its schema beside it some 800: they are built on the stack and copied once,
+ * at their exact size. */
+#define STACK_TOKENS 1024
+/* Up to here a name is compared with its elders one by one, and that seldom; above, it is looked up. */
+#define NAMES_COMPARED 32
+#define ONES UINT64_C(0x0101010101010101)
+#define HIGH_BITS UINT64_C(0x8080808080808080)
+#define REPLACEMENT 0xFFFDU
+
+struct parser {
+	const char *start, *end;
+	struct gc_json *tokens;
+	uint32_t count, capacity, depth;
+	struct gc_arena *arena;
+	struct gc_err *err;
+};
+
+struct name_slot {
+	uint32_t hash;
+	uint32_t token; /* 0: empty, for token 0 is never a name */
+};
+
+/* The names of the object being read. Most names are new, and the filter knows it at the price of a few bytes read. */
+struct names {
+	uint64_t filter[4];
+	uint32_t count, capacity;
+	struct name_slot *slots; /* NULL up to NAMES_COMPARED */
+};
+
+static const char *parse_value(struct parser *ps, const char *p);
+
+/* ---- refusing ---- */
+
+static const char *refuse(struct parser *ps, const char *p, const char *code, const char *sentence)
+{
+	char where[32];
+
+	snprintf(where, sizeof(where), "byte %zu", (size_t)(p - ps->start));
+	gc_fail(ps->err, GC_REJECT, code, where, "%s", sentence);
+	return NULL;
+}
+
+/* Says so when the text has ended where more was expected. */
+static const char *refuse_syntax(struct parser *ps, const char *p, const char *sentence)
+{
+	char longer[160];
+
+	if (p < ps->end)
+		return refuse(ps, p, "not_json", sentence);
+	snprintf(longer, sizeof(longer), "%s, but the text ends", sentence);
+	return refuse(ps, p, "not_json", longer);
+}
+
+/* ---- tokens ---- */
+
+static void move_tokens(struct parser *ps, uint32_t capacity)
+{
+	struct gc_json *moved = gc_arena_alloc(ps->arena, capacity * sizeof(*moved));
+
+	memcpy(moved, ps->tokens, ps->count * sizeof(*moved));
+	ps->tokens = moved;
+	ps->capacity = capacity;
+}
+
+/* Twice as many: what is left behind in the arena is less than what is kept. */
+static void grow_tokens(struct parser *ps)
+{
+	uint64_t wanted = (uint64_t)ps->capacity * 2;
+	/* each token but the root has a byte of its own and one that parts it from the next */
+	uint64_t enough = (uint64_t)(ps->end - ps->start) / 2 + 1;
+
+	move_tokens(ps, (uint32_t)(wanted < enough ? wanted : enough));
+}
+
+static uint32_t add_token(struct parser *ps, enum gc_json_type type, const char *p, size_t len)
+{
+	if (ps->count == ps->capacity)
+		grow_tokens(ps);
+	ps->tokens[ps->count] = (struct gc_json){ .ptr = p, .len = (uint32_t)len, .size = 1, .type = (uint8_t)type };
+	return ps->count++;
+}
+
+/* ---- strings ---- */
+
+/* The high bit of each byte of the word that equals the byte. Only the lowest bit set is certain: a borrow may set
+ * those above it. */
+static uint64_t mark_byte(uint64_t word, unsigned char byte)
+{
+	uint64_t same = word ^ (ONES * byte);
+
+	return (same - ONES) & ~same & HIGH_BITS;
+}
+
+/* Quote, backslash, control character, or the first byte of something that is not ASCII. */
+static uint64_t mark_special(uint64_t word)
+{
+	uint64_t control = (word - ONES * 0x20) & ~word & HIGH_BITS;
+
+	return control | mark_byte(word, '"') | mark_byte(word, '\\') | (word & HIGH_BITS);
+}
+
+/* The first byte in memory is the lowest. */
+static uint64_t load_word(const char *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return le64toh(word);
+}
+
+static unsigned first_marked(uint64_t marks)
+{
+	return (unsigned)__builtin_ctzll(marks) / 8;
+}
+
+static bool is_plain(char c)
+{
+	return (unsigned char)c >= 0x20 && (unsigned char)c < 0x80 && c != '"' && c != '\\';
+}
+
+static const char *skip_plain(const char *p, const char *end)
+{
+	for (; end - p >= 8; p += 8) {
+		uint64_t marks = mark_special(load_word(p));
+
+		if (marks)
+			return p + first_marked(marks);
+	}
+	while (p < end && is_plain(*p))
+		p++;
+	return p;
+}
+
+/* -1 for what is no hexadecimal digit. */
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* p is at the backslash; surrogates may stand alone, so each \u is checked by itself. */
+static const char *parse_escape(struct parser *ps, const char *p)
+{
+	const char *sentence = "expected one of \" \\ / b f n r t u after a backslash";
+
+	if (++p == ps->end)
+		return refuse_syntax(ps, p, sentence);
+	switch (*p) {
+	case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't':
+		return p + 1;
+	case 'u':
+		break;
+	default:
+		return refuse_syntax(ps, p, sentence);
+	}
+	p++;
+	for (int i = 0; i < 4; i++, p++)
+		if (p == ps->end || hex_digit(*p) < 0)
+			return refuse_syntax(ps, p, "expected four hexadecimal digits after \\u");
+	return p;
+}
+
+static const char *parse_utf8(struct parser *ps, const char *p)
+{
+	while (p < ps->end && (unsigned char)*p >= 0x80) {
+		size_t length = gc_utf8_length(p, ps->end);
+
+		if (length == 0)
+			return refuse(ps, p, "not_json", "a string is not well-formed UTF-8");
+		p += length;
+	}
+	return p;
+}
+
+static const char *parse_string(struct parser *ps, const char *quote)
+{
+	const char *text = quote + 1, *p = text;
+	bool escaped = false;
+
+	for (;;) {
+		p = skip_plain(p, ps->end);
+		if (p == ps->end)
+			return refuse(ps, quote, "not_json", "a string begins here and never ends");
+		if (*p == '"')
+			break;
+		if (*p == '\\') {
+			escaped = true;
+			p = parse_escape(ps, p);
+		} else if ((unsigned char)*p >= 0x80) {
+			p = parse_utf8(ps, p);
+		} else {
+			return refuse(ps, p, "not_json", "a control character stands bare in a string");
+		}
+		if (!p)
+			return NULL;
+	}
+	uint32_t token = add_token(ps, GC_JSON_STRING, text, (size_t)(p - text));
+	ps->tokens[token].escaped = escaped;
+	return p + 1;
+}
+
+/* ---- numbers and words ---- */
+
+static const char *skip_digits(const char *p, const char *end)
+{
+	while (p < end && *p >= '0' && *p <= '9')
+		p++;
+	return p;
+}
+
+/* Only the far ends of the range need the real conversion: up to 200 digits and an exponent of two are inside. */
+static bool is_in_range(struct gc_span number, size_t whole_digits, size_t exponent_digits)
+{
+	double value;
+
+	return (whole_digits <= 200 && exponent_digits <= 2) || gc_span_double(number, &value);
+}
+
+static bool is_int64(struct gc_span number)
+{
+	int64_t value;
+
+	return number.len <= 18 || gc_span_int64(number, &value);
+}
+
+static const char *parse_exponent(struct parser *ps, const char *p, size_t *ret_digits)
+{
+	if (p < ps->end && (*p == '+' || *p == '-'))
+		p++;
+	const char *end = skip_digits(p, ps->end);
+	if (end == p)
+		return refuse_syntax(ps, p, "expected a digit in the exponent");
+	*ret_digits = (size_t)(end - p);
+	return end;
+}
+
+static const char *parse_fraction(struct parser *ps, const char *p)
+{
+	const char *end = skip_digits(p, ps->end);
+
+	return end > p ? end : refuse_syntax(ps, p, "expected a digit after the decimal point");
+}
+
+static const char *parse_number(struct parser *ps, const char *start)
+{
+	const char *whole = *start == '-' ? start + 1 : start;
+	const char *p = skip_digits(whole, ps->end);
+	size_t whole_digits = (size_t)(p - whole), exponent_digits = 0;
+	bool real = false;
+
+	if (whole_digits == 0)
+		return refuse_syntax(ps, p, "expected a digit");
+	if (*whole == '0' && whole_digits > 1)
+		return refuse(ps, whole, "not_json", "a number begins with a needless 0");
+	if (p < ps->end && *p == '.') {
+		real = true;
+		if (!(p = parse_fraction(ps, p + 1)))
+			return NULL;
+	}
+	if (p < ps->end && (*p == 'e' || *p == 'E')) {
+		real = true;
+		if (!(p = parse_exponent(ps, p + 1, &exponent_digits)))
+			return NULL;
+	}
+	struct gc_span number = { start, (size_t)(p - start) };
+	real = real || !is_int64(number);
+	if (real && !is_in_range(number, whole_digits, exponent_digits))
+		return refuse(ps, start, "not_json", "a number is out of the range of a double");
+	add_token(ps, real ? GC_JSON_REAL : GC_JSON_INT, start, number.len);
+	return p;
+}
+
+static const char *parse_word(struct parser *ps, const char *p, enum gc_json_type type, struct gc_span word)
+{
+	if (!gc_span_starts_with((struct gc_span){ p, (size_t)(ps->end - p) }, word))
+		return refuse_syntax(ps, p, "expected a value");
+	add_token(ps, type, p, word.len);
+	return p + word.len;
+}
+
+/* ---- taking text out of strings ---- */
+
+/* Four digits that the parser has seen. */
+static unsigned read_hex(const char *p)
+{
+	unsigned value = 0;
+
+	for (int i = 0; i < 4; i++)
+		value = value << 4 | (unsigned)hex_digit(p[i]);
+	return value;
+}
+
+static bool is_low_surrogate_next(const char *p, const char *end)
+{
+	return end - p >= 6 && p[0] == '\\' && p[1] == 'u' && (read_hex(p + 2) & 0xFC00) == 0xDC00;
+}
+
+/* p is behind "\u": the character, a pair of surrogates taken together; where the text goes on. */
+static const char *read_unicode(const char *p, const char *end, unsigned *ret_character, unsigned *flags)
+{
+	unsigned character = read_hex(p);
+
+	p += 4;
+	if ((character & 0xFC00) == 0xD800 && is_low_surrogate_next(p, end)) {
+		*ret_character = 0x10000 + ((character & 0x3FF) << 10) + (read_hex(p + 2) & 0x3FF);
+		return p + 6;
+	}
+	if (character == 0 || (character & 0xF800) == 0xD800) {
+		character = REPLACEMENT;
+		*flags |= GC_JSON_REPLACED;
+	}
+	*ret_character = character;
+	return p;
+}
+
+static size_t write_utf8(unsigned character, char *ret_bytes)
+{
+	if (character < 0x80) {
+		ret_bytes[0] = (char)character;
+		return 1;
+	}
+	if (character < 0x800) {
+		ret_bytes[0] = (char)(0xC0 | character >> 6);
+		ret_bytes[1] = (char)(0x80 | (character & 0x3F));
+		return 2;
+	}
+	if (character < 0x10000) {
+		ret_bytes[0] = (char)(0xE0 | character >> 12);
+		ret_bytes[1] = (char)(0x80 | (character >> 6 & 0x3F));
+		ret_bytes[2] = (char)(0x80 | (character & 0x3F));
+		return 3;
+	}
+	ret_bytes[0] = (char)(0xF0 | character >> 18);
+	ret_bytes[1] = (char)(0x80 | (character >> 12 & 0x3F));
+	ret_bytes[2] = (char)(0x80 | (character >> 6 & 0x3F));
+	ret_bytes[3] = (char)(0x80 | (character & 0x3F));
+	return 4;
+}
+
+/* p is at a backslash that the parser has accepted: up to 4 bytes; where the text goes on. */
+static const char *read_escape(const char *p, const char *end, char *ret_bytes, size_t *ret_len, unsigned *flags)
+{
+	unsigned character;
+
+	*ret_len = 1;
+	switch (p[1]) {
+	case 'b':
+		ret_bytes[0] = '\b';
+		break;
+	case 'f':
+		ret_bytes[0] = '\f';
+		break;
+	case 'n':
+		ret_bytes[0] = '\n';
+		break;
+	case 'r':
+		ret_bytes[0] = '\r';
+		break;
+	case 't':
+		ret_bytes[0] = '\t';
+		break;
+	case 'u':
+		p = read_unicode(p + 2, end, &character, flags);
+		*ret_len = write_utf8(character, ret_bytes);
+		return p;
+	default: /* the quote, the backslash and the slash stand for themselves */
+		ret_bytes[0] = p[1];
+	}
+	return p + 2;
+}
+
+/* Up to the next backslash or the end, copied; a copy is never longer than its source, so whole words may be written
+ * as long as eight bytes are left to read. */
+static const char *copy_plain(const char *p, const char *end, char **to)
+{
+	while (end - p >= 8) {
+		uint64_t marks = mark_byte(load_word(p), '\\');
+		unsigned len = marks ? first_marked(marks) : 8;
+
+		memcpy(*to, p, 8);
+		*to += len;
+		p += len;
+		if (marks)
+			return p;
+	}
+	while (p < end && *p != '\\')
+		*(*to)++ = *p++;
+	return p;
+}
+
+struct gc_span gc_json_text(const struct gc_json *string, struct gc_arena *arena, unsigned *flags)
+{
+	unsigned replaced = 0;
+
+	if (!string || string->type != GC_JSON_STRING)
+		return GC_SPAN_NULL;
+	if (!string->escaped)
+		return (struct gc_span){ string->ptr, string->len };
+	char *text = gc_arena_alloc(arena, string->len), *to = text;
+	const char *p = string->ptr, *end = p + string->len;
+	for (;;) {
+		size_t len;
+
+		p = copy_plain(p, end, &to);
+		if (p == end)
+			break;
+		p = read_escape(p, end, to, &len, &replaced);
+		to += len;
+	}
+	if (flags)
+		*flags |= replaced;
+	return (struct gc_span){ text, (size_t)(to - text) };
+}
+
+/* Compares while unescaping: looking for a member allocates nothing. */
+static bool equals_unescaped(const struct gc_json *key, struct gc_span name)
+{
+	const char *p = key->ptr, *end = p + key->len;
+	size_t at = 0;
+
+	while (p < end) {
+		char bytes[4] = { *p };
+		size_t len = 1;
+		unsigned flags = 0;
+
+		if (*p == '\\')
+			p = read_escape(p, end, bytes, &len, &flags);
+		else
+			p++;
+		if (name.len - at < len || memcmp(name.ptr + at, bytes, len) != 0)
+			return false;
+		at += len;
+	}
+	return at == name.len;
+}
+
+static bool is_named(const struct gc_json *key, struct gc_span name)
+{
+	if (key->escaped)
+		return equals_unescaped(key, name);
+	return key->len == name.len && (name.len == 0 || memcmp(key->ptr, name.ptr, name.len) == 0);
+}
+
+/* ---- names of an object ---- */
+
+/* The slot with the name, or the empty one for it. */
+static struct name_slot *find_name_slot(const struct parser *ps, const struct names *names, uint32_t hash,
+					struct gc_span name)
+{
+	uint32_t mask = names->capacity - 1;
+
+	for (uint32_t i = hash & mask;; i = (i + 1) & mask) {
+		struct name_slot *slot = &names->slots[i];
+
+		if (slot->token == 0 || (slot->hash == hash && is_named(&ps->tokens[slot->token], name)))
+			return slot;
+	}
+}
+
+/* The slots move without a look at the names: they are known to differ. */
+static void grow_name_slots(struct parser *ps, struct names *names)
+{
+	const struct name_slot *old = names->slots;
+	uint32_t old_capacity = names->capacity;
+	uint32_t mask = old_capacity * 4 - 1;
+
+	names->capacity = old_capacity * 4;
+	names->slots = gc_arena_zalloc(ps->arena, names->capacity * sizeof(*names->slots));
+	for (uint32_t i = 0; i < old_capacity; i++) {
+		uint32_t at = old[i].hash & mask;
+
+		if (old[i].token == 0)
+			continue;
+		while (names->slots[at].token)
+			at = (at + 1) & mask;
+		names->slots[at] = old[i];
+	}
+}
+
+/* From comparing to looking up: all names so far get their slots. */
+static void start_name_slots(struct parser *ps, struct names *names, uint32_t object)
+{
+	uint32_t key = object + 1;
+
+	names->capacity = NAMES_COMPARED * 4;
+	names->slots = gc_arena_zalloc(ps->arena, names->capacity * sizeof(*names->slots));
+	for (uint32_t i = 0; i < names->count; i++) {
+		struct gc_span name = gc_json_text(&ps->tokens[key], ps->arena, NULL);
+		uint32_t hash = (uint32_t)gc_span_hash(name);
+
+		*find_name_slot(ps, names, hash, name) = (struct name_slot){ hash, key };
+		key += 1 + ps->tokens[key + 1].size;
+	}
+}
+
+/* False when the name is known. */
+static bool put_name_slot(struct parser *ps, struct names *names, struct gc_span name, uint32_t key)
+{
+	uint32_t hash = (uint32_t)gc_span_hash(name);
+	struct name_slot *slot;
+
+	if (names->count >= names->capacity / 2)
+		grow_name_slots(ps, names);
+	slot = find_name_slot(ps, names, hash, name);
+	if (slot->token)
+		return false;
+	*slot = (struct name_slot){ hash, key };
+	return true;
+}
+
+/* One of 256 bits, from the length and three characters: names of one table seldom agree in all of them. */
+static bool set_in_filter(struct names *names, struct gc_span name)
+{
+	uint32_t mix = (uint32_t)name.len * 0x9E3779B1U;
+
+	if (name.len)
+		mix ^= (unsigned char)name.ptr[0] * 0x85EBCA77U ^ (unsigned char)name.ptr[name.len / 2] * 0xC2B2AE3DU ^
+		       (unsigned char)name.ptr[name.len - 1] * 0x27D4EB2FU;
+	uint64_t *word = &names->filter[mix >> 30], bit = UINT64_C(1) << (mix >> 24 & 63);
+	bool known = *word & bit;
+	*word |= bit;
+	return known;
+}
+
+static bool is_among_elders(const struct parser *ps, uint32_t object, uint32_t key, struct gc_span name)
+{
+	for (uint32_t elder = object + 1; elder < key; elder += 1 + ps->tokens[elder + 1].size)
+		if (is_named(&ps->tokens[elder], name))
+			return true;
+	return false;
+}
+
+/* The key is the last token so far. */
+static bool add_name(struct parser *ps, struct names *names, uint32_t object)
+{
+	uint32_t key = ps->count - 1;
+	struct gc_span name = gc_json_text(&ps->tokens[key], ps->arena, NULL);
+	bool fresh;
+
+	if (names->count == NAMES_COMPARED)
+		start_name_slots(ps, names, object);
+	if (names->slots)
+		fresh = put_name_slot(ps, names, name, key);
+	else
+		fresh = !set_in_filter(names, name) || !is_among_elders(ps, object, key, name);
+	names->count++;
+	return fresh;
+}
+
+static const char *refuse_name(struct parser *ps)
+{
+	const struct gc_json *key = &ps->tokens[ps->count - 1];
+	int shown = key->len < 64 ? (int)key->len : 64;
+	char sentence[128];
+
+	snprintf(sentence, sizeof(sentence), "the name \"%.*s\" stands twice in one object", shown, key->ptr);
+	return refuse(ps, key->ptr - 1, "duplicate_key", sentence);
+}
+
+/* ---- objects and arrays ---- */
+
+static const char *skip_space(const char *p, const char *end)
+{
+	while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+		p++;
+	return p;
+}
+
+static bool is_at(const struct parser *ps, const char *p, char c)
+{
+	return p < ps->end && *p == c;
+}
+
+static bool open_container(struct parser *ps, enum gc_json_type type, const char *p, uint32_t *ret_token)
+{
+	char sentence[64];
+
+	if (ps->depth == GC_JSON_MAX_DEPTH) {
+		snprintf(sentence, sizeof(sentence), "objects and arrays are more than %d deep", GC_JSON_MAX_DEPTH);
+		refuse(ps, p, "too_deep", sentence);
+		return false;
+	}
+	ps->depth++;
+	*ret_token = add_token(ps, type, p, 0);
+	return true;
+}
+
+/* p is at the closing bracket. */
+static const char *close_container(struct parser *ps, uint32_t token, const char *p)
+{
+	struct gc_json *container = &ps->tokens[token];
+
+	ps->depth--;
+	container->len = (uint32_t)(p + 1 - container->ptr);
+	container->size = ps->count - token;
+	return p + 1;
+}
+
+/* The name, the colon and the value; the white space behind it too. */
+static const char *parse_member(struct parser *ps, const char *p, struct names *names, uint32_t object)
+{
+	if (!is_at(ps, p, '"'))
+		return refuse_syntax(ps, p, "expected a name in quotes");
+	if (!(p = parse_string(ps, p)))
+		return NULL;
+	if (!add_name(ps, names, object))
+		return refuse_name(ps);
+	p = skip_space(p, ps->end);
+	if (!is_at(ps, p, ':'))
+		return refuse_syntax(ps, p, "expected ':' after a name");
+	p = parse_value(ps, skip_space(p + 1, ps->end));
+	return p ? skip_space(p, ps->end) : NULL;
+}
+
+static const char *parse_object(struct parser *ps, const char *p)
+{
+	struct names names = { .slots = NULL };
+	uint32_t object;
+
+	if (!open_container(ps, GC_JSON_OBJECT, p, &object))
+		return NULL;
+	p = skip_space(p + 1, ps->end);
+	if (is_at(ps, p, '}'))
+		return close_container(ps, object, p);
+	for (;;) {
+		if (!(p = parse_member(ps, p, &names, object)))
+			return NULL;
+		if (is_at(ps, p, '}'))
+			return close_container(ps, object, p);
+		if (!is_at(ps, p, ','))
+			return refuse_syntax(ps, p, "expected ',' or '}' after a member");
+		p = skip_space(p + 1, ps->end);
+	}
+}
+
+static const char *parse_array(struct parser *ps, const char *p)
+{
+	uint32_t array;
+
+	if (!open_container(ps, GC_JSON_ARRAY, p, &array))
+		return NULL;
+	p = skip_space(p + 1, ps->end);
+	if (is_at(ps, p, ']'))
+		return close_container(ps, array, p);
+	for (;;) {
+		if (!(p = parse_value(ps, p)))
+			return NULL;
+		p = skip_space(p, ps->end);
+		if (is_at(ps, p, ']'))
+			return close_container(ps, array, p);
+		if (!is_at(ps, p, ','))
+			return refuse_syntax(ps, p, "expected ',' or ']' after an element");
+		p = skip_space(p + 1, ps->end);
+	}
+}
+
+/* p is at the first byte: where the text goes on, or NULL when it was refused. */
+static const char *parse_value(struct parser *ps, const char *p)
+{
+	if (p == ps->end)
+		return refuse_syntax(ps, p, "expected a value");
+	switch (*p) {
+	case '"':
+		return parse_string(ps, p);
+	case '{':
+		return parse_object(ps, p);
+	case '[':
+		return parse_array(ps, p);
+	case 'n':
+		return parse_word(ps, p, GC_JSON_NULL, GC_LIT("null"));
+	case 't':
+		return parse_word(ps, p, GC_JSON_TRUE, GC_LIT("true"));
+	case 'f':
+		return parse_word(ps, p, GC_JSON_FALSE, GC_LIT("false"));
+	case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
+		return parse_number(ps, p);
+	default:
+		return refuse_syntax(ps, p, "expected a value");
+	}
+}
+
+static const char *parse_text(struct parser *ps)
+{
+	const char *p = parse_value(ps, skip_space(ps->start, ps->end));
+
+	if (!p)
+		return NULL;
+	p = skip_space(p, ps->end);
+	return p == ps->end ? p : refuse(ps, p, "not_json", "expected nothing more after the value");
+}
+
+enum gc_verdict gc_json_parse(struct gc_span text, struct gc_arena *arena, const struct gc_json **ret_root,
+			      struct gc_err *err)
+{
+	struct gc_json stack[STACK_TOKENS];
+	const char *start = text.len ? text.ptr : "";
+	struct parser ps = { .start = start, .end = start + text.len, .tokens = stack, .capacity = STACK_TOKENS,
+			     .arena = arena, .err = err };
+
+	if (text.len >= UINT32_MAX)
+		return gc_fail(err, GC_REJECT, "not_json", "byte 0", "the text is longer than 4 GiB");
+	if (!parse_text(&ps))
+		return GC_REJECT;
+	if (ps.tokens == stack)
+		move_tokens(&ps, ps.count);
+	*ret_root = ps.tokens;
+	return GC_OK;
+}
+
+/* ---- reading tokens ---- */
+
+const struct gc_json *gc_json_first(const struct gc_json *container)
+{
+	if (!container || container->size == 1 ||
+	    (container->type != GC_JSON_OBJECT && container->type != GC_JSON_ARRAY))
+		return NULL;
+	return container + 1;
+}
+
+const struct gc_json *gc_json_next(const struct gc_json *container, const struct gc_json *value)
+{
+	const struct gc_json *next = value + value->size;
+
+	return next < container + container->size ? next : NULL;
+}
+
+const struct gc_json *gc_json_get(const struct gc_json *object, struct gc_span name)
+{
+	if (!object || object->type != GC_JSON_OBJECT)
+		return NULL;
+	for (const struct gc_json *key = gc_json_first(object); key; key = gc_json_next(object, key + 1))
+		if (is_named(key, name))
+			return key + 1;
+	return NULL;
+}
+
+struct gc_span gc_json_raw(const struct gc_json *value)
+{
+	if (!value)
+		return GC_SPAN_NULL;
+	if (value->type == GC_JSON_STRING)
+		return (struct gc_span){ value->ptr - 1, (size_t)value->len + 2 };
+	return (struct gc_span){ value->ptr, value->len };
+}
+
+int64_t gc_json_int(const struct gc_json *number)
+{
+	int64_t value = 0;
+
+	if (number && number->type == GC_JSON_INT)
+		gc_span_int64((struct gc_span){ number->ptr, number->len }, &value);
+	return value;
+}
+
+double gc_json_real(const struct gc_json *number)
+{
+	double value = (double)NAN;
+
+	if (number && number->type == GC_JSON_INT)
+		return (double)gc_json_int(number);
+	if (number && number->type == GC_JSON_REAL)
+		gc_span_double((struct gc_span){ number->ptr, number->len }, &value);
+	return value;
+}
+
+const char *gc_json_type_name(const struct gc_json *value)
+{
+	static const char *const names[] = { "null", "boolean", "boolean", "integer", "number", "string", "array",
+					     "object" };
+
+	return value ? names[value->type] : "nothing";
+}

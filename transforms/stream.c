@@ -1,0 +1,11 @@
+/* Finds streams in the registry that the build makes. Threads: constant data. */
+#include <gracecube/stream.h>
+
+const struct gc_stream *gc_stream_find(struct gc_span name)
+{
+	for (const struct gc_stream *const *s = gc_streams; *s; s++) {
+		if (gc_span_equal(gc_span_of((*s)->name), name))
+			return *s;
+	}
+	return NULL;
+}
