@@ -224,6 +224,14 @@ static bool is_layout(int code)
 	return code == '\t' || code == '\n' || code == '\r';
 }
 
+/* What is left of the text behind its first character, or behind a byte that is none. */
+static struct gc_span behind(struct gc_span text, size_t character)
+{
+	size_t len = character ? character : 1;
+
+	return (struct gc_span){ text.ptr + len, text.len - len };
+}
+
 bool gc_answer_is_text(struct gc_span bytes)
 {
 	while (bytes.len > 0) {
@@ -232,7 +240,7 @@ bool gc_answer_is_text(struct gc_span bytes)
 
 		if (len == 0 || (code >= 0 && !is_layout(code)))
 			return false;
-		bytes = (struct gc_span){ bytes.ptr + len, bytes.len - len };
+		bytes = behind(bytes, len);
 	}
 	return true;
 }
@@ -259,17 +267,30 @@ static size_t put_character(char *to, const char *character, size_t len, bool ke
 	return len;
 }
 
+static size_t escaped_length(struct gc_span bytes, bool keep_lines)
+{
+	char scratch[7];
+	size_t length = 0;
+
+	while (bytes.len > 0) {
+		size_t len = first_character(bytes);
+
+		length += put_character(scratch, bytes.ptr, len, keep_lines);
+		bytes = behind(bytes, len);
+	}
+	return length;
+}
+
 const char *gc_answer_escape(struct gc_span bytes, bool keep_lines, struct gc_arena *arena)
 {
-	char *text = gc_arena_alloc(arena, 6 * bytes.len + 8); /* \u001b is six bytes for one, and a NUL */
+	char *text = gc_arena_alloc(arena, escaped_length(bytes, keep_lines) + 1);
 	size_t to = 0;
 
 	while (bytes.len > 0) {
 		size_t len = first_character(bytes);
 
 		to += put_character(text + to, bytes.ptr, len, keep_lines);
-		len = len ? len : 1;
-		bytes = (struct gc_span){ bytes.ptr + len, bytes.len - len };
+		bytes = behind(bytes, len);
 	}
 	text[to] = '\0';
 	return text;
@@ -313,31 +334,46 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-/* Four digits are three bytes; '=' fills the last four. */
+struct base64 {
+	char *bytes;
+	size_t len, digits, fills;
+	uint32_t bits;
+};
+
+/* Four digits are three bytes: the second, third and fourth complete one each. */
+static void take_digit(struct base64 *base64, int digit)
+{
+	size_t nth = base64->digits++ % 4;
+
+	base64->bits = base64->bits << 6 | (uint32_t)digit;
+	if (nth > 0)
+		base64->bytes[base64->len++] = (char)(base64->bits >> (6 - 2 * nth) & 0xFF);
+}
+
+/* '=' fills up the last four, where two or three digits are there. */
+static bool may_fill(const struct base64 *base64)
+{
+	return base64->digits % 4 >= 2 && base64->digits % 4 + base64->fills < 4;
+}
+
 bool gc_answer_base64(struct gc_span text, struct gc_arena *arena, struct gc_span *ret_bytes)
 {
-	char *bytes = gc_arena_alloc(arena, text.len / 4 * 3 + 4);
-	size_t len = 0, digits = 0, fills = 0;
-	uint32_t bits = 0;
+	struct base64 base64 = { .bytes = gc_arena_alloc(arena, text.len / 4 * 3 + 4) };
 
 	for (size_t i = 0; i < text.len; i++) {
 		int digit = base64_digit(text.ptr[i]);
 
 		if (is_blank(text.ptr[i]))
 			continue;
-		if (text.ptr[i] == '=' && digits % 4 + fills >= 2 && digits % 4 + fills < 4 && digits % 4) {
-			fills++;
-			continue;
-		}
-		if (digit < 0 || fills)
+		if (text.ptr[i] == '=' && may_fill(&base64))
+			base64.fills++;
+		else if (digit >= 0 && base64.fills == 0)
+			take_digit(&base64, digit);
+		else
 			return false;
-		bits = bits << 6 | (uint32_t)digit;
-		digits++;
-		if (digits % 4 != 1)
-			bytes[len++] = (char)(bits >> (6 - 2 * ((digits + 3) % 4)) & 0xFF);
 	}
-	if ((digits + fills) % 4)
+	if ((base64.digits + base64.fills) % 4)
 		return false;
-	*ret_bytes = (struct gc_span){ bytes, len };
+	*ret_bytes = (struct gc_span){ base64.bytes, base64.len };
 	return true;
 }

@@ -5,7 +5,8 @@
  *
  * `value` must be there (null is a tombstone). partition (0), offset (-1), timestamp (ms; -1, none), headers and key (null)
  * may be missing; topic may be missing for who knows it better. Other members are left alone; a member twice is an error.
- * Nothing is skipped in silence but blank lines. Threads: a reader belongs to one thread.
+ * Nothing is skipped in silence but blank lines. A pipe is read in blocks of 256 KiB: the lines of a slow one come late.
+ * Threads: a reader belongs to one thread.
  */
 #ifndef GRACECUBE_CAPTURE_H
 #define GRACECUBE_CAPTURE_H

@@ -10,8 +10,6 @@
 #define ARENA_KEEP_BYTES (64u << 20)
 #define MAX_GROUPS 64
 
-const char *const gc_link_targets[GC_LINK_COUNT] = { "verification_executions", "error_events" };
-
 struct vector {
 	void *items;
 	size_t count, capacity;
@@ -34,7 +32,7 @@ struct gc_batch {
 	struct vector partitions;                /* struct gc_partition */
 	struct vector dead;                      /* struct gc_dead_letter */
 	struct vector issues;                    /* struct gc_issue */
-	struct vector links[GC_LINK_COUNT];      /* struct gc_span */
+	struct vector links;                     /* struct gc_link */
 	struct vector members[GC_DIM_COUNT];     /* struct gc_span */
 	struct vector missing_partitions, hours; /* struct gc_missing_partition, int32_t */
 	struct vector missions;                  /* struct gc_span: missions with a record in the batch */
@@ -86,8 +84,7 @@ void gc_batch_free(struct gc_batch *batch)
 		return;
 	for (size_t i = 0; i < batch->group_count; i++)
 		free(batch->groups[i].rows.items);
-	for (int i = 0; i < GC_LINK_COUNT; i++)
-		free(batch->links[i].items);
+	free(batch->links.items);
 	for (int i = 0; i < GC_DIM_COUNT; i++)
 		free(batch->members[i].items);
 	free(batch->partitions.items);
@@ -105,8 +102,7 @@ void gc_batch_reset(struct gc_batch *batch)
 {
 	for (size_t i = 0; i < batch->group_count; i++)
 		batch->groups[i].rows.count = batch->groups[i].kept = 0;
-	for (int i = 0; i < GC_LINK_COUNT; i++)
-		batch->links[i].count = 0;
+	batch->links.count = 0;
 	for (int i = 0; i < GC_DIM_COUNT; i++)
 		batch->members[i].count = 0;
 	batch->partitions.count = batch->dead.count = batch->issues.count = batch->missing_partitions.count = 0;
@@ -153,9 +149,9 @@ void gc_batch_put_issue(struct gc_batch *batch, const struct gc_issue *issue)
 	*PUSH(&batch->issues, struct gc_issue) = *issue;
 }
 
-void gc_batch_put_link(struct gc_batch *batch, enum gc_link link, struct gc_span key)
+void gc_batch_put_link(struct gc_batch *batch, const char *target, struct gc_span key)
 {
-	*PUSH(&batch->links[link], struct gc_span) = key;
+	*PUSH(&batch->links, struct gc_link) = (struct gc_link){ target, key };
 }
 
 /* The position moves past the message; offsets that hold no record count as ignored. */
@@ -227,12 +223,11 @@ static void begin_message(struct gc_batch *batch)
 }
 
 /* A refused message leaves nothing behind but its dead letter. */
-static void forget_message(struct gc_batch *batch, size_t issues, const size_t *links)
+static void forget_message(struct gc_batch *batch, size_t issues, size_t links)
 {
 	for (size_t i = 0; i < batch->group_count; i++)
 		batch->groups[i].rows.count = batch->groups[i].mark;
-	for (int i = 0; i < GC_LINK_COUNT; i++)
-		batch->links[i].count = links[i];
+	batch->links.count = links;
 	batch->issues.count = issues;
 }
 
@@ -276,7 +271,7 @@ static void delete_row(struct gc_decode *decode)
 /* A trigger event is one wherever it comes from. */
 static const struct gc_stream *stream_of(const struct gc_stream *stream, const struct gc_change *change)
 {
-	return change->is_trigger_event && stream->key_field ? gc_stream_find(GC_LIT("trigger_events")) : stream;
+	return change->is_trigger_event ? gc_stream_find(GC_LIT("trigger_events")) : stream;
 }
 
 static void decode_change(struct gc_decode *decode)
@@ -311,10 +306,8 @@ void gc_batch_add(struct gc_batch *batch, uint32_t partition, const struct gc_st
 	struct gc_change change;
 	struct gc_decode decode = { .batch = batch, .arena = &batch->arena, .keys = batch->keys, .stream = stream, .change = &change,
 				    .unit = unit, .partition = partition, .key_bytes_max = batch->key_bytes_max };
-	size_t issues = batch->issues.count, links[GC_LINK_COUNT];
+	size_t issues = batch->issues.count, links = batch->links.count;
 
-	for (int i = 0; i < GC_LINK_COUNT; i++)
-		links[i] = batch->links[i].count;
 	move_position(batch, partition, message);
 	begin_message(batch);
 	decode.rejected = is_too_large(batch, message, &decode.err) ||
@@ -340,6 +333,14 @@ static int compare_rows(const void *a, const void *b)
 static int compare_spans(const void *a, const void *b)
 {
 	return gc_span_compare(*(const struct gc_span *)a, *(const struct gc_span *)b);
+}
+
+static int compare_links(const void *a, const void *b)
+{
+	const struct gc_link *left = a, *right = b;
+	int by_target = strcmp(left->target, right->target);
+
+	return by_target ? by_target : gc_span_compare(left->key, right->key);
 }
 
 static int compare_hours(const void *a, const void *b)
@@ -418,15 +419,23 @@ static void seal_group(struct gc_batch *batch, struct group *group)
 
 /* Whoever locks keys of a fact for a link locks those it will write itself in the same sorted pass: two passes could meet
  * another worker's in a ring. */
-static void add_own_keys(struct gc_batch *batch, enum gc_link link)
+static bool is_linked(const struct gc_batch *batch, const char *target)
 {
-	if (batch->links[link].count == 0)
-		return;
+	for (size_t i = 0; i < batch->links.count; i++) {
+		if (strcmp(AT(&batch->links, struct gc_link, i).target, target) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void add_own_keys(struct gc_batch *batch)
+{
 	for (size_t i = 0; i < batch->group_count; i++) {
 		struct group *group = &batch->groups[i];
+		bool linked = group->kept > 0 && is_linked(batch, group->target->name);
 
-		for (size_t r = 0; strcmp(group->target->name, gc_link_targets[link]) == 0 && r < group->kept; r++)
-			gc_batch_put_link(batch, link, AT(&group->rows, struct gc_row *, r)->key);
+		for (size_t r = 0; linked && r < group->kept; r++)
+			gc_batch_put_link(batch, group->target->name, AT(&group->rows, struct gc_row *, r)->key);
 	}
 }
 
@@ -451,10 +460,9 @@ void gc_batch_seal(struct gc_batch *batch)
 {
 	for (size_t i = 0; i < batch->group_count; i++)
 		seal_group(batch, &batch->groups[i]);
-	for (int i = 0; i < GC_LINK_COUNT; i++) {
-		add_own_keys(batch, (enum gc_link)i);
-		sort_unique(&batch->links[i], sizeof(struct gc_span), compare_spans);
-	}
+	sort_unique(&batch->links, sizeof(struct gc_link), compare_links);
+	add_own_keys(batch);
+	sort_unique(&batch->links, sizeof(struct gc_link), compare_links);
 	seal_misses(batch);
 }
 
@@ -519,10 +527,10 @@ size_t gc_batch_issues(const struct gc_batch *batch, const struct gc_issue **ret
 	return batch->issues.count;
 }
 
-size_t gc_batch_links(const struct gc_batch *batch, enum gc_link link, const struct gc_span **ret_keys)
+size_t gc_batch_links(const struct gc_batch *batch, const struct gc_link **ret_links)
 {
-	*ret_keys = batch->links[link].items;
-	return batch->links[link].count;
+	*ret_links = batch->links.items;
+	return batch->links.count;
 }
 
 bool gc_batch_opens_missions(const struct gc_batch *batch)

@@ -382,10 +382,10 @@ struct gc_row *gc_decode_row(struct gc_decode *decode, const struct gc_target *t
 	return row;
 }
 
-void gc_decode_link(struct gc_decode *decode, enum gc_link link, struct gc_span key)
+void gc_decode_link(struct gc_decode *decode, const char *target, struct gc_span key)
 {
 	if (key.len > 0)
-		gc_batch_put_link(decode->batch, link, key);
+		gc_batch_put_link(decode->batch, target, key);
 }
 
 struct gc_span gc_decode_vocabulary(struct gc_decode *decode, struct gc_span text)

@@ -68,7 +68,7 @@ static inline struct gc_span gc_row_get_text(const struct gc_row *row, int colum
 void gc_row_seconds(struct gc_decode *decode, struct gc_row *row, int column, int from, int to);
 
 /* A key of another stream that the row links to: locked before the first row is written. */
-void gc_decode_link(struct gc_decode *decode, enum gc_link link, struct gc_span key);
+void gc_decode_link(struct gc_decode *decode, const char *target, struct gc_span key);
 
 /* The rules of contract.md 2.1. GC_SPAN_NULL is the unknown member. */
 struct gc_span gc_decode_actor(struct gc_decode *decode, struct gc_span text, const char *field);

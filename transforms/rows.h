@@ -7,6 +7,6 @@
 struct gc_row *gc_batch_put_row(struct gc_batch *batch, const struct gc_target *target, uint32_t partition,
 				struct gc_version version, struct gc_span key);
 void gc_batch_put_issue(struct gc_batch *batch, const struct gc_issue *issue);
-void gc_batch_put_link(struct gc_batch *batch, enum gc_link link, struct gc_span key);
+void gc_batch_put_link(struct gc_batch *batch, const char *target, struct gc_span key);
 
 #endif

@@ -60,10 +60,11 @@ struct gc_issue {
 	const char *field, *rule;
 };
 
-/* Rows of the other streams that a row links to: locked first, in one order, so that two workers never wait in a ring. */
-enum gc_link { GC_LINK_CONTRACT, GC_LINK_ERROR, GC_LINK_COUNT };
-/* Name of the target whose keys a link locks. */
-extern const char *const gc_link_targets[GC_LINK_COUNT];
+/* A key of another target that a row links to: all are locked first, in one order, so that two workers never wait in a ring. */
+struct gc_link {
+	const char *target; /* name */
+	struct gc_span key;
+};
 
 struct gc_batch;
 
@@ -95,8 +96,8 @@ size_t gc_batch_partitions(const struct gc_batch *batch, struct gc_partition **r
 size_t gc_batch_rows(const struct gc_batch *batch, const struct gc_target *target, struct gc_row *const **ret_rows);
 size_t gc_batch_dead_letters(const struct gc_batch *batch, const struct gc_dead_letter **ret_letters);
 size_t gc_batch_issues(const struct gc_batch *batch, const struct gc_issue **ret_issues);
-/* Distinct keys to be locked first, sorted. */
-size_t gc_batch_links(const struct gc_batch *batch, enum gc_link link, const struct gc_span **ret_keys);
+/* Distinct keys to be locked first, sorted by target and key. */
+size_t gc_batch_links(const struct gc_batch *batch, const struct gc_link **ret_links);
 /* True when a mission may become known in this batch: contracts that name it wait (see cube.mission_gate). */
 bool gc_batch_opens_missions(const struct gc_batch *batch);
 /* Targets that have rows, in the order of gc_streams; each once. */

@@ -52,6 +52,7 @@ struct gc_target {
 	int created_at;     /* index of the column that decides time_key and partition, -1 where there is none */
 	bool keep_versions; /* every version counts (histories): rows of one key are not coalesced */
 	bool makes_missions_known; /* see gc_batch_opens_missions() */
+	bool names_missions;       /* a mission_ref that counts once the mission is known: see cube.mission_gate() */
 };
 
 /* Which version of a row is the newer one; 0 is "not known". See gc_version_compare(). */

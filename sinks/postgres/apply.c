@@ -34,13 +34,13 @@ static void send_fence(struct gc_pg *pg, struct gc_batch *batch)
 	gc_pg_send(pg, "SELECT cube.advance($1, $2, $3, $4, $5, $6, $7, $8, $9)", &p);
 }
 
-static bool has_rows_of(struct gc_batch *batch, const char *name)
+static bool names_missions(const struct gc_batch *batch)
 {
 	const struct gc_target *const *targets;
 	size_t count = gc_batch_targets(batch, &targets);
 
 	for (size_t i = 0; i < count; i++) {
-		if (strcmp(targets[i]->name, name) == 0)
+		if (targets[i]->names_missions)
 			return true;
 	}
 	return false;
@@ -53,22 +53,23 @@ static void send_gate(struct gc_pg *pg, struct gc_batch *batch)
 	gc_pg_parameters_init(&none, gc_batch_arena(batch));
 	if (gc_batch_opens_missions(batch))
 		gc_pg_send(pg, "SELECT cube.mission_gate(true)", &none);
-	else if (has_rows_of(batch, gc_link_targets[GC_LINK_CONTRACT]))
+	else if (names_missions(batch))
 		gc_pg_send(pg, "SELECT cube.mission_gate(false)", &none);
 }
 
 static void send_locks(struct gc_pg *pg, struct gc_batch *batch)
 {
-	for (int link = 0; link < GC_LINK_COUNT; link++) {
-		struct gc_pg_parameters p;
-		const struct gc_span *keys;
-		size_t count = gc_batch_links(batch, (enum gc_link)link, &keys);
+	const struct gc_link *links;
+	size_t count = gc_batch_links(batch, &links);
 
-		if (count == 0)
-			continue;
+	for (size_t from = 0, to; from < count; from = to) {
+		struct gc_pg_parameters p;
+
+		for (to = from + 1; to < count && strcmp(links[to].target, links[from].target) == 0;)
+			to++;
 		gc_pg_parameters_init(&p, gc_batch_arena(batch));
-		gc_pg_add_texts(&p, keys, sizeof(*keys), count);
-		gc_pg_send(pg, gc_arena_printf(gc_batch_arena(batch), "SELECT cube.lock_%s($1)", gc_link_targets[link]).ptr, &p);
+		gc_pg_add_texts(&p, &links[from].key, sizeof(*links), to - from);
+		gc_pg_send(pg, gc_arena_printf(gc_batch_arena(batch), "SELECT cube.lock_%s($1)", links[from].target).ptr, &p);
 	}
 }
 

@@ -95,26 +95,6 @@ SELECT cube.define_rollup('rollup_verification_confidence', 'fact_verification_e
 	ARRAY['day date = cube.day_of(f.time_key)', 'tier_key int = f.tier_key', 'bucket int = least(floor(f.confidence_score * 20)::int, 19)'],
 	ARRAY['executions bigint = 1', 'successful bigint = f.was_successful::int'], 'f.confidence_score IS NOT NULL');
 
--- Approvals take the tier of the contract that they name.
-CREATE FUNCTION cube.link_contract_tier() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
-BEGIN
-	IF NOT EXISTS (SELECT FROM cube.key_approvals a WHERE a.contract_id IS NOT NULL) THEN RETURN NULL; END IF;
-	IF TG_OP = 'DELETE' THEN
-		PERFORM cube.relink_approvals(ARRAY(SELECT a.approval_id FROM old_rows n JOIN cube.key_approvals a ON a.contract_id = n.contract_id));
-	ELSE
-		PERFORM cube.relink_approvals(ARRAY(SELECT a.approval_id FROM new_rows n JOIN cube.key_approvals a ON a.contract_id = n.contract_id
-			WHERE a.contract_tier_key IS DISTINCT FROM n.tier_key));
-	END IF;
-	RETURN NULL;
-END $$;
-COMMENT ON FUNCTION cube.link_contract_tier() IS 'Tells approvals of the tier of the contract that they name.';
-CREATE TRIGGER link_contract_tier_insert AFTER INSERT ON cube.fact_verification_executions REFERENCING NEW TABLE AS new_rows
-	FOR EACH STATEMENT EXECUTE FUNCTION cube.link_contract_tier();
-CREATE TRIGGER link_contract_tier_update AFTER UPDATE ON cube.fact_verification_executions REFERENCING NEW TABLE AS new_rows
-	FOR EACH STATEMENT EXECUTE FUNCTION cube.link_contract_tier();
-CREATE TRIGGER link_contract_tier_delete AFTER DELETE ON cube.fact_verification_executions REFERENCING OLD TABLE AS old_rows
-	FOR EACH STATEMENT EXECUTE FUNCTION cube.link_contract_tier();
-
 CREATE VIEW cube.cube_daily_verification_by_tier AS
 SELECT date_part('year', d.day)::int AS year, date_part('month', d.day)::int AS month, date_part('day', d.day)::int AS day, t.tier_name,
 	d.total_executions, d.successful_executions, d.avg_confidence, d.avg_duration_seconds, d.rollbacks, d.with_snapshot

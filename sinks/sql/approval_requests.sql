@@ -45,19 +45,8 @@ SELECT cube.define_fact('fact_approvals', 'approvals',
 	p_keeps => ARRAY['action_description', 'decision_reason'],
 	p_own => ARRAY['own_tier_key int', 'contract_id text COLLATE "C"'],
 	p_link_columns => '{"contract_tier_key int": "(SELECT f.tier_key FROM cube.key_verification_executions c JOIN cube.fact_verification_executions f ON f.contract_id = c.contract_id AND f.created_at = c.created_at WHERE c.contract_id = k.contract_id)"}',
-	p_links => '{"tier_key": "coalesce(nullif(k.own_tier_key, 0), k.contract_tier_key, 0)"}');
-CREATE INDEX ON cube.key_approvals (contract_id) WHERE contract_id IS NOT NULL;
--- The tier of a contract that was there first.
-CREATE FUNCTION cube.link_approval_tier() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
-BEGIN
-	PERFORM cube.relink_approvals(ARRAY(SELECT approval_id FROM new_rows WHERE contract_id IS NOT NULL));
-	RETURN NULL;
-END $$;
-COMMENT ON FUNCTION cube.link_approval_tier() IS 'Looks up the tier of the contract that an approval names.';
-CREATE TRIGGER link_approval_tier_insert AFTER INSERT ON cube.fact_approvals REFERENCING NEW TABLE AS new_rows
-	FOR EACH STATEMENT EXECUTE FUNCTION cube.link_approval_tier();
-CREATE TRIGGER link_approval_tier_update AFTER UPDATE ON cube.fact_approvals REFERENCING NEW TABLE AS new_rows
-	FOR EACH STATEMENT WHEN (pg_trigger_depth() < 1) EXECUTE FUNCTION cube.link_approval_tier();
+	p_links => '{"tier_key": "coalesce(nullif(k.own_tier_key, 0), k.contract_tier_key, 0)"}',
+	p_parents => ARRAY['contract_id = fact_verification_executions']);
 
 SELECT cube.define_rollup('rollup_approvals_daily', 'fact_approvals',
 	ARRAY['day date = cube.day_of(f.time_key)', 'tier_key int = f.tier_key', 'actor_key int = f.actor_key'],

@@ -95,7 +95,8 @@ CREATE FUNCTION cube.define_fact(
 	p_keeps text[] DEFAULT '{}',          -- text columns for which "__debezium_unavailable_value" keeps what is there
 	p_own text[] DEFAULT '{}',            -- "name type": columns of the key row that the record itself fills, for the links
 	p_link_columns jsonb DEFAULT '{}',    -- {"name type": "expression over k"}: what other facts say of this key
-	p_links jsonb DEFAULT '{}')           -- {"column": "expression over k"}: columns of the fact computed from its key row
+	p_links jsonb DEFAULT '{}',           -- {"column": "expression over k"}: columns of the fact computed from its key row
+	p_parents text[] DEFAULT '{}')        -- "own column = fact": the facts whose rows this one's link columns look up
 RETURNS void LANGUAGE plpgsql AS $define$
 DECLARE
 	key_table text := 'key_' || p_target;
@@ -205,6 +206,7 @@ BEGIN
 			AND f.%4$I = k.%4$I AND f.created_at = k.prev_created_at;
 	END IF;
 
+	%18$s
 	-- 4. the facts; a row that would not change is not written
 	INSERT INTO cube.%12$I AS t (%13$s)
 	SELECT %14$s
@@ -229,7 +231,12 @@ END $body$$sql$,
 		(SELECT string_agg(CASE WHEN c = ANY (p_keeps)
 				THEN format('CASE WHEN excluded.%1$I = ''__debezium_unavailable_value'' THEN t.%1$I ELSE excluded.%1$I END', c)
 				ELSE format('excluded.%I', c) END, ', ' ORDER BY n)
-			FROM unnest(fact_columns) WITH ORDINALITY u (c, n) WHERE c <> 'loaded_at'));
+			FROM unnest(fact_columns) WITH ORDINALITY u (c, n) WHERE c <> 'loaded_at'),
+		CASE WHEN p_parents = '{}' THEN '' ELSE format(                       -- 18
+			E'-- what the parents say now; they were locked before, so the later of the two sees the other\n\tUPDATE cube.%1$I t SET %2$s FROM (SELECT k.%3$I, %4$s FROM unnest(merge_%7$s.%3$I) AS i (%3$I) JOIN cube.%1$I k ON k.%3$I = i.%3$I WHERE k.xid = pg_current_xact_id()) n\n\tWHERE t.%3$I = n.%3$I AND (%5$s) IS DISTINCT FROM (%6$s);\n',
+			key_table, cube.list('%1$I = n.%1$I', names), key_column,
+			(SELECT string_agg(format('(%s) AS %I', e, n), ', ' ORDER BY i) FROM unnest(names, expressions) WITH ORDINALITY u (n, e, i)),
+			cube.list('t.%I', names), cube.list('n.%I', names), p_target) END);
 	EXECUTE format('COMMENT ON FUNCTION cube.merge_%s IS %L', p_target, format('Merges a batch of versions into %s, exactly once and never backwards.', p_fact));
 
 	-- locking, for those who link to this fact
@@ -267,6 +274,8 @@ END $body$$sql$,
 		EXECUTE format('COMMENT ON FUNCTION cube.relink_%s IS %L', p_target, format('Computes again what other streams say of these keys of %s.', p_fact));
 	END IF;
 
+	PERFORM cube.define_parent(p_target, split_part(p, ' = ', 1), split_part(p, ' = ', 2)) FROM unnest(p_parents) p;
+
 	-- every fact has this rollup: it counts the rows of a day and keeps a checksum of their content, so that verify
 	-- notices any change behind the triggers' back
 	PERFORM cube.define_rollup('rollup_' || p_target || '_ledger', p_fact,
@@ -276,7 +285,7 @@ END $body$$sql$,
 		((date_part('year', now()) - 1970) * 12 + date_part('month', now()) - 2)::int,
 		((date_part('year', now()) - 1970) * 12 + date_part('month', now()) + 2)::int) m;
 END $define$;
-COMMENT ON FUNCTION cube.define_fact(text, text, text[], text[], jsonb, jsonb) IS 'Gives a fact table its key table, merge function, links, row ledger and first partitions.';
+COMMENT ON FUNCTION cube.define_fact(text, text, text[], text[], jsonb, jsonb, text[]) IS 'Gives a fact table its key table, merge function, links, row ledger and first partitions.';
 
 -- Calls cube.relink_<p_linked> for the values of a column that change in a fact.
 CREATE FUNCTION cube.define_link(p_fact text, p_column text, p_linked text) RETURNS void LANGUAGE plpgsql AS $define$
@@ -301,6 +310,30 @@ END $body$$sql$, name, p_linked, p_column);
 	EXECUTE format('COMMENT ON FUNCTION cube.%I IS %L', name, format('Tells %s of changes in %s.%s.', p_linked, p_fact, p_column));
 END $define$;
 COMMENT ON FUNCTION cube.define_link(text, text, text) IS 'Keeps the links from a fact''s column to the keys of another fact.';
+
+-- The other way round: rows of p_target look up the rows of a parent fact by p_column; when a parent comes, changes or goes, its
+-- children are linked again. Cheap while nobody has such a parent: the index is empty.
+CREATE FUNCTION cube.define_parent(p_target text, p_column text, p_parent_fact text) RETURNS void LANGUAGE plpgsql AS $define$
+DECLARE
+	name text := format('parent_%s_of_%s', p_parent_fact, p_target);
+	key_column text := (SELECT f.key_column FROM cube.fact f WHERE f.target = p_target);
+	parent_key text := (SELECT attname FROM pg_attribute WHERE attrelid = format('cube.%I', p_parent_fact)::regclass AND attnum = 1);
+	event record;
+BEGIN
+	EXECUTE format('CREATE INDEX ON cube.%I (%I) WHERE %I IS NOT NULL', 'key_' || p_target, p_column, p_column);
+	FOR event IN SELECT * FROM (VALUES ('insert', 'NEW TABLE AS changed'), ('update', 'NEW TABLE AS changed'), ('delete', 'OLD TABLE AS changed')) AS e (name, referencing) LOOP
+		EXECUTE format($sql$
+CREATE OR REPLACE FUNCTION cube.%1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $body$
+BEGIN
+	PERFORM cube.relink_%2$s(ARRAY(SELECT k.%3$I FROM changed c JOIN cube.key_%2$s k ON k.%4$I = c.%5$I));
+	RETURN NULL;
+END $body$$sql$, name, p_target, key_column, p_column, parent_key);
+		EXECUTE format('CREATE TRIGGER %I AFTER %s ON cube.%I REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION cube.%I()',
+			name || '_' || event.name, event.name, p_parent_fact, event.referencing, name);
+	END LOOP;
+	EXECUTE format('COMMENT ON FUNCTION cube.%I IS %L', name, format('Tells %s of changes in %s.', p_target, p_parent_fact));
+END $define$;
+COMMENT ON FUNCTION cube.define_parent(text, text, text) IS 'Keeps the links from a fact to a parent fact whose rows it looks up.';
 
 -- Rollups -----------------------------------------------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ static const struct gc_target executions = {
 	.columns = columns,
 	.column_count = COLUMN_COUNT,
 	.created_at = AT_created_at,
+	.names_missions = true,
 };
 
 static void derive_component(struct gc_decode *decode, struct gc_row *row, const struct gc_json *contract, struct gc_span trigger)

@@ -48,7 +48,7 @@ static void decode_approval(struct gc_decode *decode, const struct gc_change *ch
 	gc_row_text(row, AT_actor_key, approver(decode, gc_decode_text(decode, change->row, "decision_by")));
 	gc_row_text(row, AT_own_tier_key, gc_decode_member(decode, tier, "tier"));
 	gc_row_text(row, AT_contract_id, contract);
-	gc_decode_link(decode, GC_LINK_CONTRACT, contract);
+	gc_decode_link(decode, "verification_executions", contract);
 	if (gc_span_equal(status, GC_LIT("approved")) || gc_span_equal(status, GC_LIT("rejected")))
 		gc_row_bool(row, AT_was_approved, gc_span_equal(status, GC_LIT("approved")));
 	gc_row_seconds(decode, row, AT_decision_time_seconds, AT_created_at, AT_decided_at);

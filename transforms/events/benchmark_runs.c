@@ -54,7 +54,7 @@ static void decode_run(struct gc_decode *decode, const struct gc_change *change)
 		contract = gc_decode_text(decode, change->row, "action_contract_id");
 	contract = gc_decode_member(decode, contract, "contract_id");
 	gc_row_text(row, AT_contract_id, contract);
-	gc_decode_link(decode, GC_LINK_CONTRACT, contract);
+	gc_decode_link(decode, "verification_executions", contract);
 	gc_row_text(row, AT_actor_key, gc_decode_actor(decode, gc_row_get_text(row, AT_triggered_by), "triggered_by"));
 	if (!gc_row_has(row, AT_drift_score))
 		derive_drift(decode, row, gc_decode_nested(decode, change->row, "delta_from_baseline"));

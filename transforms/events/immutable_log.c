@@ -45,7 +45,7 @@ static void derive_contract(struct gc_decode *decode, struct gc_row *row, const 
 	gc_row_bool(row, AT_names_mission, names);
 	if (names) {
 		gc_row_text(row, AT_mission_key, mission);
-		gc_decode_link(decode, GC_LINK_CONTRACT, completed);
+		gc_decode_link(decode, "verification_executions", completed);
 	}
 }
 
@@ -57,7 +57,7 @@ static void derive_error(struct gc_decode *decode, struct gc_row *row)
 
 	if (gc_span_starts_with(resource, GC_LIT("security_event:")) && resource.len <= decode->key_bytes_max) {
 		gc_row_text(row, AT_error_id, resource);
-		gc_decode_link(decode, GC_LINK_ERROR, resource);
+		gc_decode_link(decode, "error_events", resource);
 		if (component.len == 0)
 			component = gc_decode_member(decode, actor, "actor");
 	}

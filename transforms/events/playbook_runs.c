@@ -38,7 +38,7 @@ static void derive_diagnosis(struct gc_decode *decode, struct gc_row *row, const
 		return;
 	error_id = gc_arena_printf(decode->arena, "security_event:%.*s", (int)event.len, event.ptr);
 	gc_row_text(row, AT_error_id, error_id);
-	gc_decode_link(decode, GC_LINK_ERROR, error_id);
+	gc_decode_link(decode, "error_events", error_id);
 }
 
 static void decode_run(struct gc_decode *decode, const struct gc_change *change)

@@ -34,7 +34,7 @@ static void decode_snapshot(struct gc_decode *decode, const struct gc_change *ch
 		gc_decode_member(decode, gc_decode_text(decode, change->row, "action_contract_id"), "action_contract_id");
 
 	gc_row_text(row, AT_contract_id, contract);
-	gc_decode_link(decode, GC_LINK_CONTRACT, contract);
+	gc_decode_link(decode, "verification_executions", contract);
 	gc_row_text(row, AT_actor_key, gc_decode_actor(decode, gc_row_get_text(row, AT_triggered_by), "triggered_by"));
 	gc_row_seconds(decode, row, AT_validation_seconds, AT_created_at, AT_validated_at);
 }

@@ -128,17 +128,17 @@ static void derive_links(struct gc_decode *decode, struct gc_row *row, const str
 	struct gc_span contract = gc_decode_member(decode, gc_decode_text(decode, payload, "contract_id"), "contract_id");
 
 	if (!kind->of_approval) {
-		gc_decode_link(decode, GC_LINK_ERROR, row->key);
+		gc_decode_link(decode, "error_events", row->key);
 		return;
 	}
 	if (error.len == 0)
 		error = gc_span_trim(gc_decode_text(decode, gc_json_get(payload, GC_LIT("problem")), "error_id"));
 	if (error.len > 0 && error.len <= decode->key_bytes_max) {
 		gc_row_text(row, AT_error_id, prefixed(decode, "error", error));
-		gc_decode_link(decode, GC_LINK_ERROR, gc_row_get_text(row, AT_error_id));
+		gc_decode_link(decode, "error_events", gc_row_get_text(row, AT_error_id));
 	}
 	gc_row_text(row, AT_contract_id, contract);
-	gc_decode_link(decode, GC_LINK_CONTRACT, contract);
+	gc_decode_link(decode, "verification_executions", contract);
 }
 
 static void derive_needs_human(struct gc_decode *decode, struct gc_row *row, const struct gc_json *payload, const struct kind *kind)

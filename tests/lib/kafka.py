@@ -1,0 +1,127 @@
+"""A Kafka producer and administrator for tests: any bytes as key, value and headers, which the capture format cannot carry.
+
+Through librdkafka's C interface by ctypes, because that library is here anyway. Nothing is published half: flush() raises
+when a broker did not acknowledge. Also a command, for scenarios in shell:
+
+    kafka.py BROKERS grow TOPIC PARTITIONS      more partitions for a topic that is there
+"""
+import ctypes
+import sys
+
+# Kinds of arguments of rd_kafka_produceva(), in the order of rd_kafka_vtype_t.
+TOPIC, PARTITION, VALUE, KEY, MSGFLAGS, TIMESTAMP, HEADER = 1, 3, 4, 5, 7, 8, 9
+COPY = 2
+PRODUCER = 0
+OK, ALREADY_EXISTS = 0, 36
+
+
+class Memory(ctypes.Structure):
+    _fields_ = [('ptr', ctypes.c_char_p), ('size', ctypes.c_size_t)]
+
+
+class Header(ctypes.Structure):
+    _fields_ = [('name', ctypes.c_char_p), ('val', ctypes.c_char_p), ('size', ctypes.c_ssize_t)]
+
+
+class Union(ctypes.Union):
+    _fields_ = [('cstr', ctypes.c_char_p), ('i', ctypes.c_int), ('i32', ctypes.c_int32), ('i64', ctypes.c_int64),
+                ('mem', Memory), ('header', Header), ('pad', ctypes.c_char * 64)]
+
+
+class Argument(ctypes.Structure):
+    _fields_ = [('vtype', ctypes.c_int), ('u', Union)]
+
+
+def load():
+    library = ctypes.CDLL('librdkafka.so.1')
+    for name, result in (('conf_new', ctypes.c_void_p), ('new', ctypes.c_void_p), ('produceva', ctypes.c_void_p),
+                         ('error_string', ctypes.c_char_p), ('err2str', ctypes.c_char_p), ('queue_new', ctypes.c_void_p),
+                         ('queue_poll', ctypes.c_void_p), ('NewTopic_new', ctypes.c_void_p),
+                         ('NewPartitions_new', ctypes.c_void_p), ('event_error_string', ctypes.c_char_p),
+                         ('event_CreateTopics_result', ctypes.c_void_p),
+                         ('event_CreatePartitions_result', ctypes.c_void_p),
+                         ('CreateTopics_result_topics', ctypes.POINTER(ctypes.c_void_p)),
+                         ('CreatePartitions_result_topics', ctypes.POINTER(ctypes.c_void_p)),
+                         ('topic_result_error_string', ctypes.c_char_p)):
+        getattr(library, 'rd_kafka_' + name).restype = result
+    return library
+
+
+class Kafka:
+    def __init__(self, brokers):
+        self.rd = load()
+        conf = ctypes.c_void_p(self.rd.rd_kafka_conf_new())
+        text = ctypes.create_string_buffer(512)
+        self.failed, self.delivered = [], 0
+        self.on_delivery = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(self._delivered)
+        self.rd.rd_kafka_conf_set_dr_msg_cb(conf, self.on_delivery)
+        for name, value in (('bootstrap.servers', brokers), ('linger.ms', '5'), ('acks', 'all'), ('log_level', '3'),
+                            ('enable.idempotence', 'true'), ('partitioner', 'murmur2_random')):
+            if self.rd.rd_kafka_conf_set(conf, name.encode(), value.encode(), text, ctypes.c_size_t(512)) != 0:
+                raise RuntimeError(text.value.decode())
+        self.rk = ctypes.c_void_p(self.rd.rd_kafka_new(PRODUCER, conf, text, ctypes.c_size_t(512)))
+        if not self.rk:
+            raise RuntimeError(text.value.decode())
+
+    def _delivered(self, _rk, message, _opaque):
+        error = ctypes.cast(message, ctypes.POINTER(ctypes.c_int))[0]  # the first member of rd_kafka_message_t
+        if error:
+            self.failed.append(self.rd.rd_kafka_err2str(error).decode())
+        else:
+            self.delivered += 1
+
+    def send(self, topic, key=None, value=None, headers=(), partition=-1, timestamp=None):
+        """key, value and header values are bytes or None; timestamp in ms."""
+        arguments = [Argument(TOPIC), Argument(PARTITION), Argument(MSGFLAGS), Argument(VALUE), Argument(KEY)]
+        arguments[0].u.cstr = topic.encode()
+        arguments[1].u.i32 = partition
+        arguments[2].u.i = COPY
+        arguments[3].u.mem = Memory(value, len(value or b''))
+        arguments[4].u.mem = Memory(key, len(key or b''))
+        if timestamp is not None:
+            arguments.append(Argument(TIMESTAMP))
+            arguments[-1].u.i64 = timestamp
+        for name, content in headers:
+            arguments.append(Argument(HEADER))
+            arguments[-1].u.header = Header(name, content, len(content or b''))
+        error = self.rd.rd_kafka_produceva(self.rk, (Argument * len(arguments))(*arguments),
+                                           ctypes.c_size_t(len(arguments)))
+        if error:
+            raise RuntimeError(self.rd.rd_kafka_error_string(ctypes.c_void_p(error)).decode())
+        self.rd.rd_kafka_poll(self.rk, 0)
+
+    def flush(self):
+        if self.rd.rd_kafka_flush(self.rk, 30000) != 0 or self.failed:
+            raise RuntimeError('not delivered: %s' % (self.failed[:3] or 'time is over'))
+
+    def _ask(self, function, request, event_result, result_topics):
+        queue = ctypes.c_void_p(self.rd.rd_kafka_queue_new(self.rk))
+        function(self.rk, (ctypes.c_void_p * 1)(request), ctypes.c_size_t(1), None, queue)
+        event = ctypes.c_void_p(self.rd.rd_kafka_queue_poll(queue, 30000))
+        if not event:
+            raise RuntimeError('the broker did not answer')
+        if self.rd.rd_kafka_event_error(event):
+            raise RuntimeError(self.rd.rd_kafka_event_error_string(event).decode())
+        count = ctypes.c_size_t()
+        topic = ctypes.c_void_p(result_topics(ctypes.c_void_p(event_result(event)), ctypes.byref(count))[0])
+        code = self.rd.rd_kafka_topic_result_error(topic)
+        if code not in (OK, ALREADY_EXISTS):
+            raise RuntimeError((self.rd.rd_kafka_topic_result_error_string(topic) or b'').decode())
+
+    def create(self, topic, partitions):
+        text = ctypes.create_string_buffer(512)
+        new = self.rd.rd_kafka_NewTopic_new(topic.encode(), partitions, 1, text, ctypes.c_size_t(512))
+        self._ask(self.rd.rd_kafka_CreateTopics, new, self.rd.rd_kafka_event_CreateTopics_result,
+                  self.rd.rd_kafka_CreateTopics_result_topics)
+
+    def grow(self, topic, partitions):
+        text = ctypes.create_string_buffer(512)
+        new = self.rd.rd_kafka_NewPartitions_new(topic.encode(), ctypes.c_size_t(partitions), text, ctypes.c_size_t(512))
+        self._ask(self.rd.rd_kafka_CreatePartitions, new, self.rd.rd_kafka_event_CreatePartitions_result,
+                  self.rd.rd_kafka_CreatePartitions_result_topics)
+
+
+if __name__ == '__main__':
+    if len(sys.argv) != 5 or sys.argv[2] != 'grow':
+        sys.exit(__doc__)
+    Kafka(sys.argv[1]).grow(sys.argv[3], int(sys.argv[4]))
