@@ -71,31 +71,37 @@ static size_t width_of(const struct gc_table *table, size_t column)
 	return max && width > max ? max : width;
 }
 
-static void print_blanks(size_t count, FILE *out)
+/* Blanks are owed until something follows them: no line ends with any. */
+static void print_text(const char *text, size_t *blanks_owed, FILE *out)
 {
-	fprintf(out, "%*s", (int)count, "");
+	if (*text == '\0')
+		return;
+	fprintf(out, "%*s%s", (int)*blanks_owed, "", text);
+	*blanks_owed = 0;
 }
 
-static void print_cell(const struct gc_table_column *column, const char *text, size_t width, bool is_last, FILE *out)
+static void print_cell(const struct gc_table_column *column, const char *text, size_t width, size_t *blanks_owed, FILE *out)
 {
 	size_t characters = count_characters(text);
-	size_t blanks = characters < width ? width - characters : 0;
+	size_t shown = characters > width ? width : characters;
 
 	if (column->is_number)
-		print_blanks(blanks, out);
-	if (characters > width)
-		fprintf(out, "%.*s…", (int)bytes_of_characters(text, width - 1), text);
-	else
-		fputs(text, out);
-	if (!is_last)
-		print_blanks(column->is_number ? 2 : blanks + 2, out);
+		*blanks_owed += width - shown;
+	if (characters > width) {
+		fprintf(out, "%*s%.*s…", (int)*blanks_owed, "", (int)bytes_of_characters(text, width - 1), text);
+		*blanks_owed = 0;
+	} else {
+		print_text(text, blanks_owed, out);
+	}
+	*blanks_owed += 2 + (column->is_number ? 0 : width - shown);
 }
 
 static void print_row(const struct gc_table *table, const char *const *cells, const size_t *widths, FILE *out)
 {
+	size_t blanks_owed = 0;
+
 	for (size_t i = 0; i < table->column_count; i++)
-		print_cell(&table->columns[i], cells ? cells[i] : table->columns[i].title, widths[i],
-			   i + 1 == table->column_count, out);
+		print_cell(&table->columns[i], cells ? cells[i] : table->columns[i].title, widths[i], &blanks_owed, out);
 	fputc('\n', out);
 }
 

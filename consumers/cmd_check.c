@@ -16,8 +16,8 @@
 
 #define SERVER_VERSION_MIN 150000
 #define CLOCK_WARN_US GC_SECOND_US
-/* "statements", "stream " with the longest name of a stream */
-#define NAME_WIDTH 34
+/* "stream " with the longest name of one */
+#define NAME_WIDTH 32
 
 enum outcome { OUTCOME_OK, OUTCOME_WARNING, OUTCOME_BAD, OUTCOME_SKIPPED, OUTCOME_COUNT };
 
@@ -67,64 +67,49 @@ static void tell(struct check *check, enum outcome outcome, const char *name, co
 	gc_arena_done(&arena);
 }
 
+/* The first line: below it an error in a file shows the place, and the place is named anyway. */
 static void tell_error(struct check *check, const char *name, const struct gc_err *err)
 {
-	tell(check, OUTCOME_BAD, name, "%s%s%s", err->where, *err->where ? ": " : "", err->text);
+	tell(check, OUTCOME_BAD, name, "%s%s%.*s", err->where, *err->where ? ": " : "", (int)strcspn(err->text, "\n"), err->text);
 }
 
 /* ---- Kafka ---- */
 
-static void name_stream(const struct gc_stream_config *stream, char *buffer, size_t bytes)
+/* "grace.public.x (4 partitions)" of those that exist, or the names alone of those that do not; returns how many those are. */
+static size_t list_topics(const struct gc_kafka_topic *topics, size_t count, bool existing, char *buffer, size_t bytes)
 {
-	snprintf(buffer, bytes, "stream %s", stream->name);
-}
-
-static void skip_streams(struct check *check, const char *why)
-{
-	char name[80];
-
-	for (size_t i = 0; i < check->cfg->stream_count; i++) {
-		name_stream(&check->cfg->streams[i], name, sizeof(name));
-		tell(check, OUTCOME_SKIPPED, name, "%s", why);
-	}
-}
-
-/* "grace.public.x (4 partitions), grace.x (none)"; returns how many of the topics exist. */
-static size_t list_topics(const struct gc_kafka_topic *topics, size_t count, char *buffer, size_t bytes)
-{
-	size_t existing = 0, used = 0;
+	size_t listed = 0, used = 0;
 
 	*buffer = '\0';
 	for (size_t i = 0; i < count; i++) {
-		const char *comma = i ? ", " : "";
+		char extent[40] = "";
 		int n;
 
-		if (topics[i].partitions > 0)
-			n = snprintf(buffer + used, bytes - used, "%s%s (%d partition%s)", comma, topics[i].name,
-				     (int)topics[i].partitions, topics[i].partitions == 1 ? "" : "s");
-		else
-			n = snprintf(buffer + used, bytes - used, "%s%s (not there)", comma, topics[i].name);
-		existing += topics[i].partitions > 0;
+		if ((topics[i].partitions > 0) != existing)
+			continue;
+		if (existing)
+			snprintf(extent, sizeof(extent), topics[i].partitions == 1 ? " (%d partition)" : " (%d partitions)",
+				 (int)topics[i].partitions);
+		n = snprintf(buffer + used, bytes - used, "%s%s%s", listed++ ? ", " : "", topics[i].name, extent);
 		used = used + (size_t)n < bytes ? used + (size_t)n : bytes - 1;
 	}
-	return existing;
+	return listed;
 }
 
 static size_t check_stream(struct check *check, const struct gc_stream_config *stream, const struct gc_kafka_topic *topics)
 {
 	char name[80], list[1500];
-	size_t existing = list_topics(topics, stream->topic_count, list, sizeof(list));
+	size_t existing = list_topics(topics, stream->topic_count, true, list, sizeof(list));
 
-	name_stream(stream, name, sizeof(name));
-	if (stream->topic_count == 0)
+	snprintf(name, sizeof(name), "stream %s", stream->name);
+	if (stream->topic_count == 0) {
 		tell(check, OUTCOME_OK, name, "left unread: streams.%s.topics is empty", stream->name);
-	else if (existing)
+	} else if (existing) {
 		tell(check, OUTCOME_OK, name, "%s", list);
-	else
-		tell(check, OUTCOME_WARNING, name,
-		     "%s: no topic, so nothing is read; create one, or name the right ones in streams.%s.topics (an empty list"
-		     " leaves the stream unread)",
-		     list, stream->name);
+	} else {
+		list_topics(topics, stream->topic_count, false, list, sizeof(list));
+		tell(check, OUTCOME_WARNING, name, "no topic %s; create one, or see streams.%s.topics", list, stream->name);
+	}
 	return existing;
 }
 
@@ -178,8 +163,7 @@ static void check_broker(struct check *check, struct gc_kafka_client *client)
 	} else {
 		gc_kafka_explain(client, &err);
 		tell(check, OUTCOME_BAD, "broker", "%s: %s", check->cfg->kafka_brokers, err.text);
-		skip_streams(check, "not looked for, because no broker answered");
-		tell(check, OUTCOME_SKIPPED, "topics", "not looked for, because no broker answered");
+		tell(check, OUTCOME_SKIPPED, "topics", "those of the streams were not looked for, because no broker answered");
 	}
 	free(topics);
 }
@@ -192,8 +176,7 @@ static void check_kafka(struct check *check)
 	if (gc_kafka_open(check->cfg, &client, &err)) {
 		tell(check, OUTCOME_BAD, "librdkafka", "%s", err.text);
 		tell(check, OUTCOME_SKIPPED, "broker", "not asked, because there is no client");
-		skip_streams(check, "not looked for, because there is no client");
-		tell(check, OUTCOME_SKIPPED, "topics", "not looked for, because there is no client");
+		tell(check, OUTCOME_SKIPPED, "topics", "those of the streams were not looked for, because there is no client");
 		return;
 	}
 	tell(check, OUTCOME_OK, "librdkafka", "version %s, %zu propert%s of kafka.properties accepted", rd_kafka_version_str(),
@@ -444,7 +427,7 @@ static int run_check(struct gc_command_line *line)
 		return finish(&check);
 	}
 	check.cfg = &cfg;
-	tell(&check, OUTCOME_OK, "configuration", "%s%s", cfg.path ? cfg.path : "no file", cfg.path ? "" : ": defaults, environment and flags");
+	tell(&check, OUTCOME_OK, "configuration", "%s", cfg.path ? cfg.path : "no file; defaults, environment and flags");
 	check_kafka(&check);
 	check_database(&check);
 	gc_config_free(&cfg);

@@ -123,7 +123,8 @@ static int run(struct gc_command_line *line)
 		if (gc_stop_was_asked())
 			gc_info("draining; a second signal leaves at once");
 		verdict = gc_run_stop(workers, &summary, &err);
-		print_summary(&summary, line->json);
+		if (verdict == GC_OK || summary.records > 0)
+			print_summary(&summary, line->json);
 	} else if (gc_stop_was_asked()) {
 		verdict = GC_OK;
 	}

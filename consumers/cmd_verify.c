@@ -34,6 +34,7 @@ struct position {
 
 struct verify {
 	const struct verify_options *options;
+	const char *group;
 	struct gc_arena arena;
 	struct gc_table table; /* all checks, with --quiet those that differ */
 	json_t *checks;
@@ -229,14 +230,14 @@ static enum gc_verdict begin_snapshot(struct gc_pg *pg, struct gc_err *err)
 	return verdict;
 }
 
-static enum gc_verdict read_snapshot(struct verify *verify, struct gc_pg *pg, const char *group, struct gc_err *err)
+static enum gc_verdict read_snapshot(struct verify *verify, struct gc_pg *pg, struct gc_err *err)
 {
 	static const char positions_sql[] = "SELECT topic, partition, next_offset FROM cube.etl_offset WHERE group_id = $1"
 					    " ORDER BY topic, partition";
 	enum gc_verdict verdict = begin_snapshot(pg, err);
 
 	if (!verdict)
-		verdict = gc_pg_query(pg, positions_sql, &group, 1, take_position, verify, err);
+		verdict = gc_pg_query(pg, positions_sql, &verify->group, 1, take_position, verify, err);
 	if (!verdict)
 		verdict = gc_pg_query(pg, "SELECT check_name, subject, compared, differing, example FROM cube.verify()", NULL, 0,
 				      take_check, verify, err);
@@ -254,7 +255,7 @@ static enum gc_verdict verify_database(struct verify *verify, const struct gc_co
 	if (!verdict)
 		verdict = start_watcher(&watcher, pg, err);
 	if (!verdict) {
-		verdict = read_snapshot(verify, pg, cfg->kafka_group_id, err);
+		verdict = read_snapshot(verify, pg, err);
 		stop_watcher(&watcher);
 	}
 	gc_pg_close(pg);
@@ -359,7 +360,7 @@ static void print_notes(const struct verify *verify)
 		       " another cluster\n",
 		       verify->not_in_kafka);
 	else if (verify->position_count == 0)
-		puts("no partition has been read yet");
+		printf("group %s has read nothing yet\n", verify->group);
 }
 
 static void print_sum(const struct verify *verify)
@@ -399,6 +400,7 @@ static int run_verify(struct gc_command_line *line)
 
 	if (gc_command_config(line, &cfg, &err))
 		return gc_command_fail(&err);
+	verify.group = cfg.kafka_group_id;
 	verify.checks = json_array();
 	gc_arena_init(&verify.arena);
 	gc_table_init(&verify.table, columns, sizeof(columns) / sizeof(columns[0]));

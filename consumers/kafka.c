@@ -50,7 +50,8 @@ static bool should_log(const char *text, int64_t *ret_repeated)
 /* kafka.properties serve consumers and producers alike, so that each is told of the other's: no news for a person. */
 static bool is_other_side(const char *facility, const char *text)
 {
-	return strcmp(facility, "CONFWARN") == 0 && strstr(text, "property and will be ignored by this") != NULL;
+	return (strcmp(facility, "CONFWARN") == 0 && strstr(text, "property and will be ignored by this") != NULL) ||
+	       strcmp(facility, "AUTOCREATE") == 0; /* the embedded broker is too old for the property that forbids it */
 }
 
 static enum gc_log_level log_level_of(int syslog_level)

@@ -254,6 +254,13 @@ bool gc_decode_time(struct gc_decode *decode, const struct gc_json *object, cons
 	return value && read_time(decode, value, field, false, ret_us);
 }
 
+bool gc_decode_is_unavailable(const struct gc_json *object, const char *field)
+{
+	const struct gc_json *value = field_of(object, field);
+
+	return value && gc_span_equal(gc_json_raw(value), GC_LIT("\"" GC_UNAVAILABLE "\""));
+}
+
 const struct gc_json *gc_decode_nested(struct gc_decode *decode, const struct gc_json *object, const char *field)
 {
 	const struct gc_json *value = field_of(object, field), *root = NULL;
@@ -433,6 +440,15 @@ struct gc_span gc_decode_actor(struct gc_decode *decode, struct gc_span text, co
 			return gc_arena_printf(decode->arena, "%s:%.*s", kinds[i].ptr, (int)rest.len, rest.ptr);
 	}
 	return gc_arena_printf(decode->arena, "system:%.*s", (int)prefix.len, prefix.ptr);
+}
+
+struct gc_span gc_decode_person(struct gc_decode *decode, struct gc_span text, const char *field)
+{
+	struct gc_span name = gc_decode_member(decode, text, field);
+
+	if (name.len > 0 && !memchr(name.ptr, ':', name.len))
+		name = gc_arena_printf(decode->arena, "user:%.*s", (int)name.len, name.ptr);
+	return gc_decode_actor(decode, name, field);
 }
 
 struct gc_span gc_declared_component(const struct gc_decode *decode, struct gc_span text)

@@ -49,6 +49,10 @@ void gc_decode_issue(struct gc_decode *decode, const char *field, struct gc_span
 struct gc_span gc_decode_text(struct gc_decode *decode, const struct gc_json *object, const char *field);
 bool gc_decode_time(struct gc_decode *decode, const struct gc_json *object, const char *field, int64_t *ret_us);
 bool gc_decode_real(struct gc_decode *decode, const struct gc_json *object, const char *field, double *ret_value);
+/* The field says "as it was" (GC_UNAVAILABLE). */
+bool gc_decode_is_unavailable(const struct gc_json *object, const char *field);
+/* A name that stands for a person where it has no prefix: "alice" is user:alice. */
+struct gc_span gc_decode_person(struct gc_decode *decode, struct gc_span text, const char *field);
 /* A JSON text inside a text, or the object itself; NULL when it is neither. Never rejects. */
 const struct gc_json *gc_decode_nested(struct gc_decode *decode, const struct gc_json *object, const char *field);
 

@@ -18,6 +18,7 @@ CREATE TABLE cube.fact_agentic_events (
 	error_id text COLLATE "C",
 	entry_hash text,
 	previous_hash text,
+	hash_matches boolean,
 	created_at timestamptz NOT NULL,
 	loaded_at timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (entry_id, created_at)
@@ -42,6 +43,7 @@ SELECT cube.comment_columns('cube.fact_agentic_events', $$
 	error_id: the error that the entry is about, as in fact_error_events
 	entry_hash: sha256 of the entry
 	previous_hash: entry_hash of the entry before
+	hash_matches: entry_hash is the sha256 of what the entry says; NULL where it could not be computed
 	created_at: timestamp of the entry
 	loaded_at: when the row was last written
 $$);
@@ -52,7 +54,7 @@ SELECT cube.define_rollup('rollup_events_daily', 'fact_agentic_events',
 	ARRAY['events bigint = 1']);
 
 -- Only entries that name a contract's mission tell the contract; most that mention a contract do not.
-CREATE INDEX ON cube.fact_agentic_events (contract_id) WHERE names_mission;
+CREATE INDEX ON cube.fact_agentic_events (contract_id) WHERE contract_id IS NOT NULL;
 CREATE FUNCTION cube.link_log_mission() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 BEGIN
 	IF TG_OP = 'INSERT' THEN
@@ -84,4 +86,24 @@ SELECT cube.comment_columns('cube.cube_daily_events', $$
 	subsystem: subsystem that wrote them
 	action: what happened
 	events: entries
+$$);
+
+CREATE VIEW cube.cube_log_integrity AS
+SELECT cube.day_of(e.time_key) AS day, count(*) AS entries,
+	coalesce(sum(greatest(e.sequence - e.before - 1, 0)), 0)::bigint AS missing_entries,
+	count(*) FILTER (WHERE e.before = e.sequence - 1 AND e.hash_before IS DISTINCT FROM e.previous_hash) AS broken_links,
+	count(*) FILTER (WHERE NOT e.hash_matches) AS changed_entries,
+	min(e.sequence) AS first_sequence, max(e.sequence) AS last_sequence
+FROM (SELECT f.*, lag(f.sequence) OVER w AS before, lag(f.entry_hash) OVER w AS hash_before
+	FROM cube.fact_agentic_events f WINDOW w AS (ORDER BY f.sequence)) e
+GROUP BY 1;
+COMMENT ON VIEW cube.cube_log_integrity IS 'Is the hash chain of the immutable log whole, by UTC day? Read from the facts: a link needs its neighbour.';
+SELECT cube.comment_columns('cube.cube_log_integrity', $$
+	day: UTC day
+	entries: entries of that day
+	missing_entries: sequence numbers that are missing before entries of that day
+	broken_links: entries whose previous_hash is not the entry_hash of the entry before
+	changed_entries: entries whose entry_hash is not the sha256 of what they say
+	first_sequence: lowest sequence number of that day
+	last_sequence: highest sequence number of that day
 $$);

@@ -420,18 +420,25 @@ COMMENT ON FUNCTION cube.bucket_value(int) IS 'The value that stands for a logar
 -- p_begin, p_change: business time of the first version and of a later one, over v (this version) and p (the one before);
 -- NULL where the row carries none, then the source's time of the change counts. A version that a later one pre-dates
 -- (business time before the source told of it) keeps an empty range: ranges never overlap.
-CREATE FUNCTION cube.define_history(p_dim text, p_target text, p_natural text, p_key text, p_attributes text[], p_begin text, p_change text)
+CREATE FUNCTION cube.define_history(p_dim text, p_target text, p_natural text, p_key text, p_attributes text[], p_begin text, p_change text,
+	p_times text[] DEFAULT '{}',   -- "name type": what a version carries besides, for p_begin and p_change
+	p_keeps text[] DEFAULT '{}')   -- text attributes for which "__debezium_unavailable_value" means: as in the version before
 RETURNS void LANGUAGE plpgsql AS $define$
 DECLARE
+	times text[] := ARRAY(SELECT split_part(t, ' ', 1) FROM unnest(p_times) WITH ORDINALITY u (t, n) ORDER BY n);
+	carried text[] := p_attributes || times;
 	versions text := 'version_' || p_target;
 	history text := p_dim || '_history';
 	types text[] := ARRAY(SELECT format_type(atttypid, atttypmod) FROM unnest(p_attributes) WITH ORDINALITY u (a, n)
 		JOIN pg_attribute ON attrelid = format('cube.%I', p_dim)::regclass AND attname = a ORDER BY n);
 	attributes text := (SELECT string_agg(format('%I %s', a, t), ', ' ORDER BY n) FROM unnest(p_attributes, types) WITH ORDINALITY u (a, t, n));
+	kept text := (SELECT string_agg(CASE WHEN a = ANY (p_keeps)
+			THEN format('coalesce((array_agg(x.%1$I) FILTER (WHERE x.%1$I <> ''__debezium_unavailable_value'') OVER w)[count(*) FILTER (WHERE x.%1$I <> ''__debezium_unavailable_value'') OVER w], ''unknown'') AS %1$I', a)
+			ELSE format('x.%I', a) END, ', ' ORDER BY n) FROM unnest(p_attributes || times) WITH ORDINALITY u (a, n));
 BEGIN
 	EXECUTE format('CREATE TABLE cube.%I (source_id text COLLATE "C" NOT NULL, lsn bigint NOT NULL, at_us bigint NOT NULL, tie bigint NOT NULL,
 		%I int, deleted boolean NOT NULL, changed_at timestamptz NOT NULL, %s, loaded_at timestamptz NOT NULL DEFAULT now(),
-		PRIMARY KEY (source_id, lsn, at_us, tie))', versions, p_key, attributes);
+		PRIMARY KEY (source_id, lsn, at_us, tie))', versions, p_key, array_to_string(attributes || p_times, ', '));
 	EXECUTE format('CREATE INDEX ON cube.%I (%I)', versions, p_key);
 	EXECUTE format('COMMENT ON TABLE cube.%I IS %L', versions, format('Every version of %s that has come, in the order (lsn, at_us, tie); %s is computed from it.', p_dim, history));
 	PERFORM cube.comment_columns(format('cube.%I', versions)::regclass, format($c$
@@ -443,7 +450,7 @@ BEGIN
 		deleted: the source row was deleted
 		changed_at: the source's time of the change
 		loaded_at: when it came$c$, p_key));
-	PERFORM cube.comment_columns(format('cube.%I', versions)::regclass, cube.list('%s: as of this version', p_attributes, E'\n'));
+	PERFORM cube.comment_columns(format('cube.%I', versions)::regclass, cube.list('%s: as of this version', carried, E'\n'));
 
 	EXECUTE format('CREATE TABLE cube.%I (%I int NOT NULL, version_number int NOT NULL, %I text COLLATE "C" NOT NULL, %s, is_current boolean NOT NULL,
 		effective_from timestamptz NOT NULL, effective_to timestamptz, loaded_at timestamptz NOT NULL DEFAULT now(),
@@ -469,9 +476,11 @@ BEGIN
 	INSERT INTO wanted_%1$s
 	WITH v AS (
 		SELECT v.*, row_number() OVER w AS n, lag(v.deleted) OVER w AS was_deleted, lag(ROW(%5$s)) OVER w AS was
-		FROM (SELECT DISTINCT s.%3$I AS member, x.source_id, x.lsn, x.at_us, x.tie, x.changed_at, %16$s,
-				x.deleted OR x.%3$I IS DISTINCT FROM s.%3$I AS deleted
-			FROM cube.%6$I s JOIN cube.%6$I x USING (source_id) WHERE s.%3$I = ANY (keys)) v
+		FROM (SELECT x.member, x.source_id, x.lsn, x.at_us, x.tie, x.changed_at, x.deleted, %16$s
+			FROM (SELECT DISTINCT s.%3$I AS member, x.source_id, x.lsn, x.at_us, x.tie, x.changed_at, %17$s,
+					x.deleted OR x.%3$I IS DISTINCT FROM s.%3$I AS deleted
+				FROM cube.%6$I s JOIN cube.%6$I x USING (source_id) WHERE s.%3$I = ANY (keys)) x
+			WINDOW w AS (PARTITION BY x.member ORDER BY x.lsn, x.at_us, x.tie)) v
 		WINDOW w AS (PARTITION BY v.member ORDER BY v.lsn, v.at_us, v.tie)),
 	begun AS (
 		SELECT v.*, row_number() OVER (PARTITION BY v.member ORDER BY v.n) AS number FROM v
@@ -507,7 +516,7 @@ END $body$$sql$,
 		p_natural, cube.list('e.%I', p_attributes),                           -- 9 10
 		cube.list('%I', p_attributes), cube.list('excluded.%I', p_attributes), cube.list('h.%I', p_attributes), -- 11 12 13
 		cube.list('w.%I', p_attributes), cube.list('d.%I', p_attributes),     -- 14 15
-		cube.list('x.%I', p_attributes));                                     -- 16
+		kept, cube.list('x.%I', carried));                                    -- 16 17
 	EXECUTE format('COMMENT ON FUNCTION cube.rebuild_%s IS %L', p_target, format('Computes %s and the current rows of %s from all versions; returns members that became known.', history, p_dim));
 
 	EXECUTE format($sql$
@@ -548,9 +557,9 @@ BEGIN
 		PERFORM cube.known_%1$s(cube.rebuild_%1$s(members));
 	END IF;
 END $body$$sql$,
-		p_target, p_key, (SELECT string_agg(format('%I %s[]', a, t), ', ' ORDER BY n) FROM unnest(p_attributes, types) WITH ORDINALITY u (a, t, n)), -- 1 2 3
-		versions, cube.list('%I', p_attributes), cube.list('i.%I', p_attributes), -- 4 5 6
-		cube.list(format('merge_%s.%%I', p_target), ARRAY['source_id', p_key] || p_attributes || ARRAY['deleted', 'lsn', 'source_us', 'kafka_us', 'record_offset', 'offset_id'])); -- 7
+		p_target, p_key, (SELECT string_agg(format('%I %s[]', a, t), ', ' ORDER BY n) FROM unnest(carried, types || ARRAY(SELECT split_part(t, ' ', 2) FROM unnest(p_times) t)) WITH ORDINALITY u (a, t, n)), -- 1 2 3
+		versions, cube.list('%I', carried), cube.list('i.%I', carried), -- 4 5 6
+		cube.list(format('merge_%s.%%I', p_target), ARRAY['source_id', p_key] || carried || ARRAY['deleted', 'lsn', 'source_us', 'kafka_us', 'record_offset', 'offset_id'])); -- 7
 	EXECUTE format('COMMENT ON FUNCTION cube.merge_%s IS %L', p_target, format('Merges a batch of versions into %s and its history.', p_dim));
 END $define$;
-COMMENT ON FUNCTION cube.define_history(text, text, text, text, text[], text, text) IS 'Gives a dimension a history of all its versions and a merge function.';
+COMMENT ON FUNCTION cube.define_history(text, text, text, text, text[], text, text, text[], text[]) IS 'Gives a dimension a history of all its versions and a merge function.';

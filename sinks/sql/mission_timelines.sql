@@ -3,7 +3,8 @@
 SELECT cube.define_history('dim_mission', 'missions', 'mission_id', 'mission_key',
 	ARRAY['mission_name', 'mission_type', 'started_at', 'completed_at', 'final_status'],
 	p_begin => 'v.started_at',
-	p_change => 'CASE WHEN v.completed_at IS NOT NULL AND p.completed_at IS NULL THEN v.completed_at END');
+	p_change => 'CASE WHEN v.completed_at IS NOT NULL AND p.completed_at IS NULL THEN v.completed_at END',
+	p_keeps => ARRAY['mission_type']);
 
 -- A mission that became known is linked to the facts that had named it in passing.
 CREATE FUNCTION cube.known_missions(keys int[]) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$

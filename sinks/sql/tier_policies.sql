@@ -2,8 +2,9 @@
 
 SELECT cube.define_history('dim_tier', 'tiers', 'tier_code', 'tier_key',
 	ARRAY['tier_name', 'requires_approval', 'requires_snapshot', 'requires_benchmark', 'risk_level', 'description'],
-	p_begin => 'NULL::timestamptz',
-	p_change => 'NULL::timestamptz');
+	p_begin => 'v.policy_from',
+	p_change => 'v.policy_from',
+	p_times => ARRAY['policy_from timestamptz']);
 
 CREATE FUNCTION cube.known_tiers(keys int[]) RETURNS void LANGUAGE sql AS $$ SELECT $$;
 COMMENT ON FUNCTION cube.known_tiers(int[]) IS 'Nothing follows from a tier that became known.';

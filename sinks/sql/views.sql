@@ -35,6 +35,39 @@ SELECT cube.comment_columns('cube.cube_freshness', $$
 	dead_letters: those of them that are in the dead letters
 $$);
 
+CREATE FUNCTION cube.cube_tier_as_of(p_tier_code text, p_at timestamptz) RETURNS SETOF cube.dim_tier_history LANGUAGE sql STABLE AS $$
+	SELECT * FROM cube.dim_tier_history
+	WHERE tier_code = p_tier_code AND effective_from <= p_at AND (effective_to IS NULL OR p_at < effective_to)
+$$;
+COMMENT ON FUNCTION cube.cube_tier_as_of(text, timestamptz) IS 'The policy of a tier that held at a time; join a fact to it by LATERAL.';
+
+CREATE FUNCTION cube.cube_execution_timeline(p_contract_id text)
+RETURNS TABLE (at timestamptz, what text, detail text, fact text, key text) LANGUAGE sql STABLE AS $$
+	SELECT * FROM (
+		SELECT f.created_at, 'contract created', format('%s by %s', f.action_type, coalesce(f.triggered_by, 'nobody')), 'fact_verification_executions', f.contract_id
+		FROM cube.fact_verification_executions f WHERE f.contract_id = p_contract_id
+		UNION ALL SELECT f.executed_at, 'contract executed', NULL, 'fact_verification_executions', f.contract_id
+		FROM cube.fact_verification_executions f WHERE f.contract_id = p_contract_id AND f.executed_at IS NOT NULL
+		UNION ALL SELECT f.verified_at, 'contract ' || coalesce(f.contract_status, 'verified'), format('confidence %s', f.confidence_score), 'fact_verification_executions', f.contract_id
+		FROM cube.fact_verification_executions f WHERE f.contract_id = p_contract_id AND f.verified_at IS NOT NULL
+		UNION ALL SELECT s.created_at, 'snapshot taken', s.snapshot_type, 'fact_snapshots', s.snapshot_id FROM cube.fact_snapshots s WHERE s.contract_id = p_contract_id
+		UNION ALL SELECT s.restored_at, 'snapshot restored', s.snapshot_type, 'fact_snapshots', s.snapshot_id
+		FROM cube.fact_snapshots s WHERE s.contract_id = p_contract_id AND s.restored_at IS NOT NULL
+		UNION ALL SELECT b.created_at, 'benchmark ' || CASE WHEN b.passed THEN 'passed' ELSE 'failed' END, format('drift %s', b.drift_score), 'fact_benchmark_runs', b.benchmark_id
+		FROM cube.fact_benchmark_runs b WHERE b.contract_id = p_contract_id
+		UNION ALL SELECT c.created_at, 'compliance ' || CASE WHEN c.is_compliant THEN 'passed' ELSE 'failed' END, format('score %s', c.compliance_score), 'fact_compliance_checks', c.check_id
+		FROM cube.key_compliance_checks k JOIN cube.fact_compliance_checks c ON c.check_id = k.check_id AND c.created_at = k.created_at WHERE k.contract_id = p_contract_id
+		UNION ALL SELECT a.created_at, 'approval asked for', a.action_description, 'fact_approvals', a.approval_id
+		FROM cube.key_approvals k JOIN cube.fact_approvals a ON a.approval_id = k.approval_id AND a.created_at = k.created_at WHERE k.contract_id = p_contract_id
+		UNION ALL SELECT a.decided_at, 'approval ' || a.status, a.decision_reason, 'fact_approvals', a.approval_id
+		FROM cube.key_approvals k JOIN cube.fact_approvals a ON a.approval_id = k.approval_id AND a.created_at = k.created_at
+		WHERE k.contract_id = p_contract_id AND a.decided_at IS NOT NULL
+		UNION ALL SELECT e.created_at, 'log: ' || coalesce(e.action, ''), concat_ws(' ', e.actor, e.resource, e.result), 'fact_agentic_events', e.entry_id
+		FROM cube.fact_agentic_events e WHERE e.contract_id = p_contract_id) t (at, what, detail, fact, key)
+	ORDER BY at, fact, key
+$$;
+COMMENT ON FUNCTION cube.cube_execution_timeline(text) IS 'One contract''s whole story in order: contract, snapshots, benchmarks, compliance, approvals, log.';
+
 -- Roles: gracecube_writer runs the consumers and owns nothing, so it can neither truncate, nor disable a trigger, nor write a
 -- partition behind the triggers' back; everything goes through functions of the owner. gracecube_reader is for analysts.
 DO $$
@@ -53,7 +86,7 @@ BEGIN
 		GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA cube TO gracecube_writer;
 		ALTER DEFAULT PRIVILEGES IN SCHEMA cube GRANT SELECT ON TABLES TO gracecube_writer, gracecube_reader;
 		-- what views and analysts call
-		GRANT EXECUTE ON FUNCTION cube.day_of(int), cube.time_key(timestamptz), cube.bucket_value(int), cube.log_bucket(double precision), cube.lane()
+		GRANT EXECUTE ON FUNCTION cube.cube_tier_as_of(text, timestamptz), cube.cube_execution_timeline(text), cube.day_of(int), cube.time_key(timestamptz), cube.bucket_value(int), cube.log_bucket(double precision), cube.lane()
 			TO gracecube_reader;
 	END IF;
 END $$;

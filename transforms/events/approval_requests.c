@@ -28,16 +28,6 @@ static const struct gc_target approvals = {
 	.created_at = AT_created_at,
 };
 
-/* People decide, so a bare name is one. */
-static struct gc_span approver(struct gc_decode *decode, struct gc_span text)
-{
-	struct gc_span name = gc_decode_member(decode, text, "decision_by");
-
-	if (name.len > 0 && !memchr(name.ptr, ':', name.len))
-		name = gc_arena_printf(decode->arena, "user:%.*s", (int)name.len, name.ptr);
-	return gc_decode_actor(decode, name, "decision_by");
-}
-
 static void decode_approval(struct gc_decode *decode, const struct gc_change *change)
 {
 	struct gc_row *row = gc_decode_row(decode, &approvals, decode->key, change->row);
@@ -45,7 +35,7 @@ static void decode_approval(struct gc_decode *decode, const struct gc_change *ch
 	struct gc_span tier = gc_decode_vocabulary(decode, gc_decode_text(decode, change->row, "tier"));
 	struct gc_span contract = gc_decode_member(decode, gc_decode_text(decode, change->row, "contract_id"), "contract_id");
 
-	gc_row_text(row, AT_actor_key, approver(decode, gc_decode_text(decode, change->row, "decision_by")));
+	gc_row_text(row, AT_actor_key, gc_decode_person(decode, gc_decode_text(decode, change->row, "decision_by"), "decision_by"));
 	gc_row_text(row, AT_own_tier_key, gc_decode_member(decode, tier, "tier"));
 	gc_row_text(row, AT_contract_id, contract);
 	gc_decode_link(decode, "verification_executions", contract);

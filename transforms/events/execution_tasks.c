@@ -28,16 +28,6 @@ static const struct gc_target tasks = {
 	.created_at = AT_created_at,
 };
 
-/* Tasks belong to people: a bare name is one. */
-static struct gc_span owner(struct gc_decode *decode, struct gc_span text)
-{
-	struct gc_span name = gc_decode_member(decode, text, "user");
-
-	if (name.len > 0 && !memchr(name.ptr, ':', name.len))
-		name = gc_arena_printf(decode->arena, "user:%.*s", (int)name.len, name.ptr);
-	return gc_decode_actor(decode, name, "user");
-}
-
 static void decode_task(struct gc_decode *decode, const struct gc_change *change)
 {
 	struct gc_row *row = gc_decode_row(decode, &tasks, decode->key, change->row);
@@ -45,7 +35,7 @@ static void decode_task(struct gc_decode *decode, const struct gc_change *change
 	struct gc_span status = gc_row_get_text(row, AT_status);
 
 	gc_row_text(row, AT_component_key, component.len > 0 ? component : GC_LIT("shard_orchestrator"));
-	gc_row_text(row, AT_actor_key, owner(decode, gc_decode_text(decode, change->row, "user")));
+	gc_row_text(row, AT_actor_key, gc_decode_person(decode, gc_decode_text(decode, change->row, "user"), "user"));
 	gc_row_bool(row, AT_was_successful, gc_span_equal(status, GC_LIT("completed")));
 	gc_row_bool(row, AT_has_failed, gc_span_equal(status, GC_LIT("failed")));
 	gc_row_seconds(decode, row, AT_queue_seconds, AT_created_at, AT_started_at);

@@ -3,6 +3,9 @@
  */
 #include "targets.h"
 
+#include <openssl/evp.h>
+#include <stdio.h>
+
 #define COLUMNS(X)                                                                                                             \
 	X(entry_id, GC_TEXT, 0, NULL)                                                                                          \
 	X(component_key, GC_COMPONENT, 0, NULL)                                                                                \
@@ -20,6 +23,7 @@
 	X(error_id, GC_TEXT, 0, NULL)                                                                                          \
 	X(entry_hash, GC_TEXT, 0, "entry_hash")                                                                                \
 	X(previous_hash, GC_TEXT, 0, "previous_hash")                                                                          \
+	X(hash_matches, GC_BOOL, 0, NULL)                                                                                      \
 	X(created_at, GC_TIME, GC_REQUIRED, "timestamp")
 
 enum { COLUMNS(GC_COLUMN_INDEX) COLUMN_COUNT };
@@ -65,6 +69,36 @@ static void derive_error(struct gc_decode *decode, struct gc_row *row)
 	gc_row_text(row, AT_actor_key, gc_decode_actor(decode, actor, "actor"));
 }
 
+static struct gc_span as_python_prints(struct gc_span text)
+{
+	return text.ptr ? text : GC_LIT("None");
+}
+
+/* The chain's rule: sha256 over "sequence:actor:action:resource:payload:result:previous_hash", texts as they stand. Not known
+ * when the payload was too large to be sent again. */
+static void derive_hash(struct gc_decode *decode, struct gc_row *row, const struct gc_json *log)
+{
+	static const int columns_in_order[] = { AT_actor, AT_action, AT_resource, -1, AT_result, AT_previous_hash };
+	struct gc_span text = gc_arena_printf(decode->arena, "%lld", (long long)row->values[AT_sequence].integer);
+	struct gc_span payload = gc_decode_text(decode, log, "payload"), hash = gc_row_get_text(row, AT_entry_hash);
+	unsigned char digest[32];
+	char hex[65];
+
+	if (decode->rejected || hash.len != 64 || gc_decode_is_unavailable(log, "payload") || gc_decode_is_unavailable(log, "resource"))
+		return;
+	for (size_t i = 0; i < sizeof(columns_in_order) / sizeof(columns_in_order[0]); i++) {
+		struct gc_span part = columns_in_order[i] < 0 ? payload : gc_row_get_text(row, columns_in_order[i]);
+
+		part = as_python_prints(part);
+		text = gc_arena_printf(decode->arena, "%.*s:%.*s", (int)text.len, text.ptr, (int)part.len, part.ptr);
+	}
+	if (EVP_Digest(text.ptr, text.len, digest, NULL, EVP_sha256(), NULL) != 1)
+		return;
+	for (size_t i = 0; i < sizeof(digest); i++)
+		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	gc_row_bool(row, AT_hash_matches, gc_span_equal_nocase(hash, gc_span_of(hex)));
+}
+
 static bool is_error_like(struct gc_span action)
 {
 	return gc_span_contains_nocase(action, GC_LIT("error")) || gc_span_contains_nocase(action, GC_LIT("fail"));
@@ -88,6 +122,7 @@ static void decode_entry(struct gc_decode *decode, const struct gc_change *chang
 	gc_row_text(row, AT_severity, gc_decode_vocabulary(decode, gc_decode_text(decode, payload, "severity")));
 	derive_contract(decode, row, payload);
 	derive_error(decode, row);
+	derive_hash(decode, row, change->row);
 	if (!decode->rejected && !gc_row_has(row, AT_error_id) && is_error_like(gc_row_get_text(row, AT_action)))
 		add_error(decode, row, change->row, payload);
 }

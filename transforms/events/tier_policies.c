@@ -9,7 +9,8 @@
 	X(requires_snapshot, GC_BOOL, 0, "requires_snapshot")                                                                  \
 	X(requires_benchmark, GC_BOOL, 0, "requires_benchmark")                                                                \
 	X(risk_level, GC_TEXT, GC_VOCABULARY, "risk_level")                                                                    \
-	X(description, GC_TEXT, 0, "description")
+	X(description, GC_TEXT, 0, "description")                                                                              \
+	X(policy_from, GC_TIME, 0, "effective_from")
 
 enum { COLUMNS(GC_COLUMN_INDEX) COLUMN_COUNT };
 static const struct gc_column columns[] = { COLUMNS(GC_COLUMN_ENTRY) };

@@ -114,11 +114,10 @@ static void derive_actor(struct gc_decode *decode, struct gc_row *row, const str
 
 	if (kind->is_decision)
 		name = gc_span_trim(first_text(decode, payload, deciders, sizeof(deciders) / sizeof(deciders[0])));
-	if (name.len > 0 && !memchr(name.ptr, ':', name.len))
-		name = prefixed(decode, "user", name);
-	if (name.len == 0)
-		name = gc_decode_text(decode, event, "actor");
-	gc_row_text(row, AT_actor_key, gc_decode_actor(decode, name, "actor"));
+	if (name.len > 0)
+		gc_row_text(row, AT_actor_key, gc_decode_person(decode, name, "actor"));
+	else
+		gc_row_text(row, AT_actor_key, gc_decode_actor(decode, gc_decode_text(decode, event, "actor"), "actor"));
 }
 
 /* An approval may be about an error and about a contract. */
