@@ -385,6 +385,29 @@ static void carry_kept(const struct gc_row *older, struct gc_row *newer)
 	}
 }
 
+/* A step that the source never makes is said, wherever the two versions meet: here, or in the cube's own trigger. */
+static void check_step(struct gc_batch *batch, const struct gc_row *older, const struct gc_row *newer)
+{
+	const struct gc_target *target = newer->target;
+	struct gc_span from, to;
+
+	if (!target->is_backward || older->deleted || newer->deleted)
+		return;
+	from = gc_row_get_text(older, target->state_column);
+	to = gc_row_get_text(newer, target->state_column);
+	if (target->is_backward(from, to))
+		gc_batch_put_issue(batch, &(struct gc_issue){
+			.partition = newer->partition,
+			.offset = newer->version.offset,
+			.kafka_us = newer->version.kafka_us,
+			.stream = target->name,
+			.key = newer->key,
+			.raw = gc_arena_printf(&batch->arena, "%.*s -> %.*s", (int)from.len, from.ptr, (int)to.len, to.ptr),
+			.field = target->columns[target->state_column].name,
+			.rule = "a step that the source never makes",
+		});
+}
+
 static void supersede(struct gc_batch *batch, struct gc_row *row)
 {
 	struct gc_partition *part = &AT(&batch->partitions, struct gc_partition, row->partition);
@@ -409,6 +432,7 @@ static void seal_group(struct gc_batch *batch, struct group *group)
 	for (size_t i = 0; i < count; i++) {
 		if (!group->target->keep_versions && i + 1 < count && gc_span_equal(rows[i]->key, rows[i + 1]->key)) {
 			carry_kept(rows[i], rows[i + 1]);
+			check_step(batch, rows[i], rows[i + 1]);
 			supersede(batch, rows[i]);
 		} else {
 			rows[group->kept++] = rows[i];

@@ -52,6 +52,9 @@ struct gc_target {
 	int created_at;     /* index of the column that decides time_key and partition, -1 where there is none */
 	bool keep_versions; /* every version counts (histories): rows of one key are not coalesced */
 	bool makes_missions_known; /* see gc_batch_opens_missions() */
+	/* States that the source never goes between, where it has such: NULL, or true for a step that is a quality issue. */
+	bool (*is_backward)(struct gc_span from, struct gc_span to);
+	int state_column;
 	bool names_missions;       /* a mission_ref that counts once the mission is known: see cube.mission_gate() */
 };
 

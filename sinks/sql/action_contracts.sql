@@ -95,6 +95,30 @@ SELECT cube.define_rollup('rollup_verification_confidence', 'fact_verification_e
 	ARRAY['day date = cube.day_of(f.time_key)', 'tier_key int = f.tier_key', 'bucket int = least(floor(f.confidence_score * 20)::int, 19)'],
 	ARRAY['executions bigint = 1', 'successful bigint = f.was_successful::int'], 'f.confidence_score IS NOT NULL');
 
+-- Steps that Grace's own code never makes. rank_of() in transforms/events/action_contracts.c is the same table.
+CREATE FUNCTION cube.contract_rank(status text) RETURNS int LANGUAGE sql IMMUTABLE AS $$
+	SELECT CASE status WHEN 'pending' THEN 1 WHEN 'executing' THEN 2 WHEN 'verified' THEN 3 WHEN 'partial_success' THEN 3 WHEN 'failed' THEN 3
+		WHEN 'rolled_back' THEN 4 END
+$$;
+COMMENT ON FUNCTION cube.contract_rank(text) IS 'A contract goes to higher ranks only; NULL is not judged.';
+CREATE FUNCTION cube.check_contract_step() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+BEGIN
+	INSERT INTO cube.etl_quality_issue (topic, partition, kafka_offset, number, kafka_timestamp, stream, record_key, field, raw_value, rule)
+	SELECT p.topic, p.partition, k.record_offset, 1000, to_timestamp(k.kafka_us / 1e6), 'verification_executions', n.contract_id, 'contract_status',
+		format('%s -> %s', n.before, n.after), 'a step that the source never makes'
+	-- grouped, not joined: a plan made for a small batch must hold for a large one
+	FROM (SELECT contract_id, max(before) AS before, max(after) AS after
+		FROM (SELECT contract_id, contract_status AS before, NULL AS after FROM old_rows
+			UNION ALL SELECT contract_id, NULL, contract_status FROM new_rows) s
+		GROUP BY contract_id HAVING max(before) <> max(after) AND cube.contract_rank(max(before)) >= cube.contract_rank(max(after))) n
+	JOIN cube.key_verification_executions k ON k.contract_id = n.contract_id JOIN cube.etl_offset p ON p.offset_id = k.offset_id
+	ON CONFLICT DO NOTHING;
+	RETURN NULL;
+END $$;
+COMMENT ON FUNCTION cube.check_contract_step() IS 'Lists steps of contracts that the source never makes as quality issues.';
+CREATE TRIGGER check_contract_step AFTER UPDATE ON cube.fact_verification_executions REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+	FOR EACH STATEMENT EXECUTE FUNCTION cube.check_contract_step();
+
 CREATE VIEW cube.cube_daily_verification_by_tier AS
 SELECT date_part('year', d.day)::int AS year, date_part('month', d.day)::int AS month, date_part('day', d.day)::int AS day, t.tier_name,
 	d.total_executions, d.successful_executions, d.avg_confidence, d.avg_duration_seconds, d.rollbacks, d.with_snapshot

@@ -121,7 +121,7 @@ BEGIN
 	-- the key table
 	EXECUTE format('CREATE TABLE cube.%I (%I text COLLATE "C" PRIMARY KEY, created_at timestamptz, prev_created_at timestamptz,
 		lsn bigint NOT NULL DEFAULT 0, source_us bigint NOT NULL DEFAULT 0, kafka_us bigint NOT NULL DEFAULT 0,
-		record_offset bigint NOT NULL DEFAULT 0, xid xid8 %s) WITH (fillfactor = 75)',
+		record_offset bigint NOT NULL DEFAULT 0, offset_id bigint, xid xid8 %s) WITH (fillfactor = 75)',
 		key_table, key_column, (SELECT coalesce(string_agg(', ' || o, '' ORDER BY n), '') FROM unnest(p_own) WITH ORDINALITY u (o, n)));
 	FOR link_column IN SELECT * FROM jsonb_each_text(p_link_columns) LOOP
 		EXECUTE format('ALTER TABLE cube.%I ADD COLUMN %s', key_table, link_column.key);
@@ -138,6 +138,7 @@ BEGIN
 		source_us: version: the source's time of the change, µs
 		kafka_us: version: Kafka's timestamp, µs
 		record_offset: version: Kafka's offset
+		offset_id: partition that the version came from, in cube.etl_offset
 		xid: transaction that wrote the version$c$, key_column));
 	PERFORM cube.comment_columns(format('cube.%I', key_table)::regclass, cube.list('%s: what the record itself says, for the links', own, E'\n'));
 	PERFORM cube.comment_columns(format('cube.%I', key_table)::regclass, cube.list('%s: what other facts say of this key', names, E'\n'));
@@ -174,11 +175,12 @@ DECLARE
 BEGIN
 	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays
 	WITH w AS (
-		INSERT INTO cube.%3$I AS k (%4$I, created_at, lsn, source_us, kafka_us, record_offset, xid %5$s)
-		SELECT i.%4$I, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, pg_current_xact_id() %6$s
+		INSERT INTO cube.%3$I AS k (%4$I, created_at, lsn, source_us, kafka_us, record_offset, offset_id, xid %5$s)
+		SELECT i.%4$I, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id, pg_current_xact_id() %6$s
 		FROM unnest(%7$s) AS i (%8$s)
 		ON CONFLICT (%4$I) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
-			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset, xid = excluded.xid %9$s
+			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
+			offset_id = excluded.offset_id, xid = excluded.xid %9$s
 		WHERE cube.is_newer(excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
 				k.lsn, k.source_us, k.kafka_us, k.record_offset)
 			-- a tombstone behind its delete says nothing new

