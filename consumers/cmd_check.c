@@ -239,12 +239,16 @@ static void check_schema(struct check *check, struct gc_pg *pg, struct gc_arena 
 		     gc_answer_time(gc_answer_int(row.values[2], GC_NO_TIME), time, sizeof(time)));
 }
 
-/* What `run` and `verify` call, and what all commands read. */
+/* What `run` and `verify` call, and what all commands read. A function that is not there is no right either. */
 static const char rights_sql[] =
-	"SELECT count(*), min(what) FILTER (WHERE NOT allowed), count(*) FILTER (WHERE NOT allowed), current_user FROM ("
-	"SELECT format('call %s', p.oid::regprocedure) AS what, has_function_privilege(p.oid, 'EXECUTE') AS allowed"
-	" FROM pg_proc p WHERE p.pronamespace = 'cube'::regnamespace AND p.proname ~"
-	" '^(add_dead_letters|add_quality_issues|advance|claim|ensure_.*|lock_.*|merge_.*|mission_gate|resolve_.*|take_lane|verify)$'"
+	"WITH called AS (SELECT unnest('{add_dead_letters,add_quality_issues,advance,claim,ensure_hours,ensure_partitions,mission_gate,"
+	"resolve_actor,resolve_component,resolve_mission,resolve_tier,take_lane,verify}'::text[]) AS name),"
+	" functions AS (SELECT p.oid, p.proname FROM pg_proc p WHERE p.pronamespace = 'cube'::regnamespace)"
+	" SELECT count(*), min(what) FILTER (WHERE NOT allowed), count(*) FILTER (WHERE NOT allowed), current_user FROM ("
+	"SELECT format('call cube.%s, which is not there', c.name) AS what, false AS allowed FROM called c"
+	" WHERE c.name NOT IN (SELECT f.proname FROM functions f)"
+	" UNION ALL SELECT format('call %s', f.oid::regprocedure), has_function_privilege(f.oid, 'EXECUTE') FROM functions f"
+	" WHERE f.proname ~ '^(merge|lock)_' OR f.proname IN (SELECT c.name FROM called c)"
 	" UNION ALL SELECT format('read cube.%I', c.relname), has_table_privilege(c.oid, 'SELECT')"
 	" FROM pg_class c WHERE c.relnamespace = 'cube'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition) r";
 
@@ -258,8 +262,8 @@ static void check_rights(struct check *check, struct gc_pg *pg, struct gc_arena 
 		tell(check, OUTCOME_OK, "rights", "role %s has all of the %s rights that are needed", row.values[3], row.values[0]);
 	else
 		tell(check, OUTCOME_BAD, "rights",
-		     "role %s may not %s, and lacks %s of %s rights; GRANT gracecube_writer TO it, or see postgres.dsn",
-		     row.values[3], row.values[1], row.values[2], row.values[0]);
+		     "role %s lacks %s of %s rights, for example to %s; GRANT gracecube_writer to it, or see postgres.dsn",
+		     row.values[3], row.values[2], row.values[0], row.values[1]);
 }
 
 static void take_statement(void *arg, const char *name, const char *problem)
@@ -270,7 +274,8 @@ static void take_statement(void *arg, const char *name, const char *problem)
 	if (!problem)
 		return;
 	check->bad_statements++;
-	tell(check, OUTCOME_BAD, "statements", "cube.merge_%s: %s; the schema is not the one this program made", name, problem);
+	tell(check, OUTCOME_BAD, "statements", "cube.merge_%s does not fit its descriptor, the schema was made by another program: %s",
+	     name, problem);
 }
 
 static void check_statements(struct check *check, struct gc_pg *pg)

@@ -50,9 +50,9 @@ static const char list_sql[] =
 	" ORDER BY dead_letter_id DESC LIMIT $6::bigint";
 
 static const struct gc_table_column list_columns[] = {
-	{ "id", true, 0 },     { "topic", false, 0 }, { "partition", true, 0 }, { "offset", true, 0 },
-	{ "refused", false, 0 }, { "stream", false, 0 }, { "code", false, 0 },    { "where", false, 40 },
-	{ "reason", false, 0 },
+	{ "id", true, 0 },	{ "topic", false, 0 },	 { "partition", true, 0 },
+	{ "offset", true, 0 },	{ "refused", false, 0 }, { "stream", false, 0 },
+	{ "code", false, 0 },	{ "where", false, 40 },	 { "reason", false, 0 },
 };
 
 struct list {

@@ -404,9 +404,9 @@ static struct totals sum_up(const struct look *look)
 }
 
 static const struct gc_table_column columns[] = {
-	{ "state", false, 0 }, { "topic", false, 60 },	 { "partition", true, 0 },  { "next", true, 0 },
-	{ "end", true, 0 },    { "lag", true, 0 },	 { "behind", true, 0 },	    { "applied", true, 0 },
-	{ "superseded", true, 0 }, { "dead", true, 0 },	 { "ignored", true, 0 },    { "moved", true, 0 },
+	{ "state", false, 0 },	      { "topic", false, 60 }, { "partition", true, 0 }, { "next", true, 0 },
+	{ "end", true, 0 },	      { "lag", true, 0 },     { "behind", true, 0 },	{ "applied", true, 0 },
+	{ "superseded", true, 0 },    { "dead", true, 0 },    { "ignored", true, 0 },	{ "moved", true, 0 },
 	{ "data through", false, 0 }, { "owner", false, 0 },
 };
 
@@ -429,7 +429,7 @@ static void add_owner(struct gc_table *table, const struct place *place)
 {
 	char text[300];
 
-	snprintf(text, sizeof(text), "%s (gone)", place->owner ? place->owner : "");
+	snprintf(text, sizeof(text), "%s (left)", place->owner ? place->owner : "");
 	gc_table_add(table, !place->owner || place->owner_is_connected ? place->owner : text);
 }
 
@@ -712,7 +712,7 @@ const struct gc_command gc_command_status = {
 		"                letters (`gracecube dead list`); mean nothing here\n"
 		"  moved         how long ago the position moved\n"
 		"  data through  Kafka's timestamp of the newest record in the cube, UTC\n"
-		"  owner         host:process:worker that reads it; (gone) when it is no longer connected\n"
+		"  owner         host:process:worker that reads it; (left) when it is no longer connected\n"
 		"\n"
 		"States: OK, all is in the cube · BEHIND, records wait and the position moves · STALLED, records wait and the position\n"
 		"has not moved for a minute · UNREAD, in Kafka, but nobody has read it yet · AHEAD, the position is beyond the end: the\n"

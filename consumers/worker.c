@@ -176,7 +176,7 @@ static void fill_batch(struct gc_worker *w, size_t from, size_t to, const struct
 
 static enum gc_verdict send_batch(struct gc_worker *w, struct gc_err *err)
 {
-	int64_t started = gc_monotonic_us(), resolved, cpu = gc_thread_cpu_us();
+	int64_t started = gc_monotonic_us(), resolved, cpu = gc_thread_cpu_us(), late = 0;
 	enum gc_verdict verdict = gc_pg_resolve(w->pg, w->batch, &w->keys, err);
 
 	resolved = gc_monotonic_us();
@@ -184,7 +184,9 @@ static enum gc_verdict send_batch(struct gc_worker *w, struct gc_err *err)
 	if (verdict != GC_OK)
 		return verdict;
 	gc_batch_bind(w->batch);
-	verdict = gc_pg_apply(w->pg, w->batch, err);
+	verdict = gc_pg_apply(w->pg, w->batch, &late, err);
+	count(&w->counters.applied, -late);
+	count(&w->counters.superseded, late);
 	count(&w->counters.apply_us, gc_monotonic_us() - resolved);
 	count(&w->counters.encode_us, gc_thread_cpu_us() - cpu);
 	return verdict;

@@ -39,8 +39,9 @@ enum gc_verdict gc_pg_claim(struct gc_pg *pg, const char *group, const char *own
 
 /* Resolves what the batch misses, in a transaction of its own, and teaches it to the keys. */
 enum gc_verdict gc_pg_resolve(struct gc_pg *pg, struct gc_batch *batch, struct gc_keys *keys, struct gc_err *err) GC_MUST_CHECK;
-/* Fence, rows, dead letters, quality issues, commit. GC_OK: durable. GC_FENCED: nothing was written. GC_REJECT: a record is bad. */
-enum gc_verdict gc_pg_apply(struct gc_pg *pg, struct gc_batch *batch, struct gc_err *err) GC_MUST_CHECK;
+/* Fence, rows, dead letters, quality issues, commit. GC_OK: durable. GC_FENCED: nothing was written. GC_REJECT: a record is bad.
+ * *ret_late: how many of the records that the batch counted as applied were older than what the cube holds. */
+enum gc_verdict gc_pg_apply(struct gc_pg *pg, struct gc_batch *batch, int64_t *ret_late, struct gc_err *err) GC_MUST_CHECK;
 
 /* Makes or updates the schema; safe to repeat and to start twice at once. *ret_from is the version that was found, 0 for none. */
 enum gc_verdict gc_pg_migrate(const struct gc_config *config, int *ret_from, struct gc_err *err) GC_MUST_CHECK;

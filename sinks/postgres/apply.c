@@ -13,7 +13,7 @@
  */
 #include "pg.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
 static void send_fence(struct gc_pg *pg, struct gc_batch *batch)
 {
@@ -203,8 +203,23 @@ static void send_issues(struct gc_pg *pg, struct gc_batch *batch)
 	gc_pg_send(pg, "SELECT cube.add_quality_issues($1, $2, $3, $4, $5, $6, $7, $8)", &p);
 }
 
-enum gc_verdict gc_pg_apply(struct gc_pg *pg, struct gc_batch *batch, struct gc_err *err)
+/* Merge functions answer how many records were older than what is there. */
+struct answers {
+	int first_merge, end_of_merges;
+	int64_t late;
+};
+
+static void read_answer(void *argument, int n, const PGresult *result)
 {
+	struct answers *answers = argument;
+
+	if (n >= answers->first_merge && n < answers->end_of_merges && PQntuples(result) == 1)
+		answers->late += strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+}
+
+enum gc_verdict gc_pg_apply(struct gc_pg *pg, struct gc_batch *batch, int64_t *ret_late, struct gc_err *err)
+{
+	struct answers answers = { .late = 0 };
 	enum gc_verdict verdict = gc_pg_begin(pg, err);
 
 	if (verdict != GC_OK)
@@ -212,8 +227,13 @@ enum gc_verdict gc_pg_apply(struct gc_pg *pg, struct gc_batch *batch, struct gc_
 	send_fence(pg, batch);
 	send_gate(pg, batch);
 	send_locks(pg, batch);
+	answers.first_merge = pg->statements;
 	send_rows(pg, batch);
+	answers.end_of_merges = pg->statements;
 	send_dead_letters(pg, batch);
 	send_issues(pg, batch);
-	return gc_pg_commit(pg, NULL, NULL, err);
+	verdict = gc_pg_commit(pg, read_answer, &answers, err);
+	if (verdict == GC_OK)
+		*ret_late = answers.late;
+	return verdict;
 }

@@ -111,12 +111,17 @@ static enum gc_verdict apply_schema(struct gc_pg *pg, struct gc_err *err)
 /* Settings that SQL reads. */
 static enum gc_verdict write_settings(struct gc_pg *pg, const struct gc_config *config, struct gc_err *err)
 {
+	/* asked first, so that whoever may not write can see that there is nothing to write */
+	static const char same[] = "SELECT count(*) FROM cube.setting WHERE (name, value) IN (('cube.business_days', $1),"
+				   " ('cube.business_hours', $2), ('cube.business_zone', $3))";
 	static const char sql[] = "INSERT INTO cube.setting (name, value) VALUES ('cube.business_days', $1), ('cube.business_hours', $2),"
 				  " ('cube.business_zone', $3) ON CONFLICT (name) DO UPDATE SET value = excluded.value, loaded_at = now()"
 				  " WHERE setting.value <> excluded.value";
 	const char *values[] = { config->cube_business_days, config->cube_business_hours, config->cube_business_zone };
+	int equal = 0;
+	enum gc_verdict verdict = gc_pg_query(pg, same, values, 3, read_version, &equal, err);
 
-	return gc_pg_query(pg, sql, values, 3, NULL, NULL, err);
+	return verdict != GC_OK || equal == 3 ? verdict : gc_pg_query(pg, sql, values, 3, NULL, NULL, err);
 }
 
 static enum gc_verdict migrate_locked(struct gc_pg *pg, const struct gc_config *config, int *ret_from, struct gc_err *err)

@@ -167,10 +167,11 @@ BEGIN
 
 	EXECUTE format($sql$
 CREATE FUNCTION cube.merge_%1$s(%2$s, deleted boolean[], lsn bigint[], source_us bigint[], kafka_us bigint[], record_offset bigint[], offset_id bigint[])
-RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $body$
+RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $body$
 #variable_conflict use_column
 DECLARE
 	won bigint;
+	late bigint := 0; -- records that were superseded: the answer
 	moved boolean;
 BEGIN
 	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays
@@ -190,11 +191,13 @@ BEGIN
 
 	-- 2. the others were older than what is there: the ledger counts them as superseded
 	IF won < cardinality(%10$s) THEN
-		UPDATE cube.etl_offset o SET applied = o.applied - l.n, superseded = o.superseded + l.n
-		FROM (SELECT i.offset_id, count(*) AS n FROM unnest(%10$s, %11$s) AS i (%4$I, offset_id)
-			LEFT JOIN cube.%3$I k ON k.%4$I = i.%4$I AND k.xid = pg_current_xact_id()
-			WHERE i.offset_id IS NOT NULL AND k.%4$I IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
-		WHERE o.offset_id = l.offset_id;
+		WITH l AS (
+			UPDATE cube.etl_offset o SET applied = o.applied - l.n, superseded = o.superseded + l.n
+			FROM (SELECT i.offset_id, count(*) AS n FROM unnest(%10$s, %11$s) AS i (%4$I, offset_id)
+				LEFT JOIN cube.%3$I k ON k.%4$I = i.%4$I AND k.xid = pg_current_xact_id()
+				WHERE i.offset_id IS NOT NULL AND k.%4$I IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
+			WHERE o.offset_id = l.offset_id RETURNING l.n)
+		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
 	END IF;
 
 	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double
@@ -218,6 +221,7 @@ BEGIN
 	ON CONFLICT (%4$I, created_at) DO UPDATE SET
 		%15$s
 	WHERE (%16$s) IS DISTINCT FROM (%17$s);
+	RETURN late;
 END $body$$sql$,
 		p_target,                                                             -- 1
 		arguments,                                                            -- 2
@@ -523,10 +527,11 @@ END $body$$sql$,
 
 	EXECUTE format($sql$
 CREATE FUNCTION cube.merge_%1$s(source_id text[], %2$I int[], %3$s, deleted boolean[], lsn bigint[], source_us bigint[], kafka_us bigint[], record_offset bigint[], offset_id bigint[])
-RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $body$
+RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $body$
 #variable_conflict use_column
 DECLARE
 	fresh bigint;
+	late bigint := 0; -- records that were superseded: the answer
 	members int[];
 BEGIN
 	-- 1. the versions; the same one a second time is a duplicate
@@ -541,7 +546,7 @@ BEGIN
 
 	-- 2. which of them were duplicates: told apart by the row's own transaction
 	IF fresh < cardinality(merge_%1$s.source_id) THEN
-		UPDATE cube.etl_offset o SET applied = o.applied - l.n, superseded = o.superseded + l.n
+		WITH l AS (UPDATE cube.etl_offset o SET applied = o.applied - l.n, superseded = o.superseded + l.n
 		FROM (SELECT i.offset_id, count(*) AS n
 			FROM (SELECT u.*, row_number() OVER (PARTITION BY u.source_id, u.lsn, CASE WHEN u.lsn > 0 THEN 0 ELSE u.record_offset END ORDER BY u.n) AS nth
 				FROM unnest(merge_%1$s.source_id, merge_%1$s.lsn, merge_%1$s.source_us, merge_%1$s.kafka_us, merge_%1$s.record_offset, merge_%1$s.offset_id)
@@ -550,7 +555,8 @@ BEGIN
 				AND v.at_us = CASE WHEN i.lsn > 0 THEN 0 WHEN i.source_us > 0 THEN i.source_us ELSE i.kafka_us END
 				AND v.tie = CASE WHEN i.lsn > 0 THEN 0 ELSE i.record_offset END AND v.xmin = pg_current_xact_id()::xid AND i.nth = 1
 			WHERE i.offset_id IS NOT NULL AND v.source_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
-		WHERE o.offset_id = l.offset_id;
+		WHERE o.offset_id = l.offset_id RETURNING l.n)
+		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
 	END IF;
 
 	-- 3. the ranges of the members that changed, and what follows from a member that became known
@@ -558,6 +564,7 @@ BEGIN
 		members := ARRAY(SELECT DISTINCT v.%2$I FROM cube.%4$I v WHERE v.source_id = ANY (merge_%1$s.source_id) AND v.%2$I IS NOT NULL ORDER BY 1);
 		PERFORM cube.known_%1$s(cube.rebuild_%1$s(members));
 	END IF;
+	RETURN late;
 END $body$$sql$,
 		p_target, p_key, (SELECT string_agg(format('%I %s[]', a, t), ', ' ORDER BY n) FROM unnest(carried, types || ARRAY(SELECT split_part(t, ' ', 2) FROM unnest(p_times) t)) WITH ORDINALITY u (a, t, n)), -- 1 2 3
 		versions, cube.list('%I', carried), cube.list('i.%I', carried), -- 4 5 6

@@ -48,7 +48,7 @@ CREATE FUNCTION cube.merge_mesh_events(subject_id text[], aspect text[], at time
 	component_is_explicit boolean[], tier_key int[], title text[], severity text[], source text[], note text[], needs_human boolean[],
 	error_id text[], contract_id text[], risk_score double precision[],
 	deleted boolean[], lsn bigint[], source_us bigint[], kafka_us bigint[], record_offset bigint[], offset_id bigint[])
-RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
 	errors text[] := ARRAY(SELECT DISTINCT s COLLATE "C" FROM (
@@ -78,6 +78,7 @@ BEGIN
 
 	PERFORM cube.merge_mesh_errors(errors);
 	PERFORM cube.merge_mesh_approvals(approvals);
+	RETURN 0; -- an event of the mesh confirms what is known, if nothing else
 END $$;
 COMMENT ON FUNCTION cube.merge_mesh_events IS 'Merges a batch of mesh events into the errors and approvals they tell of.';
 

@@ -3,6 +3,8 @@
 # its end before the next one comes, and then everything published once more.
 . "$CUBE_TEST_ROOT/tests/lib/scenario.sh"
 
+superseded() { sql -c 'SELECT sum(superseded) FROM cube.etl_offset'; }
+
 new_cube
 new_topics capture
 more_traffic generated 2 150
@@ -13,7 +15,7 @@ for stream in $(known_streams | sort -r); do
 	[ -n "$files" ] || continue
 	# shellcheck disable=SC2086
 	publish $files
-	catch_up
+	catch_up -s run.workers=1
 	read_streams="${read_streams:-} $stream"
 done
 answers_are
@@ -23,6 +25,7 @@ ledger_is "$records"
 shown "topics in reverse order, one after the other:$read_streams"
 
 row_versions >before
+was=$(superseded)
 publish capture/* generated/*
 catch_up
 equal 'records read the second time' "$(summary records)" "$records"
@@ -32,4 +35,5 @@ changes=$(diff before after | grep -v 'version_missions' | grep '^[<>]' || true)
 answers_are >&2
 verify_agrees
 ledger_is $((2 * records))
-shown "everything twice: the same answers; of $records records $(summary superseded) superseded, $(summary applied) applied, $(summary ignored) ignored; no row was written"
+superseded=$(($(superseded) - was))
+shown "everything twice: the same answers; of $records records $superseded were superseded, the others ignored; no row was written"

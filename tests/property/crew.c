@@ -1,0 +1,545 @@
+/* Workers of one seed: what consumers/worker.c does, with a plan in place of Kafka. Each has its own caches, batch and connection.
+ *
+ * A worker goes in steps: gather and decode, resolve, apply. In one thread the crew runs a step of now this worker, now that one, so
+ * what one commits between two steps of another is as random as the rest; with threads PostgreSQL sees them at once. Mishaps:
+ *   forgotten   a worker's caches are emptied, as after a lost connection
+ *   moved       a partition goes to another worker, with or without its owner knowing: the fence tells it
+ *   cut         a worker's connection is ended by the server, at any point, in the middle of a COMMIT too
+ * Retries are those of the worker: the same records again, behind those that turn out to be applied.
+ *
+ * Threads: a worker is used by one at a time; what they share is atomic.
+ */
+#include "property.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define WORKERS_MAX 8
+#define RETRIES_MAX 200 /* of one batch; more is no bad luck */
+
+enum step { GATHER, RESOLVE, APPLY };
+
+struct pick {
+	size_t track, index;
+};
+
+struct crew;
+
+struct worker {
+	struct crew *crew;
+	size_t index;
+	struct chance chance;
+	struct gc_keys keys;
+	struct gc_batch *batch;
+	struct gc_pg *pg;
+	enum step step;
+	struct holding { /* of each track, as this worker knows it */
+		bool held;
+		int64_t offset_id, owner_epoch, next_offset;
+		size_t next_index; /* of the next message to be gathered */
+		uint32_t in_batch; /* 1 + its number in the batch, 0: not in it */
+	} *holdings;
+	struct pick *picks;
+	size_t pick_count;
+	int retries;
+	struct tally tally;
+	enum gc_verdict verdict;
+	struct gc_err err;
+};
+
+struct crew {
+	const struct gc_config *config;
+	const struct plan *plan;
+	const struct crew_options *options;
+	_Atomic size_t *owners;      /* of each track: who should hold it */
+	_Atomic int64_t *committed;  /* of each track: the position, as far as anybody knows */
+	_Atomic bool failed;
+	struct worker workers[WORKERS_MAX];
+};
+
+static bool is_finished(const struct crew *crew)
+{
+	for (size_t t = 0; t < crew->plan->count; t++) {
+		if (atomic_load(&crew->committed[t]) < crew->plan->tracks[t].end_offset)
+			return false;
+	}
+	return true;
+}
+
+static void note_position(struct worker *w, size_t track, int64_t offset)
+{
+	int64_t known = atomic_load(&w->crew->committed[track]);
+
+	while (known < offset && !atomic_compare_exchange_weak(&w->crew->committed[track], &known, offset))
+		;
+	w->holdings[track].next_offset = offset;
+}
+
+/* ---- claims ---- */
+
+static size_t index_of(const struct track *track, int64_t offset)
+{
+	size_t low = 0, high = track->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (track->messages[middle].offset < offset)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Claims the tracks that are this worker's to hold; forgets the others. */
+static enum gc_verdict claim(struct worker *w, const bool *wanted)
+{
+	const struct plan *plan = w->crew->plan;
+	struct gc_claim *claims = gc_calloc(plan->count, sizeof(*claims));
+	size_t *tracks = gc_calloc(plan->count, sizeof(*tracks)), count = 0;
+	char owner[64];
+	enum gc_verdict verdict = GC_OK;
+
+	for (size_t t = 0; t < plan->count; t++) {
+		const struct track *track = &plan->tracks[t];
+
+		if (!wanted[t])
+			continue;
+		tracks[count] = t;
+		claims[count++] = (struct gc_claim){ .stream = track->stream->name, .topic = track->topic, .partition = track->partition,
+						     .low_offset = track->low_offset };
+	}
+	snprintf(owner, sizeof(owner), "property:%zu", w->index);
+	if (count > 0)
+		verdict = gc_pg_claim(w->pg, "property", owner, claims, count, &w->err);
+	for (size_t i = 0; i < count && verdict == GC_OK; i++) {
+		struct holding *holding = &w->holdings[tracks[i]];
+
+		holding->held = true;
+		holding->offset_id = claims[i].offset_id;
+		holding->owner_epoch = claims[i].owner_epoch;
+		holding->next_index = index_of(&plan->tracks[tracks[i]], claims[i].next_offset);
+		note_position(w, tracks[i], claims[i].next_offset);
+	}
+	free(claims);
+	free(tracks);
+	return verdict;
+}
+
+/* After a fence or a new connection: everything that is this worker's is claimed again. */
+static enum gc_verdict claim_own(struct worker *w)
+{
+	size_t count = w->crew->plan->count;
+	bool *wanted = gc_calloc(count, sizeof(*wanted));
+	enum gc_verdict verdict;
+
+	for (size_t t = 0; t < count; t++) {
+		wanted[t] = atomic_load(&w->crew->owners[t]) == w->index;
+		w->holdings[t].held = false;
+	}
+	verdict = claim(w, wanted);
+	free(wanted);
+	return verdict;
+}
+
+static enum gc_verdict take_track(struct worker *w, size_t track)
+{
+	bool *wanted = gc_calloc(w->crew->plan->count, sizeof(*wanted));
+	enum gc_verdict verdict;
+
+	atomic_store(&w->crew->owners[track], w->index);
+	wanted[track] = true;
+	verdict = claim(w, wanted);
+	free(wanted);
+	w->tally.moved++;
+	return verdict;
+}
+
+/* A track of somebody else that has not been read to its end, SIZE_MAX when there is none. */
+static size_t find_foreign_track(struct worker *w)
+{
+	const struct plan *plan = w->crew->plan;
+	size_t from = chance_below(&w->chance, plan->count);
+
+	for (size_t i = 0; i < plan->count; i++) {
+		size_t t = (from + i) % plan->count;
+
+		if (atomic_load(&w->crew->owners[t]) != w->index && atomic_load(&w->crew->committed[t]) < plan->tracks[t].end_offset)
+			return t;
+	}
+	return SIZE_MAX;
+}
+
+/* ---- the connection ---- */
+
+static enum gc_verdict connect_worker(struct worker *w)
+{
+	char role[64];
+	enum gc_verdict verdict;
+
+	gc_pg_close(w->pg);
+	w->pg = NULL;
+	gc_keys_forget(&w->keys);
+	snprintf(role, sizeof(role), "gracecube property %zu", w->index);
+	verdict = gc_pg_open_writer(w->crew->config, role, &w->keys, &w->pg, &w->err);
+	return verdict == GC_OK ? claim_own(w) : verdict;
+}
+
+static void declare(void *keys, const char *const *values, int columns)
+{
+	(void)columns;
+	gc_keys_declare_component(keys, gc_span_of(values[0]));
+}
+
+/* As a new connection leaves the caches, without the cost of one. */
+static enum gc_verdict forget_caches(struct worker *w)
+{
+	w->tally.forgotten++;
+	gc_keys_forget(&w->keys);
+	return gc_pg_query(w->pg, "SELECT component_name FROM cube.dim_component WHERE NOT is_inferred AND component_key > 0", NULL, 0,
+			   declare, &w->keys, &w->err);
+}
+
+static enum gc_verdict cut_somebody(struct worker *w)
+{
+	w->tally.cut++;
+	return gc_pg_query(w->pg, "SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+				  " AND application_name LIKE 'gracecube property %' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1) p",
+			   NULL, 0, NULL, NULL, &w->err);
+}
+
+/* ---- steps ---- */
+
+static bool has_more(const struct worker *w, size_t track)
+{
+	return w->holdings[track].held && w->holdings[track].next_index < w->crew->plan->tracks[track].count;
+}
+
+/* A track with something left, the heavier the likelier; SIZE_MAX when nothing is. */
+static size_t choose_track(struct worker *w)
+{
+	const struct plan *plan = w->crew->plan;
+	double sum = 0, at;
+	size_t last = SIZE_MAX;
+
+	for (size_t t = 0; t < plan->count; t++)
+		sum += has_more(w, t) ? plan->tracks[t].weight : 0;
+	at = sum * chance_unit(&w->chance);
+	for (size_t t = 0; t < plan->count; t++) {
+		if (!has_more(w, t))
+			continue;
+		last = t;
+		at -= plan->tracks[t].weight;
+		if (at < 0)
+			break;
+	}
+	return last;
+}
+
+/* 1 to batch_max, its logarithm evenly spread. */
+static size_t choose_size(struct worker *w)
+{
+	double max = (double)w->crew->options->batch_max;
+
+	return w->crew->options->mishaps ? (size_t)ceil(pow(max, chance_unit(&w->chance))) : (size_t)max;
+}
+
+static void gather(struct worker *w)
+{
+	size_t size = choose_size(w);
+
+	w->pick_count = 0;
+	while (w->pick_count < size) {
+		size_t t = choose_track(w), run = 1 + chance_below(&w->chance, 20);
+
+		if (t == SIZE_MAX)
+			return;
+		for (; run > 0 && w->pick_count < size && has_more(w, t); run--)
+			w->picks[w->pick_count++] = (struct pick){ t, w->holdings[t].next_index++ };
+	}
+}
+
+static uint32_t partition_of(struct worker *w, size_t track)
+{
+	struct holding *holding = &w->holdings[track];
+
+	if (holding->in_batch == 0)
+		holding->in_batch = 1 + gc_batch_partition(w->batch, w->crew->plan->tracks[track].topic,
+							   w->crew->plan->tracks[track].partition, holding->offset_id,
+							   holding->owner_epoch, holding->next_offset);
+	return holding->in_batch - 1;
+}
+
+/* Decodes what was gathered, but for what turned out to be applied or somebody else's. */
+static void fill_batch(struct worker *w)
+{
+	const struct plan *plan = w->crew->plan;
+
+	gc_batch_reset(w->batch);
+	for (size_t t = 0; t < plan->count; t++)
+		w->holdings[t].in_batch = 0;
+	for (size_t i = 0; i < w->pick_count; i++) {
+		const struct track *track = &plan->tracks[w->picks[i].track];
+		const struct gc_message *message = &track->messages[w->picks[i].index];
+		const struct holding *holding = &w->holdings[w->picks[i].track];
+
+		if (holding->held && message->offset >= holding->next_offset)
+			gc_batch_add(w->batch, partition_of(w, w->picks[i].track), track->stream, track->unit, message);
+	}
+	gc_batch_seal(w->batch);
+	w->step = gc_batch_message_count(w->batch) > 0 ? RESOLVE : GATHER;
+}
+
+static void settle_batch(struct worker *w)
+{
+	struct gc_partition *parts;
+
+	gc_batch_partitions(w->batch, &parts);
+	gc_batch_committed(w->batch);
+	for (size_t t = 0; t < w->crew->plan->count; t++) {
+		if (w->holdings[t].in_batch > 0)
+			note_position(w, t, parts[w->holdings[t].in_batch - 1].to_offset);
+	}
+	w->tally.messages += (int64_t)gc_batch_message_count(w->batch);
+	w->tally.batches++;
+	w->retries = 0;
+	w->step = GATHER;
+}
+
+/* A retry must not leave out what stands before: gathering goes on behind what was gathered. */
+static void gather_on(struct worker *w)
+{
+	for (size_t i = 0; i < w->pick_count; i++) {
+		struct holding *holding = &w->holdings[w->picks[i].track];
+
+		if (holding->held && holding->next_index <= w->picks[i].index)
+			holding->next_index = w->picks[i].index + 1;
+	}
+}
+
+static enum gc_verdict recover(struct worker *w, enum gc_verdict verdict)
+{
+	if (verdict == GC_FENCED) {
+		w->tally.fenced++;
+		w->pick_count = 0;
+		w->step = GATHER;
+		return claim_own(w);
+	}
+	if (verdict != GC_RETRY || ++w->retries > RETRIES_MAX)
+		return verdict;
+	w->tally.retries++;
+	if (strcmp(w->err.code, "40P01") == 0)
+		w->tally.deadlocks++;
+	if (w->crew->options->concurrent)
+		usleep((useconds_t)(1000 + chance_below(&w->chance, 20000)));
+	if (!w->pg || gc_pg_is_lost(w->pg)) {
+		w->tally.reconnects++;
+		verdict = connect_worker(w);
+		if (verdict != GC_OK)
+			return verdict;
+		gather_on(w);
+	}
+	fill_batch(w);
+	return GC_OK;
+}
+
+static enum gc_verdict have_mishap(struct worker *w)
+{
+	size_t track;
+
+	if (chance_once_in(&w->chance, 12))
+		return forget_caches(w);
+	if (chance_once_in(&w->chance, 12) && (track = find_foreign_track(w)) != SIZE_MAX)
+		return take_track(w, track);
+	if (chance_once_in(&w->chance, 150))
+		return cut_somebody(w);
+	return GC_OK;
+}
+
+/* Nothing to do: take over from others, so that a seed ends when the work does. */
+static enum gc_verdict look_for_work(struct worker *w)
+{
+	size_t track = chance_once_in(&w->chance, 8) ? find_foreign_track(w) : SIZE_MAX;
+
+	if (track != SIZE_MAX)
+		return take_track(w, track);
+	if (w->crew->options->concurrent)
+		usleep(1000);
+	return GC_OK;
+}
+
+/* Tracks that were given to others are let go, as after a rebalance; whoever does not look is told by the fence. */
+static void notice_moves(struct worker *w)
+{
+	for (size_t t = 0; t < w->crew->plan->count; t++) {
+		if (w->holdings[t].held && atomic_load(&w->crew->owners[t]) != w->index)
+			w->holdings[t].held = false;
+	}
+}
+
+static enum gc_verdict begin_batch(struct worker *w)
+{
+	enum gc_verdict verdict = w->crew->options->mishaps ? have_mishap(w) : GC_OK;
+
+	if (verdict != GC_OK)
+		return verdict;
+	if (chance_once_in(&w->chance, 2))
+		notice_moves(w);
+	gather(w);
+	if (w->pick_count == 0)
+		return look_for_work(w);
+	fill_batch(w);
+	return GC_OK;
+}
+
+static enum gc_verdict go_on(struct worker *w)
+{
+	enum gc_verdict verdict;
+
+	switch (w->step) {
+	case RESOLVE:
+		verdict = gc_pg_resolve(w->pg, w->batch, &w->keys, &w->err);
+		if (verdict == GC_OK)
+			w->step = APPLY;
+		return verdict;
+	case APPLY:
+		gc_batch_bind(w->batch);
+		verdict = gc_pg_apply(w->pg, w->batch, &(int64_t){ 0 }, &w->err);
+		if (verdict == GC_OK)
+			settle_batch(w);
+		return verdict;
+	default:
+		return begin_batch(w);
+	}
+}
+
+static enum gc_verdict take_step(struct worker *w)
+{
+	enum gc_verdict verdict = go_on(w);
+
+	while (verdict == GC_RETRY || verdict == GC_FENCED) {
+		enum gc_verdict again = recover(w, verdict);
+
+		if (again == verdict && w->retries > RETRIES_MAX)
+			break;
+		verdict = again;
+	}
+	return verdict;
+}
+
+/* ---- the crew ---- */
+
+static void init_worker(struct crew *crew, size_t index)
+{
+	struct worker *w = &crew->workers[index];
+
+	w->crew = crew;
+	w->index = index;
+	w->chance.state = crew->options->seed * WORKERS_MAX + index;
+	gc_keys_init(&w->keys, crew->options->cache_limit);
+	w->batch = gc_batch_new(&w->keys, crew->config->limits_value_bytes, crew->config->limits_key_bytes);
+	w->holdings = gc_calloc(crew->plan->count, sizeof(*w->holdings));
+	w->picks = gc_calloc(crew->options->batch_max, sizeof(*w->picks));
+}
+
+static void free_worker(struct worker *w)
+{
+	gc_pg_close(w->pg);
+	gc_batch_free(w->batch);
+	gc_keys_done(&w->keys);
+	free(w->holdings);
+	free(w->picks);
+}
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+
+	while (w->verdict == GC_OK && !atomic_load(&w->crew->failed) && !is_finished(w->crew))
+		w->verdict = take_step(w);
+	if (w->verdict != GC_OK)
+		atomic_store(&w->crew->failed, true);
+	return NULL;
+}
+
+static void work_at_once(struct crew *crew)
+{
+	pthread_t threads[WORKERS_MAX];
+
+	for (size_t i = 0; i < crew->options->workers; i++)
+		pthread_create(&threads[i], NULL, work, &crew->workers[i]);
+	for (size_t i = 0; i < crew->options->workers; i++)
+		pthread_join(threads[i], NULL);
+}
+
+static void work_in_turn(struct crew *crew, struct chance *chance)
+{
+	while (!atomic_load(&crew->failed) && !is_finished(crew)) {
+		struct worker *w = &crew->workers[chance_below(chance, crew->options->workers)];
+
+		w->verdict = take_step(w);
+		if (w->verdict != GC_OK)
+			atomic_store(&crew->failed, true);
+	}
+}
+
+static enum gc_verdict start_work(struct crew *crew, struct chance *chance)
+{
+	enum gc_verdict verdict = GC_OK;
+
+	for (size_t t = 0; t < crew->plan->count; t++) {
+		atomic_init(&crew->owners[t], chance_below(chance, crew->options->workers));
+		atomic_init(&crew->committed[t], -1);
+	}
+	for (size_t i = 0; i < crew->options->workers && verdict == GC_OK; i++)
+		verdict = crew->workers[i].verdict = connect_worker(&crew->workers[i]);
+	return verdict;
+}
+
+static void add_tally(struct tally *sum, const struct tally *tally)
+{
+	sum->messages += tally->messages;
+	sum->batches += tally->batches;
+	sum->retries += tally->retries;
+	sum->deadlocks += tally->deadlocks;
+	sum->fenced += tally->fenced;
+	sum->reconnects += tally->reconnects;
+	sum->forgotten += tally->forgotten;
+	sum->moved += tally->moved;
+	sum->cut += tally->cut;
+}
+
+enum gc_verdict crew_run(const struct gc_config *config, const struct plan *plan, const struct crew_options *options,
+			 struct tally *tally, struct gc_err *err)
+{
+	struct crew crew = { .config = config, .plan = plan, .options = options };
+	struct chance chance = { .state = ~options->seed };
+	enum gc_verdict verdict = GC_OK;
+
+	crew.owners = gc_calloc(plan->count, sizeof(*crew.owners));
+	crew.committed = gc_calloc(plan->count, sizeof(*crew.committed));
+	for (size_t i = 0; i < options->workers; i++)
+		init_worker(&crew, i);
+	if (start_work(&crew, &chance) == GC_OK) {
+		if (options->concurrent)
+			work_at_once(&crew);
+		else
+			work_in_turn(&crew, &chance);
+	}
+	for (size_t i = 0; i < options->workers; i++) {
+		if (verdict == GC_OK && crew.workers[i].verdict != GC_OK) {
+			verdict = crew.workers[i].verdict;
+			*err = crew.workers[i].err;
+		}
+		add_tally(tally, &crew.workers[i].tally);
+		free_worker(&crew.workers[i]);
+	}
+	free(crew.owners);
+	free(crew.committed);
+	return verdict;
+}
