@@ -58,6 +58,11 @@ static const char *check_listen(const char *value)
 	return good ? NULL : "must be an address and a port, like 127.0.0.1:9187 or [::1]:9187";
 }
 
+static const char *check_listen_or_none(const char *value)
+{
+	return *value ? check_listen(value) : NULL;
+}
+
 /* Kafka's own rule for names; a pattern (^grace\..*) would hide which stream a topic belongs to. */
 static const char *check_topics(const char *value)
 {
@@ -124,6 +129,9 @@ const struct gc_option gc_options[] = {
 	{ "run.shutdown_timeout", GC_OPTION_DURATION, "20s", INTO(run_shutdown_timeout_us),
 	  .min = GC_SECOND_US, .max = GC_HOUR_US,
 	  .description = "How long the batches at hand may take to finish after SIGTERM." },
+	{ "run.stall_timeout", GC_OPTION_DURATION, "5m", INTO(run_stall_timeout_us),
+	  .min = GC_SECOND_US, .max = GC_DAY_US,
+	  .description = "How long records may wait without any being committed, before the process gives up for another to start." },
 
 	{ "limits.value_bytes", GC_OPTION_BYTES, "1MiB", INTO(limits_value_bytes),
 	  .min = KIB, .max = 64 * MIB,
@@ -140,8 +148,8 @@ const struct gc_option gc_options[] = {
 	{ "cube.business_zone", GC_OPTION_TEXT, "UTC", INTO(cube_business_zone), .check = check_zone,
 	  .description = "Time zone in which days and hours are counted, a name of the IANA list." },
 
-	{ "http.listen", GC_OPTION_TEXT, "127.0.0.1:9187", INTO(http_listen), .check = check_listen,
-	  .description = "Address and port to listen on." },
+	{ "http.listen", GC_OPTION_TEXT, "127.0.0.1:9187", INTO(http_listen), .check = check_listen_or_none,
+	  .description = "Address and port where `run` answers /livez, /readyz and /metrics; empty: nowhere." },
 
 	{ "log.level", GC_OPTION_CHOICE, "info", INTO(log_level), .choices = log_levels,
 	  .description = "The least important lines that are written." },

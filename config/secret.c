@@ -141,13 +141,19 @@ static enum gc_verdict fail_file(const struct gc_config *config, const char *cod
 	return gc_fail(err, GC_FATAL, code, config->postgres_password_file, "postgres.password_file %s", problem);
 }
 
+/* systemd and Kubernetes hand secrets over as root's files that our group, or an access list shown as its rights, may read. */
+static bool is_handed_by_root(const struct stat *status)
+{
+	return status->st_uid == 0 && geteuid() != 0;
+}
+
 /* As libpq does it with .pgpass: a secret that others can read is no secret. */
 static enum gc_verdict check_mode(const struct gc_config *config, int fd, struct gc_err *err)
 {
 	struct stat status;
 	if (fstat(fd, &status) || !S_ISREG(status.st_mode))
 		return fail_file(config, "config_unreadable", "is no plain file", err);
-	if (status.st_mode & 077)
+	if (status.st_mode & (is_handed_by_root(&status) ? 037 : 077))
 		return fail_file(config, "config_secret", "can be read by others; its mode must be 0600 or stricter",
 				 err);
 	return GC_OK;

@@ -13,6 +13,7 @@
 #include "answer.h"
 #include "command.h"
 #include "kafka.h"
+#include "listen.h"
 
 #define SERVER_VERSION_MIN 150000
 #define CLOCK_WARN_US GC_SECOND_US
@@ -32,6 +33,7 @@ static const struct {
 
 struct check_options {
 	int64_t timeout_us;
+	bool live;
 };
 
 struct check {
@@ -415,6 +417,19 @@ static bool is_usage(const struct gc_err *err)
 	return strcmp(err->code, "usage") == 0;
 }
 
+/* The health check of a container: asks the `run` or `serve` beside us, so that no other program is needed. */
+static int check_live(const struct check_options *options, const struct gc_config *cfg)
+{
+	char body[4096];
+	struct gc_err err;
+	int status = 0;
+
+	if (gc_http_get(cfg->http_listen, "/readyz?verbose", options->timeout_us, &status, body, sizeof(body), &err))
+		return gc_command_fail(&err);
+	fputs(body, stdout);
+	return status == 200 ? GC_EXIT_DONE : GC_EXIT_FINDINGS;
+}
+
 static int run_check(struct gc_command_line *line)
 {
 	struct check check = { .options = line->options };
@@ -431,6 +446,13 @@ static int run_check(struct gc_command_line *line)
 		skip_all(&check);
 		return finish(&check);
 	}
+	if (check.options->live) {
+		int code = check_live(check.options, &cfg);
+
+		json_decref(check.lines);
+		gc_config_free(&cfg);
+		return code;
+	}
 	check.cfg = &cfg;
 	tell(&check, OUTCOME_OK, "configuration", "%s", cfg.path ? cfg.path : "no file; defaults, environment and flags");
 	check_kafka(&check);
@@ -440,6 +462,8 @@ static int run_check(struct gc_command_line *line)
 }
 
 static const struct gc_flag flags[] = {
+	{ "live", 0, NULL, "ask the running process at http.listen instead (GET /readyz)", GC_FLAG_BOOL,
+	  .offset = offsetof(struct check_options, live) },
 	{ "timeout", 0, "TIME", "how long Kafka may take to answer", GC_FLAG_DURATION,
 	  .offset = offsetof(struct check_options, timeout_us), .initially = "10s", .min = GC_SECOND_US / 10,
 	  .max = GC_HOUR_US },
@@ -453,6 +477,7 @@ const struct gc_command gc_command_check = {
 	.help = "Examples:\n"
 		"  gracecube check\n"
 		"  gracecube check -c /etc/gracecube.yaml --timeout 3s\n"
+		"  gracecube check --live --timeout 3s            is the `run` beside us ready? For a container's health check\n"
 		"  gracecube check --json | jq '.checks[] | select(.outcome != \"ok\")'\n"
 		"\n"
 		"One line a check: OK; WARN, something to know; BAD, something that must be set right, with what to do; SKIP, what\n"

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "command.h"
+#include "metrics.h"
 
 /* -- show -- */
 
@@ -99,17 +100,26 @@ static int run_reference(struct gc_command_line *line)
 	return print_page(gc_config_reference);
 }
 
+static int run_metrics(struct gc_command_line *line)
+{
+	if (line->json)
+		return gc_command_misuse(line, "--json goes with show");
+	gc_metrics_page(stdout);
+	return GC_EXIT_DONE;
+}
+
 static const struct gc_verb verbs[] = {
 	{ "show", "every option with its value and where that comes from", run_show, 0, 0 },
 	{ "sample", "a file with every option and its default (YAML)", run_sample, 0, 0 },
 	{ "reference", "the page about all options (Markdown)", run_reference, 0, 0 },
+	{ "metrics", "the page about all metrics (Markdown)", run_metrics, 0, 0 },
 	{ .name = NULL },
 };
 
 const struct gc_command gc_command_config_pages = {
 	.name = "config",
 	.summary = "shows the configuration, a sample of it, or its reference",
-	.usage = "config show|sample|reference [options]",
+	.usage = "config show|sample|reference|metrics [options]",
 	.help = "Examples:\n"
 		"  gracecube config show\n"
 		"  gracecube config show -c /etc/gracecube.yaml -s run.workers=4 --json\n"

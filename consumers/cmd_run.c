@@ -1,5 +1,7 @@
 /* `gracecube run`: consume, until told to stop or caught up. Threads: the main thread watches the workers. */
 #include "command.h"
+#include "health.h"
+#include "notify.h"
 #include "progress.h"
 #include "run.h"
 
@@ -9,6 +11,7 @@
 
 #define WATCH_US (50 * 1000)
 #define REPORT_INTERVAL_US (30 * GC_SECOND_US)
+#define READY_INTERVAL_US (GC_SECOND_US / 2)
 
 struct run_options {
 	bool until_caught_up;
@@ -54,9 +57,56 @@ static void report(struct gc_run *run, struct gc_run_summary *last)
 	*last = now;
 }
 
-/* Until a signal, a failure, or, when asked for, the end of the topics. */
-static void watch(struct gc_run *run, const struct run_options *options)
+/* What systemd hears of us: ready once, then that we live as long as that is true. */
+struct watchman {
+	const struct gc_config *config;
+	struct gc_health *health;
+	bool was_ready;
+	int64_t asked_us, fed_us;
+};
+
+static void tell_ready(struct watchman *w, int64_t now)
 {
+	if (w->was_ready || now - w->asked_us < READY_INTERVAL_US)
+		return;
+	w->asked_us = now;
+	w->was_ready = gc_health_is_ready(w->health);
+	if (!w->was_ready)
+		return;
+	gc_notify("READY=1\nSTATUS=keeping the cube live");
+	gc_info("ready");
+}
+
+/* The end of a process that does nothing while records wait: the next one may do better, and the group gives its partitions away.
+ * Nothing is waited for, because what hangs may hang for ever; nothing is lost, because the position is in PostgreSQL. */
+static void give_up(const struct gc_config *config, int64_t stalled_us)
+{
+	gc_error("giving up: records wait and none has been committed for run.stall_timeout; the lines above say why",
+		 GC_I("waited_s", stalled_us / GC_SECOND_US), GC_I("stall_timeout_s", config->run_stall_timeout_us / GC_SECOND_US));
+	gc_notify("STOPPING=1\nSTATUS=stalled");
+	_exit(GC_EXIT_UNAVAILABLE);
+}
+
+/* systemd's watchdog is fed only while what waits moves and every loop comes by. */
+static void keep_watch(struct watchman *w, struct gc_run *run)
+{
+	int64_t now = gc_monotonic_us(), interval_us = gc_notify_interval_us(), stalled_us = gc_run_stalled_us(run);
+
+	tell_ready(w, now);
+	if (stalled_us > w->config->run_stall_timeout_us)
+		give_up(w->config, stalled_us);
+	if (interval_us == 0 || now - w->fed_us < interval_us / 2)
+		return;
+	if (stalled_us < interval_us && gc_run_silent_us(run) < w->config->run_stall_timeout_us) {
+		w->fed_us = now;
+		gc_notify("WATCHDOG=1");
+	}
+}
+
+/* Until a signal, a failure, or, when asked for, the end of the topics. */
+static void watch(struct gc_run *run, struct gc_health *health, const struct gc_config *config, const struct run_options *options)
+{
+	struct watchman watchman = { .config = config, .health = health };
 	struct gc_progress progress;
 	struct gc_run_summary last = { 0 };
 	int64_t reported_us = gc_monotonic_us(), done, total;
@@ -65,6 +115,7 @@ static void watch(struct gc_run *run, const struct run_options *options)
 			  "records", 0);
 	while (!gc_stop_was_asked() && !gc_run_has_failed(run) && !(options->until_caught_up && gc_run_is_caught_up(run))) {
 		usleep(WATCH_US);
+		keep_watch(&watchman, run);
 		gc_run_progress(run, &done, &total);
 		progress.total = total;
 		gc_progress_at(&progress, done);
@@ -98,11 +149,19 @@ static void print_summary(const struct gc_run_summary *s, bool json)
 	json_decref(o);
 }
 
+static void say_stopping(void)
+{
+	gc_notify("STOPPING=1\nSTATUS=draining");
+	if (gc_stop_was_asked())
+		gc_info("draining; a second signal leaves at once");
+}
+
 static int run(struct gc_command_line *line)
 {
 	const struct run_options *options = line->options;
 	struct gc_config config;
 	struct gc_err err = { .verdict = GC_OK };
+	struct gc_health *health = NULL;
 	struct gc_run *workers = NULL;
 	struct gc_run_summary summary = { 0 };
 	const char **only = NULL, *wrong = NULL;
@@ -117,17 +176,21 @@ static int run(struct gc_command_line *line)
 	gc_stop_on_signals();
 	gc_info("starting", GC_S("version", GRACECUBE_VERSION), GC_S("librdkafka", rd_kafka_version_str()),
 		GC_S("group", config.kafka_group_id), GC_S("brokers", config.kafka_brokers), GC_I("workers", config.run_workers));
-	verdict = gc_run_start(&config, only, &workers, &err);
+	verdict = gc_health_start(&config, &health, &err);
+	if (verdict == GC_OK)
+		verdict = gc_run_start(&config, only, &workers, &err);
 	if (verdict == GC_OK) {
-		watch(workers, options);
-		if (gc_stop_was_asked())
-			gc_info("draining; a second signal leaves at once");
+		gc_health_watch(health, workers);
+		watch(workers, health, &config, options);
+		say_stopping();
+		gc_health_watch(health, NULL);
 		verdict = gc_run_stop(workers, &summary, &err);
 		if (verdict == GC_OK || summary.records > 0)
 			print_summary(&summary, line->json);
 	} else if (gc_stop_was_asked()) {
 		verdict = GC_OK;
 	}
+	gc_health_stop(health);
 	gc_config_free(&config);
 	free(only);
 	return verdict == GC_OK ? GC_EXIT_DONE : gc_command_fail(&err);
@@ -148,8 +211,11 @@ const struct gc_command gc_command_run = {
 		"While Kafka or PostgreSQL is away it waits and tries again. SIGTERM or Ctrl-C applies what has been read and leaves;\n"
 		"a second one leaves at once. Neither loses anything.\n"
 		"\n"
-		"Exit codes: 0 drained or caught up; 69 Kafka or PostgreSQL not reachable; 70 a bug of ours; 78 configuration,\n"
-		"rights or schema are wrong.\n",
+		"http.listen answers /livez, /readyz?verbose and /metrics. Under systemd (Type=notify) it says when it is ready, and\n"
+		"feeds the watchdog while what waits moves. Records that wait for run.stall_timeout without a commit end the process.\n"
+		"\n"
+		"Exit codes: 0 drained or caught up; 69 Kafka or PostgreSQL not reachable, or stalled; 70 a bug of ours;\n"
+		"78 configuration, rights or schema are wrong.\n",
 	.flags = flags,
 	.options_bytes = sizeof(struct run_options),
 	.has_json = true,

@@ -41,6 +41,7 @@ struct verify {
 	struct position *positions;
 	size_t position_count, position_capacity;
 	int64_t check_count, compared, differing;
+	const char *example; /* the first difference; NULL for none */
 	struct gc_err kafka; /* why Kafka was not compared; verdict GC_OK when it was */
 	int64_t not_in_kafka; /* positions of topics that Kafka does not have */
 };
@@ -177,6 +178,8 @@ static void add_check(struct verify *verify, const char *name, const char *subje
 	verify->check_count++;
 	verify->compared += compared;
 	verify->differing += differing;
+	if (differing && !verify->example)
+		verify->example = gc_arena_dup(&verify->arena, gc_span_of(example)).ptr;
 	json_array_append_new(verify->checks,
 			      json_pack("{s:o, s:o, s:I, s:I, s:o}", "check", gc_answer_text_json(name), "of",
 					gc_answer_text_json(subject), "compared", (json_int_t)compared, "differing",
@@ -246,6 +249,20 @@ static enum gc_verdict read_snapshot(struct verify *verify, struct gc_pg *pg, st
 	return verdict;
 }
 
+/* For the metrics and the alerts. Who may only read verifies all the same. */
+static void note_result(const struct verify *verify, struct gc_pg *pg)
+{
+	char checks[24], compared[24], differing[24];
+	const char *values[] = { checks, compared, differing, verify->example };
+	struct gc_err err;
+
+	snprintf(checks, sizeof(checks), "%" PRId64, verify->check_count);
+	snprintf(compared, sizeof(compared), "%" PRId64, verify->compared);
+	snprintf(differing, sizeof(differing), "%" PRId64, verify->differing);
+	if (gc_pg_query(pg, "SELECT cube.note_verification($1, $2, $3, $4)", values, 4, NULL, NULL, &err))
+		gc_debug("the result is not written down", GC_ERR_FIELDS(&err));
+}
+
 static enum gc_verdict verify_database(struct verify *verify, const struct gc_config *cfg, struct gc_err *err)
 {
 	struct watcher watcher = { .cfg = cfg, .mode = (enum gc_progress_mode)verify->options->progress };
@@ -258,6 +275,8 @@ static enum gc_verdict verify_database(struct verify *verify, const struct gc_co
 		verdict = read_snapshot(verify, pg, err);
 		stop_watcher(&watcher);
 	}
+	if (!verdict)
+		note_result(verify, pg);
 	gc_pg_close(pg);
 	return verdict;
 }

@@ -62,8 +62,14 @@ static enum gc_verdict configure(const struct gc_config *config, rd_kafka_conf_t
 	return verdict == GC_OK ? set_queue(config, conf, err) : verdict;
 }
 
+/* Another worker may hold them by now. */
 static void release_parts(struct gc_consumer *c)
 {
+	for (size_t i = 0; i < c->part_count; i++) {
+		int64_t mine = c->index;
+
+		atomic_compare_exchange_strong(&c->parts[i].position->holder, &mine, 0);
+	}
 	free(c->parts);
 	c->parts = NULL;
 	c->part_count = 0;
@@ -160,6 +166,7 @@ enum gc_verdict gc_consumer_open(const struct gc_config *config, void *run, int 
 
 	c->config = config;
 	c->run = run;
+	c->index = index;
 	c->broken.verdict = GC_OK;
 	name_owner(c, index);
 	verdict = make_client(c, err);
@@ -243,6 +250,8 @@ static void keep_record(struct gc_consumer *c, rd_kafka_message_t *fetched, stru
 		.part = (uint32_t)(part - c->parts),
 	};
 	c->record_bytes += fetched->len + fetched->key_len;
+	gc_counter_add(&part->position->records, 1);
+	gc_counter_add(&part->position->bytes, (int64_t)(fetched->len + fetched->key_len));
 }
 
 /* An error that belongs to one partition or topic. Returns true when it was a message that should be kept. */
@@ -252,8 +261,10 @@ static void note_event(struct gc_consumer *c, const rd_kafka_message_t *event)
 	struct gc_part *part = event->rkt ? find_part(c, topic, event->partition) : NULL;
 
 	if (event->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-		if (part)
+		if (part) {
 			part->at_end = true;
+			part->reached = event->offset;
+		}
 	} else if (event->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || event->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
 		gc_fail(&c->broken, GC_FATAL, "offset_out_of_range", topic,
 			"the cube stands at offset %lld of %s[%d], which Kafka does not have: the topic was truncated or made anew; "
@@ -381,6 +392,8 @@ static enum gc_verdict claim_parts(struct gc_consumer *c, struct gc_pg *pg, stru
 		parts[i].offset_id = claims[i].offset_id;
 		parts[i].owner_epoch = claims[i].owner_epoch;
 		parts[i].next_offset = claims[i].next_offset;
+		parts[i].end = marks[i].high;
+		gc_counter_add(&parts[i].position->lost, claims[i].lost);
 		parts[i].at_end = marks[i].high >= 0 && claims[i].next_offset >= marks[i].high;
 		atomic_store(&parts[i].position->next_offset, claims[i].next_offset);
 		atomic_store(&parts[i].position->target, marks[i].high);
@@ -421,6 +434,8 @@ enum gc_verdict gc_consumer_claim(struct gc_consumer *c, struct gc_pg *pg, struc
 	release_parts(c);
 	c->parts = parts;
 	c->part_count = count;
+	for (size_t i = 0; i < count; i++)
+		atomic_store(&parts[i].position->holder, c->index);
 	forget_pending(c);
 	c->joined = true;
 	return start_reading(c, err);

@@ -8,17 +8,24 @@
 #ifndef GRACECUBE_CONSUMER_H
 #define GRACECUBE_CONSUMER_H
 
+#include "counters.h"
+
 #include <gracecube/config.h>
 #include <gracecube/sink.h>
 #include <librdkafka/rdkafka.h>
 #include <stdatomic.h>
 
-/* Where a partition stands, for other threads: the sandbox's throttle, progress. Lives as long as the run. */
+/* Where a partition stands, for other threads: the sandbox's throttle, progress, metrics. Lives as long as the run. */
 struct gc_position {
 	char *topic;
 	int32_t partition;
 	_Atomic int64_t next_offset;
 	_Atomic int64_t target; /* high watermark when it was claimed */
+	_Atomic int64_t holder; /* index of the worker that reads it, 0 for none here */
+	_Atomic int64_t lag;       /* records behind Kafka's end */
+	_Atomic int64_t oldest_us; /* Kafka's time of the first record that is in hand and not in the cube, 0 for none */
+	_Atomic int64_t data_us;   /* Kafka's time of the newest record in the cube, as far as this process knows; 0 */
+	_Atomic int64_t records, bytes, lost; /* fetched; found deleted by retention */
 };
 struct gc_position *gc_position_get(void *run, const char *topic, int32_t partition);
 
@@ -31,6 +38,9 @@ struct gc_part {
 	int64_t next_offset; /* the next one to be applied */
 	bool at_end;         /* the end was reached once since the claim */
 	uint32_t in_batch;   /* index + 1 in the batch under way, 0: not there */
+	int64_t end, reached; /* Kafka's end, as far as it is known; the last end of the partition that was reached */
+	int64_t oldest_us;    /* see gc_count_gathered() */
+	struct gc_stream_counters *counters;
 };
 
 struct gc_record {
@@ -42,6 +52,7 @@ struct gc_record {
 struct gc_consumer {
 	const struct gc_config *config;
 	void *run;
+	int index;       /* the worker's */
 	char owner[192]; /* host:process:worker */
 	rd_kafka_t *rk;
 	struct gc_part *parts; /* held, claimed and read */

@@ -211,7 +211,7 @@ static void start_worker(struct gc_run *run, int i)
 
 	*worker = (struct gc_worker){ .config = run->config, .run = run, .index = i + 1,
 				      .topics = (const char *const *)run->topics, .topic_count = run->topic_count };
-	atomic_store(&worker->counters.progress_us, gc_monotonic_us());
+	gc_counters_init(&worker->counters);
 	*start = (struct start){ worker, &run->ended[i] };
 	if (pthread_create(&run->threads[i], NULL, run_worker, start) != 0)
 		abort(); /* no threads left on the machine: nothing sensible can follow */
@@ -227,6 +227,8 @@ static int64_t process_cpu_us(void)
 
 static void free_run(struct gc_run *run)
 {
+	for (size_t i = 0; run->workers && i < gc_run_workers(run); i++)
+		gc_counters_done(&run->workers[i].counters);
 	for (size_t i = 0; i < run->position_count; i++) {
 		free(run->positions[i]->topic);
 		free(run->positions[i]);
@@ -284,6 +286,58 @@ bool gc_run_has_failed(struct gc_run *run)
 			return true;
 	}
 	return false;
+}
+
+size_t gc_run_workers(const struct gc_run *run)
+{
+	return (size_t)run->config->run_workers;
+}
+
+const struct gc_worker_counters *gc_run_counters(const struct gc_run *run, size_t index)
+{
+	return &run->workers[index].counters;
+}
+
+void gc_run_each_position(struct gc_run *run, void (*each)(void *arg, const struct gc_position *position), void *arg)
+{
+	pthread_mutex_lock(&run->lock);
+	for (size_t i = 0; i < run->position_count; i++)
+		each(arg, run->positions[i]);
+	pthread_mutex_unlock(&run->lock);
+}
+
+int64_t gc_run_silent_us(const struct gc_run *run)
+{
+	int64_t now = gc_monotonic_us(), longest = 0;
+
+	for (size_t i = 0; i < gc_run_workers(run); i++) {
+		int64_t silent = now - gc_counter_get(&gc_run_counters(run, i)->ticked_us);
+
+		longest = silent > longest ? silent : longest;
+	}
+	return longest;
+}
+
+int64_t gc_run_stalled_us(const struct gc_run *run)
+{
+	int64_t now = gc_monotonic_us(), longest = 0;
+
+	for (size_t i = 0; i < gc_run_workers(run); i++) {
+		const struct gc_worker_counters *c = gc_run_counters(run, i);
+		int64_t since = gc_counter_get(&c->lag) > 0 ? now - gc_counter_get(&c->moved_us) : 0;
+
+		longest = since > longest ? since : longest;
+	}
+	return longest;
+}
+
+bool gc_run_is_joined(const struct gc_run *run)
+{
+	for (size_t i = 0; i < gc_run_workers(run); i++) {
+		if (!gc_counter_get(&gc_run_counters(run, i)->joined))
+			return false;
+	}
+	return true;
 }
 
 static double seconds(int64_t us)

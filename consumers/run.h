@@ -1,6 +1,7 @@
 /* A run: the workers of this process, from start to drain. Used by `run` and by `sandbox`.
  *
- * Threads: a run belongs to the thread that started it; gc_position_get() is called by the workers.
+ * Threads: a run belongs to the thread that started it; gc_position_get() is called by the workers, and what only looks may be called
+ * by anybody until gc_run_stop().
  */
 #ifndef GRACECUBE_RUN_H
 #define GRACECUBE_RUN_H
@@ -30,6 +31,16 @@ void gc_run_progress(struct gc_run *run, int64_t *ret_done, int64_t *ret_total);
 /* Position of a partition; 0 while nobody holds it. For a throttle. */
 int64_t gc_run_position(void *run, const char *topic, int32_t partition);
 void gc_run_summary(struct gc_run *run, struct gc_run_summary *ret_summary);
+/* For the metrics: what the workers count, and each partition that this process has ever held. */
+size_t gc_run_workers(const struct gc_run *run);
+const struct gc_worker_counters *gc_run_counters(const struct gc_run *run, size_t index);
+void gc_run_each_position(struct gc_run *run, void (*each)(void *arg, const struct gc_position *position), void *arg);
+/* How long the slowest loop has not come by. */
+int64_t gc_run_silent_us(const struct gc_run *run);
+/* How long records have been waiting for a worker that commits none; 0 when all is well. */
+int64_t gc_run_stalled_us(const struct gc_run *run);
+/* Every worker holds what the group gave it. */
+bool gc_run_is_joined(const struct gc_run *run);
 /* Drains the workers, at most run.shutdown_timeout, and ends the run. The first failure of a worker is returned. */
 enum gc_verdict gc_run_stop(struct gc_run *run, struct gc_run_summary *ret_summary, struct gc_err *err);
 

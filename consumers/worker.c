@@ -60,13 +60,14 @@ static void wait_a_while(struct gc_worker *w, struct backoff *b, const struct gc
 		gc_consumer_pause(w->consumer, true);
 		b->paused = true;
 	}
+	gc_count_retry(w, why);
 	while (!must_leave(w) && gc_monotonic_us() < until) {
+		gc_count_tick(w);
 		if (b->paused)
 			gc_consumer_gather(w->consumer, POLL_SLICE_US);
 		else
 			usleep(POLL_SLICE_US / 10);
 	}
-	count(&w->counters.retries, 1);
 }
 
 static void end_wait(struct gc_worker *w, struct backoff *b)
@@ -181,6 +182,7 @@ static enum gc_verdict send_batch(struct gc_worker *w, struct gc_err *err)
 
 	resolved = gc_monotonic_us();
 	count(&w->counters.keys_us, resolved - started);
+	gc_histogram_add(&w->counters.resolve, &gc_stage_buckets, resolved - started);
 	if (verdict != GC_OK)
 		return verdict;
 	gc_batch_bind(w->batch);
@@ -188,6 +190,7 @@ static enum gc_verdict send_batch(struct gc_worker *w, struct gc_err *err)
 	count(&w->counters.applied, -late);
 	count(&w->counters.superseded, late);
 	count(&w->counters.apply_us, gc_monotonic_us() - resolved);
+	gc_histogram_add(&w->counters.commit, &gc_stage_buckets, gc_monotonic_us() - resolved);
 	count(&w->counters.encode_us, gc_thread_cpu_us() - cpu);
 	return verdict;
 }
@@ -227,10 +230,13 @@ static enum gc_verdict try_range(struct gc_worker *w, size_t from, size_t to, co
 
 	fill_batch(w, from, to, poison);
 	count(&w->counters.decode_us, gc_monotonic_us() - started);
+	gc_histogram_add(&w->counters.decode, &gc_stage_buckets, gc_monotonic_us() - started);
 	if (gc_batch_message_count(w->batch) > 0)
 		verdict = send_batch(w, err);
-	if (verdict == GC_OK)
+	if (verdict == GC_OK) {
+		gc_count_committed(w, from, to);
 		settle_batch(w);
+	}
 	return verdict;
 }
 
@@ -352,6 +358,8 @@ static enum gc_verdict work_once(struct gc_worker *w, struct gc_err *err)
 
 	gc_consumer_gather(w->consumer, IDLE_WAIT_US);
 	count(&w->counters.poll_us, gc_monotonic_us() - started);
+	gc_count_tick(w);
+	gc_count_gathered(w);
 	if (w->consumer->broken.verdict != GC_OK) {
 		*err = w->consumer->broken;
 		return err->verdict;

@@ -5,19 +5,7 @@
 #define GRACECUBE_WORKER_H
 
 #include "consumer.h"
-
-/* Counters of one worker. Written by it alone, read by anybody. */
-struct gc_worker_counters {
-	_Atomic int64_t records, batches, rows;
-	_Atomic int64_t applied, superseded, dead, ignored; /* as decided in memory; the ledger in PostgreSQL is the truth */
-	_Atomic int64_t poll_us, decode_us, keys_us, apply_us; /* time of each stage; apply holds encoding and the database */
-	_Atomic int64_t encode_us;                             /* CPU of this thread inside apply */
-	_Atomic int64_t cpu_us;                                /* CPU of this thread */
-	_Atomic int64_t retries, fenced, rejected, reconnects, rebalances;
-	_Atomic int64_t cache_hits, cache_misses;
-	_Atomic int64_t at_end;      /* 1: nothing left to read */
-	_Atomic int64_t progress_us; /* monotonic: when it last moved, or saw that there is nothing to do */
-};
+#include "counters.h"
 
 /* How a worker is told to end. */
 enum gc_worker_state {
@@ -40,7 +28,7 @@ struct gc_worker {
 	struct gc_pg *pg;
 	struct gc_keys keys;
 	struct gc_batch *batch;
-	int64_t hinted_us;
+	int64_t hinted_us, ends_us;
 };
 
 /* The thread's function; the argument is a struct gc_worker. */

@@ -109,6 +109,7 @@ void gc_batch_reset(struct gc_batch *batch)
 	batch->hours.count = batch->missions.count = batch->targets.count = batch->messages = 0;
 	batch->opens_missions = false;
 	gc_arena_reset(&batch->arena, ARENA_KEEP_BYTES);
+	gc_keys_trim(batch->keys);
 }
 
 uint32_t gc_batch_partition(struct gc_batch *batch, struct gc_span topic, int32_t partition, int64_t offset_id,
@@ -274,6 +275,17 @@ static const struct gc_stream *stream_of(const struct gc_stream *stream, const s
 	return change->is_trigger_event ? gc_stream_find(GC_LIT("trigger_events")) : stream;
 }
 
+static bool find_key(struct gc_decode *decode)
+{
+	if (gc_envelope_key(decode->change, decode->stream, decode->key_bytes_max, decode->arena, &decode->key, &decode->err) != GC_OK)
+		return false;
+	if (decode->stream->key_is_vocabulary)
+		decode->key = gc_decode_vocabulary(decode, decode->key);
+	if (decode->key.len == 0)
+		gc_fail(&decode->err, GC_REJECT, "no_key", decode->stream->key_field, "the key is blank");
+	return decode->key.len > 0;
+}
+
 static void decode_change(struct gc_decode *decode)
 {
 	const struct gc_change *change = decode->change;
@@ -281,8 +293,7 @@ static void decode_change(struct gc_decode *decode)
 	decode->stream = stream_of(decode->stream, change);
 	if (change->op == GC_IGNORE || (change->op == GC_DELETE && !decode->stream->key_field))
 		return;
-	if (decode->stream->key_field &&
-	    gc_envelope_key(change, decode->stream, decode->key_bytes_max, decode->arena, &decode->key, &decode->err) != GC_OK)
+	if (decode->stream->key_field && !find_key(decode))
 		decode->rejected = true;
 	else if (change->op == GC_DELETE)
 		delete_row(decode);
@@ -322,12 +333,20 @@ void gc_batch_add(struct gc_batch *batch, uint32_t partition, const struct gc_st
 	}
 }
 
+/* What a version says of its place in the source: its log position, its time, or nothing (a tombstone). Only versions that say as
+ * much are in one order; a tombstone between two positions can stand behind the older and before the newer by the clock of Kafka. */
+static int place_of(struct gc_version version)
+{
+	return version.lsn > 0 ? 0 : version.source_us > 0 ? 1 : 2;
+}
+
 static int compare_rows(const void *a, const void *b)
 {
 	const struct gc_row *left = *(struct gc_row *const *)a, *right = *(struct gc_row *const *)b;
 	int by_key = gc_span_compare(left->key, right->key);
+	int by_place = place_of(left->version) - place_of(right->version);
 
-	return by_key ? by_key : gc_version_compare(left->version, right->version);
+	return by_key ? by_key : by_place ? by_place : gc_version_compare(left->version, right->version);
 }
 
 static int compare_spans(const void *a, const void *b)
@@ -419,7 +438,28 @@ static void supersede(struct gc_batch *batch, struct gc_row *row)
 	}
 }
 
-/* Sorted by key and version; of each key the last stays, moved to the front in order. */
+/* The row that stays of two of one key, `later` being behind `row` in the sorted order. Of a delete and its tombstone the delete
+ * stays: only it says where in the source it stood. The merge functions of the cube have the same rule. */
+static bool is_replaced(const struct gc_row *row, const struct gc_row *later)
+{
+	if (place_of(row->version) == place_of(later->version))
+		return true;
+	return !(row->deleted && later->deleted) && gc_version_compare(later->version, row->version) > 0;
+}
+
+static struct gc_row *keep_newer(struct gc_batch *batch, struct gc_row *row, struct gc_row *later)
+{
+	if (!is_replaced(row, later)) {
+		supersede(batch, later);
+		return row;
+	}
+	carry_kept(row, later);
+	check_step(batch, row, later);
+	supersede(batch, row);
+	return later;
+}
+
+/* Sorted by key and version; of each key the newest stays, moved to the front in order. */
 static void seal_group(struct gc_batch *batch, struct group *group)
 {
 	struct gc_row **rows = group->rows.items;
@@ -430,13 +470,12 @@ static void seal_group(struct gc_batch *batch, struct group *group)
 		return;
 	qsort(rows, count, sizeof(*rows), compare_rows);
 	for (size_t i = 0; i < count; i++) {
-		if (!group->target->keep_versions && i + 1 < count && gc_span_equal(rows[i]->key, rows[i + 1]->key)) {
-			carry_kept(rows[i], rows[i + 1]);
-			check_step(batch, rows[i], rows[i + 1]);
-			supersede(batch, rows[i]);
-		} else {
+		struct gc_row **last = group->kept > 0 ? &rows[group->kept - 1] : NULL;
+
+		if (last && !group->target->keep_versions && gc_span_equal((*last)->key, rows[i]->key))
+			*last = keep_newer(batch, *last, rows[i]);
+		else
 			rows[group->kept++] = rows[i];
-		}
 	}
 	*PUSH(&batch->targets, const struct gc_target *) = group->target;
 }

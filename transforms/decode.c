@@ -8,19 +8,37 @@
 
 void gc_decode_reject(struct gc_decode *decode, const char *code, const char *where, const char *format, ...)
 {
+	char sentence[sizeof(decode->err.text) + 4]; /* longer than what fits, so that gc_fail() cuts it, between two characters */
 	va_list arguments;
 
 	if (decode->rejected)
 		return;
 	decode->rejected = true;
-	gc_fail(&decode->err, GC_REJECT, code, where, "%s", "");
 	va_start(arguments, format);
-	vsnprintf(decode->err.text, sizeof(decode->err.text), format, arguments);
+	vsnprintf(sentence, sizeof(sentence), format, arguments);
 	va_end(arguments);
+	gc_fail(&decode->err, GC_REJECT, code, where, "%s", sentence);
+}
+
+/* A field may be looked at more than once: what is said of it is said once. */
+static bool is_said(const struct gc_decode *decode, const char *field, struct gc_span raw, const char *rule)
+{
+	const struct gc_issue *issues;
+	size_t count = gc_batch_issues(decode->batch, &issues);
+
+	for (; count > 0 && issues[count - 1].offset == decode->change->message->offset && issues[count - 1].partition == decode->partition; count--) {
+		const struct gc_issue *issue = &issues[count - 1];
+
+		if (strcmp(issue->field, field) == 0 && gc_span_equal(issue->raw, raw) && strcmp(issue->rule, rule) == 0)
+			return true;
+	}
+	return false;
 }
 
 void gc_decode_issue(struct gc_decode *decode, const char *field, struct gc_span raw, const char *rule)
 {
+	if (is_said(decode, field, raw, rule))
+		return;
 	gc_batch_put_issue(decode->batch, &(struct gc_issue){
 		.partition = decode->partition,
 		.offset = decode->change->message->offset,
@@ -40,12 +58,23 @@ static const struct gc_json *field_of(const struct gc_json *object, const char *
 	return value && value->type != GC_JSON_NULL ? value : NULL;
 }
 
-static void reject_type(struct gc_decode *decode, const struct gc_json *value, const char *field, const char *wanted)
+/* As much of a value as a sentence quotes, whole characters only. */
+static struct gc_span quote_of(const struct gc_json *value)
 {
 	struct gc_span raw = gc_json_raw(value);
+	size_t len = raw.len > 80 ? 80 : raw.len;
+
+	while (len > 0 && len < raw.len && (raw.ptr[len] & 0xC0) == 0x80)
+		len--;
+	return (struct gc_span){ raw.ptr, len };
+}
+
+static void reject_type(struct gc_decode *decode, const struct gc_json *value, const char *field, const char *wanted)
+{
+	struct gc_span quote = quote_of(value);
 
 	gc_decode_reject(decode, "bad_type", field, "%s cannot be read from the %s %.*s", wanted, gc_json_type_name(value),
-			 (int)(raw.len > 80 ? 80 : raw.len), raw.ptr);
+			 (int)quote.len, quote.ptr);
 }
 
 static struct gc_span read_string(struct gc_decode *decode, const struct gc_json *value, const char *field)
@@ -78,6 +107,34 @@ struct gc_span gc_decode_text(struct gc_decode *decode, const struct gc_json *ob
 	if (value)
 		read_text(decode, value, field, 0, &text);
 	return text;
+}
+
+/* An id is what it is: a replaced character would make it another's. */
+static struct gc_span id_of(struct gc_decode *decode, const struct gc_json *value, const char *field)
+{
+	struct gc_span text = GC_SPAN_NULL;
+	unsigned flags = 0;
+
+	if (value->type != GC_JSON_STRING)
+		read_text(decode, value, field, 0, &text);
+	else
+		text = gc_json_text(value, decode->arena, &flags);
+	if (flags)
+		gc_decode_reject(decode, "bad_key", field, "an id holds a NUL or a lone surrogate");
+	return text;
+}
+
+struct gc_span gc_decode_key(struct gc_decode *decode, const struct gc_json *object, const char *field)
+{
+	const struct gc_json *value = field_of(object, field);
+	struct gc_span key = value ? gc_span_trim(id_of(decode, value, field)) : GC_SPAN_NULL;
+
+	if (key.len == 0)
+		return GC_SPAN_NULL;
+	if (key.len > decode->key_bytes_max)
+		gc_decode_reject(decode, "too_long", field, "the key is %zu bytes long, more than limits.key_bytes (%zu)", key.len,
+				 decode->key_bytes_max);
+	return key;
 }
 
 static bool read_bool(struct gc_decode *decode, const struct gc_json *value, const char *field, bool *ret_value)
@@ -220,6 +277,25 @@ bool gc_decode_real(struct gc_decode *decode, const struct gc_json *object, cons
 	return value && read_real(decode, value, field, ret_value);
 }
 
+/* A time, but one of a year that no text of ours has: "infinity", "-4713-11-24T00:00:00Z", "294277-01-09", as PostgreSQL and
+ * Debezium write the ends of the range. The rest must read as the same moment of another year does. */
+static bool is_beyond_years(struct gc_decode *decode, struct gc_span text)
+{
+	bool is_signed = text.len > 0 && (text.ptr[0] == '-' || text.ptr[0] == '+');
+	size_t at = is_signed, digits;
+	struct gc_span moment;
+	int64_t us;
+
+	if (gc_span_equal_nocase((struct gc_span){ text.ptr + at, text.len - at }, GC_LIT("infinity")))
+		return true;
+	for (digits = 0; at < text.len && text.ptr[at] >= '0' && text.ptr[at] <= '9'; at++)
+		digits++;
+	if (digits < 4 || (digits == 4 && !is_signed) || at == text.len || text.ptr[at] != '-')
+		return false;
+	moment = gc_arena_printf(decode->arena, "2000%.*s", (int)(text.len - at), text.ptr + at);
+	return gc_time_parse(moment, GC_UNIT_S, &us);
+}
+
 static bool read_time(struct gc_decode *decode, const struct gc_json *value, const char *field, bool required, int64_t *ret_us)
 {
 	int64_t us = 0;
@@ -233,7 +309,7 @@ static bool read_time(struct gc_decode *decode, const struct gc_json *value, con
 		ok = gc_time_parse(gc_span_trim(gc_json_text(value, decode->arena, NULL)), decode->unit, &us);
 	else
 		return reject_type(decode, value, field, "a time"), false;
-	if (!ok && value->type == GC_JSON_STRING)
+	if (!ok && value->type == GC_JSON_STRING && !is_beyond_years(decode, gc_span_trim(gc_json_text(value, decode->arena, NULL))))
 		return reject_type(decode, value, field, "a time"), false;
 	if (ok && us >= GC_TIME_MIN_US && us < GC_TIME_END_US) {
 		*ret_us = us;
@@ -241,7 +317,7 @@ static bool read_time(struct gc_decode *decode, const struct gc_json *value, con
 	}
 	if (required)
 		gc_decode_reject(decode, "time_out_of_range", field, "the time %.*s is not between 1970 and 2200",
-				 (int)gc_json_raw(value).len, gc_json_raw(value).ptr);
+				 (int)quote_of(value).len, quote_of(value).ptr);
 	else
 		gc_decode_issue(decode, field, gc_json_raw(value), "a time must be between 1970 and 2200");
 	return false;
@@ -252,6 +328,22 @@ bool gc_decode_time(struct gc_decode *decode, const struct gc_json *object, cons
 	const struct gc_json *value = field_of(object, field);
 
 	return value && read_time(decode, value, field, false, ret_us);
+}
+
+bool gc_decode_needed_time(struct gc_decode *decode, const struct gc_json *object, const char *field, int64_t *ret_us)
+{
+	const struct gc_json *value = field_of(object, field);
+
+	if (!value)
+		gc_decode_reject(decode, "missing_field", field, "the record has no %s", field);
+	return value && read_time(decode, value, field, true, ret_us);
+}
+
+struct gc_span gc_decode_hint(struct gc_decode *decode, const struct gc_json *nested, const char *field)
+{
+	const struct gc_json *value = field_of(nested, field);
+
+	return value && value->type != GC_JSON_OBJECT && value->type != GC_JSON_ARRAY ? gc_decode_text(decode, nested, field) : GC_SPAN_NULL;
 }
 
 bool gc_decode_is_unavailable(const struct gc_json *object, const char *field)
@@ -311,11 +403,11 @@ void gc_row_seconds(struct gc_decode *decode, struct gc_row *row, int column, in
 static bool is_sensible(struct gc_decode *decode, const struct gc_column *column, double real, const struct gc_json *value)
 {
 	if (column->flags & GC_UNIT_RANGE && !(real >= 0 && real <= 1))
-		gc_decode_issue(decode, column->name, gc_json_raw(value), "must be between 0 and 1");
+		gc_decode_issue(decode, column->field, gc_json_raw(value), "must be between 0 and 1");
 	else if (column->flags & GC_NOT_NEGATIVE && !(real >= 0 && real < (double)INFINITY))
-		gc_decode_issue(decode, column->name, gc_json_raw(value), "must be finite and not negative");
+		gc_decode_issue(decode, column->field, gc_json_raw(value), "must be finite and not negative");
 	else if (!isfinite(real))
-		gc_decode_issue(decode, column->name, gc_json_raw(value), "must be finite");
+		gc_decode_issue(decode, column->field, gc_json_raw(value), "must be finite");
 	else
 		return true;
 	return false;
@@ -361,10 +453,12 @@ static void read_column(struct gc_decode *decode, struct gc_row *row, int index,
 		if (read_time(decode, value, column->field, column->flags & GC_REQUIRED, &integer))
 			gc_row_integer(row, index, integer);
 		break;
+	case GC_MISSION:
+		gc_row_text(row, index, gc_decode_member(decode, id_of(decode, value, column->field), column->field));
+		break;
 	case GC_COMPONENT:
 	case GC_TIER:
 	case GC_ACTOR:
-	case GC_MISSION:
 		if (read_text(decode, value, column->field, 0, &row->values[index].text))
 			gc_row_text(row, index, gc_decode_member(decode, row->values[index].text, column->field));
 		break;

@@ -48,13 +48,19 @@ void gc_decode_issue(struct gc_decode *decode, const char *field, struct gc_span
 /* A field on its own, for what is derived. Absent and null are GC_SPAN_NULL / false. */
 struct gc_span gc_decode_text(struct gc_decode *decode, const struct gc_json *object, const char *field);
 bool gc_decode_time(struct gc_decode *decode, const struct gc_json *object, const char *field, int64_t *ret_us);
+/* As gc_decode_time(); without it, or out of range, the record is rejected. */
+bool gc_decode_needed_time(struct gc_decode *decode, const struct gc_json *object, const char *field, int64_t *ret_us);
 bool gc_decode_real(struct gc_decode *decode, const struct gc_json *object, const char *field, double *ret_value);
 /* The field says "as it was" (GC_UNAVAILABLE). */
 bool gc_decode_is_unavailable(const struct gc_json *object, const char *field);
 /* A name that stands for a person where it has no prefix: "alice" is user:alice. */
 struct gc_span gc_decode_person(struct gc_decode *decode, struct gc_span text, const char *field);
+/* A field that is the row's key or part of it: trimmed, as it stands or rejected. GC_SPAN_NULL where it is missing or empty. */
+struct gc_span gc_decode_key(struct gc_decode *decode, const struct gc_json *object, const char *field);
 /* A JSON text inside a text, or the object itself; NULL when it is neither. Never rejects. */
 const struct gc_json *gc_decode_nested(struct gc_decode *decode, const struct gc_json *object, const char *field);
+/* A text of such free JSON, where anything may stand: a list or an object is no text, and no reason to reject. */
+struct gc_span gc_decode_hint(struct gc_decode *decode, const struct gc_json *nested, const char *field);
 
 void gc_row_text(struct gc_row *row, int column, struct gc_span text); /* also natural keys of dimensions */
 void gc_row_bool(struct gc_row *row, int column, bool value);

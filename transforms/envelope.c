@@ -1,8 +1,8 @@
 /* Envelope: see envelope.h. The shapes, in the order in which they are asked for:
  *
  *   tombstone                 the value is null
- *   schema and payload        {"schema": …, "payload": …} around any of the following; keys likewise
- *   Debezium envelope         "op" beside "before" or "after"
+ *   schema and payload        {"schema": …, "payload": …}, nothing beside, around any of the following; keys likewise
+ *   Debezium envelope         "op" beside "before", "after" or a "source" of its own
  *   trigger event             "event_type" beside "payload"
  *   flattened Debezium row    the row with "__op", "__deleted", "__source_ts_ms", "__source_lsn" …
  *   flat row                  everything else
@@ -32,6 +32,14 @@ static int64_t number_of(const struct gc_json *value, struct gc_arena *arena)
 	return gc_span_int64(text_of(value, arena), &number) ? number : 0;
 }
 
+/* Milliseconds that make no sense are no time. */
+static int64_t microseconds_of(const struct gc_json *ms, struct gc_arena *arena)
+{
+	int64_t us;
+
+	return gc_time_from_epoch(number_of(ms, arena), GC_UNIT_MS, &us) ? us : 0;
+}
+
 static bool is_object(const struct gc_json *value)
 {
 	return value && value->type == GC_JSON_OBJECT;
@@ -44,7 +52,7 @@ static const struct gc_json *unwrap_schema(const struct gc_json *value, const st
 	const struct gc_json *payload = gc_json_get(value, GC_LIT("payload"));
 
 	if (!schema || !payload || (schema->type != GC_JSON_OBJECT && schema->type != GC_JSON_NULL) ||
-	    gc_json_get(value, GC_LIT("event_type")))
+	    value->size != 1 + 1 + schema->size + 1 + payload->size)
 		return value;
 	*ret_schema = schema;
 	return payload;
@@ -69,7 +77,14 @@ static void read_source(const struct gc_json *source, struct gc_arena *arena, st
 	version->lsn = number_of(gc_json_get(source, GC_LIT("lsn")), arena);
 	version->source_us = number_of(gc_json_get(source, GC_LIT("ts_us")), arena);
 	if (version->source_us == 0)
-		version->source_us = number_of(gc_json_get(source, GC_LIT("ts_ms")), arena) * 1000;
+		version->source_us = microseconds_of(gc_json_get(source, GC_LIT("ts_ms")), arena);
+}
+
+/* A truncate and a logical message carry neither image of a row, but say where they come from. */
+static bool is_debezium(const struct gc_json *root)
+{
+	return gc_json_get(root, GC_LIT("op")) && (gc_json_get(root, GC_LIT("after")) || gc_json_get(root, GC_LIT("before")) ||
+						   is_object(gc_json_get(root, GC_LIT("source"))));
 }
 
 /* c, r, u carry the row; d its key; t (truncate) and m (logical message) say nothing of a row. */
@@ -108,7 +123,7 @@ static void open_flattened(const struct gc_json *row, struct gc_arena *arena, st
 		change->version.lsn = number_of(gc_json_get(row, GC_LIT("__lsn")), arena);
 	change->version.source_us = number_of(gc_json_get(row, GC_LIT("__source_ts_us")), arena);
 	if (change->version.source_us == 0)
-		change->version.source_us = number_of(gc_json_get(row, GC_LIT("__source_ts_ms")), arena) * 1000;
+		change->version.source_us = microseconds_of(gc_json_get(row, GC_LIT("__source_ts_ms")), arena);
 }
 
 static void open_key(const struct gc_message *message, struct gc_arena *arena, struct gc_change *change)
@@ -142,8 +157,7 @@ enum gc_verdict gc_envelope_open(const struct gc_message *message, struct gc_are
 		if (!is_object(root))
 			return gc_fail(err, GC_REJECT, "not_object", "value", "the value is a JSON %s, not an object",
 				       gc_json_type_name(root));
-		if (gc_json_get(root, GC_LIT("op")) &&
-		    (gc_json_get(root, GC_LIT("after")) || gc_json_get(root, GC_LIT("before")))) {
+		if (is_debezium(root)) {
 			verdict = open_debezium(root, arena, &change, err);
 			change.schema = schema_of_row(change.schema);
 		} else if (gc_json_get(root, GC_LIT("event_type")) && is_object(gc_json_get(root, GC_LIT("payload")))) {

@@ -27,12 +27,21 @@ void gc_keys_done(struct gc_keys *keys)
 	gc_keys_forget(keys);
 }
 
-/* A full cache starts again: simpler than an order of use, and a refill is one round trip. */
-static void learn(struct gc_keys *keys, struct gc_map *map, struct gc_span natural, int64_t value)
+static void trim(const struct gc_keys *keys, struct gc_map *map)
 {
-	if ((int64_t)map->count >= keys->limit)
+	if ((int64_t)map->count > keys->limit)
 		gc_map_clear(map);
-	gc_map_put(map, natural, value);
+}
+
+/* A full cache starts again: simpler than an order of use, and a refill is one round trip. Not while a batch is under way: what it
+ * has found once it must find again, or a fact would point at the unknown member. */
+void gc_keys_trim(struct gc_keys *keys)
+{
+	for (int d = 0; d < GC_DIM_COUNT; d++)
+		trim(keys, &keys->members[d]);
+	trim(keys, &keys->known_missions);
+	trim(keys, &keys->partitions);
+	trim(keys, &keys->hours);
 }
 
 bool gc_keys_find(struct gc_keys *keys, enum gc_dimension dimension, struct gc_span natural, int32_t *ret_key)
@@ -50,7 +59,7 @@ bool gc_keys_find(struct gc_keys *keys, enum gc_dimension dimension, struct gc_s
 
 void gc_keys_learn(struct gc_keys *keys, enum gc_dimension dimension, struct gc_span natural, int32_t key)
 {
-	learn(keys, &keys->members[dimension], natural, key);
+	gc_map_put(&keys->members[dimension], natural, key);
 }
 
 void gc_keys_declare_component(struct gc_keys *keys, struct gc_span name)
@@ -67,7 +76,7 @@ bool gc_keys_is_declared(const struct gc_keys *keys, struct gc_span name)
 
 void gc_keys_learn_mission(struct gc_keys *keys, struct gc_span mission_id)
 {
-	learn(keys, &keys->known_missions, mission_id, 1);
+	gc_map_put(&keys->known_missions, mission_id, 1);
 }
 
 bool gc_keys_knows_mission(const struct gc_keys *keys, struct gc_span mission_id)
@@ -94,7 +103,7 @@ void gc_keys_learn_partition(struct gc_keys *keys, const char *target, int32_t m
 {
 	struct partition_name name = { target, month };
 
-	learn(keys, &keys->partitions, (struct gc_span){ (const char *)&name, sizeof(name) }, 1);
+	gc_map_put(&keys->partitions, (struct gc_span){ (const char *)&name, sizeof(name) }, 1);
 }
 
 bool gc_keys_has_hour(const struct gc_keys *keys, int32_t hour)
@@ -106,5 +115,5 @@ bool gc_keys_has_hour(const struct gc_keys *keys, int32_t hour)
 
 void gc_keys_learn_hour(struct gc_keys *keys, int32_t hour)
 {
-	learn(keys, &keys->hours, (struct gc_span){ (const char *)&hour, sizeof(hour) }, 1);
+	gc_map_put(&keys->hours, (struct gc_span){ (const char *)&hour, sizeof(hour) }, 1);
 }

@@ -3,7 +3,7 @@
 
 packages_of() {
 	case $1 in
-	build) echo cmake gcc libc6-dev make pkg-config librdkafka-dev libpq-dev libjansson-dev libyaml-dev zlib1g-dev libxxhash-dev libssl-dev ;;
+	build) echo cmake gcc libc6-dev make pkg-config librdkafka-dev libpq-dev libjansson-dev libyaml-dev zlib1g-dev libxxhash-dev libssl-dev libmicrohttpd-dev ;;
 	run) echo postgresql-15 postgresql-client-15 ;;
 	kafka) echo openjdk-17-jre-headless maven ;;
 	tests) echo libcmocka-dev python3 valgrind kcat jq ;;

@@ -39,6 +39,7 @@ struct gc_config {
 	int64_t run_batch_bytes;
 	int64_t run_cache_entries;       /* a dimension cache is emptied when it holds more */
 	int64_t run_shutdown_timeout_us; /* how long SIGTERM may drain */
+	int64_t run_stall_timeout_us;    /* lag and no commit for this long: the process gives up */
 
 	struct gc_stream_config *streams; /* one for each stream, in the registry's order */
 	size_t stream_count;
@@ -50,7 +51,7 @@ struct gc_config {
 	char *cube_business_hours; /* "09-17", the end is not included */
 	char *cube_business_zone;  /* an IANA name, "UTC" */
 
-	char *http_listen; /* "127.0.0.1:9187" */
+	char *http_listen; /* "127.0.0.1:9187", "" for none */
 
 	enum gc_log_level log_level;
 	enum gc_log_format log_format;

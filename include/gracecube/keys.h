@@ -3,7 +3,8 @@
  * transaction of their own, before the facts' transaction. After a lost connection everything is forgotten, because a
  * failover may have lost a member.
  *
- * Bounded: a cache above its limit is emptied and learned again. Threads: one per worker.
+ * Bounded: a cache above its limit is emptied and learned again, between two batches only: a batch looks up when it decodes and
+ * again when it binds. Threads: one per worker.
  */
 #ifndef GRACECUBE_KEYS_H
 #define GRACECUBE_KEYS_H
@@ -25,6 +26,8 @@ struct gc_keys {
 void gc_keys_init(struct gc_keys *keys, int64_t limit);
 void gc_keys_done(struct gc_keys *keys);
 void gc_keys_forget(struct gc_keys *keys);
+/* Empties what is above its limit; gc_batch_reset() does it. */
+void gc_keys_trim(struct gc_keys *keys);
 /* Key 0, the unknown member, for NULL and empty. False: not known yet. */
 bool gc_keys_find(struct gc_keys *keys, enum gc_dimension dimension, struct gc_span natural, int32_t *ret_key);
 void gc_keys_learn(struct gc_keys *keys, enum gc_dimension dimension, struct gc_span natural, int32_t key);

@@ -94,6 +94,7 @@ struct gc_stream {
 	const char *key_field;    /* the field of the row and of the key that names the row; NULL: records have no key */
 	const char *key_fallback; /* the field of the row that does so where there is no key_field; may be NULL */
 	const char *key_prefix;   /* what stands before it in the cube's key; may be NULL */
+	bool key_is_vocabulary;   /* the key is trimmed and in lower case */
 	const struct gc_target *const *targets; /* ends with NULL; the first is the one deletes go to */
 	/* Makes the rows of one change that is not a delete. Pure: no I/O, no clock. Reports by gc_decode_reject(). */
 	void (*decode)(struct gc_decode *decode, const struct gc_change *change);

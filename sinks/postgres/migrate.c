@@ -9,7 +9,7 @@
 
 /* What the others build on comes first, what needs the others last; the streams between them in any order. */
 static const char *const first_files[] = { "base", "dimensions", "mechanism", NULL };
-static const char *const last_files[] = { "verify", "views", NULL };
+static const char *const last_files[] = { "verify", "views", "dashboard", "access", NULL };
 
 static bool is_listed(const char *const *names, const char *name)
 {

@@ -46,7 +46,9 @@ CREATE FUNCTION cube.ensure_hours(p_hour int[]) RETURNS void LANGUAGE sql SECURI
 			to_timestamp((h * 60 + i) * 60.0) AT TIME ZONE 'UTC' AS utc, to_timestamp((h * 60 + i) * 60.0) AT TIME ZONE s.zone AS local,
 			split_part(s.days, '-', 1)::int AS first_day, split_part(s.days, '-', 2)::int AS last_day,
 			split_part(s.hours, '-', 1)::int AS first_hour, split_part(s.hours, '-', 2)::int AS end_hour
-		FROM unnest(p_hour) h, generate_series(0, 59) i, s)
+		FROM unnest(p_hour) h, generate_series(0, 59) i, s
+		-- an hour is made whole; a worker asks for all of its hours again after it has lost its connection
+		WHERE NOT EXISTS (SELECT FROM cube.dim_time known WHERE known.time_key = h * 60))
 	INSERT INTO cube.dim_time
 	SELECT time_key, at, date_part('minute', utc), date_part('hour', utc), date_part('day', utc), date_part('week', utc),
 		date_part('month', utc), date_part('quarter', utc), date_part('year', utc), to_char(utc, 'FMDay'),

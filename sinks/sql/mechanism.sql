@@ -60,7 +60,8 @@ DECLARE
 BEGIN
 	IF to_regclass(format('cube.%I', part)) IS NOT NULL THEN RETURN; END IF;
 	PERFORM pg_advisory_xact_lock(7240002, hashtext(part));
-	IF to_regclass(format('cube.%I', part)) IS NOT NULL THEN RETURN; END IF;
+	-- asked of the table: to_regclass() may answer from what this session knew before it waited
+	IF EXISTS (SELECT FROM pg_class c WHERE c.relname = part AND c.relnamespace = 'cube'::regnamespace) THEN RETURN; END IF;
 	EXECUTE format('CREATE TABLE cube.%I (LIKE cube.%I INCLUDING ALL, CHECK (created_at >= %L AND created_at < %L))
 		WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 5000,
 			autovacuum_analyze_scale_factor = 0.02)',
@@ -182,10 +183,13 @@ BEGIN
 		ON CONFLICT (%4$I) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
 			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
 			offset_id = excluded.offset_id, xid = excluded.xid %9$s
-		WHERE cube.is_newer(excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
-				k.lsn, k.source_us, k.kafka_us, k.record_offset)
-			-- a tombstone behind its delete says nothing new
-			AND NOT (excluded.created_at IS NULL AND k.created_at IS NULL AND excluded.lsn = 0 AND k.kafka_us > 0)
+		WHERE CASE
+			-- of a delete and its tombstone the delete stays: only it says where in the source it stood
+			WHEN excluded.created_at IS NULL AND k.created_at IS NULL AND k.kafka_us > 0
+					AND (greatest(excluded.lsn, excluded.source_us) > 0) <> (greatest(k.lsn, k.source_us) > 0)
+				THEN greatest(excluded.lsn, excluded.source_us) > 0
+			ELSE cube.is_newer(excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
+				k.lsn, k.source_us, k.kafka_us, k.record_offset) END
 		RETURNING k.created_at IS DISTINCT FROM k.prev_created_at AND k.prev_created_at IS NOT NULL AS moved)
 	SELECT count(*), coalesce(bool_or(w.moved), false) INTO won, moved FROM w;
 

@@ -41,7 +41,7 @@ SELECT cube.comment_columns('cube.fact_playbook_runs', $$
 	ended_at: end
 	loaded_at: when the row was last written
 $$);
-SELECT cube.define_fact('fact_playbook_runs', 'playbook_runs');
+SELECT cube.define_fact('fact_playbook_runs', 'playbook_runs', p_keeps => ARRAY['diagnosis_code', 'error_id']);
 SELECT cube.define_link('fact_playbook_runs', 'error_id', 'error_events');
 SELECT cube.define_rollup('rollup_playbooks_daily', 'fact_playbook_runs',
 	ARRAY['day date = cube.day_of(f.time_key)', 'playbook_id text = coalesce(f.playbook_id, ''unknown'')', 'component_key int = f.component_key'],

@@ -94,9 +94,15 @@ BEGIN
 			SELECT count(*), count(*) FILTER (WHERE bad), min(key) FILTER (WHERE bad)::text FROM (
 				SELECT h.%1$I AS key, coalesce(lead(h.effective_from) OVER w < h.effective_to, false) OR coalesce(h.effective_to IS NULL AND lead(h.effective_from) OVER w IS NOT NULL, false)
 					OR h.is_current <> (h.effective_to IS NULL)
-					OR (lead(h.version_number) OVER w IS NULL AND (h.effective_from, h.is_current) IS DISTINCT FROM (SELECT (d.effective_from, d.is_current) FROM cube.%2$I d WHERE d.%1$I = h.%1$I)) AS bad
+					OR (lead(h.version_number) OVER w IS NULL AND ROW(%4$s) IS DISTINCT FROM (SELECT ROW(%5$s) FROM cube.%2$I d WHERE d.%1$I = h.%1$I)) AS bad
 				FROM cube.%3$I h WINDOW w AS (PARTITION BY h.%1$I ORDER BY h.version_number)) v$sql$,
-			d.dim || '_key', 'dim_' || d.dim, format('dim_%s_history', d.dim)) INTO compared, differing, example;
+			d.dim || '_key', 'dim_' || d.dim, format('dim_%s_history', d.dim),
+			-- the current member is its last version, in every column that both have
+			(SELECT string_agg(format('h.%I', c.column_name), ', ' ORDER BY c.ordinal_position) FROM information_schema.columns c
+				WHERE c.table_schema = 'cube' AND c.table_name = 'dim_' || d.dim || '_history' AND c.column_name NOT IN ('version_number', 'loaded_at')),
+			(SELECT string_agg(format('d.%I', c.column_name), ', ' ORDER BY c.ordinal_position) FROM information_schema.columns c
+				WHERE c.table_schema = 'cube' AND c.table_name = 'dim_' || d.dim || '_history' AND c.column_name NOT IN ('version_number', 'loaded_at')))
+			INTO compared, differing, example;
 		RETURN NEXT;
 	END LOOP;
 END $define$;

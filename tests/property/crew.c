@@ -501,7 +501,7 @@ static enum gc_verdict start_work(struct crew *crew, struct chance *chance)
 	return verdict;
 }
 
-static void add_tally(struct tally *sum, const struct tally *tally)
+void tally_add(struct tally *sum, const struct tally *tally)
 {
 	sum->messages += tally->messages;
 	sum->batches += tally->batches;
@@ -536,7 +536,7 @@ enum gc_verdict crew_run(const struct gc_config *config, const struct plan *plan
 			verdict = crew.workers[i].verdict;
 			*err = crew.workers[i].err;
 		}
-		add_tally(tally, &crew.workers[i].tally);
+		tally_add(tally, &crew.workers[i].tally);
 		free_worker(&crew.workers[i]);
 	}
 	free(crew.owners);

@@ -23,12 +23,20 @@ static enum gc_verdict fail_query(PGconn *conn, const char *doing, struct gc_err
 	return gc_fail(err, GC_FATAL, "postgresql", doing, "%.500s", PQerrorMessage(conn));
 }
 
+static void ignore_notice(void *arg, const PGresult *result)
+{
+	(void)arg;
+	(void)result;
+}
+
 static enum gc_verdict do_query(const char *dsn, const char *sql, const char *doing, struct gc_err *err)
 {
 	PGconn *conn = PQconnectdb(dsn);
-	PGresult *result = query(conn, sql, NULL);
+	PGresult *result;
 	enum gc_verdict verdict = GC_OK;
 
+	PQsetNoticeReceiver(conn, ignore_notice, NULL);
+	result = query(conn, sql, NULL);
 	if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
 		verdict = fail_query(conn, doing, err);
 	PQclear(result);
@@ -39,18 +47,21 @@ static enum gc_verdict do_query(const char *dsn, const char *sql, const char *do
 /* The configured database names those of the test: <name>_model, <name>_1 … A deadlock is found soon: the test makes many. */
 static enum gc_verdict name_cube(const struct gc_config *config, const char *suffix, struct cube *cube, struct gc_err *err)
 {
-	PGconn *conn = PQconnectdb(config->postgres_dsn);
-	enum gc_verdict verdict = GC_OK;
+	PQconninfoOption *options = PQconninfoParse(config->postgres_dsn, NULL), *option = options;
 
-	if (PQstatus(conn) != CONNECTION_OK)
-		verdict = fail_query(conn, "postgres.dsn", err);
-	snprintf(cube->name, sizeof(cube->name), "%.40s_%s", PQdb(conn) ? PQdb(conn) : "", suffix);
-	PQfinish(conn);
+	while (option && option->keyword && strcmp(option->keyword, "dbname") != 0)
+		option++;
+	if (!option || !option->val || strstr(config->postgres_dsn, "://")) {
+		PQconninfoFree(options);
+		return gc_fail(err, GC_FATAL, "postgres.dsn", "postgres.dsn", "the test needs keywords, not a URI, with a dbname");
+	}
+	snprintf(cube->name, sizeof(cube->name), "%.40s_%s", option->val, suffix);
+	PQconninfoFree(options);
 	snprintf(cube->dsn, sizeof(cube->dsn), "%s dbname=%s options='-c deadlock_timeout=30ms -c synchronous_commit=off -c jit=off'",
 		 config->postgres_dsn, cube->name);
 	cube->config = *config;
 	cube->config.postgres_dsn = cube->dsn;
-	return verdict;
+	return GC_OK;
 }
 
 static char *read_sql(struct gc_err *err)
@@ -81,41 +92,37 @@ static enum gc_verdict fill_model(const struct cube *cube, struct gc_err *err)
 	return verdict;
 }
 
-enum gc_verdict cube_make_model(const struct gc_config *config, struct cube *ret_cube, struct gc_err *err)
+/* One of the same name may be left over from a run that was interrupted. */
+static enum gc_verdict create_database(const struct gc_config *config, const struct cube *cube, const char *as, struct gc_err *err)
 {
-	struct cube cube;
-	char sql[200];
-	enum gc_verdict verdict = name_cube(config, "model", &cube, err);
+	char sql[300];
+	enum gc_verdict verdict;
 
-	if (verdict != GC_OK)
-		return verdict;
-	cube_drop(config, &cube);
-	snprintf(sql, sizeof(sql), "CREATE DATABASE \"%s\"", cube.name);
+	snprintf(sql, sizeof(sql), "CREATE DATABASE \"%s\"%s", cube->name, as);
 	verdict = do_query(config->postgres_dsn, sql, "CREATE DATABASE", err);
 	if (verdict == GC_OK)
-		verdict = fill_model(&cube, err);
-	if (verdict == GC_OK)
-		*ret_cube = cube;
-	return verdict;
+		return verdict;
+	cube_drop(config, cube);
+	return do_query(config->postgres_dsn, sql, "CREATE DATABASE", err);
 }
 
-enum gc_verdict cube_copy(const struct gc_config *config, const struct cube *model, const char *suffix, struct cube *ret_cube,
+enum gc_verdict cube_make_model(const struct gc_config *config, struct cube *cube, struct gc_err *err)
+{
+	enum gc_verdict verdict = name_cube(config, "model", cube, err);
+
+	if (verdict == GC_OK)
+		verdict = create_database(config, cube, "", err);
+	return verdict == GC_OK ? fill_model(cube, err) : verdict;
+}
+
+enum gc_verdict cube_copy(const struct gc_config *config, const struct cube *model, const char *suffix, struct cube *cube,
 			  struct gc_err *err)
 {
-	struct cube cube;
-	char sql[300];
-	enum gc_verdict verdict = name_cube(config, suffix, &cube, err);
+	enum gc_verdict verdict = name_cube(config, suffix, cube, err);
+	char as[120];
 
-	if (verdict != GC_OK)
-		return verdict;
-	cube_drop(config, &cube);
-	snprintf(sql, sizeof(sql), "CREATE DATABASE \"%s\" TEMPLATE \"%s\"", cube.name, model->name);
-	verdict = do_query(config->postgres_dsn, sql, "CREATE DATABASE", err);
-	if (verdict == GC_OK) {
-		*ret_cube = cube;
-		ret_cube->config.postgres_dsn = ret_cube->dsn;
-	}
-	return verdict;
+	snprintf(as, sizeof(as), " TEMPLATE \"%s\" STRATEGY file_copy", model->name);
+	return verdict == GC_OK ? create_database(config, cube, as, err) : verdict;
 }
 
 void cube_drop(const struct gc_config *config, const struct cube *cube)
@@ -145,12 +152,11 @@ static void read_hashes(const PGresult *result, struct cube_hashes *hashes)
 	snprintf(hashes->all, sizeof(hashes->all), "%s", PQgetvalue(result, all, 1));
 }
 
-enum gc_verdict cube_hash(const struct cube *cube, struct cube_hashes *ret_hashes, struct gc_err *err)
+static enum gc_verdict hash_tables(PGconn *conn, struct cube_hashes *ret_hashes, struct gc_err *err)
 {
 	static const char sql[] = "WITH h AS MATERIALIZED (SELECT * FROM property.hashes())"
 				  " SELECT name, hash, row_count FROM h UNION ALL"
 				  " SELECT NULL, md5(string_agg(name || hash, ' ' ORDER BY name COLLATE \"C\")), sum(row_count) FROM h ORDER BY 1 NULLS LAST";
-	PGconn *conn = PQconnectdb(cube->dsn);
 	PGresult *result = query(conn, sql, NULL);
 	enum gc_verdict verdict = GC_OK;
 
@@ -159,13 +165,11 @@ enum gc_verdict cube_hash(const struct cube *cube, struct cube_hashes *ret_hashe
 	else
 		verdict = fail_query(conn, "property.hashes()", err);
 	PQclear(result);
-	PQfinish(conn);
 	return verdict;
 }
 
-enum gc_verdict cube_verify(const struct cube *cube, struct gc_err *err)
+static enum gc_verdict verify(PGconn *conn, struct gc_err *err)
 {
-	PGconn *conn = PQconnectdb(cube->dsn);
 	PGresult *result = query(conn, "SELECT check_name, subject, differing, example FROM cube.verify() WHERE differing <> 0", NULL);
 	enum gc_verdict verdict = GC_OK;
 
@@ -175,6 +179,16 @@ enum gc_verdict cube_verify(const struct cube *cube, struct gc_err *err)
 		verdict = gc_fail(err, GC_REJECT, "verify", PQgetvalue(result, 0, 1), "%s: %s differ, of these %.400s",
 				  PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 2), PQgetvalue(result, 0, 3));
 	PQclear(result);
+	return verdict;
+}
+
+enum gc_verdict cube_check(const struct cube *cube, struct cube_hashes *ret_hashes, struct gc_err *err)
+{
+	PGconn *conn = PQconnectdb(cube->dsn);
+	enum gc_verdict verdict = hash_tables(conn, ret_hashes, err);
+
+	if (verdict == GC_OK)
+		verdict = verify(conn, err);
 	PQfinish(conn);
 	return verdict;
 }

@@ -76,10 +76,10 @@ static const char *kind_text(struct kind kind)
 static struct crew_options crew_of(struct kind kind)
 {
 	static const int64_t cache_limits[] = { 5, 100, 200000, 200000 };
-	static const size_t batch_sizes[] = { 40, 500, 500, 500 };
+	static const size_t batch_sizes[] = { 100, 500, 500, 500 };
 	struct chance chance = { .state = kind.seed * 3 };
 
-	return (struct crew_options){ .workers = 2 + chance_below(&chance, 2),
+	return (struct crew_options){ .workers = chance_once_in(&chance, 4) ? 3 : 2,
 				      .concurrent = kind.concurrent,
 				      .mishaps = true,
 				      .cache_limit = cache_limits[chance_below(&chance, COUNT(cache_limits))],
@@ -96,7 +96,6 @@ static enum gc_verdict make_expected(struct test *test, struct gc_err *err)
 	struct plan plan;
 	enum gc_verdict verdict = cube_make_model(&test->config, &test->model, err);
 
-	test->model.config.postgres_dsn = test->model.dsn;
 	if (verdict == GC_OK)
 		verdict = cube_copy(&test->config, &test->model, "in_order", &test->in_order, err);
 	if (verdict != GC_OK)
@@ -105,32 +104,17 @@ static enum gc_verdict make_expected(struct test *test, struct gc_err *err)
 	verdict = crew_run(&test->in_order.config, &plan, &alone, &tally, err);
 	plan_free(&plan);
 	if (verdict == GC_OK)
-		verdict = cube_verify(&test->in_order, err);
-	if (verdict == GC_OK)
-		verdict = cube_hash(&test->in_order, &test->expected, err);
+		verdict = cube_check(&test->in_order, &test->expected, err);
 	return verdict;
 }
 
 /* ---- one seed ---- */
 
-static void add_tally(struct tally *sum, const struct tally *tally)
-{
-	sum->messages += tally->messages;
-	sum->batches += tally->batches;
-	sum->retries += tally->retries;
-	sum->deadlocks += tally->deadlocks;
-	sum->fenced += tally->fenced;
-	sum->reconnects += tally->reconnects;
-	sum->forgotten += tally->forgotten;
-	sum->moved += tally->moved;
-	sum->cut += tally->cut;
-}
-
 static void report(struct test *test, struct kind kind, const struct cube *cube, const struct cube_hashes *found,
 		   const struct tally *tally, int64_t took_us, const struct gc_err *err)
 {
 	pthread_mutex_lock(&test->report);
-	add_tally(&test->tally, tally);
+	tally_add(&test->tally, tally);
 	test->done[kind.order == ORDER_NONE][kind.concurrent]++;
 	if (test->options.verbose)
 		printf("seed %llu: %lld messages, %lld batches, %lld retries, %.2f s\n", (unsigned long long)kind.seed,
@@ -157,9 +141,7 @@ static enum gc_verdict run_seed(struct test *test, struct kind kind, const struc
 	verdict = crew_run(&cube->config, &plan, &crew, tally, err);
 	plan_free(&plan);
 	if (verdict == GC_OK)
-		verdict = cube_hash(cube, found, err);
-	if (verdict == GC_OK)
-		verdict = cube_verify(cube, err);
+		verdict = cube_check(cube, found, err);
 	if (verdict == GC_OK && strcmp(found->all, test->expected.all) != 0)
 		verdict = gc_fail(err, GC_REJECT, "difference", "hash", "another cube than the one that was read in order");
 	return verdict;

@@ -116,6 +116,8 @@ struct crew_options {
 	uint64_t seed;
 };
 
+void tally_add(struct tally *sum, const struct tally *tally);
+
 enum gc_verdict crew_run(const struct gc_config *config, const struct plan *plan, const struct crew_options *options,
 			 struct tally *tally, struct gc_err *err) GC_MUST_CHECK;
 
@@ -127,9 +129,9 @@ struct cube {
 	char dsn[600];
 };
 
-/* The cube that all others are copies of. */
-enum gc_verdict cube_make_model(const struct gc_config *config, struct cube *ret_cube, struct gc_err *err) GC_MUST_CHECK;
-enum gc_verdict cube_copy(const struct gc_config *config, const struct cube *model, const char *suffix, struct cube *ret_cube,
+/* The cube that all others are copies of. Its configuration points into it: it is not to be moved. */
+enum gc_verdict cube_make_model(const struct gc_config *config, struct cube *cube, struct gc_err *err) GC_MUST_CHECK;
+enum gc_verdict cube_copy(const struct gc_config *config, const struct cube *model, const char *suffix, struct cube *cube,
 			  struct gc_err *err) GC_MUST_CHECK;
 void cube_drop(const struct gc_config *config, const struct cube *cube);
 
@@ -144,9 +146,8 @@ struct cube_hashes {
 	char all[33]; /* one for all of them */
 };
 
-enum gc_verdict cube_hash(const struct cube *cube, struct cube_hashes *ret_hashes, struct gc_err *err) GC_MUST_CHECK;
-/* cube.verify() has no difference. GC_REJECT: it has one, told in err. */
-enum gc_verdict cube_verify(const struct cube *cube, struct gc_err *err) GC_MUST_CHECK;
+/* Hashes the cube and has it verified. GC_REJECT: cube.verify() finds a difference, told in err; the hashes are there. */
+enum gc_verdict cube_check(const struct cube *cube, struct cube_hashes *ret_hashes, struct gc_err *err) GC_MUST_CHECK;
 /* Prints the first tables that differ, and the first rows. */
 void cube_print_difference(const struct cube *expected, const struct cube_hashes *expected_hashes, const struct cube *found,
 			   const struct cube_hashes *found_hashes);

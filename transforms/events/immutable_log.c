@@ -39,8 +39,8 @@ static const struct gc_target entries = {
 /* The progression tracker tells which mission a completed contract belongs to. */
 static void derive_contract(struct gc_decode *decode, struct gc_row *row, const struct gc_json *payload)
 {
-	struct gc_span completed = gc_decode_member(decode, gc_decode_text(decode, payload, "action_contract_id"), "payload");
-	struct gc_span mentioned = gc_decode_member(decode, gc_decode_text(decode, payload, "contract_id"), "payload");
+	struct gc_span completed = gc_decode_member(decode, gc_decode_hint(decode, payload, "action_contract_id"), "payload");
+	struct gc_span mentioned = gc_decode_member(decode, gc_decode_hint(decode, payload, "contract_id"), "payload");
 	struct gc_span mission = gc_decode_member(decode, gc_row_get_text(row, AT_resource), "resource");
 	bool names = completed.len > 0 && mission.len > 0 && gc_span_equal(gc_row_get_text(row, AT_actor), GC_LIT("progression_tracker")) &&
 		     gc_span_equal(gc_row_get_text(row, AT_action), GC_LIT("action_completed"));
@@ -80,11 +80,14 @@ static void derive_hash(struct gc_decode *decode, struct gc_row *row, const stru
 {
 	static const int columns_in_order[] = { AT_actor, AT_action, AT_resource, -1, AT_result, AT_previous_hash };
 	struct gc_span text = gc_arena_printf(decode->arena, "%lld", (long long)row->values[AT_sequence].integer);
-	struct gc_span payload = gc_decode_text(decode, log, "payload"), hash = gc_row_get_text(row, AT_entry_hash);
+	const struct gc_json *json = gc_json_get(log, GC_LIT("payload"));
+	struct gc_span payload = gc_decode_hint(decode, log, "payload"), hash = gc_row_get_text(row, AT_entry_hash);
 	unsigned char digest[32];
 	char hex[65];
 
 	if (decode->rejected || hash.len != 64 || gc_decode_is_unavailable(log, "payload") || gc_decode_is_unavailable(log, "resource"))
+		return;
+	if (json && (json->type == GC_JSON_OBJECT || json->type == GC_JSON_ARRAY)) /* written in another way when it was hashed */
 		return;
 	for (size_t i = 0; i < sizeof(columns_in_order) / sizeof(columns_in_order[0]); i++) {
 		struct gc_span part = columns_in_order[i] < 0 ? payload : gc_row_get_text(row, columns_in_order[i]);
@@ -111,7 +114,7 @@ static void add_error(struct gc_decode *decode, const struct gc_row *entry, cons
 
 	gc_row_integer(row, GC_ERROR_created_at, entry->values[AT_created_at].integer);
 	gc_error_derive(decode, row, gc_row_get_text(entry, AT_severity), gc_row_get_text(entry, AT_actor),
-			gc_decode_text(decode, payload, "component"));
+			gc_decode_hint(decode, payload, "component"));
 }
 
 static void decode_entry(struct gc_decode *decode, const struct gc_change *change)
@@ -119,7 +122,7 @@ static void decode_entry(struct gc_decode *decode, const struct gc_change *chang
 	struct gc_row *row = gc_decode_row(decode, &entries, decode->key, change->row);
 	const struct gc_json *payload = gc_decode_nested(decode, change->row, "payload");
 
-	gc_row_text(row, AT_severity, gc_decode_vocabulary(decode, gc_decode_text(decode, payload, "severity")));
+	gc_row_text(row, AT_severity, gc_decode_vocabulary(decode, gc_decode_hint(decode, payload, "severity")));
 	derive_contract(decode, row, payload);
 	derive_error(decode, row);
 	derive_hash(decode, row, change->row);

@@ -41,7 +41,7 @@ static struct gc_span mission_type(struct gc_decode *decode, const struct gc_jso
 	struct gc_span type = gc_span_trim(gc_decode_text(decode, mission, "mission_type"));
 
 	if (type.len == 0)
-		type = gc_span_trim(gc_decode_text(decode, gc_decode_nested(decode, mission, "mission_metadata"), "mission_type"));
+		type = gc_span_trim(gc_decode_hint(decode, gc_decode_nested(decode, mission, "mission_metadata"), "mission_type"));
 	/* metadata too large to be sent again when it did not change: the type of the version before */
 	if (type.len == 0 && gc_decode_is_unavailable(mission, "mission_metadata"))
 		return GC_LIT(GC_UNAVAILABLE);

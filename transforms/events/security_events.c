@@ -13,10 +13,8 @@ static void decode_event(struct gc_decode *decode, const struct gc_change *chang
 	struct gc_row *row = gc_decode_row(decode, &gc_target_error_events, error_id(decode, decode->key), change->row);
 	int64_t created_at;
 
-	if (gc_decode_time(decode, change->row, "created_at", &created_at))
+	if (gc_decode_needed_time(decode, change->row, "created_at", &created_at))
 		gc_row_integer(row, GC_ERROR_created_at, created_at);
-	else
-		gc_decode_reject(decode, "missing_field", "created_at", "the alert has no created_at between 1970 and 2200");
 	gc_error_derive(decode, row, gc_decode_text(decode, change->row, "severity"), gc_decode_text(decode, change->row, "actor"),
 			gc_decode_text(decode, change->row, "component"));
 }

@@ -20,19 +20,18 @@ static const struct gc_target heartbeats = {
 	.created_at = AT_created_at,
 };
 
-static struct gc_span heartbeat_id(struct gc_decode *decode, const struct gc_json *heartbeat)
+static struct gc_span heartbeat_id(struct gc_decode *decode, const struct gc_json *heartbeat, struct gc_span shard)
 {
-	struct gc_span shard = gc_decode_member(decode, gc_decode_text(decode, heartbeat, "shard_id"), "shard_id");
 	int64_t at = 0;
 
-	gc_decode_time(decode, heartbeat, "timestamp", &at);
+	gc_decode_needed_time(decode, heartbeat, "timestamp", &at);
 	return gc_arena_printf(decode->arena, "%.*s@%lld", (int)shard.len, shard.ptr ? shard.ptr : "", (long long)at);
 }
 
 static void decode_heartbeat(struct gc_decode *decode, const struct gc_change *change)
 {
-	struct gc_row *row = gc_decode_row(decode, &heartbeats, heartbeat_id(decode, change->row), change->row);
-	struct gc_span shard = gc_decode_member(decode, gc_row_get_text(row, AT_shard_id), "shard_id");
+	struct gc_span shard = gc_decode_key(decode, change->row, "shard_id");
+	struct gc_row *row = gc_decode_row(decode, &heartbeats, heartbeat_id(decode, change->row, shard), change->row);
 
 	if (shard.len == 0)
 		gc_decode_reject(decode, "missing_field", "shard_id", "the heartbeat names no shard");

@@ -25,12 +25,11 @@ static const struct gc_target tiers = {
 
 static void decode_policy(struct gc_decode *decode, const struct gc_change *change)
 {
-	struct gc_span code = gc_decode_member(decode, gc_decode_vocabulary(decode, decode->key), "tier_code");
-	struct gc_row *row = gc_decode_row(decode, &tiers, code, change->row);
+	struct gc_row *row = gc_decode_row(decode, &tiers, decode->key, change->row);
 
-	gc_row_text(row, AT_tier_key, code);
+	gc_row_text(row, AT_tier_key, decode->key);
 	if (!gc_row_has(row, AT_tier_name))
-		gc_row_text(row, AT_tier_name, code);
+		gc_row_text(row, AT_tier_name, decode->key);
 }
 
 const struct gc_stream gc_stream_tier_policies = {
@@ -38,6 +37,7 @@ const struct gc_stream gc_stream_tier_policies = {
 	.record = "one tier's policy, sent again when it changes",
 	.lands_in = "dim_tier",
 	.key_field = "tier_code",
+	.key_is_vocabulary = true,
 	.targets = (const struct gc_target *const[]){ &tiers, NULL },
 	.decode = decode_policy,
 };

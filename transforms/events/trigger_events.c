@@ -81,13 +81,13 @@ static struct gc_span subject_of(struct gc_decode *decode, const struct gc_json 
 				 const struct kind *kind)
 {
 	const char *field = kind->of_approval ? "approval_id" : "error_id";
-	struct gc_span id = gc_span_trim(gc_decode_text(decode, payload, field));
+	struct gc_span id = gc_decode_key(decode, payload, field);
 
 	if (id.len == 0 && strcmp(kind->aspect, "raised") == 0)
-		id = gc_span_trim(gc_decode_text(decode, event, "resource"));
-	if (id.len == 0 || id.len > decode->key_bytes_max) {
-		gc_decode_reject(decode, id.len ? "too_long" : "missing_field", field, "the %s event does not name its %s",
-				 kind->event_type, kind->of_approval ? "approval" : "error");
+		id = gc_decode_key(decode, event, "resource");
+	if (id.len == 0) {
+		gc_decode_reject(decode, "missing_field", field, "the %s event does not name its %s", kind->event_type,
+				 kind->of_approval ? "approval" : "error");
 		return GC_SPAN_NULL;
 	}
 	return prefixed(decode, kind->of_approval ? "approval" : "error", id);
@@ -123,7 +123,7 @@ static void derive_actor(struct gc_decode *decode, struct gc_row *row, const str
 /* An approval may be about an error and about a contract. */
 static void derive_links(struct gc_decode *decode, struct gc_row *row, const struct gc_json *payload, const struct kind *kind)
 {
-	struct gc_span error = gc_span_trim(gc_decode_text(decode, payload, "error_id"));
+	struct gc_span error = gc_decode_key(decode, payload, "error_id");
 	struct gc_span contract = gc_decode_member(decode, gc_decode_text(decode, payload, "contract_id"), "contract_id");
 
 	if (!kind->of_approval) {
@@ -131,8 +131,8 @@ static void derive_links(struct gc_decode *decode, struct gc_row *row, const str
 		return;
 	}
 	if (error.len == 0)
-		error = gc_span_trim(gc_decode_text(decode, gc_json_get(payload, GC_LIT("problem")), "error_id"));
-	if (error.len > 0 && error.len <= decode->key_bytes_max) {
+		error = gc_decode_key(decode, gc_json_get(payload, GC_LIT("problem")), "error_id");
+	if (error.len > 0) {
 		gc_row_text(row, AT_error_id, prefixed(decode, "error", error));
 		gc_decode_link(decode, "error_events", gc_row_get_text(row, AT_error_id));
 	}
@@ -167,10 +167,8 @@ static void decode_known_event(struct gc_decode *decode, const struct gc_json *e
 	struct gc_row *row = gc_decode_row(decode, &mesh_events, subject, payload);
 	int64_t at;
 
-	if (gc_decode_time(decode, event, "timestamp", &at))
+	if (gc_decode_needed_time(decode, event, "timestamp", &at))
 		gc_row_integer(row, AT_at, at);
-	else
-		gc_decode_reject(decode, "missing_field", "timestamp", "the event has no timestamp between 1970 and 2200");
 	gc_row_text(row, AT_aspect, gc_span_of(kind->aspect));
 	gc_row_integer(row, AT_digest, (int64_t)(gc_span_hash(decode->change->message->value) >> 1));
 	gc_row_text(row, AT_title, first_text(decode, payload, kind->titles, sizeof(kind->titles) / sizeof(kind->titles[0])));

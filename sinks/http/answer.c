@@ -1,0 +1,191 @@
+/* Answers: from a checked request to a status and a body. Threads: those of the pool. */
+#include "server.h"
+
+#include <stdio.h>
+
+static const char json_type[] = "application/json", csv_type[] = "text/csv; charset=utf-8; header=present";
+
+/* ---- rows ---- */
+
+static const char *cell(const PGresult *result, int row, int column)
+{
+	return PQgetisnull(result, row, column) ? NULL : PQgetvalue(result, row, column);
+}
+
+static void put_json_row(struct gc_text *body, const PGresult *result, int row)
+{
+	for (int column = 0; column < PQnfields(result); column++) {
+		gc_text_puts(body, column ? "," : "{");
+		gc_json_put_text(body, gc_span_of(PQfname(result, column)));
+		gc_text_puts(body, ":");
+		gc_json_put_cell(body, gc_database_cell(result, column), cell(result, row, column));
+	}
+	gc_text_puts(body, "}");
+}
+
+static void put_json(struct gc_text *body, const PGresult *result, int rows)
+{
+	gc_text_puts(body, "[");
+	for (int row = 0; row < rows; row++) {
+		gc_text_puts(body, row ? ",\n" : "\n");
+		put_json_row(body, result, row);
+	}
+	gc_text_puts(body, "\n]\n");
+}
+
+static void put_csv(struct gc_text *body, const PGresult *result, int rows)
+{
+	int columns = PQnfields(result);
+
+	for (int row = -1; row < rows; row++) {
+		for (int column = 0; column < columns; column++) {
+			gc_text_puts(body, column ? "," : "");
+			if (row < 0)
+				gc_csv_put_cell(body, GC_CELL_TEXT, PQfname(result, column));
+			else
+				gc_csv_put_cell(body, gc_database_cell(result, column), cell(result, row, column));
+		}
+		gc_text_puts(body, "\r\n");
+	}
+}
+
+static void put_rows(struct gc_request *request, const PGresult *result, int64_t limit)
+{
+	int rows = PQntuples(result);
+
+	request->has_more = rows > limit;
+	if (request->has_more)
+		rows = (int)limit;
+	request->rows = rows;
+	request->status = 200;
+	request->content_type = request->wants_csv ? csv_type : json_type;
+	(request->wants_csv ? put_csv : put_json)(&request->body, result, rows);
+}
+
+static enum gc_verdict answer_rows(struct gc_request *request, struct gc_database *db, struct gc_err *err)
+{
+	struct gc_query query;
+	struct gc_rows rows = { .result = NULL };
+	const char *tier = *request->token_tier ? request->token_tier : NULL;
+	enum gc_verdict verdict;
+
+	gc_query_make(&query, request->route, &request->values, request->part);
+	verdict = gc_database_read(db, tier, request->route->access == GC_ACCESS_OPERATOR, &query, &rows, err);
+	if (verdict == GC_OK) {
+		memcpy(request->as_of, rows.as_of, sizeof(request->as_of));
+		gc_events_tell_as_of(request->serve->events, rows.as_of);
+		if (request->route->answer == GC_ANSWER_ROW && PQntuples(rows.result) == 0)
+			gc_request_fail(request, 404, "There is no such record, or this token may not see it.");
+		else
+			put_rows(request, rows.result, query.limit);
+		PQclear(rows.result);
+	}
+	gc_query_done(&query);
+	return verdict;
+}
+
+/* ---- the others ---- */
+
+static void put_member(struct gc_text *body, const char *name, const char *value)
+{
+	gc_text_printf(body, "%s\"%s\":", body->len ? "," : "{", name);
+	gc_json_put_cell(body, GC_CELL_TEXT, *value ? value : NULL);
+}
+
+static enum gc_verdict answer_me(struct gc_request *request, struct gc_database *db, struct gc_err *err)
+{
+	(void)db;
+	(void)err;
+	put_member(&request->body, "name", request->token_name);
+	put_member(&request->body, "role", request->token_role);
+	put_member(&request->body, "highest_tier", request->token_tier);
+	put_member(&request->body, "expires_at", request->token_expires);
+	gc_text_puts(&request->body, "}\n");
+	request->status = 200;
+	request->content_type = json_type;
+	return GC_OK;
+}
+
+static enum gc_verdict answer_openapi(struct gc_request *request, struct gc_database *db, struct gc_err *err)
+{
+	struct gc_text body = { NULL, 0, 0 };
+	enum gc_verdict verdict = gc_openapi_make(&body, request->serve, db, err);
+
+	if (verdict != GC_OK) {
+		gc_text_done(&body);
+		return verdict;
+	}
+	request->body = body;
+	request->status = 200;
+	request->content_type = json_type;
+	return GC_OK;
+}
+
+/* The HTTP thread makes the stream of it. */
+static enum gc_verdict answer_events(struct gc_request *request, struct gc_database *db, struct gc_err *err)
+{
+	(void)db;
+	(void)err;
+	request->status = 200;
+	request->is_stream = true;
+	return GC_OK;
+}
+
+static enum gc_verdict (*const answers[])(struct gc_request *request, struct gc_database *db, struct gc_err *err) = {
+	[GC_ANSWER_ROWS] = answer_rows, [GC_ANSWER_ROW] = answer_rows,         [GC_ANSWER_ME] = answer_me,
+	[GC_ANSWER_EVENTS] = answer_events, [GC_ANSWER_OPENAPI] = answer_openapi,
+};
+
+/* ---- failures ---- */
+
+/* By how the code begins, an SQLSTATE or one of ours; the first row that fits decides. What the database said goes to the log only. */
+static const struct {
+	const char *code;
+	int status;
+	const char *detail;
+} failures[] = {
+	{ "57014", 503, "The database took too long for this answer. Ask for less: a shorter time, or a limit." },
+	{ "22", 422, "The database can not read one of the values." },
+	{ "42", 500, "The question does not fit the cube. The server's log says more." },
+	{ "", 503, "The database does not answer. It is tried again with every request." },
+};
+
+static void answer_failure(struct gc_request *request, struct gc_database *db, const struct gc_err *err)
+{
+	size_t i = 0;
+	int64_t repeated;
+
+	while (strncmp(err->code, failures[i].code, strlen(failures[i].code)) != 0)
+		i++;
+	gc_request_fail(request, failures[i].status, "%s", failures[i].detail);
+	if (failures[i].status != 422 && gc_complain(&db->complaint, gc_monotonic_us(), &repeated))
+		gc_warn("a request could not be answered", GC_S("path", request->path), GC_ERR_FIELDS(err), GC_I("repeated", repeated));
+}
+
+static enum gc_verdict try_to_answer(struct gc_request *request, struct gc_database *db, struct gc_err *err)
+{
+	enum gc_verdict verdict = gc_database_ensure(db, err);
+
+	if (verdict == GC_OK)
+		verdict = gc_access_check(request, db, err);
+	if (verdict != GC_OK || request->status)
+		return verdict;
+	if (request->problem.status) {
+		gc_request_refuse(request, &request->problem);
+		return GC_OK;
+	}
+	return answers[request->route->answer](request, db, err);
+}
+
+/* A connection that broke since the last request is no reason to fail this one: once more with a new one. */
+void gc_answer_request(struct gc_request *request, struct gc_database *db)
+{
+	struct gc_err err = { .verdict = GC_OK };
+	bool was_connected = !gc_database_is_lost(db);
+	enum gc_verdict verdict = try_to_answer(request, db, &err);
+
+	if (verdict != GC_OK && was_connected && gc_database_is_lost(db))
+		verdict = try_to_answer(request, db, &err);
+	if (verdict != GC_OK)
+		answer_failure(request, db, &err);
+}

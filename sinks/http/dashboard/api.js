@@ -1,0 +1,144 @@
+// The one way to the server: the token, answers, downloads and the event stream.
+
+const KEY = 'gracecube-token';
+
+// A link may bring the token in its fragment, which no server sees; it is taken out of the address at once.
+export function takeToken() {
+	const fragment = new URLSearchParams(location.hash.slice(1));
+	if (!fragment.has('token')) return;
+	sessionStorage.setItem(KEY, fragment.get('token'));
+	history.replaceState(null, '', location.pathname + location.search);
+}
+export const hasToken = () => !!sessionStorage.getItem(KEY);
+export const setToken = token => sessionStorage.setItem(KEY, token);
+export const dropToken = () => sessionStorage.removeItem(KEY);
+
+export class Problem extends Error {
+	constructor(status, detail) {
+		super(detail);
+		this.status = status;
+	}
+	get advice() {
+		switch (this.status) {
+		case 0: return 'The server cannot be reached. It is tried again by itself; if that takes long, see whether “gracecube serve” runs.';
+		case 401: return 'The token is not known, has expired or was revoked. Use another one.';
+		case 403: return 'Your token does not reach this. Ask for one with a higher tier or role.';
+		case 404: return 'This server does not have it. Page and server may be of different versions: reload.';
+		case 422: return 'The server does not accept this filter. Choose another range, tier or component.';
+		case 429: return 'Too many requests at once. It is tried again in a moment.';
+		case 503: return 'The database does not answer. The server heals by itself; “gracecube check” says what is wrong.';
+		default: return 'Try again; the server’s log says more.';
+		}
+	}
+}
+
+const address = (path, parameters) => {
+	const query = new URLSearchParams();
+	for (const [name, value] of Object.entries(parameters || {})) if (value != null && value !== '') query.set(name, value);
+	return `/api/cube/${path}${query.size ? `?${query}` : ''}`;
+};
+
+async function request(url) {
+	let answer;
+	try {
+		answer = await fetch(url, { headers: { Authorization: `Bearer ${sessionStorage.getItem(KEY) || ''}` }, cache: 'no-store', signal: AbortSignal.timeout(15000) });
+	} catch {
+		throw new Problem(0, 'No answer from the server.');
+	}
+	if (answer.ok) return answer;
+	let problem = {};
+	try { problem = await answer.json(); } catch { /* a proxy's page, perhaps */ }
+	throw new Problem(answer.status, problem.detail || problem.title || `The server answered ${answer.status}.`);
+}
+
+// get(path, parameters) → {rows, asOf}
+export async function get(path, parameters) {
+	const answer = await request(address(path, parameters));
+	try {
+		return { rows: await answer.json(), asOf: answer.headers.get('X-Cube-As-Of') };
+	} catch {
+		throw new Problem(0, 'The answer broke off.');
+	}
+}
+
+// The same for answers that may be longer than the server gives at once.
+const PAGE = 10000;
+export async function getAll(path, parameters) {
+	const all = { rows: [], asOf: null };
+	for (let offset = 0; offset < 20 * PAGE; offset += PAGE) {
+		const { rows, asOf } = await get(path, offset ? { ...parameters, offset } : parameters);
+		all.rows.push(...rows);
+		all.asOf ??= asOf;
+		if (rows.length < PAGE) break;
+	}
+	return all;
+}
+
+// A download needs the token's header, which no plain link sends.
+export async function download(path, parameters, name) {
+	const answer = await request(address(path, { ...parameters, format: 'csv' }));
+	const link = document.createElement('a');
+	link.href = URL.createObjectURL(await answer.blob());
+	link.download = name;
+	link.click();
+	setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+// listen({changed, state}): tells of commits. The stream is left in a hidden tab; when it breaks it is tried again, later and
+// later, and until it is back every few seconds count as a change.
+export function listen({ changed, state }) {
+	const POLL = 5000;
+	let source = null, failures = 0, retry = 0, poll = 0;
+
+	function open() {
+		clearTimeout(retry);
+		source?.close();
+		source = null;
+		if (document.hidden || !hasToken()) return;
+		const mine = source = new EventSource(`/api/cube/events?token=${encodeURIComponent(sessionStorage.getItem(KEY))}`);
+		mine.onopen = () => {
+			clearInterval(poll);
+			poll = 0;
+			const back = failures > 0;
+			failures = 0;
+			state('live');
+			if (back) changed(null);
+		};
+		mine.addEventListener('changed', event => {
+			let streams = null;
+			try { streams = JSON.parse(event.data).streams; } catch { /* then all is read */ }
+			changed(Array.isArray(streams) ? streams : null);
+		});
+		mine.onerror = () => {
+			mine.close();
+			if (mine !== source) return;
+			source = null;
+			const wait = Math.min(30000, 500 * 2 ** failures++) * (0.75 + Math.random() / 2);
+			state(failures > 1 ? 'polling' : 'wait');
+			poll ||= setInterval(() => changed(null), POLL);
+			retry = setTimeout(open, wait);
+		};
+	}
+	function close() {
+		clearTimeout(retry);
+		clearInterval(poll);
+		poll = 0;
+		source?.close();
+		source = null;
+	}
+	document.addEventListener('visibilitychange', () => {
+		if (document.hidden) {
+			close();
+			state('paused');
+		} else {
+			failures = 0;
+			open();
+			changed(null);
+		}
+	});
+	addEventListener('online', open);
+	addEventListener('pagehide', close);
+	addEventListener('pageshow', event => event.persisted && open());
+	open();
+	return { open, close };
+}

@@ -1,0 +1,439 @@
+// The page: what it shows is in its address; what changes is read again, at most once a second.
+
+import { h, DAY, HOUR, count, duration, isoDay, dayName, clock, moment, floorDay } from './format.js';
+import * as api from './api.js';
+import { panels, sources, numbers, learnTiers, knownTiers, tierName, freshnessOf } from './panels.js';
+import { spark, hideTip } from './charts.js';
+import { showFacts, showTimeline, onClose } from './drawer.js';
+
+const $ = id => document.getElementById(id);
+const RANGES = { '24h': DAY, '7d': 7 * DAY, '30d': 30 * DAY, '90d': 90 * DAY };
+const WORDS = { '24h': '24 hours', '7d': '7 days', '30d': '30 days', '90d': '90 days' };
+const filters = $('filters');
+
+// --- What is shown: the address and the controls ----------------------------------------------------------------------
+
+const isDay = text => /^\d{4}-\d\d-\d\d$/.test(text || '') && !isNaN(Date.parse(text));
+function readAddress() {
+	const query = new URLSearchParams(location.search);
+	const chosen = { range: query.get('range') || '30d', tier: query.get('tier') || '', component: query.get('component') || '', from: query.get('from'), to: query.get('to'), contract: query.get('contract') };
+	if (chosen.range === 'custom' && !(isDay(chosen.from) && isDay(chosen.to) && chosen.from <= chosen.to)) chosen.range = '30d';
+	if (!RANGES[chosen.range] && !['all', 'custom'].includes(chosen.range)) chosen.range = '30d';
+	return chosen;
+}
+function writeAddress(chosen, replace) {
+	const query = new URLSearchParams({ range: chosen.range });
+	if (chosen.range === 'custom') {
+		query.set('from', chosen.from);
+		query.set('to', chosen.to);
+	}
+	for (const name of ['tier', 'component', 'contract']) if (chosen[name]) query.set(name, chosen[name]);
+	const url = `?${query}`;
+	if (url !== location.search) history[replace ? 'replaceState' : 'pushState'](null, '', url);
+}
+
+let offset = 0; // the server's clock − this one
+const now = () => Date.now() + offset;
+let chosen = readAddress();
+
+// The range in times. Ranges of days are whole UTC days with today as the last; the period before is as long.
+function makeView() {
+	const { range } = chosen, tomorrow = floorDay(now()) + DAY;
+	let from = null, to = tomorrow;
+	if (range === '24h') {
+		to = Math.ceil(now() / HOUR) * HOUR;
+		from = to - DAY;
+	} else if (range === 'custom') {
+		from = Date.parse(chosen.from);
+		to = Date.parse(chosen.to) + DAY;
+	} else if (range !== 'all') from = to - RANGES[range];
+	const dayAligned = time => time == null ? null : floorDay(time);
+	return {
+		range, from, to, tier: chosen.tier, component: chosen.component,
+		before: from == null ? null : from - (to - from),
+		hourly: from != null && to - from <= 3 * DAY,
+		dayAligned, wholeDays: () => ({ from: dayAligned(from), to: Math.ceil(to / DAY) * DAY }),
+	};
+}
+
+function rangeText(view) {
+	if (view.from == null) return 'all time';
+	return view.range === '24h' ? `${dayName(view.from)} ${clock(view.from)} to ${dayName(view.to)} ${clock(view.to)} UTC` : `${dayName(view.from, true)} to ${dayName(view.to - 1, true)}, UTC`;
+}
+const beforeText = view => WORDS[view.range] ? `the ${WORDS[view.range]} before` : `the ${count((view.to - view.from) / DAY)} days before`;
+
+function options(select, entries, value) {
+	const list = [['', 'all'], ...entries];
+	if (value && !list.some(([key]) => key === value)) list.push([value, value]);
+	if (list.map(([key]) => key).join('\n') !== [...select.options].map(option => option.value).join('\n') || list.some(([, label], i) => select.options[i].textContent !== label))
+		select.replaceChildren(...list.map(([key, label]) => h('option', { value: key }, label)));
+	select.value = value;
+}
+const components = new Set();
+function showControls() {
+	for (const radio of filters.querySelectorAll('[name=range]')) radio.checked = radio.value === chosen.range;
+	$('dates').hidden = chosen.range !== 'custom';
+	filters.elements.from.value = chosen.from || '';
+	filters.elements.to.value = chosen.to || '';
+	options(filters.elements.tier, knownTiers().map(code => [code, tierName(code) === code ? code : `${tierName(code)} (${code})`]), chosen.tier);
+	options(filters.elements.component, [...components].sort().map(name => [name, name]), chosen.component);
+}
+
+function choose(change) {
+	chosen = { ...chosen, ...change };
+	writeAddress(chosen);
+	showControls();
+	hideTip();
+	reload();
+}
+filters.addEventListener('change', event => {
+	const { name, value } = event.target;
+	if (name === 'range' && value === 'custom') {
+		const view = makeView();
+		choose({ range: 'custom', from: isoDay(view.from ?? view.to - 30 * DAY), to: isoDay(view.to - 1) });
+	} else if (name === 'from' || name === 'to') {
+		const { from, to } = filters.elements;
+		if (isDay(from.value) && isDay(to.value)) choose(from.value <= to.value ? { from: from.value, to: to.value } : { from: value, to: value });
+	} else choose({ [name]: value });
+});
+filters.addEventListener('submit', event => event.preventDefault());
+addEventListener('popstate', () => {
+	chosen = readAddress();
+	showControls();
+	reload();
+	if (chosen.contract) showTimeline(chosen.contract);
+	else $('drawer').close();
+});
+onClose(contract => {
+	chosen.contract = contract;
+	writeAddress(chosen, true);
+});
+
+// --- Light and dark ---------------------------------------------------------------------------------------------------
+
+const dark = matchMedia('(prefers-color-scheme: dark)');
+const isDark = () => (document.documentElement.dataset.theme || (dark.matches ? 'dark' : 'light')) === 'dark';
+const showTheme = () => { $('theme').textContent = isDark() ? 'Light' : 'Dark'; };
+$('theme').addEventListener('click', () => {
+	const theme = isDark() ? 'light' : 'dark';
+	document.documentElement.dataset.theme = theme;
+	localStorage.setItem('gracecube-theme', theme);
+	showTheme();
+});
+dark.addEventListener('change', showTheme);
+showTheme();
+
+// --- Panels -----------------------------------------------------------------------------------------------------------
+
+let view = makeView();
+const answers = new Map(); // source → {rows, asOf} of this view
+const boxes = new Map();
+
+function open(kind, filter, of) {
+	hideTip();
+	showFacts(kind, filter, of);
+}
+
+for (const panel of panels) {
+	const part = { host: h('div', { class: 'plot', id: `plot-${panel.id}` }), says: h('p', { class: 'says' }), legend: h('div'), table: h('div', { class: 'scroll numbers-table', tabindex: '0', role: 'region', 'aria-label': `${panel.title}: the numbers`, hidden: true }), foot: h('p', { class: 'foot-note' }) };
+	part.toggle = panel.id === 'streams' ? null : h('button', { type: 'button', class: 'quiet', 'aria-pressed': 'false', onclick: () => {
+		part.tabular = !part.tabular;
+		part.toggle.setAttribute('aria-pressed', part.tabular);
+		draw(panel);
+	} }, 'Table');
+	const csv = h('button', { type: 'button', class: 'quiet', title: 'The same numbers as CSV', onclick: async () => {
+		const { path, parameters } = sources[panel.needs[0]](view);
+		try { await api.download(path, parameters, `gracecube-${panel.id}.csv`); } catch (problem) { notice(problem.message, problem.advice); }
+	} }, 'CSV');
+	const facts = panel.facts && h('button', { type: 'button', class: 'quiet', title: 'The list behind the picture', onclick: () => {
+		const [kind, filter] = panel.facts(view);
+		const span = panel.days ? view.wholeDays() : { from: view.from, to: view.to };
+		open(kind, { ...span, ...(kind === 'executions' ? { tier: view.tier } : {}), ...filter }, rangeText(view));
+	} }, 'Facts');
+	part.box = h('section', { class: `panel ${panel.size}`, id: `panel-${panel.id}`, 'aria-labelledby': `title-${panel.id}`, 'data-state': 'loading' },
+		h('header', {}, h('h2', { id: `title-${panel.id}` }, panel.title), h('div', { class: 'tools' }, part.toggle, facts, csv), h('p', { class: 'unit' }, panel.unit)),
+		part.says, part.legend, part.host, part.table, part.foot);
+	boxes.set(panel.id, part);
+	$('panels').append(part.box);
+}
+
+function state(panel, name, ...content) {
+	const part = boxes.get(panel.id);
+	part.box.dataset.state = name;
+	part.says.textContent = '';
+	part.legend.replaceChildren();
+	part.table.hidden = true;
+	part.host.hidden = false;
+	part.foot.textContent = '';
+	part.host.replaceChildren(h('div', { class: 'empty' }, ...content));
+}
+
+function scopeText(panel) {
+	const notes = [];
+	if (panel.always) notes.push('all time');
+	else if (panel.days && view.range === '24h') notes.push(`whole days ${dayName(view.dayAligned(view.from))} and ${dayName(view.to - 1)}`);
+	if (view.tier && !panel.heeds.includes('tier')) notes.push('all tiers');
+	if (view.component && !panel.heeds.includes('component')) notes.push('all components');
+	return notes;
+}
+
+function draw(panel) {
+	const part = boxes.get(panel.id), data = {};
+	const failed = panel.needs.map(need => part.problem?.[need]).find(Boolean);
+	for (const need of panel.needs) data[need] = answers.get(need);
+	if (panel.needs.some(need => !data[need])) {
+		if (!failed) return state(panel, 'loading', 'Loading …');
+		return state(panel, 'error', h('strong', {}, failed.message), h('p', {}, failed.advice), h('button', { type: 'button', onclick: () => refresh(null) }, 'Try again'));
+	}
+	part.host.hidden = false;
+	let said;
+	try {
+		const paint = () => panel.render(part.host, data, view, open, now()), above = () => part.host.offsetTop - part.box.offsetTop;
+		const before = above();
+		said = paint();
+		part.says.textContent = said?.says || '';
+		part.legend.replaceChildren(said?.legend || '');
+		if (said && above() !== before) paint(); // the words above it left another room
+	} catch (error) {
+		console.error(error);
+		return state(panel, 'error', h('strong', {}, 'This picture could not be drawn.'), h('p', {}, 'Page and server may be of different versions: reload the page.'));
+	}
+	if (!said) {
+		const read = answers.get('freshness')?.rows.filter(row => !panel.streams || panel.streams.includes(row.stream)).reduce((n, row) => n + row.records_read, 0);
+		if (read === 0) return state(panel, 'empty', h('strong', {}, 'The cube holds nothing of this yet.'), h('p', {}, 'Start “gracecube run” and publish events, or try “gracecube sandbox”.'));
+		return state(panel, 'zero', h('strong', {}, `None ${view.from == null || panel.always ? 'so far' : 'in this range'}${view.tier && panel.heeds.includes('tier') ? `, ${tierName(view.tier)}` : ''}${view.component && panel.heeds.includes('component') ? `, ${view.component}` : ''}.`),
+			view.from == null || panel.always ? '' : h('p', {}, `Shown is ${rangeText(view)}.`),
+			view.from == null || panel.always ? '' : h('button', { type: 'button', onclick: () => choose({ range: 'all' }) }, 'Show all time'),
+			(view.tier || view.component) ? h('button', { type: 'button', onclick: () => choose({ tier: '', component: '' }) }, 'Remove the filter') : '');
+	}
+	part.box.dataset.state = failed ? 'stale' : 'ready';
+	const asOf = data[panel.needs[0]].asOf;
+	part.foot.textContent = [...scopeText(panel), `as of ${asOf ? `${dayName(asOf)} ${clock(asOf, true)} UTC` : '–'}${failed ? `, not newer: ${failed.message}` : ''}`].join(' · ');
+	part.table.hidden = !part.tabular;
+	part.host.hidden = !!part.tabular;
+	if (part.tabular && said.table) {
+		const scrolled = part.table.scrollTop;
+		part.table.replaceChildren(h('table', {}, h('caption', {}, panel.title), h('thead', {}, h('tr', {}, said.table.head.map((name, i) => h('th', { scope: 'col', class: i ? 'number' : null }, name)))),
+			h('tbody', {}, said.table.rows.map(row => h('tr', {}, row.map((cell, i) => h(i ? 'td' : 'th', { class: i ? 'number' : null, scope: i ? null : 'row' }, cell)))))));
+		part.table.scrollTop = scrolled;
+	}
+}
+
+// A chart drawn before its taller neighbour gets the room it left.
+function level() {
+	for (const panel of panels) {
+		const { host, box } = boxes.get(panel.id), chart = host.querySelector('svg.chart');
+		if (box.dataset.state === 'ready' && chart && host.clientHeight > chart.clientHeight + 12) draw(panel);
+	}
+}
+
+// --- The numbers at the top -------------------------------------------------------------------------------------------
+
+const tiles = new Map();
+let told = new Map();
+function drawNumbers() {
+	const data = Object.fromEntries(answers), list = numbers(data, view, now());
+	const place = $('numbers');
+	if (!list.length) {
+		if (!tiles.size) place.replaceChildren(...Array.from({ length: 7 }, () => h('div', { class: 'tile waiting', 'aria-hidden': 'true' })));
+		return;
+	}
+	const said = [];
+	place.replaceChildren(...list.map(item => {
+		let tile = tiles.get(item.id);
+		if (!tile) tiles.set(item.id, tile = h('article', { class: 'tile', id: `number-${item.id}`, role: 'group', 'aria-label': item.label }));
+		tile.dataset.state = item.state || '';
+		const arrow = item.change == null ? null : Math.abs(item.change) < 0.0005 ? '±' : item.change > 0 ? '▲' : '▼';
+		const mood = item.change == null || !item.better || !item.sure ? '' : item.change * item.better > 0 ? 'good' : 'bad';
+		tile.replaceChildren(
+			h('h2', {}, item.label, item.word ? h('span', { class: `state ${item.state}` }, item.word) : ''),
+			h('p', { class: 'value' }, h('b', { 'data-since': item.since }, item.value), item.unit ? ` ${item.unit}` : ''),
+			h('p', { class: 'detail' }, item.detail),
+			item.goal ? h('p', { class: 'detail' }, item.advice || item.goal)
+				: item.change == null ? h('p', { class: 'detail' }, view.before == null ? '' : 'nothing in the period before')
+					: h('p', { class: 'detail' }, h('span', { class: `change ${mood}` }, `${arrow} ${item.as === 'points' ? `${Math.abs(item.change * 100).toFixed(1)} points` : /times/.test(item.as) ? '' : item.as.replace(/^[+−]/, '')}`), `${/times/.test(item.as) ? 'from' : ' on'} ${item.was}`),
+			item.spark ? spark(item.spark) : '');
+		if (told.has(item.id) && told.get(item.id) !== item.value && !item.quiet) said.push(`${item.label} ${item.value}`);
+		told.set(item.id, item.value);
+		return tile;
+	}));
+	if (said.length) $('said').textContent = said.join(', ');
+}
+// ages grow by themselves
+setInterval(() => {
+	if (document.hidden) return;
+	for (const cell of document.querySelectorAll('[data-since]')) {
+		const age = Math.max(0, (now() - Number(cell.dataset.since)) / 1000);
+		const words = duration(age);
+		if (cell.textContent !== words) cell.textContent = words;
+		if (cell.classList.contains('age')) cell.className = `number age ${freshnessOf(age)}`;
+		else {
+			const tile = cell.closest('.tile'), state = freshnessOf(age);
+			if (tile && tile.dataset.state !== state) drawNumbers();
+		}
+	}
+}, 1000);
+
+// --- Reading ----------------------------------------------------------------------------------------------------------
+
+let generation = 0, due = null, timer = 0, busy = false, last = 0;
+const PAUSE = 1000;
+
+// refresh(streams): reads what these streams change; null is everything
+function refresh(streams) {
+	if (streams === null) due = 'all';
+	else if (due !== 'all') due = new Set([...(due || []), ...streams]);
+	if (timer || busy) return;
+	timer = setTimeout(read, Math.max(0, last + PAUSE - Date.now()));
+}
+function reload() {
+	view = makeView();
+	generation++;
+	answers.delete('verification');
+	for (const name of Object.keys(sources)) if (!['freshness', 'missions'].includes(name)) answers.delete(name);
+	told = new Map();
+	for (const part of boxes.values()) part.problem = null;
+	for (const panel of panels) if (panel.needs.some(need => !answers.has(need))) state(panel, 'loading', 'Loading …');
+	$('shown').textContent = '';
+	busy = false;
+	clearTimeout(timer);
+	timer = 0;
+	due = 'all';
+	read();
+}
+
+async function read() {
+	timer = 0;
+	if (!api.hasToken()) return gate();
+	if (document.hidden && last) return;
+	const streams = due, mine = generation;
+	due = null;
+	busy = true;
+	last = Date.now();
+	// a day or an hour may have begun
+	const fresh = makeView();
+	if (fresh.to !== view.to) view = fresh;
+	const affected = panels.filter(panel => streams === 'all' || !panel.streams || panel.streams.some(stream => streams.has(stream)));
+	const needs = new Set(affected.flatMap(panel => panel.needs));
+	if (!view.component && needs.has('errors')) needs.add('types');
+	const asked = new Map(); // two sources may be one question
+	let refused = null, unreachable = null;
+	await Promise.all([...needs].map(async name => {
+		const { path, parameters } = sources[name](view), key = JSON.stringify([path, parameters]);
+		if (!asked.has(key)) asked.set(key, api.getAll(path, parameters));
+		let problem = null;
+		try {
+			const answer = await asked.get(key);
+			if (mine !== generation) return;
+			answers.set(name, answer);
+			if (name === 'freshness') {
+				const row = answer.rows.find(r => r.last_commit_at);
+				if (row) offset = Date.parse(row.last_commit_at) + row.seconds_since_commit * 1000 - Date.now();
+			}
+			if (name === 'verification' || name === 'heat') learnTiers(answer.rows);
+			if (name === 'types') for (const row of answer.rows) if (row.component_name) components.add(row.component_name);
+		} catch (error) {
+			problem = error;
+			if (error.status === 401) refused = error;
+			else if (error.status === 0 || error.status >= 500) unreachable = error;
+		}
+		if (mine !== generation) return;
+		for (const panel of panels) if (panel.needs.includes(name)) (boxes.get(panel.id).problem ||= {})[name] = problem;
+	}));
+	if (mine !== generation) return;
+	busy = false;
+	if (refused) return gate(refused);
+	showControls();
+	for (const panel of affected) draw(panel);
+	level();
+	drawNumbers();
+	shown();
+	if (unreachable) {
+		notice(unreachable.message, answers.size ? `${unreachable.advice} The numbers below are those of the last answer.` : unreachable.advice);
+		setTimeout(() => refresh(null), 2000);
+	} else notice(null);
+	document.body.classList.toggle('stale', !!unreachable);
+	document.body.dataset.reads = Number(document.body.dataset.reads || 0) + 1;
+	if (due) refresh(new Set());
+}
+
+function shown() {
+	const asOf = [...answers.values()].map(answer => answer.asOf).filter(Boolean).sort().pop();
+	const place = $('shown');
+	place.replaceChildren(h('strong', {}, rangeText(view)), view.before == null ? '' : `, compared with ${beforeText(view)}`, view.tier ? ` · tier ${tierName(view.tier)}` : '', view.component ? ` · component ${view.component}` : '', ' · cube as of ', h('time', { id: 'as-of', datetime: asOf }, asOf ? `${moment(asOf)} UTC` : '–'));
+}
+
+function notice(message, advice) {
+	const place = $('notice');
+	const words = message ? `${message} ${advice || ''}` : '';
+	if (place.textContent !== words) place.textContent = words;
+	place.hidden = !message;
+}
+
+// --- The token --------------------------------------------------------------------------------------------------------
+
+let live = null;
+function gate(problem) {
+	api.dropToken();
+	live?.close();
+	$('main').hidden = filters.hidden = true;
+	$('connection').hidden = true;
+	notice(null);
+	$('gate').hidden = false;
+	if (problem) $('gate-why').textContent = `${problem.message} ${problem.advice}`;
+	$('token').focus();
+}
+$('token-form').addEventListener('submit', async event => {
+	event.preventDefault();
+	const token = $('token').value.trim();
+	if (!token) return;
+	api.setToken(token);
+	try {
+		await api.get('me');
+	} catch (problem) {
+		return gate(problem);
+	}
+	$('token').value = '';
+	enter();
+});
+
+const CONNECTION = { live: 'live', wait: 'connecting', polling: 'reading every 5 s', paused: 'paused' };
+function enter() {
+	$('gate').hidden = true;
+	$('main').hidden = filters.hidden = $('connection').hidden = false;
+	reload();
+	if (live) live.open();
+	else {
+		live = api.listen({
+			changed: refresh,
+			state: name => {
+				$('connection').dataset.state = name;
+				$('connection').textContent = CONNECTION[name];
+			},
+		});
+	}
+	if (chosen.contract) showTimeline(chosen.contract);
+}
+
+// --- Start ------------------------------------------------------------------------------------------------------------
+
+let width = 0, resized = 0;
+new ResizeObserver(() => {
+	if (width === innerWidth) return;
+	width = innerWidth;
+	clearTimeout(resized);
+	resized = setTimeout(() => {
+		for (const panel of panels) if (boxes.get(panel.id).box.dataset.state !== 'loading') draw(panel);
+		level();
+	}, 80);
+}).observe($('panels'));
+addEventListener('scroll', hideTip, { passive: true });
+addEventListener('hashchange', () => {
+	api.takeToken();
+	if (api.hasToken()) enter();
+});
+
+api.takeToken();
+showControls();
+if (api.hasToken()) enter();
+else gate();

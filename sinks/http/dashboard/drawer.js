@@ -1,0 +1,137 @@
+// The facts behind a mark, and one contract's timeline, in a drawer. What events say is put in as text only.
+
+import { h, count, plural, percent, duration, moment, millis, dayName } from './format.js';
+import { get, download } from './api.js';
+import { tierName } from './panels.js';
+
+const PAGE = 50, SEARCH = 1000;
+const drawer = document.getElementById('drawer');
+const state = status => h('span', { class: `state ${({ verified: 'good', approved: 'good', resolved: 'good', rolled_back: 'bad', failed: 'bad', rejected: 'bad' })[status] || ''}` }, String(status ?? '–').replaceAll('_', ' '));
+const when = time => h('time', { datetime: time }, moment(time));
+const contract = (id, words = id) => h('button', { type: 'button', class: 'link', title: id, onclick: () => showTimeline(id) }, words);
+const seconds = value => value == null ? '–' : duration(value);
+
+// columns of each list: [head, cell(row), class]
+const LISTS = {
+	executions: { title: 'Executions', columns: [
+		['created, UTC', row => when(row.created_at)], ['contract', row => contract(row.contract_id)], ['status', row => state(row.contract_status)], ['action', row => row.action_type],
+		['tier', row => row.tier_name || tierName(row.tier_code)], ['component', row => row.component_name], ['actor', row => row.actor_id], ['duration', row => seconds(row.duration_seconds), 'number'],
+		['confidence', row => row.confidence_score == null ? '–' : row.confidence_score.toFixed(2), 'number'], ['mission', row => row.mission_id]] },
+	errors: { title: 'Errors', columns: [
+		['raised, UTC', row => when(row.created_at)], ['type', row => row.error_type], ['severity', row => row.severity], ['component', row => row.component_name], ['status', row => state(row.status)],
+		['resolved in', row => seconds(row.resolution_time_seconds), 'number'], ['by itself', row => row.was_auto_resolved ? 'yes' : 'no'], ['source', row => /^contract-/.test(row.source || '') ? contract(row.source) : row.source], ['actor', row => row.actor_id],
+		['note', row => row.resolution_note, 'long'], ['error', row => row.error_id]] },
+	approvals: { title: 'Approvals', columns: [
+		['asked, UTC', row => when(row.created_at)], ['status', row => state(row.status)], ['what', row => row.action_description, 'long'], ['tier', row => row.tier_name || tierName(row.tier_code)], ['decided by', row => row.actor_id],
+		['decided in', row => seconds(row.decision_time_seconds), 'number'], ['asked by', row => row.requested_by], ['why', row => row.decision_reason, 'long'], ['contract', row => row.contract_id ? contract(row.contract_id) : '–'], ['approval', row => row.approval_id]] },
+};
+
+let trail = [], turn = 0, closed = () => {};
+export const onClose = f => { closed = f; };
+
+function page(title, subtitle, ...body) {
+	drawer.replaceChildren(
+		h('header', {},
+			trail.length > 1 && h('button', { type: 'button', class: 'quiet', onclick: back }, '← back'),
+			h('h2', { id: 'drawer-title', tabindex: '-1' }, title),
+			h('button', { type: 'button', class: 'quiet close', 'aria-label': 'Close', onclick: () => drawer.close() }, '✕')),
+		h('p', { class: 'about' }, subtitle), ...body);
+	if (!drawer.open) drawer.showModal();
+	drawer.querySelector('h2').focus();
+}
+function back() {
+	trail.pop();
+	trail[trail.length - 1]();
+}
+drawer.addEventListener('close', () => {
+	trail = [];
+	turn++;
+	closed(null);
+});
+drawer.addEventListener('click', event => { if (event.target === drawer) drawer.close(); });
+
+const trouble = (problem, again) => h('div', { class: 'empty' }, h('strong', {}, problem.message), h('p', {}, problem.advice || ''), h('button', { type: 'button', onclick: again }, 'Try again'));
+
+// showFacts('executions', {from, to, tier, …, match}, 'of what')
+export function showFacts(kind, filters, of) {
+	const open = () => list(kind, filters, of);
+	trail.push(open);
+	open();
+}
+
+async function list(kind, { from, to, match, ...rest }, of) {
+	const mine = ++turn, { title, columns } = LISTS[kind];
+	const instant = time => time == null ? undefined : new Date(time).toISOString();
+	const parameters = { from: instant(from), to: instant(to), ...rest };
+	const body = h('tbody'), foot = h('p', { class: 'about', role: 'status' }, 'Reading …'), more = h('button', { type: 'button', hidden: true }, 'Show more');
+	page(`${title}: ${of}`, `${Object.entries(rest).filter(([, value]) => value).map(([name, value]) => `${name} ${value}`).concat(from == null ? 'all times' : `${moment(from)} to ${moment(to)} UTC`).join(' · ')}; newest first`,
+		h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': title }, h('table', {}, h('thead', {}, h('tr', {}, columns.map(([name, , css]) => h('th', { scope: 'col', class: css }, name)))), body)),
+		h('div', { class: 'foot' }, foot, more, !match && h('button', { type: 'button', class: 'quiet', onclick: () => download(kind, parameters, `${kind}.csv`).catch(problem => { foot.textContent = problem.message; }) }, 'CSV')));
+	let offset = 0, shown = 0, looked = 0, ended = false;
+	async function next() {
+		more.hidden = true;
+		try {
+			let wanted = PAGE;
+			while (wanted > 0 && !ended) {
+				const limit = match ? SEARCH : PAGE;
+				const { rows, asOf } = await get(kind, { ...parameters, limit, offset });
+				if (mine !== turn) return;
+				let used = 0;
+				for (const row of rows) {
+					if (wanted === 0) break;
+					used++;
+					if (match && !match(row)) continue;
+					body.append(h('tr', {}, columns.map(([, cell, css]) => h('td', { class: css }, cell(row) ?? '–'))));
+					shown++;
+					wanted--;
+				}
+				looked += used;
+				offset += used;
+				ended = used === rows.length && rows.length < limit;
+				foot.textContent = `${plural(shown, 'row')}${ended ? ', all there are' : ''}${match ? `, found among ${count(looked)}` : ''} · as of ${asOf ? moment(asOf) : '–'} UTC`;
+			}
+			if (!shown) foot.textContent = 'Nothing here: the facts of this time are gone or filtered out.';
+			more.hidden = ended;
+		} catch (problem) {
+			if (mine === turn) body.parentElement.parentElement.after(trouble(problem, event => { event.target.parentElement.remove(); next(); }));
+		}
+	}
+	more.addEventListener('click', next);
+	next();
+}
+
+export function showTimeline(id) {
+	const open = () => timeline(id);
+	trail.push(open);
+	open();
+}
+
+async function timeline(id) {
+	const mine = ++turn, place = h('div', {}, h('p', { class: 'about', role: 'status' }, 'Reading …'));
+	page('One contract’s story', h('code', {}, id), place);
+	closed(id);
+	try {
+		const [fact, story] = await Promise.all([get(`executions/${encodeURIComponent(id)}`), get(`executions/${encodeURIComponent(id)}/timeline`)]);
+		if (mine !== turn) return;
+		const row = Array.isArray(fact.rows) ? fact.rows[0] : fact.rows;
+		const facts = row && [['status', state(row.contract_status)], ['action', row.action_type], ['tier', row.tier_name], ['component', row.component_name], ['actor', row.actor_id], ['mission', row.mission_id],
+			['duration', seconds(row.duration_seconds)], ['confidence', row.confidence_score == null ? '–' : row.confidence_score.toFixed(3)], ['drift', row.drift_score == null ? null : percent(row.drift_score)],
+			['snapshot', row.created_snapshot == null ? null : row.created_snapshot ? 'yes' : 'no'], ['error', row.error_message]].filter(([, value]) => value != null && value !== '');
+		const first = story.rows.length ? Date.parse(story.rows[0].at) : 0;
+		let before = '';
+		place.replaceChildren(
+			facts ? h('dl', { class: 'facts' }, facts.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value)))) : '',
+			h('ol', { class: 'story' }, story.rows.map(step => {
+				const day = dayName(step.at, true), newDay = day !== before;
+				before = day;
+				return h('li', { class: /failed|rolled|rejected|restored/.test(step.what) ? 'bad' : /verified|passed|approved/.test(step.what) ? 'good' : null },
+					newDay && h('p', { class: 'day' }, day),
+					h('p', {}, h('time', { datetime: step.at }, millis(step.at)), ' ', h('span', { class: 'after' }, `+${duration((Date.parse(step.at) - first) / 1000)}`)),
+					h('p', {}, h('strong', {}, String(step.what).replaceAll('_', ' ')), step.detail ? ` ${step.detail}` : ''),
+					h('p', { class: 'source' }, `${step.fact} ${step.key === id ? '' : step.key}`));
+			})),
+			h('p', { class: 'about' }, `${plural(story.rows.length, 'step')} · as of ${story.asOf ? moment(story.asOf) : '–'} UTC`));
+	} catch (problem) {
+		if (mine === turn) place.replaceChildren(trouble(problem, () => timeline(id)));
+	}
+}

@@ -1,0 +1,126 @@
+/* The pool: threads that answer requests, each with a database connection of its own, from one queue.
+ * Threads: the queue is shared under its lock; all else belongs to one thread.
+ */
+#include "server.h"
+
+#include <stdio.h>
+
+/* More would wait longer than anybody wants to. */
+#define QUEUE_MAX 256
+
+static const char session[] = "SET default_transaction_isolation = 'repeatable read'; SET default_transaction_read_only = on";
+
+struct gc_pool {
+	struct gc_serve *serve;
+	pthread_mutex_t lock;
+	pthread_cond_t wanted;
+	struct gc_request *first, **end;
+	size_t queued;
+	bool stopping;
+	pthread_t *threads;
+	int64_t thread_count;
+};
+
+bool gc_pool_put(struct gc_pool *pool, struct gc_request *request)
+{
+	bool fits;
+
+	pthread_mutex_lock(&pool->lock);
+	fits = pool->queued < QUEUE_MAX && !pool->stopping;
+	if (fits) {
+		request->next = NULL;
+		*pool->end = request;
+		pool->end = &request->next;
+		pool->queued++;
+		pthread_cond_signal(&pool->wanted);
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return fits;
+}
+
+/* NULL when the pool stops and nobody waits. */
+static struct gc_request *take(struct gc_pool *pool)
+{
+	struct gc_request *request;
+
+	pthread_mutex_lock(&pool->lock);
+	while (!pool->first && !pool->stopping)
+		pthread_cond_wait(&pool->wanted, &pool->lock);
+	request = pool->first;
+	if (request) {
+		pool->first = request->next;
+		pool->queued--;
+		if (!pool->first)
+			pool->end = &pool->first;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return request;
+}
+
+/* Whoever waited so long has most likely gone. */
+static bool waited_too_long(const struct gc_request *request)
+{
+	return gc_monotonic_us() - request->started_us > request->serve->config.postgres_statement_timeout_us + GC_SECOND_US;
+}
+
+/* After the connection is resumed the request belongs to the HTTP thread again. */
+static void give_back(struct gc_request *request)
+{
+	struct gc_serve *serve = request->serve;
+
+	atomic_store(&request->state, GC_REQUEST_ANSWERED);
+	MHD_resume_connection(request->connection);
+	atomic_fetch_sub(&serve->suspended, 1);
+}
+
+static void *run_pool(void *argument)
+{
+	struct gc_pool *pool = argument;
+	const struct gc_config *config = &pool->serve->config;
+	struct gc_database db = { .config = config, .name = "gracecube serve", .setup = session,
+				  .answer_us = config->postgres_statement_timeout_us + GC_SECOND_US };
+	struct gc_request *request;
+
+	while ((request = take(pool))) {
+		if (atomic_load(&pool->serve->stopping) || waited_too_long(request))
+			gc_request_fail(request, 503, "The server has too much to do, or is about to stop.");
+		else
+			gc_answer_request(request, &db);
+		give_back(request);
+	}
+	gc_database_close(&db);
+	return NULL;
+}
+
+struct gc_pool *gc_pool_start(struct gc_serve *serve)
+{
+	struct gc_pool *pool = gc_calloc(1, sizeof(*pool));
+
+	pool->serve = serve;
+	pool->end = &pool->first;
+	pool->thread_count = serve->config.serve_connections;
+	pool->threads = gc_calloc((size_t)pool->thread_count, sizeof(*pool->threads));
+	pthread_mutex_init(&pool->lock, NULL);
+	pthread_cond_init(&pool->wanted, NULL);
+	for (int64_t i = 0; i < pool->thread_count; i++) {
+		if (pthread_create(&pool->threads[i], NULL, run_pool, pool) != 0)
+			abort(); /* no threads left on the machine: nothing sensible can follow */
+	}
+	return pool;
+}
+
+void gc_pool_stop(struct gc_pool *pool)
+{
+	if (!pool)
+		return;
+	pthread_mutex_lock(&pool->lock);
+	pool->stopping = true;
+	pthread_cond_broadcast(&pool->wanted);
+	pthread_mutex_unlock(&pool->lock);
+	for (int64_t i = 0; i < pool->thread_count; i++)
+		pthread_join(pool->threads[i], NULL);
+	pthread_cond_destroy(&pool->wanted);
+	pthread_mutex_destroy(&pool->lock);
+	free(pool->threads);
+	free(pool);
+}

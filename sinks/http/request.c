@@ -1,0 +1,104 @@
+/* A request: what was asked, and the problem that it may end in. Threads: it belongs to the HTTP thread, but for the time in which the
+ * pool has it.
+ */
+#include "server.h"
+
+#include <gracecube/arena.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <strings.h>
+
+/* Titles of RFC 9110. */
+static const struct {
+	int status;
+	const char *title;
+} titles[] = {
+	{ 401, "Unauthorized" },          { 403, "Forbidden" },           { 404, "Not Found" },
+	{ 405, "Method Not Allowed" },    { 422, "Unprocessable Content" }, { 500, "Internal Server Error" },
+	{ 503, "Service Unavailable" },
+};
+
+static const char *title_of(int status)
+{
+	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
+		if (titles[i].status == status)
+			return titles[i].title;
+	}
+	return "Error";
+}
+
+static void put_member(struct gc_text *body, const char *name, const char *value)
+{
+	if (!*value)
+		return;
+	gc_text_printf(body, ",\"%s\":", name);
+	gc_json_put_text(body, gc_span_of(value));
+}
+
+void gc_request_refuse(struct gc_request *request, const struct gc_problem *problem)
+{
+	struct gc_text *body = &request->body;
+
+	gc_text_done(body);
+	gc_text_printf(body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d", title_of(problem->status), problem->status);
+	put_member(body, "detail", problem->detail);
+	put_member(body, "parameter", problem->parameter);
+	put_member(body, "allowed", problem->allowed);
+	gc_text_puts(body, "}\n");
+	request->status = problem->status;
+	request->content_type = "application/problem+json";
+}
+
+void gc_request_fail(struct gc_request *request, int status, const char *format, ...)
+{
+	struct gc_problem problem = { .status = status };
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(problem.detail, sizeof(problem.detail), format, arguments);
+	va_end(arguments);
+	gc_request_refuse(request, &problem);
+}
+
+static void read_remote(struct gc_request *request)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const struct sockaddr *address = info ? info->client_addr : NULL;
+
+	if (address && address->sa_family == AF_INET)
+		inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, request->remote, sizeof(request->remote));
+	else if (address && address->sa_family == AF_INET6)
+		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, request->remote, sizeof(request->remote));
+}
+
+struct gc_request *gc_request_new(struct gc_serve *serve, struct MHD_Connection *connection, const char *path, const char *method)
+{
+	struct gc_request *request = gc_calloc(1, sizeof(*request));
+
+	request->serve = serve;
+	request->connection = connection;
+	request->path = gc_strdup(path);
+	request->method = gc_strdup(method);
+	request->started_us = gc_monotonic_us();
+	request->asked_us = gc_now_us();
+	request->rows = -1;
+	request->values.row_limit = serve->config.serve_row_limit;
+	read_remote(request);
+	return request;
+}
+
+void gc_request_free(struct gc_request *request)
+{
+	if (!request)
+		return;
+	gc_values_done(&request->values);
+	gc_text_done(&request->parameters);
+	gc_text_done(&request->body);
+	explicit_bzero(request->token, sizeof(request->token));
+	free(request->part);
+	free(request->path);
+	free(request->method);
+	free(request);
+}

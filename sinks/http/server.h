@@ -1,0 +1,165 @@
+/* Inside of the server: what its threads share.
+ *
+ * A request is parsed by the HTTP thread, suspended, answered by one of the threads of the pool, and sent by the HTTP thread. So
+ * neither a slow database nor a slow client holds up the others.
+ */
+#ifndef GRACECUBE_HTTP_SERVER_H
+#define GRACECUBE_HTTP_SERVER_H
+
+#include <gracecube/serve.h>
+#include <gracecube/token.h>
+#include <postgres/pg.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/types.h> /* microhttpd.h needs it */
+#include <microhttpd.h>
+
+#include "routes.h"
+#include "text.h"
+
+#define GC_AS_OF_BYTES 40
+
+/* ---- database.c: a connection that comes back by itself ---- */
+
+struct gc_database {
+	const struct gc_config *config;
+	const char *name; /* in pg_stat_activity */
+	const char *setup; /* SQL after connecting */
+	struct gc_pg *pg;
+	int64_t next_try_us; /* monotonic */
+	int64_t answer_us;   /* how long an answer may take before the connection counts as dead */
+	struct gc_complaint complaint;
+};
+
+void gc_database_close(struct gc_database *db);
+/* Connects when it is not, but not more often than twice a second. */
+enum gc_verdict gc_database_ensure(struct gc_database *db, struct gc_err *err) GC_MUST_CHECK;
+bool gc_database_is_lost(const struct gc_database *db);
+/* One statement; text results. The caller clears *ret_result. */
+enum gc_verdict gc_database_ask(struct gc_database *db, const char *sql, const char *const *values, int count, PGresult **ret_result,
+				struct gc_err *err) GC_MUST_CHECK;
+
+/* Rows as they were at one moment. */
+struct gc_rows {
+	PGresult *result;
+	char as_of[GC_AS_OF_BYTES];
+};
+/* In one round trip and one snapshot: takes the role that answers for `tier` (NULL: no limit; as_self: none), reads how fresh the cube
+ * is, and asks. */
+enum gc_verdict gc_database_read(struct gc_database *db, const char *tier, bool as_self, const struct gc_query *query, struct gc_rows *ret_rows,
+				 struct gc_err *err) GC_MUST_CHECK;
+enum gc_cell gc_database_cell(const PGresult *result, int column);
+
+/* ---- requests ---- */
+
+enum gc_request_state {
+	GC_REQUEST_NEW,      /* its headers are there */
+	GC_REQUEST_WAITING,  /* suspended: the pool has it */
+	GC_REQUEST_ANSWERED, /* to be sent */
+};
+
+struct gc_request {
+	struct gc_serve *serve;
+	struct MHD_Connection *connection;
+	struct gc_request *next; /* in the pool's queue */
+	_Atomic int state;
+	int64_t started_us; /* monotonic */
+	int64_t asked_us;   /* wall clock */
+
+	char *method, *path;
+	struct gc_text parameters; /* for the audit: without the token */
+	char remote[48];
+	const struct gc_route *route;
+	char *part; /* what stood for "{name}" in the path */
+	struct gc_values values;
+	char token[GC_TOKEN_TEXT_BYTES]; /* as it was shown */
+	bool has_token, wants_csv;
+	size_t body_bytes; /* of what was sent and is not read */
+	struct gc_problem problem; /* of the parameters, told once it is known who asks; status 0: none */
+
+	/* who asks, once it is known */
+	char token_id[GC_TOKEN_ID_DIGITS + 1], token_name[128], token_role[16], token_tier[16], token_expires[GC_AS_OF_BYTES];
+	int access; /* enum gc_access */
+
+	/* the answer */
+	int status;
+	struct gc_text body;
+	const char *content_type;
+	char as_of[GC_AS_OF_BYTES];
+	int64_t rows; /* -1: it has none */
+	bool has_more, is_stream;
+};
+
+struct gc_request *gc_request_new(struct gc_serve *serve, struct MHD_Connection *connection, const char *path, const char *method);
+void gc_request_free(struct gc_request *request);
+/* Makes the answer a problem. */
+void gc_request_refuse(struct gc_request *request, const struct gc_problem *problem);
+/* The same in one line. */
+void gc_request_fail(struct gc_request *request, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* ---- pool.c ---- */
+
+struct gc_pool;
+
+struct gc_pool *gc_pool_start(struct gc_serve *serve);
+/* False when too many wait already. The connection is suspended. */
+bool gc_pool_put(struct gc_pool *pool, struct gc_request *request);
+void gc_pool_stop(struct gc_pool *pool);
+
+/* ---- access.c, answer.c, openapi.c: in the pool's threads ---- */
+
+/* Finds out who asks. GC_OK also when the request was refused: then it has its answer. */
+enum gc_verdict gc_access_check(struct gc_request *request, struct gc_database *db, struct gc_err *err) GC_MUST_CHECK;
+/* Answers it, whatever happens. */
+void gc_answer_request(struct gc_request *request, struct gc_database *db);
+enum gc_verdict gc_openapi_make(struct gc_text *text, const struct gc_serve *serve, struct gc_database *db, struct gc_err *err) GC_MUST_CHECK;
+
+/* ---- events.c ---- */
+
+struct gc_events;
+
+struct gc_events *gc_events_start(struct gc_serve *serve);
+/* A response that streams; NULL when there are too many streams already. */
+struct MHD_Response *gc_events_stream(struct gc_events *events, struct MHD_Connection *connection);
+/* Ends all streams, then the thread. */
+void gc_events_end_streams(struct gc_events *events);
+void gc_events_stop(struct gc_events *events);
+bool gc_events_is_ready(struct gc_events *events);
+/* How fresh the cube is; "" before it is known. An answer tells what it read. */
+void gc_events_as_of(struct gc_events *events, char *ret_as_of);
+void gc_events_tell_as_of(struct gc_events *events, const char *as_of);
+
+/* ---- audit.c ---- */
+
+struct gc_audit;
+
+struct gc_audit *gc_audit_start(struct gc_serve *serve);
+void gc_audit_put(struct gc_audit *audit, const struct gc_request *request);
+void gc_audit_stop(struct gc_audit *audit);
+
+/* ---- assets.c ---- */
+
+struct gc_asset {
+	const char *name, *content_type, *etag;
+	const unsigned char *bytes;
+	size_t len;
+};
+extern const struct gc_asset gc_assets[]; /* made at build from sinks/http/dashboard; ends with a NULL name */
+const struct gc_asset *gc_asset_find(const char *name);
+
+/* ---- server.c ---- */
+
+struct gc_serve {
+	struct gc_config config; /* the caller's, but for the time-outs; owns nothing */
+	char address[160];
+	struct MHD_Daemon *daemon;
+	char *certificate, *key; /* PEM */
+	struct gc_pool *pool;
+	struct gc_events *events;
+	struct gc_audit *audit;
+	_Atomic int stopping;
+	_Atomic int64_t suspended; /* connections that the pool or a stream has suspended */
+};
+
+#endif

@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# PostgreSQL and Kafka stopped and started, connections cut, answers to COMMIT lost, all under load: exact in the end. And what
+# a person reads when something is not there: a sentence that says what is wrong and what to do, with the exit code of the help.
+. "$CUBE_TEST_ROOT/tests/lib/scenario.sh"
+for part in postgres kafka; do
+	# shellcheck source=/dev/null
+	. "$CUBE_TEST_ROOT/deploy/lib/$part.sh"
+done
+
+# Servers of its own, to be stopped.
+stop_servers() {
+	[ ! -f kafka/pid ] || kafka_stop "$PWD/kafka"
+	postgres_remove "$PWD/postgres"
+}
+trap stop_servers EXIT
+start_postgres() { POSTGRES_NO_SYNC=1 postgres_start "$PWD/postgres" fsync=off; }
+crash_postgres() { as_owner "$(postgres_bin "$PWD/postgres")/pg_ctl" stop -D "$PWD/postgres/data" -m immediate -w -s; }
+export KAFKA_PARTITIONS=$CUBE_TEST_PARTITIONS KAFKA_EXTRA='group.min.session.timeout.ms=500'
+start_postgres >&2
+kafka_start "$PWD/kafka" >&2
+
+CUBE_TEST_BROKERS=$(kafka_brokers "$PWD/kafka")
+CUBE_TEST_PGHOST=$(postgres_socket "$PWD/postgres")
+CUBE_TEST_PGPORT=$(postgres_port "$PWD/postgres")
+CUBE_TEST_PGPASSWORD=$(postgres_password "$PWD/postgres")
+new_cube
+new_topics capture
+more_traffic generated 8 900
+expect capture generated
+records=$(read_records capture generated)
+publish --rate 900 capture/* generated/* &
+publisher=$!
+
+# 1. PostgreSQL is away twice, each time in the middle of transactions.
+start run "$CUBE_TEST_BIN" run -s run.batch_records=20 -s run.workers=2 -X session.timeout.ms=1500 --json
+run=$PID
+for share in 1 2; do
+	reaches $((records * share / 14)) 60
+	at=$(position)
+	crash_postgres
+	sleep 1
+	start_postgres >&2
+	reaches $((at + records / 20)) 30
+done
+contains 'PostgreSQL away' run.log 'waiting to try again'
+contains 'PostgreSQL back' run.log 'works again'
+shown 'PostgreSQL stopped at once and started again, twice under load: waits, says so, goes on'
+
+# 2. Connections are terminated, again and again.
+cut=0
+for _ in {1..25}; do
+	cut=$((cut + $(sql -c "SELECT count(*) FROM pg_stat_activity, pg_terminate_backend(pid) WHERE application_name LIKE 'gracecube worker%'")))
+	sleep 0.1
+done
+[ "$cut" -gt 10 ] || fail "only $cut connections were there to cut"
+shown "$cut connections terminated under load"
+
+# 3. Kafka is away.
+at=$(position)
+kafka_stop "$PWD/kafka"
+sleep 1
+kafka_start "$PWD/kafka" >&2
+reaches $((at + 1)) 60
+shown 'Kafka stopped and started again under load: goes on'
+wait "$publisher" || fail 'publish did not end well'
+reaches "$records" 60
+kill -TERM "$run"
+ends "$run" 20
+equal 'exit code' "$STATUS" 0
+reconnects=$(jq .reconnects run.out)
+[ "$reconnects" -gt 10 ] || fail "the run counts $reconnects reconnections"
+answers_are
+verify_agrees
+ledger_is "$records"
+shown "exact after $reconnects reconnections and $(jq .retries run.out) retries"
+
+# 4. The server commits, and the answer is lost.
+dsn=$GRACECUBE_POSTGRES_DSN
+new_cube cut
+GRACECUBE_KAFKA_GROUP_ID=${CUBE_TEST_PREFIX}_cut
+direct=$GRACECUBE_POSTGRES_DSN
+start cut python3 -B "$CUBE_TEST_ROOT/tests/lib/cut.py" 127.0.0.1 "$CUBE_TEST_PGPORT" 5
+proxy=$PID
+wait_until 5 test -s cut.out
+GRACECUBE_POSTGRES_DSN="host=127.0.0.1 port=$(cat cut.out) sslmode=disable user=$CUBE_TEST_PGUSER password=$CUBE_TEST_PGPASSWORD dbname=${CUBE_TEST_PREFIX}_cut"
+catch_up -s run.batch_records=100 -s run.workers=2
+kill -TERM "$proxy"
+ends "$proxy" 5
+GRACECUBE_POSTGRES_DSN=$direct
+lost=$(tail -n 1 cut.out)
+[ "$lost" -gt 5 ] || fail "only $lost answers were lost"
+answers_are >&2
+verify_agrees
+ledger_is "$records"
+shown "$lost answers to COMMIT lost after the server had committed: every record counted once"
+GRACECUBE_POSTGRES_DSN=$dsn GRACECUBE_KAFKA_GROUP_ID=$CUBE_TEST_PREFIX
+
+# 5. What a person reads.
+says() { # says WHAT EXIT_CODE TEXT… -- COMMAND…
+	local what=$1 code=$2 texts=() status=0
+	shift 2
+	while [ "$1" != -- ]; do texts+=("$1") && shift; done
+	shift
+	"$@" >said.out 2>said || status=$?
+	equal "$what: exit code" "$status" "$code"
+	for text in "${texts[@]}"; do contains "$what" said "$text"; done
+	! grep -qF "$CUBE_TEST_PGPASSWORD" said said.out || fail "$what: the password is printed"
+	echo "$what: $(tail -n 1 said)" >&2
+}
+tcp="host=127.0.0.1 port=$CUBE_TEST_PGPORT user=$CUBE_TEST_PGUSER dbname=$CUBE_TEST_PREFIX"
+nowhere=$(free_port)
+new_database empty
+empty=$GRACECUBE_POSTGRES_DSN
+GRACECUBE_POSTGRES_DSN=$dsn
+for command in run status verify check; do
+	says "$command, wrong password" 78 'password authentication failed' 'postgres.' -- env GRACECUBE_POSTGRES_DSN="$tcp password=wrong" "$CUBE_TEST_BIN" $command
+	says "$command, wrong database" 78 'database "nothing" does not exist' 'postgres.dsn' -- env GRACECUBE_POSTGRES_DSN="${tcp/dbname=*/dbname=nothing} password=$CUBE_TEST_PGPASSWORD" "$CUBE_TEST_BIN" $command
+	says "$command, no cube" 78 'no cube' 'gracecube migrate' -- env GRACECUBE_POSTGRES_DSN="$empty" "$CUBE_TEST_BIN" $command
+	[ $command = run ] || says "$command, no PostgreSQL" 69 'Connection refused' 'postgres.dsn' -- env GRACECUBE_POSTGRES_DSN="host=127.0.0.1 port=$nowhere" "$CUBE_TEST_BIN" $command
+done
+shown 'wrong password, wrong database, no cube, no PostgreSQL: named, with what to do, exit code 78 or 69'
+says 'run, no topic' 78 'topics exists' 'streams' -- env GRACECUBE_STREAMS_ACTION_CONTRACTS_TOPICS=absent "$CUBE_TEST_BIN" run --streams action_contracts
+says 'publish, no broker' 69 'no broker answered' 'kafka.brokers' -- env GRACECUBE_KAFKA_BROKERS="127.0.0.1:$nowhere" "$CUBE_TEST_BIN" publish capture/*playbooks.jsonl
+says 'check, no broker' 69 'no broker answered' 'kafka.brokers' -- env GRACECUBE_KAFKA_BROKERS="127.0.0.1:$nowhere" "$CUBE_TEST_BIN" check
+shown 'no topic: exit code 78; no broker: 69; each named'
+
+# What waiting helps is waited for: no broker and no PostgreSQL at the start, until they come.
+kafka_stop "$PWD/kafka"
+crash_postgres
+start waiting "$CUBE_TEST_BIN" run --until-caught-up
+is_said() { grep -qF "$1" waiting.log; }
+wait_until 15 is_said 'no broker answered' || fail "no word about the broker: $(cat waiting.log)"
+kafka_start "$PWD/kafka" >&2
+wait_until 20 is_said 'PostgreSQL cannot be reached' || fail "no word about PostgreSQL: $(cat waiting.log)"
+start_postgres >&2
+ends "$PID" 30
+equal 'exit code of a run that had to wait' "$STATUS" 0
+shown 'started before Kafka and before PostgreSQL: says what it waits for, then works'

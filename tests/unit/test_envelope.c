@@ -1,0 +1,294 @@
+/* The envelope: which change is in a message, and which row it names. The shapes of whole records are in tests/fixtures. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "../../transforms/envelope.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static struct gc_arena arena;
+static const struct gc_stream stream = { .name = "s", .key_field = "id", .key_fallback = "other" };
+
+static int set_up(void **state)
+{
+	(void)state;
+	gc_arena_init(&arena);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	gc_arena_done(&arena);
+	return 0;
+}
+
+static struct gc_message message_of(const char *key, const char *value)
+{
+	return (struct gc_message){ .topic = GC_LIT("t"), .offset = 7, .timestamp_us = 5000, .key = gc_span_of(key), .value = gc_span_of(value) };
+}
+
+static struct gc_change open_value(struct gc_message *message, const char *key, const char *value)
+{
+	struct gc_change change;
+	struct gc_err err;
+
+	*message = message_of(key, value);
+	if (gc_envelope_open(message, &arena, &change, &err) != GC_OK)
+		fail_msg("%s: %s: %s", value, err.code, err.text);
+	return change;
+}
+
+static void shapes_are_told_apart(void **state)
+{
+	static const struct {
+		const char *value;
+		enum gc_op op;
+		const char *row; /* as it stands, NULL for none */
+		bool is_trigger_event;
+	} cases[] = {
+		{ NULL, GC_DELETE, NULL, false },
+		{ "null", GC_DELETE, NULL, false },
+		{ "{}", GC_UPSERT, "{}", false },
+		{ " {\"a\": 1} ", GC_UPSERT, "{\"a\": 1}", false },
+		{ "{\"op\":\"c\",\"before\":null,\"after\":{\"a\":1}}", GC_UPSERT, "{\"a\":1}", false },
+		{ "{\"op\":\"c\",\"after\":{}}", GC_UPSERT, "{}", false },
+		{ "{\"op\":\"r\",\"after\":{\"a\":1}}", GC_UPSERT, "{\"a\":1}", false },
+		{ "{\"op\":\"u\",\"before\":{\"b\":2},\"after\":{\"a\":1}}", GC_UPSERT, "{\"a\":1}", false },
+		{ "{\"op\":\"d\",\"before\":{\"b\":2},\"after\":null}", GC_DELETE, "{\"b\":2}", false },
+		{ "{\"op\":\"d\",\"before\":null,\"after\":null}", GC_DELETE, NULL, false },
+		{ "{\"op\":\"t\",\"before\":null,\"after\":null}", GC_IGNORE, NULL, false },
+		{ "{\"op\":\"t\",\"source\":{}}", GC_IGNORE, NULL, false },
+		{ "{\"op\":\"m\",\"source\":{},\"message\":{\"prefix\":\"x\"}}", GC_IGNORE, NULL, false },
+		{ "{\"op\":\"c\"}", GC_UPSERT, "{\"op\":\"c\"}", false },
+		{ "{\"op\":\"c\",\"source\":\"ui\"}", GC_UPSERT, "{\"op\":\"c\",\"source\":\"ui\"}", false },
+		{ "{\"schema\":{},\"payload\":{\"a\":1}}", GC_UPSERT, "{\"a\":1}", false },
+		{ "{\"schema\":null,\"payload\":{\"op\":\"c\",\"after\":{\"a\":1}}}", GC_UPSERT, "{\"a\":1}", false },
+		{ "{\"payload\":{\"op\":\"d\",\"before\":{\"a\":1}},\"schema\":{\"x\":[1,2]}}", GC_DELETE, "{\"a\":1}", false },
+		{ "{\"schema\":{},\"payload\":null}", GC_DELETE, NULL, false },
+		{ "{\"schema\":{},\"payload\":{},\"x\":1}", GC_UPSERT, "{\"schema\":{},\"payload\":{},\"x\":1}", false },
+		{ "{\"schema\":\"public\",\"payload\":{}}", GC_UPSERT, "{\"schema\":\"public\",\"payload\":{}}", false },
+		{ "{\"a\":1,\"__deleted\":\"true\"}", GC_DELETE, "{\"a\":1,\"__deleted\":\"true\"}", false },
+		{ "{\"a\":1,\"__deleted\":\"False\",\"__op\":\"u\"}", GC_UPSERT, "{\"a\":1,\"__deleted\":\"False\",\"__op\":\"u\"}", false },
+		{ "{\"event_type\":\"x\",\"payload\":{}}", GC_UPSERT, "{\"event_type\":\"x\",\"payload\":{}}", true },
+		{ "{\"event_type\":\"x\",\"payload\":{},\"schema\":null}", GC_UPSERT, "{\"event_type\":\"x\",\"payload\":{},\"schema\":null}", true },
+		{ "{\"event_type\":\"x\",\"payload\":\"text\"}", GC_UPSERT, "{\"event_type\":\"x\",\"payload\":\"text\"}", false },
+		{ "{\"event_type\":\"x\"}", GC_UPSERT, "{\"event_type\":\"x\"}", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct gc_message message;
+		struct gc_change change = open_value(&message, NULL, cases[i].value);
+		struct gc_span row = gc_json_raw(change.row);
+
+		if (change.op != cases[i].op || change.is_trigger_event != cases[i].is_trigger_event ||
+		    (row.ptr != NULL) != (cases[i].row != NULL) || !gc_span_equal(row, gc_span_of(cases[i].row)))
+			fail_msg("%s: op %d, row %.*s", cases[i].value, (int)change.op, (int)row.len, row.ptr ? row.ptr : "");
+		assert_int_equal(change.ignored_because != NULL, change.op == GC_IGNORE);
+		assert_ptr_equal(change.message, &message);
+	}
+}
+
+static void other_values_are_refused(void **state)
+{
+	static const struct {
+		const char *value, *code, *where;
+	} cases[] = {
+		{ "", "not_json", "byte 0" },
+		{ "{", "not_json", "byte 1" },
+		{ "{} {}", "not_json", "byte 3" },
+		{ "17", "not_object", "value" },
+		{ "[]", "not_object", "value" },
+		{ "\"text\"", "not_object", "value" },
+		{ "{\"schema\":null,\"payload\":[1]}", "not_object", "value" },
+		{ "{\"op\":\"x\",\"after\":{}}", "unknown_op", "op" },
+		{ "{\"op\":\"cc\",\"after\":{}}", "unknown_op", "op" },
+		{ "{\"op\":\"\",\"after\":{}}", "unknown_op", "op" },
+		{ "{\"op\":null,\"after\":{}}", "unknown_op", "op" },
+		{ "{\"op\":5,\"after\":{}}", "unknown_op", "op" },
+		{ "{\"op\":\"C\",\"after\":{}}", "unknown_op", "op" },
+		{ "{\"op\":\"c\",\"after\":null}", "missing_field", "after" },
+		{ "{\"op\":\"u\",\"before\":{\"a\":1}}", "missing_field", "after" },
+		{ "{\"op\":\"r\",\"after\":\"row\"}", "missing_field", "after" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct gc_message message = message_of(NULL, cases[i].value);
+		struct gc_change change = { .op = (enum gc_op)99 };
+		struct gc_err err;
+
+		assert_int_equal(gc_envelope_open(&message, &arena, &change, &err), GC_REJECT);
+		assert_int_equal(err.verdict, GC_REJECT);
+		assert_string_equal(err.code, cases[i].code);
+		assert_string_equal(err.where, cases[i].where);
+		assert_int_equal(change.op, 99); /* untouched */
+	}
+}
+
+static void versions_are_read(void **state)
+{
+	static const struct {
+		const char *value;
+		int64_t lsn, source_us;
+	} cases[] = {
+		{ NULL, 0, 0 },
+		{ "{\"a\":1}", 0, 0 },
+		{ "{\"op\":\"c\",\"after\":{},\"source\":{\"lsn\":7,\"ts_us\":8,\"ts_ms\":9}}", 7, 8 },
+		{ "{\"op\":\"c\",\"after\":{},\"source\":{\"lsn\":\"7\",\"ts_ms\":9}}", 7, 9000 },
+		{ "{\"op\":\"d\",\"before\":{},\"source\":{\"ts_us\":null,\"ts_ms\":\"9\"}}", 0, 9000 },
+		{ "{\"op\":\"c\",\"after\":{},\"source\":{\"lsn\":1.5,\"ts_ms\":\"x\"}}", 0, 0 },
+		{ "{\"op\":\"c\",\"after\":{},\"source\":{\"lsn\":null,\"ts_ms\":9223372036854775807}}", 0, 0 },
+		{ "{\"op\":\"c\",\"after\":{},\"source\":null}", 0, 0 },
+		{ "{\"op\":\"c\",\"after\":{}}", 0, 0 },
+		{ "{\"__source_lsn\":7,\"__source_ts_ms\":9}", 7, 9000 },
+		{ "{\"__lsn\":7,\"__source_ts_us\":9}", 7, 9 },
+		{ "{\"__source_lsn\":6,\"__lsn\":7,\"__source_ts_us\":9,\"__source_ts_ms\":8}", 6, 9 },
+		{ "{\"__source_ts_ms\":-9223372036854775808}", 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct gc_message message;
+		struct gc_change change = open_value(&message, NULL, cases[i].value);
+
+		if (change.version.lsn != cases[i].lsn || change.version.source_us != cases[i].source_us)
+			fail_msg("%s: lsn %lld, time %lld", cases[i].value, (long long)change.version.lsn, (long long)change.version.source_us);
+		assert_int_equal(change.version.kafka_us, 5000);
+		assert_int_equal(change.version.offset, 7);
+	}
+}
+
+/* Kafka's -1 is "none", which is older than all that is known, and still a version. */
+static void messages_without_a_time_have_a_version(void **state)
+{
+	struct gc_message message = message_of(NULL, "{}");
+	struct gc_change change;
+
+	(void)state;
+	message.timestamp_us = -1;
+	assert_int_equal(gc_envelope_open(&message, &arena, &change, NULL), GC_OK);
+	assert_int_equal(change.version.kafka_us, 1);
+}
+
+static void schemas_of_rows_are_found(void **state)
+{
+	struct gc_message message;
+	struct gc_change change = open_value(&message, NULL,
+		"{\"schema\":{\"fields\":[{\"field\":\"before\",\"n\":1},{\"field\":\"after\",\"n\":2},{\"n\":3}]},\"payload\":{\"op\":\"c\",\"after\":{}}}");
+
+	(void)state;
+	assert_int_equal(gc_json_int(gc_json_get(change.schema, GC_LIT("n"))), 2);
+	change = open_value(&message, NULL, "{\"schema\":{\"n\":4},\"payload\":{\"a\":1}}");
+	assert_int_equal(gc_json_int(gc_json_get(change.schema, GC_LIT("n"))), 4);
+	change = open_value(&message, NULL, "{\"op\":\"c\",\"after\":{}}");
+	assert_null(change.schema);
+}
+
+static void keys_are_found(void **state)
+{
+	static const struct {
+		const char *key, *value, *wanted; /* NULL: no key */
+	} cases[] = {
+		/* of a row: its own field, else its second name, else Kafka's key */
+		{ NULL, "{\"id\":\"a\"}", "a" },
+		{ "{\"id\":\"k\"}", "{\"id\":\"a\"}", "a" },
+		{ NULL, "{\"id\":17}", "17" },
+		{ NULL, "{\"id\":-1.50}", "-1.50" },
+		{ NULL, "{\"id\":\"\\u00e9\\n\"}", "é\n" },
+		{ NULL, "{\"other\":\"o\"}", "o" },
+		{ NULL, "{\"id\":null,\"other\":5}", "5" },
+		{ NULL, "{\"id\":{},\"other\":\"o\"}", "o" },
+		{ "{\"id\":\"k\"}", "{\"x\":1}", "k" },
+		{ "{\"id\":\"k\"}", "{\"id\":\"\"}", "k" },
+		{ "{\"id\":\"k\"}", "{\"id\":true}", "k" },
+		{ "k", "{}", "k" },
+		{ "\"k\"", "{}", "k" },
+		{ "17", "{}", "17" },
+		{ "007", "{}", "007" },
+		{ "{\"whatever\":9}", "{}", "9" },
+		{ "{\"a\":1,\"id\":2}", "{}", "2" },
+		{ "{\"schema\":{},\"payload\":{\"id\":3}}", "{}", "3" },
+		{ "{\"schema\":null,\"payload\":\"k\"}", "{}", "k" },
+		{ NULL, "{}", NULL },
+		{ "", "{}", NULL },
+		{ "null", "{}", NULL },
+		{ "{}", "{}", NULL },
+		{ "{\"a\":1,\"b\":2}", "{}", NULL },
+		{ "{\"id\":null}", "{}", NULL },
+		{ "{\"id\":\"\"}", "{\"id\":\"\"}", NULL },
+		/* of a delete: Kafka's key first, for the row is filler */
+		{ "{\"id\":\"k\"}", "{\"op\":\"d\",\"before\":{\"id\":\"\"}}", "k" },
+		{ "{\"id\":\"k\"}", "{\"op\":\"d\",\"before\":{\"id\":\"a\"}}", "k" },
+		{ NULL, "{\"op\":\"d\",\"before\":{\"id\":\"a\"}}", "a" },
+		{ NULL, "{\"op\":\"d\",\"before\":{\"other\":\"o\"}}", "o" },
+		{ "{\"id\":5}", "{\"op\":\"d\",\"before\":null}", "5" },
+		{ "{\"id\":5}", NULL, "5" },
+		{ "5", NULL, "5" },
+		{ NULL, NULL, NULL },
+		{ NULL, "{\"op\":\"d\",\"before\":null}", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct gc_message message;
+		struct gc_change change = open_value(&message, cases[i].key, cases[i].value);
+		struct gc_span key = GC_SPAN_NULL;
+		struct gc_err err;
+		enum gc_verdict verdict = gc_envelope_key(&change, &stream, 100, &arena, &key, &err);
+
+		if (verdict != (cases[i].wanted ? GC_OK : GC_REJECT) || !gc_span_equal(key, gc_span_of(cases[i].wanted)))
+			fail_msg("key %s, value %s: %.*s", cases[i].key, cases[i].value, (int)key.len, key.ptr ? key.ptr : "");
+		if (verdict != GC_OK)
+			assert_string_equal(err.code, "no_key");
+	}
+}
+
+static void bad_keys_are_refused(void **state)
+{
+	static const struct {
+		struct gc_span key, value;
+		const char *code;
+	} cases[] = {
+		{ GC_LIT(""), GC_LIT("{\"id\":\"a\\u0000\"}"), "bad_key" },
+		{ GC_LIT(""), GC_LIT("{\"id\":\"\\udc00\"}"), "bad_key" },
+		{ GC_LIT("a\0b"), GC_LIT("{}"), "bad_key" },
+		{ GC_LIT("\xFF"), GC_LIT("{}"), "bad_key" },
+		{ GC_LIT("{\"id\":\"\\ud800\"}"), { NULL, 0 }, "bad_key" },
+		{ GC_LIT(""), GC_LIT("{\"id\":\"12345678901\"}"), "too_long" },
+		{ GC_LIT("12345678901"), GC_LIT("{}"), "too_long" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct gc_message message = { .key = cases[i].key, .value = cases[i].value };
+		struct gc_change change;
+		struct gc_span key = GC_SPAN_NULL;
+		struct gc_err err;
+
+		assert_int_equal(gc_envelope_open(&message, &arena, &change, &err), GC_OK);
+		assert_int_equal(gc_envelope_key(&change, &stream, 10, &arena, &key, &err), GC_REJECT);
+		assert_string_equal(err.code, cases[i].code);
+		assert_string_equal(err.where, "id");
+		assert_null(key.ptr);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(shapes_are_told_apart),
+		cmocka_unit_test(other_values_are_refused),
+		cmocka_unit_test(versions_are_read),
+		cmocka_unit_test(messages_without_a_time_have_a_version),
+		cmocka_unit_test(schemas_of_rows_are_found),
+		cmocka_unit_test(keys_are_found),
+		cmocka_unit_test(bad_keys_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
