@@ -73,6 +73,7 @@ static const char *check_topics(const char *value)
 
 /* -- the table, in the order of struct gc_config -- */
 
+static const char *const no_yes[] = { "false", "true", NULL };
 static const char *const log_levels[] = { "error", "warn", "info", "debug", NULL };
 static const char *const log_formats[] = { "logfmt", "json", NULL };
 static const char *const time_units[] = { "auto", "s", "ms", "us", "ns", NULL };
@@ -89,7 +90,8 @@ const struct gc_section gc_sections[] = {
 	{ "streams", "The topics of each stream, and the unit of its times." },
 	{ "limits", "What is larger becomes a dead letter." },
 	{ "cube", "What the cube calls business hours." },
-	{ "http", "Probes, metrics and the API." },
+	{ "http", "Probes and metrics of `gracecube run`." },
+	{ "serve", "The API and the dashboard, `gracecube serve`." },
 	{ "log", "The log goes to stderr." },
 	{ NULL, NULL },
 };
@@ -110,7 +112,7 @@ const struct gc_option gc_options[] = {
 	  .description = "Brokers to ask first, host:port, separated by commas." },
 	{ "kafka.group_id", GC_OPTION_TEXT, "gracecube", INTO(kafka_group_id), .check = check_given,
 	  .description = "Consumer group; positions in the cube are kept under this name." },
-	{ "kafka.queue_bytes", GC_OPTION_BYTES, "256MiB", INTO(kafka_queue_bytes),
+	{ "kafka.queue_bytes", GC_OPTION_BYTES, "160MiB", INTO(kafka_queue_bytes),
 	  .min = 4 * MIB, .max = 64 * GIB,
 	  .description = "How much the process may fetch ahead, divided by the workers." },
 
@@ -148,8 +150,32 @@ const struct gc_option gc_options[] = {
 	{ "cube.business_zone", GC_OPTION_TEXT, "UTC", INTO(cube_business_zone), .check = check_zone,
 	  .description = "Time zone in which days and hours are counted, a name of the IANA list." },
 
-	{ "http.listen", GC_OPTION_TEXT, "127.0.0.1:9187", INTO(http_listen), .check = check_listen_or_none,
+	{ "http.listen", GC_OPTION_TEXT, GC_HTTP_LISTEN_DEFAULT, INTO(http_listen), .check = check_listen_or_none,
 	  .description = "Address and port where `run` answers /livez, /readyz and /metrics; empty: nowhere." },
+
+	{ "serve.listen", GC_OPTION_TEXT, "127.0.0.1:8080", INTO(serve_listen), .check = check_listen,
+	  .description = "Address and port to listen on; other addresses than this machine's own need TLS, or serve.allow_plain." },
+	{ "serve.tls_certificate", GC_OPTION_TEXT, "", INTO(serve_tls_certificate),
+	  .description = "PEM file of the certificate and its chain; empty means plain HTTP." },
+	{ "serve.tls_key", GC_OPTION_TEXT, "", INTO(serve_tls_key),
+	  .description = "PEM file of the certificate's key." },
+	{ "serve.allow_plain", GC_OPTION_CHOICE, "false", INTO(serve_allow_plain), .choices = no_yes,
+	  .description = "Plain HTTP for other machines too: only behind a proxy that does TLS, since tokens travel in clear text." },
+	{ "serve.connections", GC_OPTION_COUNT, "4", INTO(serve_connections),
+	  .min = 1, .max = 64,
+	  .description = "Connections to the database that answer; two more listen for commits and write the audit." },
+	{ "serve.clients", GC_OPTION_COUNT, "1000", INTO(serve_clients),
+	  .min = 1, .max = 60000,
+	  .description = "Clients that may be connected at a time, open pages included." },
+	{ "serve.row_limit", GC_OPTION_COUNT, "10000", INTO(serve_row_limit),
+	  .min = 1, .max = 1000000,
+	  .description = "Rows that one answer may have." },
+	{ "serve.statement_timeout", GC_OPTION_DURATION, "2s", INTO(serve_statement_timeout_us),
+	  .min = GC_SECOND_US / 10, .max = GC_HOUR_US,
+	  .description = "How long the database may take for an answer." },
+	{ "serve.audit_retention", GC_OPTION_DURATION, "90d", INTO(serve_audit_retention_us),
+	  .min = 0, .max = 3650 * GC_DAY_US,
+	  .description = "How long cube.api_audit keeps who asked for what; 0 keeps it for ever." },
 
 	{ "log.level", GC_OPTION_CHOICE, "info", INTO(log_level), .choices = log_levels,
 	  .description = "The least important lines that are written." },

@@ -156,6 +156,19 @@ static void say_stopping(void)
 		gc_info("draining; a second signal leaves at once");
 }
 
+/* A second process on one machine finds the default address taken: it does its work without. Another address, that somebody chose, is
+ * another matter: whoever probes it must not find a stranger there. */
+static enum gc_verdict start_health(struct gc_config *config, struct gc_health **ret_health, struct gc_err *err)
+{
+	enum gc_verdict verdict = gc_health_start(config, ret_health, err);
+
+	if (verdict == GC_OK || strcmp(err->code, "http.listen") != 0 || strcmp(config->http_listen, GC_HTTP_LISTEN_DEFAULT) != 0)
+		return verdict;
+	gc_warn("no probes and metrics of this process", GC_ERR_FIELDS(err));
+	verdict = gc_config_set(config, "http.listen", "", err);
+	return verdict == GC_OK ? gc_health_start(config, ret_health, err) : verdict;
+}
+
 static int run(struct gc_command_line *line)
 {
 	const struct run_options *options = line->options;
@@ -176,7 +189,7 @@ static int run(struct gc_command_line *line)
 	gc_stop_on_signals();
 	gc_info("starting", GC_S("version", GRACECUBE_VERSION), GC_S("librdkafka", rd_kafka_version_str()),
 		GC_S("group", config.kafka_group_id), GC_S("brokers", config.kafka_brokers), GC_I("workers", config.run_workers));
-	verdict = gc_health_start(&config, &health, &err);
+	verdict = start_health(&config, &health, &err);
 	if (verdict == GC_OK)
 		verdict = gc_run_start(&config, only, &workers, &err);
 	if (verdict == GC_OK) {

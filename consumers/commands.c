@@ -14,7 +14,9 @@ extern const struct gc_command gc_command_migrate;
 extern const struct gc_command gc_command_publish;
 extern const struct gc_command gc_command_run;
 extern const struct gc_command gc_command_sandbox;
+extern const struct gc_command gc_command_serve;
 extern const struct gc_command gc_command_status;
+extern const struct gc_command gc_command_token;
 extern const struct gc_command gc_command_verify;
 
 const struct gc_command *const gc_commands[] = {
@@ -25,6 +27,8 @@ const struct gc_command *const gc_commands[] = {
 	&gc_command_status,
 	&gc_command_verify,
 	&gc_command_dead,
+	&gc_command_serve,
+	&gc_command_token,
 	&gc_command_publish,
 	&gc_command_config_pages,
 	&gc_command_help,

@@ -316,6 +316,8 @@ void gc_consumer_gather(struct gc_consumer *c, int64_t wait_us)
 
 void gc_consumer_drop(struct gc_consumer *c, size_t count)
 {
+	if (count == 0)
+		return; /* there may be no array yet */
 	for (size_t i = 0; i < count; i++) {
 		c->record_bytes -= c->records[i].fetched->len + c->records[i].fetched->key_len;
 		rd_kafka_message_destroy(c->records[i].fetched);

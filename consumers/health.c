@@ -239,29 +239,16 @@ static enum MHD_Result answer(void *arg, struct MHD_Connection *connection, cons
 	return send_text(connection, status, route->type, body, length);
 }
 
-static void find_origin(void *arg, const char *name, const char *value, const char *origin)
-{
-	(void)value;
-	if (strcmp(name, "http.listen") == 0)
-		*(bool *)arg = strcmp(origin, "default") == 0;
-}
-
 static enum gc_verdict start_server(struct gc_health *health, struct gc_err *err)
 {
-	bool is_default = false;
 	int fd = -1;
 	enum gc_verdict verdict;
 
 	if (*health->config->http_listen == '\0')
 		return GC_OK;
 	verdict = gc_listen(health->config->http_listen, "http.listen", &fd, err);
-	if (verdict != GC_OK) {
-		gc_config_each(health->config, find_origin, &is_default);
-		if (!is_default)
-			return verdict;
-		gc_warn("no probes and no metrics: the default address is taken, by another process of ours perhaps", GC_ERR_FIELDS(err));
-		return GC_OK;
-	}
+	if (verdict != GC_OK)
+		return verdict;
 	health->server = MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD, 0, NULL, NULL, answer, health, MHD_OPTION_LISTEN_SOCKET, fd,
 					  MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
 					  (unsigned)CONNECTION_TIMEOUT_S, MHD_OPTION_END);

@@ -13,8 +13,7 @@
 
 struct gc_health;
 
-/* Starts the monitor and, unless http.listen is empty, the server. An address that is in use is an error where somebody set it;
- * where it is the default, which a second process on the machine finds taken, it is a warning. */
+/* Starts the monitor and, unless http.listen is empty, the server. GC_FATAL with code "http.listen" when the address is taken. */
 enum gc_verdict gc_health_start(const struct gc_config *config, struct gc_health **ret_health, struct gc_err *err) GC_MUST_CHECK;
 /* The run to look at; NULL before there is one, and before it ends. */
 void gc_health_watch(struct gc_health *health, struct gc_run *run);

@@ -461,7 +461,8 @@ static void print_max_files(struct printer *p)
 #define OF_POSITION(member) .offset = offsetof(struct gc_position, member)
 
 static const char records_help[] = "Records accounted for, by what became of them: applied, older than what the cube holds, dead letter, "
-				   "or without meaning here. In PostgreSQL the same ledger is exact over restarts (cube.etl_offset).";
+				   "or without meaning here. A record that only PostgreSQL finds to be older counts as applied here; "
+				   "cube.etl_offset has the exact ledger, over restarts too.";
 
 static const struct metric metrics[] = {
 	{ "gracecube_kafka_records_consumed_total", COUNTER, "topic", NULL,

@@ -15,6 +15,7 @@
 
 #define IDLE_WAIT_US (100 * 1000)
 #define HINT_INTERVAL_US GC_SECOND_US
+#define TELL_INTERVAL_US (200 * 1000) /* five times a second */
 #define BACKOFF_MIN_US (50 * 1000)
 #define BACKOFF_MAX_US (10 * GC_SECOND_US)
 /* A database away for longer than this: partitions are paused and polled, so that the group does not expel us. A quarter of the
@@ -195,6 +196,30 @@ static enum gc_verdict send_batch(struct gc_worker *w, struct gc_err *err)
 	return verdict;
 }
 
+/* Open pages hear of commits by NOTIFY, outside of the facts' transaction. What comes closer together is told at once. */
+static void tell_changes(struct gc_worker *w, int64_t interval_us)
+{
+	char names[1024] = "";
+	size_t len = 0;
+	int64_t now = gc_monotonic_us();
+
+	if (!w->changed || !w->pg || gc_pg_is_lost(w->pg) || now - w->told_us < interval_us)
+		return;
+	for (size_t i = 0; gc_streams[i] && len < sizeof(names); i++) {
+		if (w->changed >> i & 1)
+			len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", len ? "," : "", gc_streams[i]->name);
+	}
+	gc_pg_notify(w->pg, names);
+	w->changed = 0;
+	w->told_us = now;
+}
+
+static void note_change(struct gc_worker *w, const struct gc_stream *stream)
+{
+	for (size_t i = 0; gc_streams[i] && i < 64; i++)
+		w->changed |= (uint64_t)(gc_streams[i] == stream) << i;
+}
+
 /* Durable: the positions move, and only now. */
 static void settle_batch(struct gc_worker *w)
 {
@@ -208,6 +233,7 @@ static void settle_batch(struct gc_worker *w)
 
 		if (!moved)
 			continue;
+		note_change(w, part->stream);
 		part->next_offset = moved->to_offset;
 		atomic_store(&part->position->next_offset, moved->to_offset);
 		count(&w->counters.applied, moved->applied);
@@ -236,6 +262,7 @@ static enum gc_verdict try_range(struct gc_worker *w, size_t from, size_t to, co
 	if (verdict == GC_OK) {
 		gc_count_committed(w, from, to);
 		settle_batch(w);
+		tell_changes(w, TELL_INTERVAL_US);
 	}
 	return verdict;
 }
@@ -369,6 +396,7 @@ static enum gc_verdict work_once(struct gc_worker *w, struct gc_err *err)
 		verdict = apply_records(w, err);
 	if (verdict == GC_OK)
 		tell_position(w);
+	tell_changes(w, TELL_INTERVAL_US);
 	note_idle(w);
 	return verdict;
 }
@@ -400,6 +428,7 @@ void *gc_worker_main(void *argument)
 	if (verdict == GC_OK) {
 		verdict = run_loop(w, &err);
 		gc_consumer_hint(w->consumer, true);
+		tell_changes(w, 0);
 	}
 	gc_consumer_close(w->consumer);
 	gc_pg_close(w->pg);

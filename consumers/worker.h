@@ -29,6 +29,8 @@ struct gc_worker {
 	struct gc_keys keys;
 	struct gc_batch *batch;
 	int64_t hinted_us, ends_us;
+	uint64_t changed; /* streams that moved since open pages were last told: bit i is gc_streams[i] */
+	int64_t told_us;
 };
 
 /* The thread's function; the argument is a struct gc_worker. */

@@ -399,6 +399,9 @@ void gc_row_seconds(struct gc_decode *decode, struct gc_row *row, int column, in
 		gc_row_real(row, column, (double)us / 1e6);
 }
 
+/* Rollups sum measures in millionths in 64 bits: 317 years in seconds leave room for hundreds of such rows. */
+#define MEASURE_MAX 1e10
+
 /* A measure that is readable but senseless is left out, and said. */
 static bool is_sensible(struct gc_decode *decode, const struct gc_column *column, double real, const struct gc_json *value)
 {
@@ -406,6 +409,8 @@ static bool is_sensible(struct gc_decode *decode, const struct gc_column *column
 		gc_decode_issue(decode, column->field, gc_json_raw(value), "must be between 0 and 1");
 	else if (column->flags & GC_NOT_NEGATIVE && !(real >= 0 && real < (double)INFINITY))
 		gc_decode_issue(decode, column->field, gc_json_raw(value), "must be finite and not negative");
+	else if (column->flags & GC_NOT_NEGATIVE && real > MEASURE_MAX)
+		gc_decode_issue(decode, column->field, gc_json_raw(value), "must not be larger than 1e10");
 	else if (!isfinite(real))
 		gc_decode_issue(decode, column->field, gc_json_raw(value), "must be finite");
 	else

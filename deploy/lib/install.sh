@@ -7,6 +7,9 @@ packages_of() {
 	run) echo postgresql-15 postgresql-client-15 ;;
 	kafka) echo openjdk-17-jre-headless maven ;;
 	tests) echo libcmocka-dev python3 valgrind kcat jq ;;
+	browser) echo chromium chromium-driver fonts-dejavu-core curl ;;
+	operators) echo python3-venv systemd ;;
+	image) echo buildah mmdebstrap podman ;;
 	*) die "no package list named $1" ;;
 	esac
 }

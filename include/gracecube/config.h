@@ -9,6 +9,8 @@
 #include <gracecube/span.h>
 #include <gracecube/time.h>
 
+#define GC_HTTP_LISTEN_DEFAULT "127.0.0.1:9187"
+
 struct gc_property { /* passed to librdkafka as it is */
 	char *name, *value;
 };
@@ -19,6 +21,8 @@ struct gc_stream_config {
 	size_t topic_count;
 	enum gc_time_unit time_unit;
 };
+
+enum gc_no_yes { GC_NO, GC_YES };
 
 struct gc_config {
 	char *path; /* of the file that was read, NULL when none */
@@ -52,6 +56,16 @@ struct gc_config {
 	char *cube_business_zone;  /* an IANA name, "UTC" */
 
 	char *http_listen; /* "127.0.0.1:9187", "" for none */
+
+	char *serve_listen;                   /* "127.0.0.1:8080" */
+	char *serve_tls_certificate;          /* PEM files; empty: plain HTTP */
+	char *serve_tls_key;
+	enum gc_no_yes serve_allow_plain;     /* plain HTTP for other machines too */
+	int64_t serve_connections;            /* to the database */
+	int64_t serve_clients;
+	int64_t serve_row_limit;
+	int64_t serve_statement_timeout_us;
+	int64_t serve_audit_retention_us;     /* 0: for ever */
 
 	enum gc_log_level log_level;
 	enum gc_log_format log_format;

@@ -43,6 +43,10 @@ enum gc_verdict gc_pg_resolve(struct gc_pg *pg, struct gc_batch *batch, struct g
  * *ret_late: how many of the records that the batch counted as applied were older than what the cube holds. */
 enum gc_verdict gc_pg_apply(struct gc_pg *pg, struct gc_batch *batch, int64_t *ret_late, struct gc_err *err) GC_MUST_CHECK;
 
+/* Tells whoever listens to cube_changed which streams have moved, "a,b", after the commit and outside of it. A failure matters to nobody:
+ * listeners look for themselves every other second. */
+void gc_pg_notify(struct gc_pg *pg, const char *streams);
+
 /* Makes or updates the schema; safe to repeat and to start twice at once. *ret_from is the version that was found, 0 for none. */
 enum gc_verdict gc_pg_migrate(const struct gc_config *config, int *ret_from, struct gc_err *err) GC_MUST_CHECK;
 /* The SQL that migrate would run, to a stream. */

@@ -17,26 +17,26 @@ const char gc_allowed_methods[] = "GET, HEAD";
 
 static const char *const formats[] = { "json", "csv", NULL };
 
-static const struct gc_parameter from = { "from", "Begin, included: a date (its midnight, UTC) or RFC 3339.", GC_PARAMETER_TIME };
-static const struct gc_parameter to = { "to", "End, not included: a date (its midnight, UTC) or RFC 3339.", GC_PARAMETER_TIME };
-static const struct gc_parameter days = { "days", "So many days back from now, instead of `from`.", GC_PARAMETER_INTEGER, .min = 1, .max = 90,
+static const struct gc_parameter from = { "from", "Begin, included: a date (its midnight, UTC) or RFC 3339.", .type = GC_PARAMETER_TIME };
+static const struct gc_parameter to = { "to", "End, not included: a date (its midnight, UTC) or RFC 3339.", .type = GC_PARAMETER_TIME };
+static const struct gc_parameter days = { "days", "So many days back from now, instead of `from`.", .type = GC_PARAMETER_INTEGER, .min = 1, .max = 90,
 					  .instead_of = "from" };
-static const struct gc_parameter rate_days = { "days", "So many days back from now, to the minute, instead of `from`.", GC_PARAMETER_INTEGER,
+static const struct gc_parameter rate_days = { "days", "So many days back from now, to the minute, instead of `from`.", .type = GC_PARAMETER_INTEGER,
 					       .min = 1, .max = 90, .initially = "7", .instead_of = "from" };
-static const struct gc_parameter tier = { "tier", "Code of a tier.", GC_PARAMETER_TEXT, .pattern = "^(tier_[1-9][0-9]?|unknown)$" };
-static const struct gc_parameter rate_tier = { "tier", "Code of a tier.", GC_PARAMETER_TEXT, .pattern = "^tier_[123]$" };
-static const struct gc_parameter component = { "component", "Name of a component.", GC_PARAMETER_TEXT };
-static const struct gc_parameter severity = { "severity", "Severity, as the records have it.", GC_PARAMETER_TEXT };
-static const struct gc_parameter mission_type = { "mission_type", "Type of mission.", GC_PARAMETER_TEXT };
-static const struct gc_parameter mission = { "mission", "Id of a mission.", GC_PARAMETER_TEXT };
-static const struct gc_parameter actor = { "actor", "Id of an actor: user:alice.", GC_PARAMETER_TEXT };
-static const struct gc_parameter status = { "status", "Status, as the records have it.", GC_PARAMETER_TEXT };
-static const struct gc_parameter error_type = { "type", "Type of error.", GC_PARAMETER_TEXT };
-static const struct gc_parameter search = { "q", "Text that id, action, trigger or error message must contain, in any case.", GC_PARAMETER_TEXT };
-static const struct gc_parameter token = { "token", "The bearer token, for browsers' event streams, which send no headers.", GC_PARAMETER_TEXT };
-static const struct gc_parameter format = { "format", "Form of the answer; else the Accept header decides.", GC_PARAMETER_CHOICE, .choices = formats };
-static const struct gc_parameter limit = { "limit", "Rows at most.", GC_PARAMETER_INTEGER, .min = 1 };
-static const struct gc_parameter offset = { "offset", "Rows to leave out first.", GC_PARAMETER_INTEGER, .max = 100000000 };
+static const struct gc_parameter tier = { "tier", "Code of a tier.", .type = GC_PARAMETER_TEXT, .pattern = "^(tier_[1-9][0-9]?|unknown)$" };
+static const struct gc_parameter rate_tier = { "tier", "Code of a tier.", .type = GC_PARAMETER_TEXT, .pattern = "^tier_[123]$" };
+static const struct gc_parameter component = { "component", "Name of a component.", .type = GC_PARAMETER_TEXT };
+static const struct gc_parameter severity = { "severity", "Severity, as the records have it.", .type = GC_PARAMETER_TEXT };
+static const struct gc_parameter mission_type = { "mission_type", "Type of mission.", .type = GC_PARAMETER_TEXT };
+static const struct gc_parameter mission = { "mission", "Id of a mission.", .type = GC_PARAMETER_TEXT };
+static const struct gc_parameter actor = { "actor", "Id of an actor: user:alice.", .type = GC_PARAMETER_TEXT };
+static const struct gc_parameter status = { "status", "Status, as the records have it.", .type = GC_PARAMETER_TEXT };
+static const struct gc_parameter error_type = { "type", "Type of error.", .type = GC_PARAMETER_TEXT };
+static const struct gc_parameter search = { "q", "Text that id, action, trigger or error message must contain, in any case.", .type = GC_PARAMETER_TEXT };
+static const struct gc_parameter token = { "token", "The bearer token, for browsers' event streams, which send no headers.", .type = GC_PARAMETER_TEXT };
+static const struct gc_parameter format = { "format", "Form of the answer; else the Accept header decides.", .type = GC_PARAMETER_CHOICE, .choices = formats };
+static const struct gc_parameter limit = { "limit", "Rows at most.", .type = GC_PARAMETER_INTEGER, .min = 1 };
+static const struct gc_parameter offset = { "offset", "Rows to leave out first.", .type = GC_PARAMETER_INTEGER, .max = 100000000 };
 
 const struct gc_filter gc_common_filters[] = { { &format, NULL }, { &limit, NULL }, { &offset, NULL }, { NULL, NULL } };
 

@@ -445,15 +445,19 @@ static void wait_for_suspended(struct gc_serve *serve)
 
 void gc_serve_stop(struct gc_serve *serve)
 {
+	int fd = -1;
+
 	if (!serve)
 		return;
 	atomic_store(&serve->stopping, 1);
 	if (serve->daemon)
-		MHD_quiesce_daemon(serve->daemon);
+		fd = MHD_quiesce_daemon(serve->daemon);
 	gc_events_end_streams(serve->events);
 	wait_for_suspended(serve);
 	if (serve->daemon)
 		MHD_stop_daemon(serve->daemon);
+	if (fd >= 0)
+		close(fd);
 	gc_pool_stop(serve->pool);
 	gc_audit_stop(serve->audit);
 	gc_events_stop(serve->events);

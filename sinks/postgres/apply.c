@@ -95,10 +95,13 @@ static void send_rows(struct gc_pg *pg, struct gc_batch *batch)
 
 static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-static struct gc_span base64_of(struct gc_arena *arena, struct gc_span bytes)
+static size_t base64_bytes(struct gc_span bytes)
 {
-	char *text = gc_arena_alloc(arena, (bytes.len + 2) / 3 * 4 + 1), *at = text;
+	return (bytes.len + 2) / 3 * 4;
+}
 
+static char *put_base64(char *at, struct gc_span bytes)
+{
 	for (size_t i = 0; i < bytes.len; i += 3) {
 		uint32_t bits = (uint32_t)(uint8_t)bytes.ptr[i] << 16;
 
@@ -111,24 +114,39 @@ static struct gc_span base64_of(struct gc_arena *arena, struct gc_span bytes)
 		*at++ = i + 1 < bytes.len ? base64_digits[bits >> 6 & 63] : '=';
 		*at++ = i + 2 < bytes.len ? base64_digits[bits & 63] : '=';
 	}
-	*at = 0;
-	return (struct gc_span){ text, (size_t)(at - text) };
+	return at;
 }
 
-/* [["name in base64", "value in base64" or null], …]: names too, since a header's name may be any bytes. */
+static char *put_text(char *at, const char *text)
+{
+	size_t len = strlen(text);
+
+	memcpy(at, text, len);
+	return at + len;
+}
+
+/* [["name in base64", "value in base64" or null], …]: names too, since a header's name may be any bytes. A record may have very many:
+ * the room is measured first. */
 static struct gc_span headers_of(struct gc_arena *arena, const struct gc_message *message)
 {
-	struct gc_span json = GC_LIT("[");
+	size_t bytes = sizeof("[]");
+	char *json, *at;
 
+	for (size_t i = 0; i < message->header_count; i++)
+		bytes += sizeof(", [\"\", null]") + base64_bytes(message->headers[i].name) + base64_bytes(message->headers[i].value);
+	json = gc_arena_alloc(arena, bytes);
+	at = put_text(json, "[");
 	for (size_t i = 0; i < message->header_count; i++) {
 		const struct gc_header *h = &message->headers[i];
-		struct gc_span name = base64_of(arena, h->name);
-		struct gc_span value = h->value.ptr ? base64_of(arena, h->value) : GC_SPAN_NULL;
 
-		json = gc_arena_printf(arena, h->value.ptr ? "%s%s[\"%s\", \"%s\"]" : "%s%s[\"%s\", null]", json.ptr, i ? ", " : "",
-				       name.ptr, value.ptr);
+		at = put_text(at, i > 0 ? ", [\"" : "[\"");
+		at = put_base64(at, h->name);
+		at = put_text(at, h->value.ptr ? "\", \"" : "\", null]");
+		if (h->value.ptr)
+			at = put_text(put_base64(at, h->value), "\"]");
 	}
-	return gc_arena_printf(arena, "%s]", json.ptr);
+	at = put_text(at, "]");
+	return (struct gc_span){ json, (size_t)(at - json) };
 }
 
 /* Dead letters as columns. */

@@ -160,6 +160,18 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cube.protect_by_tier(regclass) IS 'Row-level security of a table with tier_key: each tier''s role sees its rows.';
 
+-- A contract's story is found by these key tables, which have no tier of their own: a key is seen by whoever sees its fact.
+CREATE FUNCTION cube.protect_keys(p_target text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE f cube.fact := (SELECT f FROM cube.fact f WHERE f.target = p_target);
+BEGIN
+	EXECUTE format('ALTER TABLE cube.%I ENABLE ROW LEVEL SECURITY', 'key_' || p_target);
+	EXECUTE format('CREATE POLICY every_tier ON cube.%I FOR SELECT TO gracecube_reader, gracecube_writer USING (true)', 'key_' || p_target);
+	EXECUTE format('CREATE POLICY of_facts ON cube.%1$I FOR SELECT TO gracecube_tier_1, gracecube_tier_2, gracecube_tier_3
+		USING (EXISTS (SELECT FROM cube.%2$I f WHERE f.%3$I = %1$I.%3$I AND f.created_at = %1$I.created_at))', 'key_' || p_target, f.fact, f.key_column);
+	EXECUTE format('GRANT SELECT (%I, created_at, contract_id) ON cube.%I TO gracecube_tier_1, gracecube_tier_2, gracecube_tier_3', f.key_column, 'key_' || p_target);
+END $$;
+COMMENT ON FUNCTION cube.protect_keys(text) IS 'Row-level security of a fact''s key table: a key is seen by whoever sees its fact.';
+
 -- What analysts and the API may read: views, dimensions, facts and rollups; not the keys, the versions, the row ledgers, the raw records in
 -- the dead letters, nor the tokens. Partitions are read through their parents, where the policies are.
 CREATE FUNCTION cube.grant_reading(p_role name) RETURNS void LANGUAGE plpgsql AS $$
@@ -196,6 +208,7 @@ BEGIN
 	REVOKE ALL ON cube.api_token, cube.api_audit, cube.cube_api_audit FROM gracecube_reader, gracecube_writer;
 	PERFORM cube.protect_by_tier(c.oid::regclass) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tier_key'
 	WHERE c.relnamespace = 'cube'::regnamespace AND (c.relname IN (SELECT fact FROM cube.fact) OR c.relname IN (SELECT rollup FROM cube.rollup));
+	PERFORM cube.protect_keys(u.target) FROM unnest(ARRAY['approvals', 'compliance_checks']) u (target);
 	PERFORM cube.grant_reading(u.role) FROM unnest(ARRAY['gracecube_reader', 'gracecube_tier_1', 'gracecube_tier_2', 'gracecube_tier_3']::name[]) u (role);
 	GRANT USAGE ON SCHEMA cube TO gracecube_api;
 	GRANT SELECT ON cube.api_audit, cube.cube_api_audit TO gracecube_api;

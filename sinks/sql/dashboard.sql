@@ -91,10 +91,12 @@ $$);
 
 CREATE FUNCTION cube.activity_heatmap(p_tier text, p_from timestamptz, p_to timestamptz)
 RETURNS TABLE (iso_weekday int, hour int, tier_code text, executions bigint, successful bigint) LANGUAGE sql STABLE AS $$
-	SELECT date_part('isodow', h.hour AT TIME ZONE 'UTC')::int, date_part('hour', h.hour AT TIME ZONE 'UTC')::int, h.tier_code,
-		sum(h.total_executions)::bigint, sum(h.successful_executions)::bigint
-	FROM cube.hourly_verification(p_from, p_to) h WHERE p_tier IS NULL OR h.tier_code = p_tier
-	GROUP BY 1, 2, 3
+	-- hours are counted since a Thursday's midnight
+	SELECT (h.hour / 24 + 3) % 7 + 1, h.hour % 24, t.tier_code, sum(h.executions)::bigint, sum(h.successful)::bigint
+	FROM cube.rollup_verification_hourly h JOIN cube.dim_tier t USING (tier_key)
+	WHERE h.hour >= coalesce(floor(date_part('epoch', p_from) / 3600)::int, 0) AND h.hour < coalesce(ceil(date_part('epoch', p_to) / 3600)::int, 4000000)
+		AND (p_tier IS NULL OR t.tier_code = p_tier)
+	GROUP BY 1, 2, 3 HAVING sum(h.executions) <> 0
 $$;
 COMMENT ON FUNCTION cube.activity_heatmap(text, timestamptz, timestamptz) IS 'Rows of cube_activity_heatmap for the hours that touch a window; NULL means all tiers, no begin, no end.';
 

@@ -50,7 +50,9 @@ $$);
 
 -- Partitions ------------------------------------------------------------------------------------------------------------
 
--- Made apart and attached: ATTACH lets readers and writers of the other partitions go on.
+-- Made apart and attached: ATTACH lets readers and writers of the other partitions go on. A record is sent again at each change of
+-- state, soon after it came: with a fillfactor of 60 nine updates in ten find room on their page and touch no index, with 85 it
+-- were four, and the table was as large in the end.
 CREATE FUNCTION cube.ensure_partition(p_target text, p_month int) RETURNS void LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 DECLARE
@@ -63,7 +65,7 @@ BEGIN
 	-- asked of the table: to_regclass() may answer from what this session knew before it waited
 	IF EXISTS (SELECT FROM pg_class c WHERE c.relname = part AND c.relnamespace = 'cube'::regnamespace) THEN RETURN; END IF;
 	EXECUTE format('CREATE TABLE cube.%I (LIKE cube.%I INCLUDING ALL, CHECK (created_at >= %L AND created_at < %L))
-		WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 5000,
+		WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 5000,
 			autovacuum_analyze_scale_factor = 0.02)',
 		part, fact_name, first_day::timestamp AT TIME ZONE 'UTC', (first_day + interval '1 month')::timestamp AT TIME ZONE 'UTC');
 	EXECUTE format('ALTER TABLE cube.%I ATTACH PARTITION cube.%I FOR VALUES FROM (%L) TO (%L)', fact_name, part,
@@ -115,6 +117,10 @@ DECLARE
 	link_column record;
 	names text[] := '{}';
 	expressions text[] := '{}';
+	known text[];    -- what step 4 of the merge asks of a key row besides what the record says itself
+	source text;     -- arguments of the merge as rows: a format for cube.list
+	looked_up text;  -- step 4 with the key rows looked up
+	at_hand text;    -- and with those that step 1 returned
 BEGIN
 	inputs := ARRAY(SELECT c FROM unnest(fact_columns) WITH ORDINALITY u (c, n) WHERE NOT c = ANY (computed) ORDER BY n)
 		|| ARRAY(SELECT o FROM unnest(own) WITH ORDINALITY u (o, n) WHERE NOT o = ANY (fact_columns) ORDER BY n);
@@ -122,7 +128,7 @@ BEGIN
 	-- the key table
 	EXECUTE format('CREATE TABLE cube.%I (%I text COLLATE "C" PRIMARY KEY, created_at timestamptz, prev_created_at timestamptz,
 		lsn bigint NOT NULL DEFAULT 0, source_us bigint NOT NULL DEFAULT 0, kafka_us bigint NOT NULL DEFAULT 0,
-		record_offset bigint NOT NULL DEFAULT 0, offset_id bigint, xid xid8 %s) WITH (fillfactor = 75)',
+		record_offset bigint NOT NULL DEFAULT 0, offset_id bigint, xid xid8 %s) WITH (fillfactor = 60)',
 		key_table, key_column, (SELECT coalesce(string_agg(', ' || o, '' ORDER BY n), '') FROM unnest(p_own) WITH ORDINALITY u (o, n)));
 	FOR link_column IN SELECT * FROM jsonb_each_text(p_link_columns) LOOP
 		EXECUTE format('ALTER TABLE cube.%I ADD COLUMN %s', key_table, link_column.key);
@@ -165,24 +171,48 @@ BEGIN
 			WHEN c = ANY (p_keeps) THEN format('%1$I = CASE WHEN excluded.%1$I = ''__debezium_unavailable_value'' THEN t.%1$I ELSE excluded.%1$I END', c)
 			ELSE format('%1$I = excluded.%1$I', c) END, E',\n\t\t' ORDER BY n)
 		FROM unnest(fact_columns) WITH ORDINALITY u (c, n) WHERE c NOT IN (key_column, 'created_at'));
+	known := ARRAY['prev_created_at'] || names;
+	-- side by side in a select list; in FROM each array would first be written to a store of its own, a sixth of the whole merge
+	source := format('unnest(merge_%s.%%1$I) AS %%1$I', p_target);
+	looked_up := format('INSERT INTO cube.%I AS t (%s)
+	SELECT %s
+	FROM (SELECT %s) AS f
+	JOIN cube.%I k ON k.%I = f.%I
+	WHERE k.xid = pg_current_xact_id() AND k.created_at IS NOT NULL
+	ON CONFLICT (%I, created_at) DO UPDATE SET
+		%s
+	WHERE (%s) IS DISTINCT FROM (%s);',
+		p_fact, cube.list('%I', fact_columns), selected, cube.list(source, inputs), key_table, key_column, key_column, key_column, updated,
+		(SELECT string_agg(format('t.%I', c), ', ' ORDER BY n) FROM unnest(fact_columns) WITH ORDINALITY u (c, n) WHERE c <> 'loaded_at'),
+		(SELECT string_agg(CASE WHEN c = ANY (p_keeps)
+				THEN format('CASE WHEN excluded.%1$I = ''__debezium_unavailable_value'' THEN t.%1$I ELSE excluded.%1$I END', c)
+				ELSE format('excluded.%I', c) END, ', ' ORDER BY n)
+			FROM unnest(fact_columns) WITH ORDINALITY u (c, n) WHERE c <> 'loaded_at'));
+	at_hand := replace(replace(looked_up,
+		format(E'FROM (SELECT %s) AS f\n\tJOIN cube.%I k ON k.%I = f.%I', cube.list(source, inputs), key_table, key_column, key_column),
+		format(E'FROM (SELECT %s, %s) AS f,\n\t\tLATERAL (SELECT f.created_at, %s, %s) AS k',
+			cube.list(source, inputs || ARRAY['deleted']), cube.list('unnest(known_%1$s) AS known_%1$s', known),
+			cube.list('f.%I', key_column || own), cube.list('f.known_%1$s AS %1$I', known))),
+		'k.xid = pg_current_xact_id() AND k.created_at IS NOT NULL', 'NOT f.deleted');
 
 	EXECUTE format($sql$
 CREATE FUNCTION cube.merge_%1$s(%2$s, deleted boolean[], lsn bigint[], source_us bigint[], kafka_us bigint[], record_offset bigint[], offset_id bigint[])
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $body$
 #variable_conflict use_column
 DECLARE
-	won bigint;
+	winners text[];
 	late bigint := 0; -- records that were superseded: the answer
 	moved boolean;
+	%12$s
 BEGIN
 	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays
 	WITH w AS (
 		INSERT INTO cube.%3$I AS k (%4$I, created_at, lsn, source_us, kafka_us, record_offset, offset_id, xid %5$s)
 		SELECT i.%4$I, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id, pg_current_xact_id() %6$s
-		FROM unnest(%7$s) AS i (%8$s)
+		FROM (SELECT %7$s) AS i
 		ON CONFLICT (%4$I) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
 			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
-			offset_id = excluded.offset_id, xid = excluded.xid %9$s
+			offset_id = excluded.offset_id, xid = excluded.xid %8$s
 		WHERE CASE
 			-- of a delete and its tombstone the delete stays: only it says where in the source it stood
 			WHEN excluded.created_at IS NULL AND k.created_at IS NULL AND k.kafka_us > 0
@@ -190,14 +220,15 @@ BEGIN
 				THEN greatest(excluded.lsn, excluded.source_us) > 0
 			ELSE cube.is_newer(excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
 				k.lsn, k.source_us, k.kafka_us, k.record_offset) END
-		RETURNING k.created_at IS DISTINCT FROM k.prev_created_at AND k.prev_created_at IS NOT NULL AS moved)
-	SELECT count(*), coalesce(bool_or(w.moved), false) INTO won, moved FROM w;
+		RETURNING k.%4$I, k.created_at, %13$s)
+	SELECT array_agg(w.%4$I), coalesce(bool_or(w.created_at IS DISTINCT FROM w.prev_created_at AND w.prev_created_at IS NOT NULL), false), %14$s
+	INTO winners, moved, %15$s FROM w;
 
 	-- 2. the others were older than what is there: the ledger counts them as superseded
-	IF won < cardinality(%10$s) THEN
+	IF winners IS NULL OR cardinality(winners) < cardinality(%9$s) THEN
 		WITH l AS (
 			UPDATE cube.etl_offset o SET applied = o.applied - l.n, superseded = o.superseded + l.n
-			FROM (SELECT i.offset_id, count(*) AS n FROM unnest(%10$s, %11$s) AS i (%4$I, offset_id)
+			FROM (SELECT i.offset_id, count(*) AS n FROM unnest(%9$s, %10$s) AS i (%4$I, offset_id)
 				LEFT JOIN cube.%3$I k ON k.%4$I = i.%4$I AND k.xid = pg_current_xact_id()
 				WHERE i.offset_id IS NOT NULL AND k.%4$I IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.n)
@@ -206,48 +237,55 @@ BEGIN
 
 	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double
 	IF moved THEN
-		DELETE FROM cube.%12$I f USING unnest(%10$s) AS i (%4$I), cube.%3$I k
+		DELETE FROM cube.%11$I f USING unnest(%9$s) AS i (%4$I), cube.%3$I k
 		WHERE k.%4$I = i.%4$I AND k.xid = pg_current_xact_id() AND k.created_at IS NULL
 			AND f.%4$I = k.%4$I AND f.created_at = k.prev_created_at;
-		UPDATE cube.%12$I f SET created_at = k.created_at, time_key = cube.time_key(k.created_at)
-		FROM unnest(%10$s) AS i (%4$I), cube.%3$I k
+		UPDATE cube.%11$I f SET created_at = k.created_at, time_key = cube.time_key(k.created_at)
+		FROM unnest(%9$s) AS i (%4$I), cube.%3$I k
 		WHERE k.%4$I = i.%4$I AND k.xid = pg_current_xact_id() AND k.created_at <> k.prev_created_at
 			AND f.%4$I = k.%4$I AND f.created_at = k.prev_created_at;
 	END IF;
 
-	%18$s
 	-- 4. the facts; a row that would not change is not written
-	INSERT INTO cube.%12$I AS t (%13$s)
-	SELECT %14$s
-	FROM unnest(%7$s) AS f (%8$s)
-	JOIN cube.%3$I k ON k.%4$I = f.%4$I
-	WHERE k.xid = pg_current_xact_id() AND k.created_at IS NOT NULL
-	ON CONFLICT (%4$I, created_at) DO UPDATE SET
-		%15$s
-	WHERE (%16$s) IS DISTINCT FROM (%17$s);
+	%16$s
 	RETURN late;
 END $body$$sql$,
 		p_target,                                                             -- 1
 		arguments,                                                            -- 2
 		key_table, key_column,                                                -- 3, 4
 		cube.list(', %I', own, ''), cube.list(', i.%I', own, ''),             -- 5, 6
-		cube.list(format('merge_%s.%%I', p_target), inputs || ARRAY['deleted', 'lsn', 'source_us', 'kafka_us', 'record_offset', 'offset_id']), -- 7
-		cube.list('%I', inputs || ARRAY['deleted', 'lsn', 'source_us', 'kafka_us', 'record_offset', 'offset_id']), -- 8
-		cube.list(', %1$I = excluded.%1$I', own, ''),                         -- 9
-		format('merge_%s.%I', p_target, key_column), format('merge_%s.offset_id', p_target), -- 10, 11
-		p_fact,                                                               -- 12
-		cube.list('%I', fact_columns), selected, updated,                     -- 13, 14, 15
-		(SELECT string_agg(format('t.%I', c), ', ' ORDER BY n) FROM unnest(fact_columns) WITH ORDINALITY u (c, n) WHERE c <> 'loaded_at'),
-		(SELECT string_agg(CASE WHEN c = ANY (p_keeps)
-				THEN format('CASE WHEN excluded.%1$I = ''__debezium_unavailable_value'' THEN t.%1$I ELSE excluded.%1$I END', c)
-				ELSE format('excluded.%I', c) END, ', ' ORDER BY n)
-			FROM unnest(fact_columns) WITH ORDINALITY u (c, n) WHERE c <> 'loaded_at'),
-		CASE WHEN p_parents = '{}' THEN '' ELSE format(                       -- 18
-			E'-- what the parents say now; they were locked before, so the later of the two sees the other\n\tUPDATE cube.%1$I t SET %2$s FROM (SELECT k.%3$I, %4$s FROM unnest(merge_%7$s.%3$I) AS i (%3$I) JOIN cube.%1$I k ON k.%3$I = i.%3$I WHERE k.xid = pg_current_xact_id()) n\n\tWHERE t.%3$I = n.%3$I AND (%5$s) IS DISTINCT FROM (%6$s);\n',
+		cube.list(source, ARRAY[key_column, 'created_at'] || own || ARRAY['deleted', 'lsn', 'source_us', 'kafka_us', 'record_offset', 'offset_id']), -- 7
+		cube.list(', %1$I = excluded.%1$I', own, ''),                         -- 8
+		format('merge_%s.%I', p_target, key_column), format('merge_%s.offset_id', p_target), -- 9, 10
+		p_fact,                                                               -- 11
+		(SELECT string_agg(format('known_%s %s[];', k, format_type(a.atttypid, a.atttypmod)), ' ' ORDER BY n) FROM unnest(known) WITH ORDINALITY u (k, n)
+			JOIN pg_attribute a ON a.attrelid = format('cube.%I', key_table)::regclass AND a.attname = k), -- 12
+		cube.list('k.%I', known), cube.list('array_agg(w.%I)', known), cube.list('known_%s', known), -- 13, 14, 15
+		CASE WHEN p_parents = '{}' THEN format($step$-- nearly always all keys win and no row moves: then the key rows are at hand, in the order of the arguments
+	IF winners = %s AND NOT moved THEN
+	%s
+	ELSIF winners IS NOT NULL THEN
+	%s
+	END IF;$step$, format('merge_%s.%I', p_target, key_column), at_hand, looked_up)
+		ELSE format($step$-- what the parents say now; they were locked before, so the later of the two sees the other
+	UPDATE cube.%1$I t SET %2$s FROM (SELECT k.%3$I, %4$s FROM unnest(merge_%7$s.%3$I) AS i (%3$I) JOIN cube.%1$I k ON k.%3$I = i.%3$I WHERE k.xid = pg_current_xact_id()) n
+	WHERE t.%3$I = n.%3$I AND (%5$s) IS DISTINCT FROM (%6$s);
+	%8$s$step$,
 			key_table, cube.list('%1$I = n.%1$I', names), key_column,
 			(SELECT string_agg(format('(%s) AS %I', e, n), ', ' ORDER BY i) FROM unnest(names, expressions) WITH ORDINALITY u (n, e, i)),
-			cube.list('t.%I', names), cube.list('n.%I', names), p_target) END);
+			cube.list('t.%I', names), cube.list('n.%I', names), p_target, looked_up) END); -- 16
 	EXECUTE format('COMMENT ON FUNCTION cube.merge_%s IS %L', p_target, format('Merges a batch of versions into %s, exactly once and never backwards.', p_fact));
+
+	-- a fact that people delete by hand: its key has none any more (merge has said so before it deletes)
+	EXECUTE format($sql$
+CREATE FUNCTION cube.forget_%1$s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $body$
+BEGIN
+	UPDATE cube.%2$I k SET created_at = NULL, prev_created_at = k.created_at FROM old_rows o WHERE k.%3$I = o.%3$I AND k.created_at = o.created_at;
+	RETURN NULL;
+END $body$$sql$, p_target, key_table, key_column);
+	EXECUTE format('COMMENT ON FUNCTION cube.forget_%s IS %L', p_target, format('Keeps %s right when rows of %s are deleted by hand.', key_table, p_fact));
+	EXECUTE format('CREATE TRIGGER %I AFTER DELETE ON cube.%I REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION cube.%I()',
+		'forget_delete', p_fact, 'forget_' || p_target);
 
 	-- locking, for those who link to this fact
 	EXECUTE format($sql$
@@ -335,6 +373,7 @@ BEGIN
 		EXECUTE format($sql$
 CREATE OR REPLACE FUNCTION cube.%1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $body$
 BEGIN
+	IF NOT EXISTS (SELECT FROM cube.key_%2$s k WHERE k.%4$I IS NOT NULL) THEN RETURN NULL; END IF;
 	PERFORM cube.relink_%2$s(ARRAY(SELECT k.%3$I FROM changed c JOIN cube.key_%2$s k ON k.%4$I = c.%5$I));
 	RETURN NULL;
 END $body$$sql$, name, p_target, key_column, p_column, parent_key);
@@ -447,18 +486,20 @@ DECLARE
 			ELSE format('x.%I', a) END, ', ' ORDER BY n) FROM unnest(p_attributes || times) WITH ORDINALITY u (a, n));
 BEGIN
 	EXECUTE format('CREATE TABLE cube.%I (source_id text COLLATE "C" NOT NULL, lsn bigint NOT NULL, at_us bigint NOT NULL, tie bigint NOT NULL,
-		%I int, deleted boolean NOT NULL, changed_at timestamptz NOT NULL, %s, loaded_at timestamptz NOT NULL DEFAULT now(),
+		%I int, deleted boolean NOT NULL, changed_at timestamptz NOT NULL, kafka_us bigint NOT NULL DEFAULT 0, %s,
+		loaded_at timestamptz NOT NULL DEFAULT now(),
 		PRIMARY KEY (source_id, lsn, at_us, tie))', versions, p_key, array_to_string(attributes || p_times, ', '));
 	EXECUTE format('CREATE INDEX ON cube.%I (%I)', versions, p_key);
-	EXECUTE format('COMMENT ON TABLE cube.%I IS %L', versions, format('Every version of %s that has come, in the order (lsn, at_us, tie); %s is computed from it.', p_dim, history));
+	EXECUTE format('COMMENT ON TABLE cube.%I IS %L', versions, format('Every version of %s that has come; %s is computed from it.', p_dim, history));
 	PERFORM cube.comment_columns(format('cube.%I', versions)::regclass, format($c$
 		source_id: the source row
 		lsn: version: the source's log position
-		at_us: version: time of the change, µs, where there is no log position
+		at_us: version: the source''s time of the change, else Kafka''s, µs, where there is no log position
 		tie: version: Kafka's offset, where there is no log position
 		%s: the member
 		deleted: the source row was deleted
 		changed_at: the source's time of the change
+		kafka_us: Kafka's timestamp, µs
 		loaded_at: when it came$c$, p_key));
 	PERFORM cube.comment_columns(format('cube.%I', versions)::regclass, cube.list('%s: as of this version', carried, E'\n'));
 
@@ -484,17 +525,27 @@ BEGIN
 	CREATE TEMP TABLE IF NOT EXISTS wanted_%1$s (LIKE cube.%4$I) ON COMMIT DELETE ROWS;
 	DELETE FROM wanted_%1$s;
 	INSERT INTO wanted_%1$s
-	WITH v AS (
-		SELECT v.*, row_number() OVER w AS n, lag(v.deleted) OVER w AS was_deleted, lag(ROW(%5$s)) OVER w AS was
-		FROM (SELECT x.member, x.source_id, x.lsn, x.at_us, x.tie, x.changed_at, x.deleted, %16$s
-			FROM (SELECT DISTINCT s.%3$I AS member, x.source_id, x.lsn, x.at_us, x.tie, x.changed_at, %17$s,
-					x.deleted OR x.%3$I IS DISTINCT FROM s.%3$I AS deleted
-				FROM cube.%6$I s JOIN cube.%6$I x USING (source_id) WHERE s.%3$I = ANY (keys)) x
-			WINDOW w AS (PARTITION BY x.member ORDER BY x.lsn, x.at_us, x.tie)) v
-		WINDOW w AS (PARTITION BY v.member ORDER BY v.lsn, v.at_us, v.tie)),
+	WITH s AS (SELECT DISTINCT v.%3$I AS member, v.source_id FROM cube.%6$I v WHERE v.%3$I = ANY (keys)),
+	-- A version that says nothing of its place in the source (a tombstone) stands behind the newest one that Kafka had before it.
+	-- Where the source tells of a row's delete itself, its tombstones say nothing new.
+	x AS (
+		SELECT s.member, x.source_id, x.at_us, x.tie, x.changed_at, %17$s, x.deleted OR x.%3$I IS DISTINCT FROM s.member AS deleted,
+			p.placed,
+			CASE WHEN p.placed THEN x.lsn ELSE coalesce(max(x.lsn) FILTER (WHERE p.placed) OVER k, 0) END AS place_lsn,
+			CASE WHEN p.placed THEN x.at_us ELSE coalesce(max(x.at_us) FILTER (WHERE p.placed) OVER k, 0) END AS place_at,
+			x.deleted AND NOT p.placed AND bool_or(x.deleted AND p.placed) OVER (PARTITION BY s.member, x.source_id) AS is_echo
+		FROM s JOIN cube.%6$I x USING (source_id) CROSS JOIN LATERAL (SELECT x.lsn > 0 OR x.at_us <> x.kafka_us AS placed) p
+		WINDOW k AS (PARTITION BY s.member, x.source_id ORDER BY x.kafka_us)),
+	v AS (
+		SELECT v.*, lag(v.deleted) OVER w AS was_deleted, lag(ROW(%5$s)) OVER w AS was
+		FROM (SELECT x.member, row_number() OVER w AS n, x.changed_at, x.deleted, %16$s
+			FROM x WHERE NOT x.is_echo
+			WINDOW w AS (PARTITION BY x.member ORDER BY x.place_lsn, x.place_at, NOT x.placed, x.at_us, x.tie, x.source_id)) v
+		WINDOW w AS (PARTITION BY v.member ORDER BY v.n)),
+	-- what was deleted, or named otherwise, before it had a first version does not count
 	begun AS (
 		SELECT v.*, row_number() OVER (PARTITION BY v.member ORDER BY v.n) AS number FROM v
-		WHERE v.n = 1 OR v.deleted <> v.was_deleted OR (NOT v.deleted AND ROW(%5$s) IS DISTINCT FROM v.was)),
+		WHERE CASE WHEN v.n = 1 THEN NOT v.deleted ELSE v.deleted <> v.was_deleted OR (NOT v.deleted AND ROW(%5$s) IS DISTINCT FROM v.was) END),
 	timed AS (
 		SELECT v.*, coalesce(CASE WHEN v.deleted THEN NULL WHEN v.number = 1 THEN %7$s ELSE %8$s END, v.changed_at) AS told
 		FROM begun v LEFT JOIN begun p ON p.member = v.member AND p.number = v.number - 1),
@@ -540,10 +591,10 @@ DECLARE
 BEGIN
 	-- 1. the versions; the same one a second time is a duplicate
 	WITH w AS (
-		INSERT INTO cube.%4$I AS v (source_id, lsn, at_us, tie, %2$I, deleted, changed_at, %5$s)
+		INSERT INTO cube.%4$I AS v (source_id, lsn, at_us, tie, %2$I, deleted, changed_at, kafka_us, %5$s)
 		SELECT i.source_id, i.lsn, CASE WHEN i.lsn > 0 THEN 0 WHEN i.source_us > 0 THEN i.source_us ELSE i.kafka_us END,
 			CASE WHEN i.lsn > 0 THEN 0 ELSE i.record_offset END, i.%2$I, i.deleted,
-			to_timestamp(CASE WHEN i.source_us > 0 THEN i.source_us ELSE i.kafka_us END / 1e6), %6$s
+			to_timestamp(CASE WHEN i.source_us > 0 THEN i.source_us ELSE i.kafka_us END / 1e6), i.kafka_us, %6$s
 		FROM unnest(%7$s) AS i (source_id, %2$I, %5$s, deleted, lsn, source_us, kafka_us, record_offset, offset_id)
 		ON CONFLICT DO NOTHING RETURNING 1)
 	SELECT count(*) INTO fresh FROM w;

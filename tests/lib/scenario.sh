@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # What most scenarios need; see README.md here. To be sourced first.
 set -euo pipefail
 [ -n "${CUBE_TEST_ROOT:-}" ] || {
@@ -48,11 +48,11 @@ sql() { psql -X -q -At -v ON_ERROR_STOP=1 -d "$GRACECUBE_POSTGRES_DSN" "$@"; }
 # --- Records ----------------------------------------------------------------------------------------------------------
 
 # own_topics [PREFIX] → every stream reads the topic PREFIX.<stream> and no other, in a consumer group of its own. Members hear
-# of each other by heartbeats: frequent ones, or each run of two workers would take three seconds more.
+# of each other by heartbeats: frequent ones, or each run of two workers would take three seconds more. No port is opened.
 own_topics() {
 	local prefix=${1:-$CUBE_TEST_PREFIX} stream
 	export GRACECUBE_KAFKA_BROKERS=$CUBE_TEST_BROKERS GRACECUBE_KAFKA_GROUP_ID=$prefix
-	export GRACECUBE_KAFKA_PROPERTIES_HEARTBEAT_INTERVAL_MS=250
+	export GRACECUBE_KAFKA_PROPERTIES_HEARTBEAT_INTERVAL_MS=250 GRACECUBE_HTTP_LISTEN=
 	for stream in $(known_streams); do export "GRACECUBE_STREAMS_${stream^^}_TOPICS=$prefix.$stream"; done
 }
 

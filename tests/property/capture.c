@@ -62,8 +62,8 @@ static size_t key_of(struct numbers *numbers, const struct gc_message *message)
 	return key;
 }
 
-static void add_record(struct capture *capture, struct numbers *numbers, const struct gc_stream_config *stream,
-		       const struct gc_message *message)
+/* Takes the texts of the message. */
+static void add_record(struct capture *capture, struct numbers *numbers, const struct gc_stream_config *stream, struct gc_message message)
 {
 	struct record *record;
 
@@ -71,12 +71,11 @@ static void add_record(struct capture *capture, struct numbers *numbers, const s
 		capture->records = gc_realloc(capture->records, (capture->count ? capture->count * 2 : 1) * sizeof(*capture->records));
 	record = &capture->records[capture->count++];
 	*record = (struct record){
-		.message = { .topic = copy_span(message->topic), .timestamp_us = message->timestamp_us, .key = copy_span(message->key),
-			     .value = copy_span(message->value) },
+		.message = message,
 		.stream = gc_stream_find(gc_span_of(stream->name)),
 		.unit = stream->time_unit,
-		.topic = number_of(&numbers->topics, message->topic),
-		.key = key_of(numbers, message),
+		.topic = number_of(&numbers->topics, message.topic),
+		.key = key_of(numbers, &message),
 		.behind = NO_RECORD,
 	};
 }
@@ -98,10 +97,28 @@ static enum gc_verdict read_file(const struct gc_config *config, const char *pat
 			break;
 		stream = find_stream(config, message->topic);
 		if (stream)
-			add_record(capture, numbers, stream, message);
+			add_record(capture, numbers, stream,
+				   (struct gc_message){ .topic = copy_span(message->topic), .timestamp_us = message->timestamp_us,
+							.key = copy_span(message->key), .value = copy_span(message->value) });
 	}
 	gc_capture_close(file);
 	return verdict;
+}
+
+static void add_edges(const struct gc_config *config, struct capture *capture, struct numbers *numbers)
+{
+	for (size_t i = 0; i < edge_count(); i++) {
+		struct edge_record edge = edge_at(i);
+
+		for (size_t s = 0; s < config->stream_count; s++) {
+			const struct gc_stream_config *stream = &config->streams[s];
+
+			if (strcmp(stream->name, edge.stream) == 0)
+				add_record(capture, numbers, stream,
+					   (struct gc_message){ .topic = copy_span(gc_span_of(stream->topics[0])),
+								.timestamp_us = edge.timestamp_us, .key = edge.key, .value = edge.value });
+		}
+	}
 }
 
 /* A counting sort: stable, so records of a key stay in their order. */
@@ -124,26 +141,44 @@ static void group_by_key(struct capture *capture)
 	free(next);
 }
 
-static bool must_stay_behind(const struct gc_message *message)
+static bool contains(struct gc_span text, const char *part)
 {
-	return !message->value.ptr || memmem(message->value.ptr, message->value.len, unavailable, sizeof(unavailable) - 1);
+	return text.ptr && memmem(text.ptr, text.len, part, strlen(part));
+}
+
+static bool says_as_before(const struct capture *capture, size_t key)
+{
+	for (size_t i = capture->key_begin[key]; i < capture->key_begin[key + 1]; i++) {
+		if (contains(capture->records[capture->by_key[i]].message.value, unavailable))
+			return true;
+	}
+	return false;
+}
+
+static bool must_stay_behind(const struct record *record)
+{
+	return !record->message.value.ptr ||
+	       (strcmp(record->stream->name, "immutable_log") == 0 && contains(record->message.value, "\"op\":\"d\""));
 }
 
 /* See plan.c for why. */
 static void note_order(struct capture *capture)
 {
 	for (size_t k = 0; k < capture->key_count; k++) {
-		for (size_t i = capture->key_begin[k] + 1; i < capture->key_begin[k + 1]; i++) {
+		bool in_turn = says_as_before(capture, k);
+
+		for (size_t i = capture->key_begin[k]; i < capture->key_begin[k + 1]; i++) {
 			struct record *record = &capture->records[capture->by_key[i]];
 
-			if (must_stay_behind(&record->message))
+			record->once = in_turn;
+			if (i > capture->key_begin[k] && (in_turn || must_stay_behind(record)))
 				record->behind = capture->by_key[i - 1];
 		}
 	}
 }
 
-enum gc_verdict capture_read(const struct gc_config *config, char *const *paths, size_t path_count, struct capture *ret_capture,
-			     struct gc_err *err)
+enum gc_verdict capture_read(const struct gc_config *config, char *const *paths, size_t path_count, bool with_edges,
+			     struct capture *ret_capture, struct gc_err *err)
 {
 	struct capture capture = { .count = 0 };
 	struct numbers numbers = { .unkeyed = 0 };
@@ -153,6 +188,8 @@ enum gc_verdict capture_read(const struct gc_config *config, char *const *paths,
 	gc_map_init(&numbers.keys);
 	for (size_t i = 0; i < path_count && verdict == GC_OK; i++)
 		verdict = read_file(config, paths[i], &capture, &numbers, err);
+	if (with_edges)
+		add_edges(config, &capture, &numbers);
 	capture.key_count = numbers.keys.count;
 	capture.topic_count = numbers.topics.count;
 	gc_map_done(&numbers.topics);

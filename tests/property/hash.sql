@@ -28,7 +28,7 @@ CREATE FUNCTION property.columns(p_table text) RETURNS SETOF text LANGUAGE sql S
 	WHERE a.attrelid = format('cube.%I', p_table)::regclass AND a.attnum > 0 AND NOT a.attisdropped
 		AND a.attname NOT IN ('lane', 'checksum', 'loaded_at')
 		-- a dimension's and a history's own key: the natural key stands beside it
-		AND NOT (p_table ~ '^dim_' AND a.attname || '' = regexp_replace(p_table, '^dim_([a-z]+).*', '\1_key') AND p_table <> 'dim_time')
+		AND NOT (p_table ~ '^dim_(mission|component|tier|actor)' AND a.attname = substring(p_table FROM '^dim_([a-z]+)') || '_key')
 	ORDER BY a.attnum
 $$;
 
@@ -46,7 +46,9 @@ CREATE FUNCTION property.statement(p_table text) RETURNS text LANGUAGE sql STABL
 		WHEN p_table = 'etl_dead_letter' THEN
 			'SELECT DISTINCT ROW(stream, key, value, headers, error_code, error_where, reason)::text AS r FROM cube.etl_dead_letter'
 		WHEN p_table = 'etl_quality_issue' THEN
-			'SELECT DISTINCT ROW(stream, record_key, field, raw_value, rule)::text AS r FROM cube.etl_quality_issue'
+			-- which states of a contract meet depends on what comes, when and how often
+			'SELECT DISTINCT ROW(stream, record_key, field, raw_value, rule)::text AS r FROM cube.etl_quality_issue
+				WHERE rule <> ''a step that the source never makes'''
 		WHEN p_table = 'dim_time' THEN
 			format('SELECT to_jsonb(s)::text AS r FROM (SELECT %s FROM cube.dim_time t WHERE t.time_key IN (%s)) s',
 				(SELECT string_agg(format('t.%I', c), ', ') FROM property.columns(p_table) c),

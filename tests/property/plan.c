@@ -6,8 +6,9 @@
  * What mode B cannot ask for, because the information is not in the records:
  *   - A tombstone carries no position of its source. It stays behind the record before it, its delete, and keeps its Kafka timestamp,
  *     as all records do, by which alone it can be compared with others.
- *   - "__debezium_unavailable_value" says "as before". It stays behind the record before it, which has the value or stood behind one
- *     that has it. Were it to come first, the value would come in an older version, and older versions change nothing.
+ *   - "__debezium_unavailable_value" says "as before", so the versions of such a key come in order, and none of them again: beside a
+ *     stale version in its batch, "before" would be that one.
+ *   - A deleted log entry is named by its id, the error that was made of it by its sequence. The delete stays behind the entry.
  *
  * Redeliveries are runs of a partition's earlier records under new offsets, with the Kafka timestamps that they had: as a producer
  * sends again what it has no answer for. Offsets have gaps, as after compaction and transactions.
@@ -124,16 +125,21 @@ static void make_order(const struct capture *capture, enum order how, struct cha
 
 /* ---- the partitions ---- */
 
-static void append(struct track *track, struct gc_message message, int64_t gap)
+static void append(struct track *track, const struct record *record, int64_t gap)
 {
+	struct gc_message *message;
+
 	if (track->count == track->capacity) {
 		track->capacity = track->capacity ? track->capacity * 2 : 64;
 		track->messages = gc_realloc(track->messages, track->capacity * sizeof(*track->messages));
+		track->records = gc_realloc(track->records, track->capacity * sizeof(*track->records));
 	}
-	message.partition = track->partition;
-	message.offset = track->end_offset + gap;
-	track->messages[track->count++] = message;
-	track->end_offset = message.offset + 1;
+	track->records[track->count] = record;
+	message = &track->messages[track->count++];
+	*message = record->message;
+	message->partition = track->partition;
+	message->offset = track->end_offset + gap;
+	track->end_offset = message->offset + 1;
 }
 
 static void append_run_again(struct track *track, struct chance *chance)
@@ -142,8 +148,10 @@ static void append_run_again(struct track *track, struct chance *chance)
 
 	if (to > track->count)
 		to = track->count;
-	for (size_t i = from; i < to; i++)
-		append(track, track->messages[i], 0);
+	for (size_t i = from; i < to; i++) {
+		if (!track->records[i]->once)
+			append(track, track->records[i], 0);
+	}
 }
 
 struct layout {
@@ -185,7 +193,7 @@ static void put(const struct record *record, const struct layout *layout, uint64
 	track->topic = record->message.topic;
 	track->stream = record->stream;
 	track->unit = record->unit;
-	append(track, record->message, layout->has_gaps && chance_once_in(chance, 50) ? (int64_t)(1 + chance_below(chance, 5)) : 0);
+	append(track, record, layout->has_gaps && chance_once_in(chance, 50) ? (int64_t)(1 + chance_below(chance, 5)) : 0);
 	if (layout->again_once_in && chance_once_in(chance, layout->again_once_in))
 		append_run_again(track, chance);
 }
@@ -225,7 +233,9 @@ void plan_make(const struct capture *capture, enum order order, uint64_t seed, s
 
 void plan_free(struct plan *plan)
 {
-	for (size_t i = 0; i < plan->count; i++)
+	for (size_t i = 0; i < plan->count; i++) {
 		free(plan->tracks[i].messages);
+		free(plan->tracks[i].records);
+	}
 	free(plan->tracks);
 }

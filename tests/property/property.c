@@ -29,6 +29,7 @@ static const char usage[] =
 	"  --times N    every seed so often (1)\n"
 	"  --jobs N     seeds at a time (processors)\n"
 	"  --keep       keep the databases of seeds that fail, and the one that was read in order\n"
+	"  --no-edges   the captured records alone, without those of edges.c\n"
 	"  --verbose    a line a seed\n"
 	"\n"
 	"FILE… are capture files, tests/data/capture by default. The databases are made where the configuration's postgres.dsn points to\n"
@@ -36,7 +37,7 @@ static const char usage[] =
 
 struct options {
 	long seeds, first, times, jobs;
-	bool keep, verbose;
+	bool keep, verbose, no_edges;
 };
 
 /* What all seeds share. */
@@ -220,7 +221,7 @@ static int run_test(struct test *test)
 	}
 	run_jobs(test);
 	summarize(test, gc_monotonic_us() - started);
-	if (!test->options.keep || atomic_load(&test->failed) == 0) {
+	if (!test->options.keep) {
 		cube_drop(&test->config, &test->in_order);
 		cube_drop(&test->config, &test->model);
 	}
@@ -243,7 +244,8 @@ static void read_options(int argc, char **argv, struct options *options)
 {
 	static const struct option names[] = { { "seeds", 1, NULL, 'n' }, { "first", 1, NULL, 'f' },   { "seed", 1, NULL, 's' },
 					       { "times", 1, NULL, 't' }, { "jobs", 1, NULL, 'j' },	   { "keep", 0, NULL, 'k' },
-					       { "verbose", 0, NULL, 'v' }, { "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+					       { "no-edges", 0, NULL, 'e' }, { "verbose", 0, NULL, 'v' }, { "help", 0, NULL, 'h' },
+					       { NULL, 0, NULL, 0 } };
 	const char *seeds = getenv("CUBE_TEST_SEEDS");
 	int letter;
 
@@ -257,6 +259,7 @@ static void read_options(int argc, char **argv, struct options *options)
 		case 't': options->times = number_of("--times", optarg, 1, 1000000); break;
 		case 'j': options->jobs = number_of("--jobs", optarg, 1, JOBS_MAX); break;
 		case 'k': options->keep = true; break;
+		case 'e': options->no_edges = true; break;
 		case 'v': options->verbose = true; break;
 		case 'h': fputs(usage, stdout); exit(0);
 		default: fputs(usage, stderr); exit(2);
@@ -275,7 +278,7 @@ static enum gc_verdict read_capture(struct test *test, char *const *paths, size_
 		paths = files.gl_pathv;
 		count = files.gl_pathc;
 	}
-	verdict = capture_read(&test->config, paths, count, &test->capture, err);
+	verdict = capture_read(&test->config, paths, count, !test->options.no_edges, &test->capture, err);
 	globfree(&files);
 	return verdict;
 }

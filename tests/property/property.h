@@ -1,6 +1,6 @@
 /* The property test: whatever the order, the batches, the redeliveries and the owners, the cube is one and the same.
  *
- *     capture   the captured records, read once
+ *     capture   the captured records, read once, and those of edges.c
  *     plan      of one seed: what lies on each partition, in which order, what comes twice
  *     crew      of one seed: workers that read the plan and write a cube
  *     cube      of one seed: a database, its hashes, and how it differs from the one that was read in order
@@ -59,6 +59,7 @@ struct record {
 	size_t topic;  /* records of one topic have one number */
 	size_t key;    /* and so have those of one key of a topic */
 	size_t behind; /* the record that must have come before, even when versions are shuffled; NO_RECORD: none */
+	bool once;     /* it is not sent again */
 };
 
 struct capture {
@@ -68,8 +69,18 @@ struct capture {
 	size_t *key_begin; /* … beginning here; key_count + 1 of them */
 };
 
-enum gc_verdict capture_read(const struct gc_config *config, char *const *paths, size_t path_count, struct capture *ret_capture,
-			     struct gc_err *err) GC_MUST_CHECK;
+/* Records of edges.c; key and value are the caller's to free. */
+struct edge_record {
+	const char *stream;
+	int64_t timestamp_us;
+	struct gc_span key, value;
+};
+size_t edge_count(void);
+struct edge_record edge_at(size_t i);
+
+/* The files, and behind them the records of edges.c. */
+enum gc_verdict capture_read(const struct gc_config *config, char *const *paths, size_t path_count, bool with_edges,
+			     struct capture *ret_capture, struct gc_err *err) GC_MUST_CHECK;
 void capture_free(struct capture *capture);
 
 /* ---- plan ---- */
@@ -89,6 +100,7 @@ struct track {
 	int64_t low_offset, end_offset;
 	double weight; /* how soon it is read */
 	struct gc_message *messages;
+	const struct record **records; /* which they are */
 	size_t count, capacity;
 };
 

@@ -262,6 +262,8 @@ bool gc_span_double(struct gc_span text, double *ret_value)
 	struct decimal dec;
 	double value;
 
+	if (text.len == 0)
+		return false;
 	if (!scan_decimal(text, &dec))
 		return read_special(text, ret_value);
 	if (!round_exactly(&dec, &value))
@@ -291,7 +293,7 @@ static const char *skip_ascii(const char *p, const char *end)
 
 bool gc_span_is_utf8(struct gc_span text)
 {
-	const char *p = text.ptr, *end = text.ptr + text.len;
+	const char *p = text.len > 0 ? text.ptr : "", *end = p + text.len;
 
 	while (p < end) {
 		p = skip_ascii(p, end);

@@ -51,27 +51,27 @@ async function request(url) {
 	throw new Problem(answer.status, problem.detail || problem.title || `The server answered ${answer.status}.`);
 }
 
-// get(path, parameters) → {rows, asOf}
+// get(path, parameters) → {rows, asOf, more}
 export async function get(path, parameters) {
 	const answer = await request(address(path, parameters));
 	try {
-		return { rows: await answer.json(), asOf: answer.headers.get('X-Cube-As-Of') };
+		return { rows: await answer.json(), asOf: answer.headers.get('X-Cube-As-Of'), more: answer.headers.get('X-Cube-More') === 'true' };
 	} catch {
 		throw new Problem(0, 'The answer broke off.');
 	}
 }
 
 // The same for answers that may be longer than the server gives at once.
-const PAGE = 10000;
+const MOST = 200000;
 export async function getAll(path, parameters) {
 	const all = { rows: [], asOf: null };
-	for (let offset = 0; offset < 20 * PAGE; offset += PAGE) {
-		const { rows, asOf } = await get(path, offset ? { ...parameters, offset } : parameters);
-		all.rows.push(...rows);
+	for (;;) {
+		const offset = all.rows.length;
+		const { rows, asOf, more } = await get(path, offset ? { ...parameters, offset } : parameters);
+		for (const row of rows) all.rows.push(row);
 		all.asOf ??= asOf;
-		if (rows.length < PAGE) break;
+		if (!more || !rows.length || all.rows.length >= MOST) return all;
 	}
-	return all;
 }
 
 // A download needs the token's header, which no plain link sends.
@@ -107,7 +107,7 @@ export function listen({ changed, state }) {
 		mine.addEventListener('changed', event => {
 			let streams = null;
 			try { streams = JSON.parse(event.data).streams; } catch { /* then all is read */ }
-			changed(Array.isArray(streams) ? streams : null);
+			changed(streams?.length ? streams : null);
 		});
 		mine.onerror = () => {
 			mine.close();

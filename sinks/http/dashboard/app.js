@@ -3,7 +3,7 @@
 import { h, DAY, HOUR, count, duration, isoDay, dayName, clock, moment, floorDay } from './format.js';
 import * as api from './api.js';
 import { panels, sources, numbers, learnTiers, knownTiers, tierName, freshnessOf } from './panels.js';
-import { spark, hideTip } from './charts.js';
+import { spark, hideTip, moveTip } from './charts.js';
 import { showFacts, showTimeline, onClose } from './drawer.js';
 
 const $ = id => document.getElementById(id);
@@ -241,7 +241,7 @@ function drawNumbers() {
 	const said = [];
 	place.replaceChildren(...list.map(item => {
 		let tile = tiles.get(item.id);
-		if (!tile) tiles.set(item.id, tile = h('article', { class: 'tile', id: `number-${item.id}`, role: 'group', 'aria-label': item.label }));
+		if (!tile) tiles.set(item.id, tile = h('div', { class: 'tile', id: `number-${item.id}`, role: 'group', 'aria-label': item.label }));
 		tile.dataset.state = item.state || '';
 		const arrow = item.change == null ? null : Math.abs(item.change) < 0.0005 ? '±' : item.change > 0 ? '▲' : '▼';
 		const mood = item.change == null || !item.better || !item.sure ? '' : item.change * item.better > 0 ? 'good' : 'bad';
@@ -250,7 +250,7 @@ function drawNumbers() {
 			h('p', { class: 'value' }, h('b', { 'data-since': item.since }, item.value), item.unit ? ` ${item.unit}` : ''),
 			h('p', { class: 'detail' }, item.detail),
 			item.goal ? h('p', { class: 'detail' }, item.advice || item.goal)
-				: item.change == null ? h('p', { class: 'detail' }, view.before == null ? '' : 'nothing in the period before')
+				: item.change == null ? h('p', { class: 'detail' }, view.before == null ? '' : 'before: none')
 					: h('p', { class: 'detail' }, h('span', { class: `change ${mood}` }, `${arrow} ${item.as === 'points' ? `${Math.abs(item.change * 100).toFixed(1)} points` : /times/.test(item.as) ? '' : item.as.replace(/^[+−]/, '')}`), `${/times/.test(item.as) ? 'from' : ' on'} ${item.was}`),
 			item.spark ? spark(item.spark) : '');
 		if (told.has(item.id) && told.get(item.id) !== item.value && !item.quiet) said.push(`${item.label} ${item.value}`);
@@ -275,6 +275,10 @@ setInterval(() => {
 }, 1000);
 
 // --- Reading ----------------------------------------------------------------------------------------------------------
+
+// Silence may mean that nothing happens, or that the database is away while the stream stands: freshness is asked for anyway.
+const HEARTBEAT = 10000;
+setInterval(() => { if (!document.hidden && api.hasToken()) refresh([]); }, HEARTBEAT);
 
 let generation = 0, due = null, timer = 0, busy = false, last = 0;
 const PAUSE = 1000;
@@ -353,6 +357,7 @@ async function read() {
 		setTimeout(() => refresh(null), 2000);
 	} else notice(null);
 	document.body.classList.toggle('stale', !!unreachable);
+	showConnection();
 	document.body.dataset.reads = Number(document.body.dataset.reads || 0) + 1;
 	if (due) refresh(new Set());
 }
@@ -382,6 +387,7 @@ function gate(problem) {
 	$('gate').hidden = false;
 	if (problem) $('gate-why').textContent = `${problem.message} ${problem.advice}`;
 	$('token').focus();
+	$('token').select();
 }
 $('token-form').addEventListener('submit', async event => {
 	event.preventDefault();
@@ -398,19 +404,20 @@ $('token-form').addEventListener('submit', async event => {
 });
 
 const CONNECTION = { live: 'live', wait: 'connecting', polling: 'reading every 5 s', paused: 'paused' };
+let connection = 'wait';
+function showConnection(name = connection) {
+	connection = name;
+	const silent = document.body.classList.contains('stale') && name !== 'paused';
+	$('connection').dataset.state = silent ? 'wait' : name;
+	$('connection').textContent = silent ? 'no answer' : CONNECTION[name];
+}
 function enter() {
 	$('gate').hidden = true;
 	$('main').hidden = filters.hidden = $('connection').hidden = false;
 	reload();
 	if (live) live.open();
 	else {
-		live = api.listen({
-			changed: refresh,
-			state: name => {
-				$('connection').dataset.state = name;
-				$('connection').textContent = CONNECTION[name];
-			},
-		});
+		live = api.listen({ changed: refresh, state: showConnection });
 	}
 	if (chosen.contract) showTimeline(chosen.contract);
 }
@@ -427,7 +434,7 @@ new ResizeObserver(() => {
 		level();
 	}, 80);
 }).observe($('panels'));
-addEventListener('scroll', hideTip, { passive: true });
+addEventListener('scroll', moveTip, { passive: true });
 addEventListener('hashchange', () => {
 	api.takeToken();
 	if (api.hasToken()) enter();

@@ -96,6 +96,11 @@ export function hideTip() {
 	tip().hidden = true;
 	tipOwner = null;
 }
+// the page moved: at the keyboard's cursor the tooltip moves along
+export function moveTip() {
+	if (tipOwner?.contains(document.activeElement)) tipOwner.again();
+	else hideTip();
+}
 function showTip(owner, content, clientX, clientY) {
 	const box = tip();
 	tipOwner = owner;
@@ -130,6 +135,7 @@ function interact(host, root, { count: marks, locate, place, point, tell, pick, 
 		const frame = root.getBoundingClientRect(), spot = place(mark);
 		showTip(host, tell(mark), x ?? frame.left + spot.x, y ?? frame.top + spot.y);
 	};
+	host.again = () => at >= 0 && show(at);
 	const inside = event => {
 		const frame = root.getBoundingClientRect();
 		return locate(event.clientX - frame.left, event.clientY - frame.top);
@@ -220,7 +226,7 @@ export function strips(host, { label, rows, labels, points, bands, lines, scale,
 		}
 		if (narrow) {
 			root.append(text(0, top - 7, row.label, { class: 'row-label' }));
-			root.append(text(width - right, top - 7, `${row.big} ${row.small}`, { class: 'axis', 'text-anchor': 'end' }));
+			root.append(text(width - right, top - 7, `${row.big} · ${row.small}`, { class: 'axis', 'text-anchor': 'end' }));
 		} else {
 			root.append(text(0, top + 13, row.label, { class: 'row-label' }), text(0, top + 34, row.big, { class: 'row-big' }), text(0, top + 49, row.small, { class: 'axis' }));
 			root.append(svg('path', { d: `M0 ${top - 1}h22`, class: `line thick ${row.tone}` }));
@@ -371,7 +377,7 @@ export function heat(host, { label, cells, weekdays, tell, pick }) {
 			const cell = at(column, line), strength = Math.sqrt(cell.n / most);
 			const px = left + column * cellWidth, py = top + line * cellHeight;
 			root.append(svg('rect', { x: r1(px) + 0.5, y: r1(py) + 0.5, width: r1(cellWidth - 1), height: r1(cellHeight - 1), rx: 2, class: cell.n ? 'heat' : 'heat none', 'fill-opacity': cell.n ? (0.08 + 0.92 * strength).toFixed(3) : null }));
-			if (cell.n && cellWidth >= 3 + 5.8 * String(cell.n).length) root.append(text(r1(px + cellWidth / 2), r1(py + cellHeight / 2) + 3.5, count(cell.n), { class: strength > 0.62 ? 'cell strong' : 'cell', 'text-anchor': 'middle' }));
+			if (cell.n && cellWidth >= 3 + 5.8 * String(cell.n).length) root.append(text(r1(px + cellWidth / 2), r1(py + cellHeight / 2) + 3.5, count(cell.n), { class: strength > 0.9 ? 'cell strong' : strength > 0.66 ? 'cell mid' : 'cell', 'text-anchor': 'middle' }));
 		}
 	}
 	for (let column = 0; column < columns; column++) {
@@ -432,23 +438,23 @@ export function bars(host, { label, rows, whole, part, tell, pick }) {
 
 export function matrix(host, { label, rows, columns, cells, tones, tell, pick }) {
 	const narrow = (host.clientWidth || 600) < 480;
-	const top = 22, rowHeight = Math.min(50, Math.floor((roomFor(host, top + rows.length * 36) - top) / rows.length)), left = narrow ? 92 : 150;
+	const left = narrow ? 98 : 150, cellWidth = ((host.clientWidth || 600) - left) / columns.length, tight = cellWidth < 84, pad = tight ? 4 : 8;
+	const top = 22, rowHeight = tight ? 46 : Math.min(50, Math.floor((roomFor(host, top + rows.length * 36) - top) / rows.length));
 	const { root, width } = canvas(host, top + rows.length * rowHeight, label);
-	const cellWidth = (width - left) / columns.length;
-	columns.forEach((name, c) => root.append(text(r1(left + c * cellWidth + 8), 12, name, { class: 'axis strong' })));
+	const fit = (words, room) => words.length * 7 > room ? `${words.slice(0, Math.max(1, Math.floor(room / 7) - 1))}…` : words;
+	columns.forEach((name, c) => root.append(text(r1(left + c * cellWidth + pad), 12, fit(name, cellWidth - pad), { class: 'axis strong' })));
 	rows.forEach((name, r) => {
 		const y = top + r * rowHeight;
-		const words = narrow && name.length > 14 ? `${name.slice(0, 13)}…` : name;
-		root.append(svg('path', { d: `M0 ${y - 2.5}H${width}`, class: 'grid' }), text(0, y + 19, words.replaceAll('_', ' '), { class: 'row-label' }));
+		root.append(svg('path', { d: `M0 ${y - 2.5}H${width}`, class: 'grid' }), text(0, y + 19, fit(name.replaceAll('_', ' '), left), { class: 'row-label' }));
 		columns.forEach((_, c) => {
-			const cell = cells[r][c], px = left + c * cellWidth + 8, wide = cellWidth - 16;
+			const cell = cells[r][c], px = left + c * cellWidth + pad, wide = cellWidth - 2 * pad, line = tight ? 31 : 20;
 			if (!cell) {
 				root.append(text(r1(px), y + 19, 'none', { class: 'axis' }));
 				return;
 			}
 			const words = text(r1(px), y + 14, '', { class: 'value' });
-			words.append(svg('tspan', {}, percent(cell.part / cell.n, 0)), svg('tspan', { class: 'axis', dx: 5 }, narrow ? `${cell.part}/${cell.n}` : `${cell.part} of ${cell.n}`));
-			root.append(words, svg('rect', { x: r1(px), y: y + 20, width: r1(wide), height: 6, rx: 2, class: 'track' }), svg('rect', { x: r1(px), y: y + 20, width: r1(wide * cell.part / cell.n), height: 6, rx: 2, class: `fill ${tones[c]}` }));
+			words.append(svg('tspan', {}, percent(cell.part / cell.n, 0)), svg('tspan', tight ? { class: 'axis', x: r1(px), dy: 13 } : { class: 'axis', dx: 5 }, tight ? `${cell.part}/${cell.n}` : `${cell.part} of ${cell.n}`));
+			root.append(words, svg('rect', { x: r1(px), y: y + line, width: r1(wide), height: 6, rx: 2, class: 'track' }), svg('rect', { x: r1(px), y: y + line, width: r1(wide * cell.part / cell.n), height: 6, rx: 2, class: `fill ${tones[c]}` }));
 		});
 	});
 	const n = columns.length;

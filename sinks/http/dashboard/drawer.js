@@ -124,7 +124,7 @@ async function timeline(id) {
 			h('ol', { class: 'story' }, story.rows.map(step => {
 				const day = dayName(step.at, true), newDay = day !== before;
 				before = day;
-				return h('li', { class: /failed|rolled|rejected|restored/.test(step.what) ? 'bad' : /verified|passed|approved/.test(step.what) ? 'good' : null },
+				return h('li', { class: /failed|rolled|rejected|restored/.test(`${step.what} ${step.detail || ''}`) ? 'bad' : /verified|passed|approved/.test(step.what) ? 'good' : null },
 					newDay && h('p', { class: 'day' }, day),
 					h('p', {}, h('time', { datetime: step.at }, millis(step.at)), ' ', h('span', { class: 'after' }, `+${duration((Date.parse(step.at) - first) / 1000)}`)),
 					h('p', {}, h('strong', {}, String(step.what).replaceAll('_', ' ')), step.detail ? ` ${step.detail}` : ''),

@@ -85,6 +85,8 @@ const differs = (a, n, b, m) => {
 	return Math.abs(a / n - b / m) > 1.96 * Math.sqrt(p * (1 - p) * (1 / n + 1 / m));
 };
 const countsDiffer = (a, b) => Math.abs(a - b) > 1.96 * Math.sqrt(a + b);
+// too few for a line: then each point stands for itself
+const isSparse = (n, points) => n < 30 || n / points.filter(Boolean).length < 4;
 const change = (now, then) => then == null ? null : now - then;
 const points = d => `${d >= 0 ? '+' : '−'}${Math.abs(d * 100).toFixed(1)} points`;
 const EXECUTIONS = ['action_contracts', 'tier_policies'];
@@ -136,7 +138,7 @@ export const panels = [
 			const totals = tiers.map(code => ({ code, n: sum(byTier.get(code), row => row.n), ok: sum(byTier.get(code), row => row.ok) }));
 			charts.strips(host, {
 				label: 'Verification success rate by tier over time.',
-				rows: totals.map(t => ({ label: tierName(t.code), big: percent(t.ok / t.n), small: `${count(t.ok)} of ${count(t.n)}`, tone: tone(t.code), sparse: t.n < 30 })),
+				rows: totals.map(t => ({ label: tierName(t.code), big: percent(t.ok / t.n), small: `${count(t.ok)} of ${count(t.n)}`, tone: tone(t.code), sparse: isSparse(t.n, grid[tiers.indexOf(t.code)]) })),
 				labels: scale.labels, points: grid, scale: { from: 0, to: 1 },
 				bands: [{ low: p => p.low, high: p => p.high, opacity: 0.2 }], lines: [{ of: p => p.p }],
 				tell: (row, i) => ({
@@ -209,7 +211,7 @@ export const panels = [
 			};
 			charts.strips(host, {
 				label: 'Percentiles of the duration by tier and day, on a logarithmic axis.',
-				rows: tiers.map(code => ({ label: tierName(code), big: duration(middle(code)), small: `n ${count(measured(code))}`, tone: tone(code), sparse: measured(code) < 30 })),
+				rows: tiers.map(code => ({ label: tierName(code), big: duration(middle(code)), small: `n ${count(measured(code))}`, tone: tone(code), sparse: isSparse(measured(code), grid[tiers.indexOf(code)]) })),
 				labels: Array.from({ length: n }, (_, i) => long ? `${dayName(first + i * DAY).split(' ')[1]} ’${String(new Date(first + i * DAY).getUTCFullYear()).slice(2)}` : dayName(first + i * DAY)),
 				points: grid, scale: { log: true, from: low / 1.3, to: Math.max(high * 1.3, low * 12) },
 				bands: [{ low: p => p.p50_seconds, high: p => p.p95_seconds, opacity: 0.2 }, { low: p => p.p95_seconds, high: p => p.p99_seconds, opacity: 0.09 }],
@@ -275,7 +277,7 @@ export const panels = [
 			const series = [{ label: 'verified', fill: 'f-good', of: row => row.ok }, { label: 'not verified', fill: 'f-other', hatch: 'dots', of: row => row.n - row.ok }];
 			charts.stack(host, {
 				label: 'Executions by confidence, and the share of them that was verified.', labels: rows.map((_, b) => (b / 20).toFixed(2)), rows, series, root: true, room: 34,
-				under: { label: 'really verified (dots, 95 % interval) · as confident as right (dashed)', height: 84, points: true, of: row => row.ok / row.n, low: row => row.w[0], high: row => row.w[1], from: 0, to: 1, ticks: [0, 0.5, 1], format: v => percent(v, 0), reference: b => (b + 0.5) / 20 },
+				under: { label: 'really verified, 95 % interval; dashed: as promised', height: 84, points: true, of: row => row.ok / row.n, low: row => row.w[0], high: row => row.w[1], from: 0, to: 1, ticks: [0, 0.5, 1], format: v => percent(v, 0), reference: b => (b + 0.5) / 20 },
 				tell: b => rows[b] ? { title: `confidence ${name(b)}`, rows: [['executions', count(rows[b].n)], ['verified', `${count(rows[b].ok)} · ${percent(rows[b].ok / rows[b].n)}`], ['95 % interval', interval(rows[b].ok, rows[b].n)]] } : { title: `confidence ${name(b)}`, note: 'No executions.' },
 				pick: b => open('executions', { ...view.wholeDays(), tier: view.tier, match: row => row.confidence_score != null && Math.min(19, Math.floor(row.confidence_score * 20)) === b }, `confidence ${name(b)}`),
 			});
@@ -356,7 +358,7 @@ export const panels = [
 		render(host, data, view, open) {
 			const all = readErrors(data.types.rows), now = inRange(all, view), then = beforeRange(all, view);
 			if (!now.length) return null;
-			const before = then && group(then, row => row.type);
+			const before = then?.length ? group(then, row => row.type) : null;
 			const list = [...group(now, row => row.type)].map(([type, rows]) => {
 				const n = sum(rows, row => row.n), was = before && sum(before.get(type) || [], row => row.n);
 				const worst = rows.reduce((a, b) => severityRank(b.severity) > severityRank(a.severity) ? b : a).severity;
@@ -409,11 +411,11 @@ export const panels = [
 			if (!rows.length) return null;
 			const silent = data.freshness.rows.filter(row => !(row.records_read > 0)).map(row => row.stream);
 			host.replaceChildren(h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Freshness by stream, a table' }, h('table', { class: 'streams' },
-				h('thead', {}, h('tr', {}, ['stream', 'records', 'newest', 'age', 'dead'].map((name, i) => h('th', { scope: 'col', class: i ? 'number' : null }, name)))),
+				h('thead', {}, h('tr', {}, ['stream', 'age', 'newest', 'records', 'dead'].map((name, i) => h('th', { scope: 'col', class: i ? 'number' : null }, name)))),
 				h('tbody', {}, rows.map(row => {
 					const age = (clockNow - Date.parse(row.data_through)) / 1000;
-					return h('tr', {}, h('th', { scope: 'row' }, row.stream.replaceAll('_', ' ')), h('td', { class: 'number' }, count(row.records_read)), h('td', { class: 'number' }, `${dayName(row.data_through)} ${clock(row.data_through, true)}`),
-						h('td', { class: `number age ${freshnessOf(age)}`, 'data-since': Date.parse(row.data_through) }, duration(Math.max(0, age))), h('td', { class: row.dead_letters ? 'number bad' : 'number' }, count(row.dead_letters)));
+					return h('tr', {}, h('th', { scope: 'row' }, row.stream.replaceAll('_', ' ')), h('td', { class: `number age ${freshnessOf(age)}`, 'data-since': Date.parse(row.data_through) }, duration(Math.max(0, age))),
+						h('td', { class: 'number' }, `${dayName(row.data_through)} ${clock(row.data_through, true)}`), h('td', { class: 'number' }, count(row.records_read)), h('td', { class: row.dead_letters ? 'number bad' : 'number' }, count(row.dead_letters)));
 				})))));
 			const dead = sum(rows, row => row.dead_letters), read = sum(rows, row => row.records_read);
 			return {

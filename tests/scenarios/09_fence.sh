@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Two owners of one partition: a process frozen past its session while another takes over; members that come and go every second;
+# claims from outside. Whoever is not the owner any more writes nothing.
+. "$CUBE_TEST_ROOT/tests/lib/scenario.sh"
+
+new_cube
+new_topics capture
+more_traffic generated 9 1300
+expect capture generated
+records=$(read_records capture generated)
+publish capture/*
+publish --rate 450 generated/* &
+publisher=$!
+member() { start "$1" "$CUBE_TEST_BIN" run -s run.workers=1 -s run.batch_records=10 -X session.timeout.ms=1500 --json; }
+member one && one=$PID
+member two && two=$PID
+reaches $((records / 20)) 60
+
+# Frozen, and thawed when another has its partitions.
+owners() { sql -c "SELECT count(DISTINCT owner) FROM cube.etl_offset"; }
+both_own() { [ "$(owners)" = 2 ]; }
+is_alone() { [ "$(owners)" = 1 ]; }
+frozen=0
+for pid in $one $two $one; do
+	wait_until 20 both_own || fail 'the two processes do not share the partitions'
+	kill -STOP "$pid"
+	wait_until 30 is_alone || fail 'nobody took over the partitions of the frozen process'
+	sleep 0.5
+	kill -CONT "$pid"
+	frozen=$((frozen + 1))
+done
+shown "frozen past its session $frozen times, another took over, then thawed"
+
+# Members that come and go.
+for n in {1..6}; do
+	member guest$n
+	sleep 1
+	kill -TERM "$PID"
+	ends "$PID" 20
+	equal 'exit code of a guest' "$STATUS" 0
+done
+shown 'a member more and a member less every second, six times'
+
+# Claims from outside, as of an owner that nobody knows.
+for _ in {1..12}; do
+	sql -c 'UPDATE cube.etl_offset SET owner_epoch = owner_epoch + 1'
+	sleep 0.25
+done
+
+wait "$publisher" || fail 'publish did not end well'
+reaches "$records" 90
+kill -TERM "$one" "$two"
+for pid in $one $two; do
+	ends "$pid" 20
+	equal 'exit code' "$STATUS" 0
+done
+fenced=$(cat one.out two.out | jq -s 'map(.fenced) | add')
+rebalances=$(cat one.out two.out | jq -s 'map(.rebalances) | add')
+[ "$fenced" -gt 0 ] || fail 'nobody was fenced'
+[ "$rebalances" -gt 10 ] || fail "only $rebalances rebalances"
+answers_are
+verify_agrees
+ledger_is "$records"
+shown "exact after $rebalances rebalances and $fenced lost fences"

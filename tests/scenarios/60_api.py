@@ -1,0 +1,527 @@
+#!/usr/bin/env python3
+"""The API over the captured traffic: every route in JSON and CSV against psql, windows to the minute, every kind of error, tokens and
+tiers in the API and in SQL, the audit, parallel clients while records arrive, events, TLS, and a database that goes away."""
+import concurrent.futures
+import csv
+import glob
+import http.client
+import io
+import os
+import random
+import re
+import socket
+import ssl
+import sys
+import threading
+
+sys.path.insert(0, os.path.join(os.environ['CUBE_TEST_ROOT'], 'tests', 'lib'))
+from scenario import *  # noqa: E402,F403
+
+RATE = '/api/cube/metrics/verification-success-rate'
+VOLATILE = {'seconds_since_commit', 'seconds_since'}  # a clock runs in them
+started = []
+
+
+# --- Asking -----------------------------------------------------------------------------------------------------------
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(seconds, what, check):
+    end = time.time() + seconds
+    while not check():
+        if time.time() > end:
+            fail('not within %s s: %s; serve.log ends: %s' % (seconds, what, tail('serve.log')))
+        time.sleep(0.02)
+
+
+class Server:
+    def __init__(self, *options, dsn=None, tls=None):
+        self.port, self.tls = free_port(), tls
+        environment = dict(os.environ, **({'GRACECUBE_POSTGRES_DSN': dsn} if dsn else {}))
+        self.process = subprocess.Popen([PROGRAM, 'serve', '-s', 'serve.listen=127.0.0.1:%d' % self.port, *options],
+                                        stderr=open('serve.log', 'ab'), env=environment)
+        started.append(self.process)
+        wait_until(20, 'ready', lambda: self.status('/readyz') == 200)
+
+    def connect(self, timeout=20):
+        if self.tls:
+            return http.client.HTTPSConnection('127.0.0.1', self.port, timeout=timeout, context=self.tls)
+        return http.client.HTTPConnection('127.0.0.1', self.port, timeout=timeout)
+
+    def ask(self, path, token=None, method='GET', connection=None, **headers):
+        connection = connection or self.connect()
+        if token:
+            headers['Authorization'] = 'Bearer ' + token
+        connection.request(method, path, headers=headers)
+        answer = connection.getresponse()
+        answer.body = answer.read()
+        return answer
+
+    def status(self, path, token=None, **more):
+        try:
+            return self.ask(path, token, **more).status
+        except OSError:
+            return 0
+
+    def rows(self, path, token):
+        answer = self.ask(path, token)
+        equal('status of %s (%s)' % (path, answer.body[:300]), answer.status, 200)
+        return json.loads(answer.body)
+
+    def stop(self):
+        self.process.terminate()
+        equal('exit code of serve', self.process.wait(timeout=20), 0)
+
+
+def problem(answer, status, parameter=None):
+    equal('status', answer.status, status)
+    equal('content type', answer.headers['Content-Type'], 'application/problem+json')
+    body = json.loads(answer.body)
+    equal('status in the body', body['status'], status)
+    equal('parameter', body.get('parameter'), parameter)
+    return body
+
+
+def new_token(name, *options):
+    return json.loads(program('token', 'create', name, '--json', *options))['token']
+
+
+# --- Every route ------------------------------------------------------------------------------------------------------
+
+def plain(row):
+    """Without what a clock moves, and times as the API writes them."""
+    return {name: re.sub(r'^(\d{4}-\d\d-\d\dT[\d:.]+)\+00:00$', r'\1Z', field) if isinstance(field, str) else field
+            for name, field in row.items() if name not in VOLATILE}
+
+
+def of_psql(view, order=''):
+    return [plain(row) for row in json.loads(psql("SELECT coalesce(json_agg(to_json(v)), '[]') FROM (SELECT * FROM cube.%s %s) v" % (view, order)))]
+
+
+def as_text(field):
+    if field is None:
+        return ''
+    return {True: 'true', False: 'false'}[field] if isinstance(field, bool) else field if isinstance(field, str) else json.dumps(field)
+
+
+def same_in_csv(path, body, rows_of_json):
+    lines = list(csv.reader(io.StringIO(body.decode(), newline='')))
+    names = lines[0]
+    if rows_of_json:
+        equal('columns of %s in CSV' % path, names, list(rows_of_json[0]))
+    equal('rows of %s in CSV' % path, len(lines) - 1, len(rows_of_json))
+    for line, row in zip(lines[1:], rows_of_json):
+        for name, text in zip(names, line):
+            number = isinstance(row[name], (int, float)) and not isinstance(row[name], bool)
+            if name not in VOLATILE and (float(text) != row[name] if number else text != as_text(row[name])):
+                fail('%s in CSV: %s is %r, in JSON %r' % (path, name, text, row[name]))
+
+
+def every_route(server, token, document):
+    compared = 0
+    for path, item in document['paths'].items():
+        content = item['get']['responses']['200']['content']
+        if 'text/csv' not in content or '{' in path:
+            continue
+        window = '?days=90' if path == RATE else '?from=1970-01-01' if path.endswith('error-trends') else '?limit=10000'
+        answer = server.ask(path + window, token)
+        equal('status of %s (%s)' % (path, answer.body[:200]), answer.status, 200)
+        if not answer.headers['X-Cube-As-Of']:
+            fail('%s does not say how fresh it is' % path)
+        found = json.loads(answer.body)
+        as_csv = server.ask(path + window, token, Accept='text/csv')
+        equal('type of %s' % path, as_csv.headers['Content-Type'].split(';')[0], 'text/csv')
+        same_in_csv(path, as_csv.body, found)
+        columns = list(content['application/json']['schema']['items']['properties'])
+        if found:
+            equal('columns of %s against the document' % path, list(found[0]), columns)
+        view = re.search(r'cube\.(\w+)\.', item['get']['description']).group(1)
+        if path not in (RATE, '/api/cube/audit'):
+            wanted = [{name: row[name] for name in columns if name not in VOLATILE} for row in of_psql(view)]
+            same_rows('%s against cube.%s' % (path, view), [plain(row) for row in found], wanted)
+            compared += 1
+    contract = server.rows('/api/cube/executions?limit=1', token)[0]['contract_id']
+    one = server.rows('/api/cube/executions/' + contract, token)
+    same_rows('one execution', [plain(row) for row in one], of_psql('cube_executions', "WHERE contract_id = '%s'" % contract))
+    same_rows('its timeline', [plain(row) for row in server.rows('/api/cube/executions/%s/timeline' % contract, token)],
+              of_psql("cube_execution_timeline('%s')" % contract))
+    shown('%d routes answer in JSON and CSV as psql does' % compared)
+
+
+# --- Windows ----------------------------------------------------------------------------------------------------------
+
+RATE_BY_FACTS = """SELECT tier.tier_name, count(*) AS total, count(*) FILTER (WHERE f.was_successful) AS successful,
+        round(100.0 * count(*) FILTER (WHERE f.was_successful) / count(*), 2)::float8 AS success_rate_pct
+    FROM cube.fact_verification_executions f JOIN cube.dim_tier tier USING (tier_key) JOIN cube.dim_time t USING (time_key)
+    WHERE t."timestamp" >= '%s' AND t."timestamp" < '%s' GROUP BY 1"""
+TRENDS_BY_FACTS = """SELECT t.year, t.month, t.day, e.severity, count(*) AS error_count, sum(e.was_auto_resolved::int) AS auto_resolved_count
+    FROM cube.fact_error_events e JOIN cube.dim_time t USING (time_key)
+    WHERE t."timestamp" >= '%s' AND t."timestamp" < '%s' GROUP BY 1, 2, 3, 4"""
+
+
+def windows(server, token):
+    """Windows of any length whose ends are often the second, the minute, the hour or the day of a fact."""
+    chance = random.Random(60)
+    times = [row[0] for row in rows("SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS') FROM (SELECT date_trunc(u, created_at) + d * interval '1 second'"
+                                    " AS at FROM (SELECT created_at FROM cube.fact_verification_executions UNION SELECT created_at FROM cube.fact_error_events) f,"
+                                    " unnest('{second,minute,hour,day}'::text[]) u, unnest('{-1,0,1}'::int[]) d) t")]
+    for _ in range(40):
+        begin, end = sorted(chance.sample(times, 2))
+        window = '?from=%sZ&to=%sZ' % (begin, end)
+        for path, sql in ((RATE, RATE_BY_FACTS), ('/api/cube/metrics/error-trends', TRENDS_BY_FACTS)):
+            same_rows(path + window, server.rows(path + window, token), json.loads(psql(
+                "SELECT coalesce(json_agg(to_json(q)), '[]') FROM (%s) q" % (sql % (begin + 'Z', end + 'Z')))))
+    for days in (1, 7, 30, 90):
+        for _ in range(3):  # the minute may change between the two
+            expected = json.loads(psql("SELECT coalesce(json_agg(to_json(q)), '[]') FROM (%s) q" % (RATE_BY_FACTS % ("%s", 'infinity')).replace(
+                "'%s'", "now() - interval '%d days'" % days)))
+            found = server.rows('%s?days=%d' % (RATE, days), token)
+            if sorted(map(str, found)) == sorted(map(str, expected)):
+                break
+        same_rows('the last %d days' % days, found, expected)
+    shown('80 windows of any length and the last 1, 7, 30, 90 days: equal to the facts, to the minute')
+
+
+# --- Errors -----------------------------------------------------------------------------------------------------------
+
+def errors(server, token):
+    for path, parameter in ((RATE + '?days=0', 'days'), (RATE + '?days=91', 'days'), (RATE + '?tier=tier_4', 'tier'), (RATE + '?tier=', 'tier'),
+                            (RATE + '?dayz=7', 'dayz'), (RATE + '?days=7&days=7', 'days'), (RATE + '?days=7&from=2026-11-05', 'days'),
+                            (RATE + '?format=xml', 'format'), ('/api/cube/executions?from=yesterday', 'from'), ('/api/cube/executions?status=a%00b', 'status'),
+                            ('/api/cube/executions?q=%ff', 'q'), ('/api/cube/executions?limit=10001', 'limit'), ('/api/cube/me?days=7', 'days')):
+        problem(server.ask(path, token), 422, parameter)
+    allowed = problem(server.ask(RATE + '?days=91', token), 422, 'days')['allowed']
+    equal('what is allowed', allowed, 'a whole number from 1 to 90')
+    for path in ('/api/cube/nothing', '/api', '/nothing', '/assets/nothing', '/assets/../server.c', '/api/cube/executions/nothing',
+                 '/api/cube/executions/nothing/timeline'):
+        problem(server.ask(path, token), 404)
+    for method in ('POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'):
+        answer = server.ask(RATE, token, method=method)
+        problem(answer, 405)
+        equal('Allow', answer.headers['Allow'], 'GET, HEAD')
+    head = server.ask(RATE, token, method='HEAD')
+    equal('HEAD', (head.status, head.body), (200, b''))
+    more = server.ask('/api/cube/executions?limit=1', token)
+    equal('X-Cube-More', more.headers['X-Cube-More'], 'true')
+    hostile(server)
+    shown('422 with what is allowed, 404, 405 with Allow; nothing hostile stops the server')
+
+
+def hostile(server):
+    """Bytes that are no request, or too much of one. The server may say what it likes, but it goes on."""
+    for text in (b'\0' * 1000, b'GET\r\n\r\n', b'GET / HTTP/9.9\r\n\r\n', b'GET /' + b'a' * 100000 + b' HTTP/1.1\r\n\r\n',
+                 b'GET / HTTP/1.1\r\n' + b'X: y\r\n' * 20000 + b'\r\n', b'GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -5\r\n\r\n',
+                 b'GET ' + RATE.encode() + b'?' + b'&'.join(b'a%d=1' % i for i in range(3000)) + b' HTTP/1.1\r\nHost: a\r\n\r\n',
+                 b'GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n',
+                 b'GET ' + RATE.encode() + b' HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n' + b'x' * 1000000,
+                 b'GET ' + RATE.encode() + b' HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ' + b'g' * 5000 + b'\r\n\r\n'):
+        with socket.create_connection(('127.0.0.1', server.port), timeout=5) as connection:
+            try:
+                connection.sendall(text)
+                connection.recv(1000)
+            except OSError:
+                pass
+    equal('alive', server.status('/livez'), 200)
+
+
+# --- Tokens -----------------------------------------------------------------------------------------------------------
+
+def tokens(server, token):
+    me = server.ask('/api/cube/me', token)
+    equal('me', {**json.loads(me.body), 'expires_at': None}, {'name': 'all', 'role': 'operator', 'highest_tier': None, 'expires_at': None})
+    wrong = token[:-1] + ('0' if token[-1] != '0' else '1')
+    expired, revoked = new_token('expired', '--expires', '1s'), new_token('revoked')
+    equal('before it is revoked', server.status(RATE, revoked), 200)
+    program('token', 'revoke', 'revoked')
+    time.sleep(1.1)
+    for what, bad in (('none', None), ('wrong', wrong), ('expired', expired), ('revoked', revoked), ('nonsense', 'x'), ('unknown', 'gcube_%s_%s' % ('0' * 12, '0' * 64))):
+        answer = server.ask(RATE, bad)
+        problem(answer, 401)
+        equal('%s token: WWW-Authenticate' % what, answer.headers['WWW-Authenticate'], 'Bearer realm="gracecube"')
+    problem(server.ask(RATE + '?token=' + token), 401)  # only the event stream takes it there
+    viewer = new_token('viewer', '--role', 'viewer')
+    equal('aggregates for a viewer', server.status(RATE, viewer), 200)
+    problem(server.ask('/api/cube/executions', viewer), 403)
+    problem(server.ask('/api/cube/audit', new_token('analyst')), 403)
+    program('token', 'create', 'viewer', expect=2)
+    program('token', 'revoke', 'nobody', expect=1)
+    listed = program('token', 'list')
+    if any(secret.split('_')[2] in listed for secret in (token, expired, revoked)):
+        fail('token list shows a secret')
+    kept = value("SELECT encode(secret_sha256, 'hex') FROM cube.api_token WHERE name = 'all'")
+    if kept in token or token.split('_')[2] in psql('SELECT * FROM cube.api_token'):
+        fail('the secret is in the database')
+    shown('missing, wrong, expired, revoked and unknown tokens: 401; roles: 403; no secret is kept or shown')
+
+
+def tiers(server, token):
+    by_tier = dict(rows('SELECT tier_code, count(*) FROM cube.cube_executions GROUP BY 1'))
+    for tier, seen in (('tier_1', ['tier_1']), ('tier_2', ['tier_1', 'tier_2']), ('tier_3', ['tier_1', 'tier_2', 'tier_3'])):
+        limited = new_token('up to ' + tier, '--highest-tier', tier)
+        found = server.rows('/api/cube/executions?limit=10000', limited)
+        equal('tiers that %s sees' % tier, sorted({row['tier_code'] for row in found}), seen)
+        equal('executions that %s sees' % tier, len(found), sum(by_tier[code] for code in seen))
+        equal('approvals that %s sees' % tier, {row['tier_code'] for row in server.rows('/api/cube/approvals?limit=10000', limited)} - set(seen), set())
+    limited = json.loads(program('token', 'create', 'low', '--json', '--highest-tier', 'tier_1'))['token']
+    higher = server.rows('/api/cube/executions?tier=tier_3&limit=1', token)[0]['contract_id']
+    problem(server.ask('/api/cube/executions?tier=tier_3', limited), 403)
+    problem(server.ask('/api/cube/executions/' + higher, limited), 404)
+    problem(server.ask('/api/cube/executions/%s/timeline' % higher, limited), 404)
+    operational = value("SELECT tier_name FROM cube.dim_tier WHERE tier_code = 'tier_1'")
+    for name in ('daily-verification-by-tier', 'hourly-verification', 'mission-performance', 'duration-percentiles', 'confidence-distribution', 'compliance'):
+        equal('tiers of %s' % name, {row['tier_name'] for row in server.rows('/api/cube/metrics/' + name, limited)} - {operational}, set())
+    for relation in ('cube.cube_executions', 'cube.fact_verification_executions JOIN cube.dim_tier USING (tier_key)',
+                     'cube.rollup_verification_hourly JOIN cube.dim_tier USING (tier_key)', 'cube.cube_hourly_verification',
+                     'cube.fact_approvals JOIN cube.dim_tier USING (tier_key)', 'cube.rollup_verification_mission JOIN cube.dim_tier USING (tier_key)'):
+        equal('in SQL: tiers of %s' % relation, psql('SET ROLE gracecube_tier_1; SELECT DISTINCT tier_code FROM %s' % relation).split() or ['tier_1'], ['tier_1'])
+    for forbidden in ('cube.api_token', 'cube.api_audit', 'cube.etl_dead_letter', 'cube.key_verification_executions'):
+        refused = subprocess.run(['psql', '-X', '-q', '-d', os.environ['GRACECUBE_POSTGRES_DSN'], '-c', 'SET ROLE gracecube_tier_1', '-c', 'SELECT * FROM %s LIMIT 1' % forbidden],
+                                 stderr=subprocess.PIPE, stdout=subprocess.PIPE, check=False)
+        if b'permission denied' not in refused.stderr:
+            fail('gracecube_tier_1 may read %s: %s' % (forbidden, refused.stderr))
+    equal('tables with tier_key that have no row security', psql(
+        "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tier_key' WHERE c.relnamespace = 'cube'::regnamespace"
+        " AND NOT c.relrowsecurity AND (c.relname IN (SELECT fact FROM cube.fact) OR c.relname IN (SELECT rollup FROM cube.rollup))"), '')
+    equal('views that ask with their owner\'s rights', psql(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'cube'::regnamespace AND relkind = 'v' AND NOT coalesce(reloptions @> '{security_invoker=true}', false)"), '')
+    shown('a token limited to a tier sees that tier and below, in facts, rollups and views; the same in SQL by role')
+
+
+def audit(server, token):
+    server.ask('/api/cube/metrics/lag?format=csv', token)
+    problem(server.ask('/api/cube/metrics/lag?nonsense=1', token), 422, 'nonsense')
+    server.ask('/api/cube/metrics/lag')
+    def written():
+        found = rows("SELECT token_name, method, query, status FROM cube.api_audit WHERE path = '/api/cube/metrics/lag' AND (query IS NULL OR query NOT LIKE 'limit%') ORDER BY audit_id DESC LIMIT 3")
+        return found == [[None, 'GET', None, 401], ['all', 'GET', 'nonsense=1', 422], ['all', 'GET', 'format=csv', 200]]
+    wait_until(5, 'rows of the audit', written)
+    by_api = server.rows('/api/cube/audit?limit=10000', token)
+    if not any(row['path'] == '/api/cube/metrics/lag' and row['row_count'] is not None and row['took_ms'] > 0 for row in by_api):
+        fail('the audit by the API lacks what was asked')
+    secrets = psql("SELECT count(*) FROM cube.api_audit WHERE query LIKE '%gcube%' OR path LIKE '%gcube%'").strip()
+    equal('tokens in the audit', secrets, '0')
+    wait_until(5, 'last use', lambda: value("SELECT last_used_at > now() - interval '1 minute' FROM cube.api_token WHERE name = 'all'"))
+    shown('%s requests are in the audit, with who, what, status, rows and time' % value('SELECT count(*) FROM cube.api_audit'))
+
+
+# --- The document -----------------------------------------------------------------------------------------------------
+
+def openapi(server, token):
+    document = json.loads(server.ask('/api/openapi.json', token).body)
+    equal('version', document['openapi'], '3.1.0')
+    ids = [item['get']['operationId'] for item in document['paths'].values()]
+    equal('operation ids', len(set(ids)), len(ids))
+    for path, item in document['paths'].items():
+        get = item['get']
+        equal('parts of %s' % path, [p['name'] for p in get['parameters'] if p['in'] == 'path'], re.findall(r'{(\w+)}', path))
+        for parameter in get['parameters']:
+            if parameter['in'] == 'query' and not parameter['description'] or 'schema' not in parameter:
+                fail('%s: parameter %s is not described' % (path, parameter['name']))
+        if not {'200', '401', '403', '422', '503'} <= set(get['responses']):
+            fail('%s: not all answers are described' % path)
+        schema = get['responses']['200']['content'].get('application/json', {}).get('schema', {})
+        for name, column in schema.get('items', {}).get('properties', {}).items():
+            if 'description' not in column and not path.endswith('timeline'):
+                fail('%s: column %s is not described' % (path, name))
+    for reference in re.findall(r'"\$ref":"#/([^"]+)"', json.dumps(document, separators=(',', ':'))):
+        node = document
+        for part in reference.split('/'):
+            node = node[part]
+    shown('/api/openapi.json: %d paths, every parameter and column described' % len(ids))
+    return document
+
+
+# --- Live -------------------------------------------------------------------------------------------------------------
+
+class Listener(threading.Thread):
+    """Reads an event stream; events as (when, data)."""
+    def __init__(self, server, token):
+        super().__init__(daemon=True)
+        self.server, self.token, self.events, self.alive = server, token, [], True
+        self.start()
+
+    def run(self):
+        connection = self.server.connect(timeout=60)
+        connection.request('GET', '/api/cube/events?token=' + self.token)
+        self.answer = connection.getresponse()
+        name = None
+        while True:
+            line = self.answer.readline()
+            if not line:
+                break
+            if line.startswith(b'event: '):
+                name = line[7:].strip()
+            elif line.startswith(b'data: ') and name == b'changed':
+                self.events.append((time.time(), json.loads(line[6:])))
+        self.alive = False
+
+
+def live(server, token):
+    """Records arrive, 20 clients ask, 12 pages are open."""
+    pages = [Listener(server, token) for _ in range(12)]
+    consumer = subprocess.Popen([PROGRAM, 'run', '-s', 'run.workers=2', '-s', 'run.batch_records=50'], stdout=subprocess.DEVNULL, stderr=open('run.log', 'ab'))
+    started.append(consumer)
+    broker = Kafka(BROKERS)
+    wait_until(10, 'open pages', lambda: all(hasattr(page, 'answer') for page in pages))
+    equal('listening connections', value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'gracecube serve events' AND datname = current_database()"), 1)
+    stop, count = threading.Event(), [0] * 20
+
+    def client(n):
+        connection, chance = server.connect(), random.Random(n)
+        paths = [RATE, '/api/cube/metrics/hourly-verification', '/api/cube/metrics/error-trends', '/api/cube/executions', '/api/cube/metrics/freshness']
+        while not stop.is_set():
+            answer = server.ask(chance.choice(paths), token, connection=connection)
+            equal('status of client %d (%s)' % (n, answer.body[:200]), answer.status, 200)
+            json.loads(answer.body)
+            count[n] += 1
+
+    with concurrent.futures.ThreadPoolExecutor(20) as clients:
+        done = [clients.submit(client, n) for n in range(20)]
+        for i in range(300):
+            row = {'id': 900000 + i, 'contract_id': 'live-%d' % i, 'action_type': 'live', 'tier': 'tier_1', 'status': 'verified', 'triggered_by': 'user:live',
+                   'created_at': '2026-11-23T08:00:00Z', 'confidence_score': 0.5}
+            broker.send(PREFIX + '.action_contracts', json.dumps({'id': 'live-%d' % i}).encode(), json.dumps(dict(row, id='live-%d' % i)).encode())
+            if i % 20 == 0:
+                broker.flush()
+                time.sleep(0.1)
+        broker.flush()
+        wait_until(60, 'the records in the cube', lambda: value("SELECT count(*) FROM cube.fact_verification_executions WHERE contract_id LIKE 'live-%'") == 300)
+        stop.set()
+        for future in done:
+            future.result()
+    wait_until(5, 'an event on every page', lambda: all(page.events for page in pages))
+
+    time.sleep(1.5)
+    before = len(pages[0].events)
+    broker.send(PREFIX + '.action_contracts', b'{"id": "live-last"}', json.dumps({
+        'id': 'live-last', 'action_type': 'live', 'tier': 'tier_1', 'status': 'pending', 'triggered_by': 'user:live', 'created_at': '2026-11-23T08:00:00Z'}).encode())
+    broker.flush()
+    wait_until(20, 'the next event', lambda: all(len(page.events) > before for page in pages))
+    committed = value('SELECT extract(epoch FROM max(updated_at))::float8 FROM cube.etl_offset')
+    late = max(page.events[before][0] for page in pages) - committed
+    if late > 1:
+        fail('the event came %.2f s after the commit' % late)
+    if 'action_contracts' not in pages[0].events[before][1]['streams']:
+        fail('the event does not name its stream: %r' % (pages[0].events[before],))
+    times = [when for when, _ in pages[0].events]
+    if any(times[i + 6] - times[i] < 1 for i in range(len(times) - 6)):
+        fail('more than five events within a second')
+    consumer.terminate()
+    equal('exit code of run', consumer.wait(timeout=30), 0)
+    verify_agrees()
+    shown('%d requests of 20 clients while records arrived, all 200; 12 pages hear of a commit within %.2f s, by one connection' % (sum(count), late))
+    return pages
+
+
+# --- TLS and addresses ------------------------------------------------------------------------------------------------
+
+def tls(token):
+    subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'key.pem', '-out', 'cert.pem', '-days', '2', '-subj', '/CN=localhost',
+                    '-addext', 'subjectAltName=IP:127.0.0.1'], check=True, stderr=subprocess.DEVNULL)
+    context = ssl.create_default_context(cafile='cert.pem')
+    server = Server('-s', 'serve.tls_certificate=cert.pem', '-s', 'serve.tls_key=key.pem', tls=context)
+    equal('over TLS', server.status(RATE, token), 200)
+    server.stop()
+    open_to_all = 'serve.listen=0.0.0.0:%d' % free_port()
+    program('serve', '-s', open_to_all, expect=78)
+    program('serve', '-s', 'serve.tls_certificate=cert.pem', expect=78)
+    program('serve', '-s', 'serve.tls_certificate=cert.pem', '-s', 'serve.tls_key=cert.pem', expect=78)
+    shown('TLS by certificate files; plain HTTP for other machines is refused')
+
+
+# --- A database that goes away ----------------------------------------------------------------------------------------
+
+def shell(command):
+    done = subprocess.run(['bash', '-c', 'set -euo pipefail; . "$CUBE_TEST_ROOT/deploy/lib/common.sh"; . "$CUBE_TEST_ROOT/deploy/lib/postgres.sh"; ' + command],
+                          stdout=subprocess.PIPE, stderr=open('postgres.log', 'ab'), stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        fail('%s: %s' % (command, tail('postgres.log')))
+    return done.stdout.decode().strip()
+
+
+def outage():
+    shell('POSTGRES_NO_SYNC=1 postgres_start "$PWD/postgres" fsync=off')
+    try:
+        dsn = shell('postgres_psql "$PWD/postgres" postgres -c "CREATE DATABASE cube"; postgres_dsn "$PWD/postgres" cube')
+        os.environ['GRACECUBE_POSTGRES_DSN'] = dsn
+        program('migrate')
+        token = new_token('all')
+        server = Server('-s', 'serve.statement_timeout=500ms')
+        equal('before', server.status(RATE, token), 200)
+
+        locker = subprocess.Popen(['psql', '-X', '-q', '-d', dsn, '-c', 'BEGIN', '-c', 'LOCK cube.dim_tier', '-c', 'SELECT pg_sleep(4)'], stdout=subprocess.DEVNULL)
+        time.sleep(0.5)
+        begun = time.time()
+        slow = server.ask(RATE, token)
+        problem(slow, 503)
+        if time.time() - begun > 3 or not slow.headers['Retry-After']:
+            fail('a slow database was waited for: %.1f s' % (time.time() - begun))
+        locker.wait()
+        equal('after the lock', server.status(RATE, token), 200)
+
+        shell('postgres_stop "$PWD/postgres"')
+        problem(server.ask(RATE, token), 503)
+        wait_until(5, 'not ready', lambda: server.status('/readyz') == 503)
+        equal('alive', server.status('/livez'), 200)
+        equal('the page', server.status('/'), 200)
+        shell('POSTGRES_NO_SYNC=1 postgres_start "$PWD/postgres" fsync=off')
+        wait_until(10, 'healed', lambda: server.status(RATE, token) == 200)
+        wait_until(10, 'ready again', lambda: server.status('/readyz') == 200)
+
+        psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gracecube serve'")
+        equal('with its connections cut', {server.status(RATE, token) for _ in range(8)}, {200})
+        server.stop()
+    finally:
+        shell('postgres_remove "$PWD/postgres"')
+    shown('a slow or stopped database: 503 at once, and 200 again by itself; the page and /livez stay')
+
+
+def main():
+    new_cube()
+    own_topics()
+    broker = Kafka(BROKERS)
+    os.makedirs('capture')
+    for path in sorted(glob.glob(ROOT + '/tests/data/capture/*.jsonl.gz')):
+        stream = path.split('.')[-3]
+        if stream not in streams():
+            continue
+        subprocess.run("gzip -dc %s | sed 's/^{\"topic\": \"[^\"]*\"/{\"topic\": \"%s.%s\"/' > capture/%s.jsonl" % (path, PREFIX, stream, stream), shell=True, check=True)
+    program('publish', '--create-topics', '--partitions', str(PARTITIONS), '--progress', 'none', *sorted(glob.glob('capture/*.jsonl')))
+    del broker
+    catch_up('-s', 'run.workers=2')
+    token = new_token('all', '--role', 'operator')
+    api_user = PREFIX + '_api'
+    psql('CREATE ROLE %s LOGIN IN ROLE gracecube_api' % api_user)
+    try:
+        ask_everything(token, re.sub(r'user=\S+', 'user=' + api_user, os.environ['GRACECUBE_POSTGRES_DSN']))
+    finally:
+        psql('DROP ROLE ' + api_user)
+    tls(token)
+    outage()
+
+
+def ask_everything(token, dsn):
+    """By a server whose database user is a member of gracecube_api and no more."""
+    server = Server(dsn=dsn)
+    document = openapi(server, token)
+    every_route(server, token, document)
+    windows(server, token)
+    errors(server, token)
+    tokens(server, token)
+    tiers(server, token)
+    audit(server, token)
+    pages = live(server, token)
+    server.stop()
+    wait_until(5, 'the end of the streams', lambda: not any(page.alive for page in pages))
+
+
+try:
+    main()
+finally:
+    for process in started:
+        if process.poll() is None:
+            process.kill()

