@@ -411,14 +411,28 @@ static void sort_unique(struct vector *vector, size_t item_bytes, int (*compare)
 	vector->count = kept + 1;
 }
 
-/* "__debezium_unavailable_value" in the newer version: what the older one in the same batch says still holds. */
+/* What GC_KEEPS means for each kind: see there. */
+static bool says_as_it_was(const struct gc_row *row, int column)
+{
+	const struct gc_value *value = &row->values[column];
+
+	switch (row->target->columns[column].kind) {
+	case GC_TEXT:
+		return gc_span_equal(gc_row_get_text(row, column), GC_LIT(GC_UNAVAILABLE));
+	case GC_FLOAT8:
+		return value->state == GC_VALUE_SET && isnan(value->real);
+	default:
+		return value->state != GC_VALUE_SET;
+	}
+}
+
+/* "As it was" in the newer version: what the older one in the same batch says still holds. */
 static void carry_kept(const struct gc_row *older, struct gc_row *newer)
 {
 	if (older->deleted || newer->deleted)
 		return;
 	for (int i = 1; i < newer->target->column_count; i++) {
-		if (newer->target->columns[i].flags & GC_KEEPS &&
-		    gc_span_equal(gc_row_get_text(newer, i), GC_LIT(GC_UNAVAILABLE)))
+		if (newer->target->columns[i].flags & GC_KEEPS && says_as_it_was(newer, i))
 			newer->values[i] = older->values[i];
 	}
 }

@@ -16,11 +16,13 @@
 #define GRACECUBE_DECODE_H
 
 #include <gracecube/batch.h>
+#include <math.h>
 
 #define GC_COLUMN_INDEX(name, kind, flags, field) AT_##name,
 #define GC_COLUMN_ENTRY(name, kind, flags, field) { #name, kind, flags, field },
 
 #define GC_UNAVAILABLE "__debezium_unavailable_value"
+#define GC_KEPT_REAL ((double)NAN) /* the same of a measure: decode lets no other NaN through */
 
 struct gc_decode {
 	struct gc_batch *batch;

@@ -22,7 +22,10 @@ void gc_error_derive(struct gc_decode *decode, struct gc_row *row, struct gc_spa
 	gc_row_text(row, GC_ERROR_actor_key, gc_decode_actor(decode, actor, "actor"));
 	gc_row_text(row, GC_ERROR_own_component_key, named.len > 0 ? named : gc_declared_component(decode, actor));
 	gc_row_bool(row, GC_ERROR_component_is_explicit, named.len > 0);
-	gc_row_bool(row, GC_ERROR_was_auto_resolved, gc_row_has(row, GC_ERROR_resolved_at) && !by_person);
-	gc_row_bool(row, GC_ERROR_own_human, by_person);
+	/* a note that is left out because it did not change: the cube knows whether it named a person */
+	if (!gc_span_equal(note, GC_LIT(GC_UNAVAILABLE))) {
+		gc_row_bool(row, GC_ERROR_was_auto_resolved, gc_row_has(row, GC_ERROR_resolved_at) && !by_person);
+		gc_row_bool(row, GC_ERROR_own_human, by_person);
+	}
 	gc_row_seconds(decode, row, GC_ERROR_resolution_time_seconds, GC_ERROR_created_at, GC_ERROR_resolved_at);
 }

@@ -32,7 +32,7 @@ enum gc_column_flag {
 	GC_VOCABULARY = 1 << 1, /* trimmed and lower-cased */
 	GC_UNIT_RANGE = 1 << 2, /* a measure of 0 to 1; outside, NaN or infinite: NULL and a quality issue */
 	GC_NOT_NEGATIVE = 1 << 3, /* a measure; negative, NaN or infinite: NULL and a quality issue */
-	GC_KEEPS = 1 << 4,      /* "__debezium_unavailable_value" keeps what is there */
+	GC_KEEPS = 1 << 4,      /* "as it was" is said by "__debezium_unavailable_value", of a measure by NaN, of others by NULL */
 	GC_JSON_FIELD = 1 << 5, /* text as it stands, an object or array as its JSON text */
 };
 

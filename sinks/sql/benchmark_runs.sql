@@ -37,7 +37,7 @@ SELECT cube.comment_columns('cube.fact_benchmark_runs', $$
 	created_at: when it ran
 	loaded_at: when the row was last written
 $$);
-SELECT cube.define_fact('fact_benchmark_runs', 'benchmark_runs');
+SELECT cube.define_fact('fact_benchmark_runs', 'benchmark_runs', p_keeps => ARRAY['drift_score']);
 SELECT cube.define_link('fact_benchmark_runs', 'contract_id', 'verification_executions');
 SELECT cube.define_rollup('rollup_benchmarks_daily', 'fact_benchmark_runs',
 	ARRAY['day date = cube.day_of(f.time_key)', 'benchmark_type text = coalesce(f.benchmark_type, ''unknown'')'],

@@ -92,14 +92,23 @@ CREATE FUNCTION cube.list(pattern text, names text[], separator text DEFAULT ', 
 $$;
 COMMENT ON FUNCTION cube.list(text, text[], text) IS 'Names, each through format(), joined.';
 
+-- What says "as it was" in a column that keeps: a text that no source writes, and for a measure the number that no measure is.
+CREATE FUNCTION cube.kept_mark(p_fact text, p_column text) RETURNS text LANGUAGE sql STABLE AS $$
+	SELECT CASE WHEN atttypid = 'float8'::regtype THEN 'NaN' ELSE '__debezium_unavailable_value' END
+	FROM pg_attribute WHERE attrelid = format('cube.%I', p_fact)::regclass AND attname = p_column
+$$;
+COMMENT ON FUNCTION cube.kept_mark(text, text) IS 'The value that keeps what is there, in a column of a fact that keeps.';
+
 CREATE FUNCTION cube.define_fact(
 	p_fact text,
 	p_target text,
-	p_keeps text[] DEFAULT '{}',          -- text columns for which "__debezium_unavailable_value" keeps what is there
+	p_keeps text[] DEFAULT '{}',          -- columns, text or double precision, for which cube.kept_mark() keeps what is there
 	p_own text[] DEFAULT '{}',            -- "name type": columns of the key row that the record itself fills, for the links
 	p_link_columns jsonb DEFAULT '{}',    -- {"name type": "expression over k"}: what other facts say of this key
 	p_links jsonb DEFAULT '{}',           -- {"column": "expression over k"}: columns of the fact computed from its key row
-	p_parents text[] DEFAULT '{}')        -- "own column = fact": the facts whose rows this one's link columns look up
+	p_parents text[] DEFAULT '{}',        -- "own column = fact": the facts whose rows this one's link columns look up
+	p_own_keeps text[] DEFAULT '{}',      -- columns of p_own for which NULL keeps what is there
+	p_open jsonb DEFAULT '{}')            -- {"column": "expression over f and k"}: what a column is that the record leaves open
 RETURNS void LANGUAGE plpgsql AS $define$
 DECLARE
 	key_table text := 'key_' || p_target;
@@ -164,14 +173,15 @@ BEGIN
 			WHEN c = 'loaded_at' THEN 'now()'
 			WHEN c = 'time_key' THEN 'cube.time_key(f.created_at)'
 			WHEN c = ANY (link_names) THEN format('(%s)', p_links ->> c)
-			WHEN c = ANY (p_keeps) THEN format('CASE WHEN f.%1$I = ''__debezium_unavailable_value'' AND k.prev_created_at IS NULL THEN NULL ELSE f.%1$I END', c)
+			WHEN c = ANY (p_keeps) THEN format('CASE WHEN f.%1$I = %2$L AND k.prev_created_at IS NULL THEN NULL ELSE f.%1$I END', c, cube.kept_mark(p_fact, c))
+			WHEN p_open ? c THEN format('coalesce(f.%I, %s)', c, p_open ->> c)
 			ELSE format('f.%I', c) END, E',\n\t\t' ORDER BY n)
 		FROM unnest(fact_columns) WITH ORDINALITY u (c, n));
 	updated := (SELECT string_agg(CASE
-			WHEN c = ANY (p_keeps) THEN format('%1$I = CASE WHEN excluded.%1$I = ''__debezium_unavailable_value'' THEN t.%1$I ELSE excluded.%1$I END', c)
+			WHEN c = ANY (p_keeps) THEN format('%1$I = CASE WHEN excluded.%1$I = %2$L THEN t.%1$I ELSE excluded.%1$I END', c, cube.kept_mark(p_fact, c))
 			ELSE format('%1$I = excluded.%1$I', c) END, E',\n\t\t' ORDER BY n)
 		FROM unnest(fact_columns) WITH ORDINALITY u (c, n) WHERE c NOT IN (key_column, 'created_at'));
-	known := ARRAY['prev_created_at'] || names;
+	known := ARRAY['prev_created_at'] || names || p_own_keeps;
 	-- side by side in a select list; in FROM each array would first be written to a store of its own, a sixth of the whole merge
 	source := format('unnest(merge_%s.%%1$I) AS %%1$I', p_target);
 	looked_up := format('INSERT INTO cube.%I AS t (%s)
@@ -185,14 +195,14 @@ BEGIN
 		p_fact, cube.list('%I', fact_columns), selected, cube.list(source, inputs), key_table, key_column, key_column, key_column, updated,
 		(SELECT string_agg(format('t.%I', c), ', ' ORDER BY n) FROM unnest(fact_columns) WITH ORDINALITY u (c, n) WHERE c <> 'loaded_at'),
 		(SELECT string_agg(CASE WHEN c = ANY (p_keeps)
-				THEN format('CASE WHEN excluded.%1$I = ''__debezium_unavailable_value'' THEN t.%1$I ELSE excluded.%1$I END', c)
+				THEN format('CASE WHEN excluded.%1$I = %2$L THEN t.%1$I ELSE excluded.%1$I END', c, cube.kept_mark(p_fact, c))
 				ELSE format('excluded.%I', c) END, ', ' ORDER BY n)
 			FROM unnest(fact_columns) WITH ORDINALITY u (c, n) WHERE c <> 'loaded_at'));
 	at_hand := replace(replace(looked_up,
 		format(E'FROM (SELECT %s) AS f\n\tJOIN cube.%I k ON k.%I = f.%I', cube.list(source, inputs), key_table, key_column, key_column),
 		format(E'FROM (SELECT %s, %s) AS f,\n\t\tLATERAL (SELECT f.created_at, %s, %s) AS k',
 			cube.list(source, inputs || ARRAY['deleted']), cube.list('unnest(known_%1$s) AS known_%1$s', known),
-			cube.list('f.%I', key_column || own), cube.list('f.known_%1$s AS %1$I', known))),
+			cube.list('f.%I', ARRAY(SELECT c FROM unnest(key_column || own) WITH ORDINALITY u (c, n) WHERE c <> ALL (p_own_keeps) ORDER BY n)), cube.list('f.known_%1$s AS %1$I', known))),
 		'k.xid = pg_current_xact_id() AND k.created_at IS NOT NULL', 'NOT f.deleted');
 
 	EXECUTE format($sql$
@@ -255,7 +265,8 @@ END $body$$sql$,
 		key_table, key_column,                                                -- 3, 4
 		cube.list(', %I', own, ''), cube.list(', i.%I', own, ''),             -- 5, 6
 		cube.list(source, ARRAY[key_column, 'created_at'] || own || ARRAY['deleted', 'lsn', 'source_us', 'kafka_us', 'record_offset', 'offset_id']), -- 7
-		cube.list(', %1$I = excluded.%1$I', own, ''),                         -- 8
+		(SELECT coalesce(string_agg(format(CASE WHEN o = ANY (p_own_keeps) THEN ', %1$I = coalesce(excluded.%1$I, k.%1$I)' ELSE ', %1$I = excluded.%1$I' END, o), '' ORDER BY n), '')
+			FROM unnest(own) WITH ORDINALITY u (o, n)),                       -- 8
 		format('merge_%s.%I', p_target, key_column), format('merge_%s.offset_id', p_target), -- 9, 10
 		p_fact,                                                               -- 11
 		(SELECT string_agg(format('known_%s %s[];', k, format_type(a.atttypid, a.atttypmod)), ' ' ORDER BY n) FROM unnest(known) WITH ORDINALITY u (k, n)
@@ -333,7 +344,7 @@ END $body$$sql$,
 		((date_part('year', now()) - 1970) * 12 + date_part('month', now()) - 2)::int,
 		((date_part('year', now()) - 1970) * 12 + date_part('month', now()) + 2)::int) m;
 END $define$;
-COMMENT ON FUNCTION cube.define_fact(text, text, text[], text[], jsonb, jsonb, text[]) IS 'Gives a fact table its key table, merge function, links, row ledger and first partitions.';
+COMMENT ON FUNCTION cube.define_fact IS 'Gives a fact table its key table, merge function, links, row ledger and first partitions.';
 
 -- Calls cube.relink_<p_linked> for the values of a column that change in a fact.
 CREATE FUNCTION cube.define_link(p_fact text, p_column text, p_linked text) RETURNS void LANGUAGE plpgsql AS $define$

@@ -48,7 +48,10 @@ SELECT cube.define_fact('fact_error_events', 'error_events',
 	p_links => '{
 		"component_key": "CASE WHEN k.component_is_explicit THEN k.own_component_key ELSE coalesce(k.log_component_key, k.own_component_key, 0) END",
 		"playbook_triggered": "k.playbook",
-		"required_human_intervention": "coalesce(k.own_human, false)"}');
+		"required_human_intervention": "coalesce(k.own_human, false)"}',
+	-- an alert whose resolution note is left out, because it is large and did not change
+	p_own_keeps => ARRAY['own_human'],
+	p_open => '{"was_auto_resolved": "f.resolved_at IS NOT NULL AND NOT coalesce(k.own_human, false)"}');
 
 SELECT cube.define_rollup('rollup_errors_daily', 'fact_error_events',
 	ARRAY['day date = cube.day_of(f.time_key)', 'severity text = f.severity', 'component_key int = f.component_key'],

@@ -76,11 +76,25 @@ BEGIN
 		error_id = excluded.error_id, contract_id = excluded.contract_id, risk_score = excluded.risk_score, loaded_at = now()
 	WHERE (cube.mesh_rank(excluded.aspect, excluded.at), excluded.digest) > (cube.mesh_rank(m.aspect, m.at), m.digest);
 
+	PERFORM cube.ensure_mesh(errors || ARRAY(SELECT 'approval:' || a FROM unnest(approvals) a));
 	PERFORM cube.merge_mesh_errors(errors);
 	PERFORM cube.merge_mesh_approvals(approvals);
 	RETURN 0; -- an event of the mesh confirms what is known, if nothing else
 END $$;
 COMMENT ON FUNCTION cube.merge_mesh_events IS 'Merges a batch of mesh events into the errors and approvals they tell of.';
+
+-- Partitions and minutes of what may be a created_at: all of them at once and in the order in which they are made elsewhere, because
+-- a worker that resolves its keys may be making the same ones.
+CREATE FUNCTION cube.ensure_mesh(subjects text[]) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+BEGIN
+	PERFORM cube.ensure_partitions(array_agg(w.target), array_agg(w.month)) FROM (
+		SELECT DISTINCT CASE m.aspect WHEN 'requested' THEN 'approvals' ELSE 'error_events' END AS target,
+			((date_part('year', m.at AT TIME ZONE 'UTC') - 1970) * 12 + date_part('month', m.at AT TIME ZONE 'UTC') - 1)::int AS month
+		FROM cube.mesh_aspect m WHERE m.subject_id = ANY (subjects) AND m.aspect IN ('raised', 'diagnosed', 'requested')) w;
+	PERFORM cube.ensure_hours(ARRAY(SELECT DISTINCT cube.time_key(m.at) / 60
+		FROM cube.mesh_aspect m WHERE m.subject_id = ANY (subjects) AND m.aspect IN ('raised', 'diagnosed', 'requested')));
+END $$;
+COMMENT ON FUNCTION cube.ensure_mesh(text[]) IS 'Makes the partitions and minutes that errors and approvals of the mesh need.';
 
 CREATE FUNCTION cube.mesh_rank(aspect text, at timestamptz) RETURNS double precision LANGUAGE sql STABLE AS $$
 	SELECT CASE WHEN aspect IN ('raised', 'diagnosed', 'requested') THEN -date_part('epoch', at) ELSE date_part('epoch', at) END
@@ -107,8 +121,6 @@ BEGIN
 		LEFT JOIN cube.mesh_aspect p ON p.subject_id = k.error_id AND p.aspect = 'planned'
 		WHERE k.error_id = ANY (ids) AND k.error_id LIKE 'error:%' ORDER BY k.error_id
 	LOOP
-		PERFORM cube.ensure_hours(ARRAY[cube.time_key(e.created_at) / 60]);
-		PERFORM cube.ensure_partition('error_events', ((date_part('year', e.created_at AT TIME ZONE 'UTC') - 1970) * 12 + date_part('month', e.created_at AT TIME ZONE 'UTC') - 1)::int);
 		PERFORM cube.merge_error_events(error_id => ARRAY[e.error_id], actor_key => ARRAY[e.actor_key], error_type => ARRAY[e.error_type],
 			severity => ARRAY[e.severity], source => ARRAY[e.source], was_auto_resolved => ARRAY[e.auto], resolution_time_seconds => ARRAY[e.seconds],
 			status => ARRAY[e.status], resolution_note => ARRAY[e.note], created_at => ARRAY[e.created_at], resolved_at => ARRAY[e.resolved_at],
@@ -132,8 +144,6 @@ BEGIN
 		LEFT JOIN cube.mesh_aspect d ON d.subject_id = q.subject_id AND d.aspect = 'decided'
 		WHERE k.approval_id = ANY (ids) AND k.lsn = 0 ORDER BY k.approval_id -- a record of its own outranks the mesh
 	LOOP
-		PERFORM cube.ensure_hours(ARRAY[cube.time_key(a.created_at) / 60]);
-		PERFORM cube.ensure_partition('approvals', ((date_part('year', a.created_at AT TIME ZONE 'UTC') - 1970) * 12 + date_part('month', a.created_at AT TIME ZONE 'UTC') - 1)::int);
 		PERFORM cube.merge_approvals(approval_id => ARRAY[a.approval_id], actor_key => ARRAY[a.actor_key], approval_type => ARRAY[a.title],
 			action_description => ARRAY[a.description], was_approved => ARRAY[a.approved], decision_time_seconds => ARRAY[a.seconds],
 			risk_score => ARRAY[a.risk_score], created_at => ARRAY[a.created_at], decided_at => ARRAY[a.decided_at], status => ARRAY[a.status],

@@ -84,11 +84,16 @@ COMMENT ON FUNCTION cube.cube_execution_timeline(text) IS 'One contract''s whole
 -- Roles: gracecube_writer runs the consumers and owns nothing, so it can neither truncate, nor disable a trigger, nor write a
 -- partition behind the triggers' back; everything goes through functions of the owner. gracecube_reader is for analysts.
 DO $$
+DECLARE wanted name;
 BEGIN
-	IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'gracecube_writer') THEN CREATE ROLE gracecube_writer NOLOGIN; END IF;
-	IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'gracecube_reader') THEN CREATE ROLE gracecube_reader NOLOGIN; END IF;
-EXCEPTION WHEN insufficient_privilege THEN
-	RAISE NOTICE 'no right to create roles: gracecube_writer and gracecube_reader are left out';
+	FOREACH wanted IN ARRAY ARRAY['gracecube_writer', 'gracecube_reader'] LOOP
+		BEGIN
+			IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN EXECUTE format('CREATE ROLE %I NOLOGIN', wanted); END IF;
+		EXCEPTION
+			WHEN insufficient_privilege THEN RAISE NOTICE 'no right to create roles: % is left out', wanted;
+			WHEN duplicate_object OR unique_violation THEN RAISE NOTICE '% was made by somebody else', wanted; -- for another database
+		END;
+	END LOOP;
 END $$;
 DO $$
 BEGIN

@@ -183,7 +183,7 @@ class Grace:
         if self.random.random() < 0.7:
             note = self.random.choice(['auto: done', 'closed by user:alice', None])
             self.source.update('security_events', key, status='resolved', resolved_at=text_time(self.now + self.random.randrange(DAY)), resolution_note=note)
-            if self.random.random() < 0.0:  # TODO 0.3
+            if self.random.random() < 0.3:
                 self.source.update('security_events', key, [('resolution_note', UNAVAILABLE)], status='closed')
         if self.random.random() < 0.05:
             self.source.delete('security_events', key)

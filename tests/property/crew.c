@@ -5,6 +5,7 @@
  *   forgotten   a worker's caches are emptied, as after a lost connection
  *   moved       a partition goes to another worker, with or without its owner knowing: the fence tells it
  *   cut         a worker's connection is ended by the server, at any point, in the middle of a COMMIT too
+ *   cancelled   a worker's statement is, and with it its transaction
  * Retries are those of the worker: the same records again, behind those that turn out to be applied.
  *
  * Threads: a worker is used by one at a time; what they share is atomic.
@@ -205,12 +206,15 @@ static enum gc_verdict forget_caches(struct worker *w)
 			   declare, &w->keys, &w->err);
 }
 
-static enum gc_verdict cut_somebody(struct worker *w)
+/* `how` is pg_terminate_backend, or pg_cancel_backend, after which the worker goes on with the same connection and caches. */
+static enum gc_verdict disturb(struct worker *w, const char *how)
 {
-	w->tally.cut++;
-	return gc_pg_query(w->pg, "SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
-				  " AND application_name LIKE 'gracecube property %' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1) p",
-			   NULL, 0, NULL, NULL, &w->err);
+	char sql[300];
+
+	snprintf(sql, sizeof(sql),
+		 "SELECT %s(pid) FROM (SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+		 " AND application_name LIKE 'gracecube property %%' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1) p", how);
+	return gc_pg_query(w->pg, sql, NULL, 0, NULL, NULL, &w->err);
 }
 
 /* ---- steps ---- */
@@ -356,8 +360,15 @@ static enum gc_verdict have_mishap(struct worker *w)
 		return forget_caches(w);
 	if (chance_once_in(&w->chance, 12) && (track = find_foreign_track(w)) != SIZE_MAX)
 		return take_track(w, track);
-	if (chance_once_in(&w->chance, 150))
-		return cut_somebody(w);
+	if (chance_once_in(&w->chance, 150)) {
+		w->tally.cut++;
+		return disturb(w, "pg_terminate_backend");
+	}
+	/* in one thread nobody is in the middle of anything */
+	if (w->crew->options->concurrent && chance_once_in(&w->chance, 4)) {
+		w->tally.cancelled++;
+		return disturb(w, "pg_cancel_backend");
+	}
 	return GC_OK;
 }
 
@@ -512,6 +523,7 @@ void tally_add(struct tally *sum, const struct tally *tally)
 	sum->forgotten += tally->forgotten;
 	sum->moved += tally->moved;
 	sum->cut += tally->cut;
+	sum->cancelled += tally->cancelled;
 }
 
 enum gc_verdict crew_run(const struct gc_config *config, const struct plan *plan, const struct crew_options *options,

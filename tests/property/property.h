@@ -116,7 +116,7 @@ void plan_free(struct plan *plan);
 
 /* What happened on the way. */
 struct tally {
-	int64_t messages, batches, retries, deadlocks, fenced, reconnects, forgotten, moved, cut;
+	int64_t messages, batches, retries, deadlocks, fenced, reconnects, forgotten, moved, cut, cancelled;
 };
 
 struct crew_options {

@@ -11,7 +11,7 @@
 	X(benchmark_type, GC_TEXT, 0, "benchmark_type")                                                                        \
 	X(passed, GC_BOOL, 0, "passed")                                                                                        \
 	X(drift_detected, GC_BOOL, 0, "drift_detected")                                                                        \
-	X(drift_score, GC_FLOAT8, GC_NOT_NEGATIVE, "drift_score")                                                              \
+	X(drift_score, GC_FLOAT8, GC_NOT_NEGATIVE | GC_KEEPS, "drift_score")                                                   \
 	X(duration_seconds, GC_FLOAT8, GC_NOT_NEGATIVE, "duration_seconds")                                                    \
 	X(baseline_id, GC_TEXT, 0, "baseline_id")                                                                              \
 	X(is_golden, GC_BOOL, 0, "is_golden")                                                                                  \
@@ -56,7 +56,11 @@ static void decode_run(struct gc_decode *decode, const struct gc_change *change)
 	gc_row_text(row, AT_contract_id, contract);
 	gc_decode_link(decode, "verification_executions", contract);
 	gc_row_text(row, AT_actor_key, gc_decode_actor(decode, gc_row_get_text(row, AT_triggered_by), "triggered_by"));
-	if (!gc_row_has(row, AT_drift_score))
+	if (gc_row_has(row, AT_drift_score))
+		return;
+	if (gc_decode_is_unavailable(change->row, "delta_from_baseline"))
+		gc_row_real(row, AT_drift_score, GC_KEPT_REAL);
+	else
 		derive_drift(decode, row, gc_decode_nested(decode, change->row, "delta_from_baseline"));
 }
 

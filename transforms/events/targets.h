@@ -19,7 +19,7 @@
 	X(resolved_at, GC_TIME, 0, "resolved_at")                                                                              \
 	X(own_component_key, GC_COMPONENT, 0, NULL)                                                                            \
 	X(component_is_explicit, GC_BOOL, 0, NULL)                                                                             \
-	X(own_human, GC_BOOL, 0, NULL)
+	X(own_human, GC_BOOL, GC_KEEPS, NULL)
 
 #define GC_ERROR_INDEX(name, kind, flags, field) GC_ERROR_##name,
 enum { GC_ERROR_COLUMNS(GC_ERROR_INDEX) GC_ERROR_COLUMN_COUNT };
