@@ -469,6 +469,10 @@ enum gc_verdict gc_consumer_reclaim(struct gc_consumer *c, struct gc_pg *pg, str
 		/* a failover lost commits: what was fetched does not begin where the cube stands */
 		gc_consumer_drop(c, c->record_count);
 		verdict = start_reading(c, err);
+	} else {
+		/* reading goes on, and Kafka tells of an end once */
+		for (size_t i = 0; i < c->part_count; i++)
+			c->parts[i].at_end |= before[i].at_end;
 	}
 	free(before);
 	return verdict;

@@ -253,10 +253,15 @@ def works_by_keyboard(page):
     page.press('Escape')
 
     # the mouse tells the same
-    x, y = page.run('const f = document.querySelector("#plot-executions svg.chart"); f.scrollIntoView({block: "center"}); '
-                    'const r = f.getBoundingClientRect(); return [Math.round(r.left + r.width / 2), Math.round(r.top + r.height / 3)]')
-    page.move(x, y)
-    until(3, 'a tooltip under the mouse', lambda: page.run('return !document.getElementById("tip").hidden'))
+    def hover(step=[0]):
+        # measured anew each time: the page may still move after the drawer has gone
+        x, y = page.run('const f = document.querySelector("#plot-executions svg.chart"); f.scrollIntoView({block: "center"}); '
+                        'const r = f.getBoundingClientRect(); return [Math.round(r.left + r.width / 2), Math.round(r.top + r.height / 3)]')
+        step[0] += 1
+        page.move(x + step[0] % 2, y)
+        return page.run('return !document.getElementById("tip").hidden')
+
+    until(5, 'a tooltip under the mouse', hover)
     page.is_quiet('while keys are used')
     shown('by keyboard: %d charts with tooltips, the facts behind a day, the %d steps of a contract, and back; focus is always visible' % (len(charts), int(steps)))
 
