@@ -257,39 +257,51 @@ static void close_failed(struct gc_pg *pg)
 		pg->lost = true;
 }
 
+/* One answer of the pipeline; false when no more will come. */
+static bool check_answer(struct gc_pg *pg, const PGresult *result, bool is_last, enum gc_verdict *verdict, struct gc_err *err)
+{
+	ExecStatusType status = PQresultStatus(result);
+
+	if (!result || status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) {
+		if (*verdict == GC_OK)
+			*verdict = gc_pg_fail(pg, result, "postgresql", err);
+		return result && PQstatus(pg->conn) != CONNECTION_BAD;
+	}
+	if (*verdict == GC_OK && is_last && !is_committed(result))
+		*verdict = gc_fail(err, GC_RETRY, "not_committed", "postgresql", "COMMIT was answered with %s", PQcmdStatus((PGresult *)result));
+	return true;
+}
+
+/* Nobody hears of an answer before the commit is certain: a key learned from a transaction that is rolled back names no member. */
 enum gc_verdict gc_pg_commit(struct gc_pg *pg, void (*each)(void *arg, int n, const PGresult *result), void *arg, struct gc_err *err)
 {
 	enum gc_verdict verdict = GC_OK;
-	int answers = pg->statements + 2; /* BEGIN and COMMIT */
-	PGresult *result;
+	int count = pg->statements + 2, got = 0; /* with BEGIN and COMMIT */
+	PGresult **answers;
+	bool more = true;
 
 	if (pg->lost || !PQsendQueryParams(pg->conn, "COMMIT", 0, NULL, NULL, NULL, NULL, 0) || !PQpipelineSync(pg->conn)) {
 		pg->lost = true;
 		return gc_pg_fail(pg, NULL, "postgresql", err);
 	}
-	for (int n = -1; n + 1 < answers; n++) {
-		ExecStatusType status;
-
-		result = PQgetResult(pg->conn);
-		status = PQresultStatus(result);
-		if (!result || status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) {
-			if (verdict == GC_OK)
-				verdict = gc_pg_fail(pg, result, "postgresql", err);
-			if (!result || PQstatus(pg->conn) == CONNECTION_BAD) {
-				PQclear(result);
-				pg->lost = true;
-				return verdict;
-			}
-		} else if (verdict == GC_OK && n + 2 == answers && !is_committed(result)) {
-			verdict = gc_fail(err, GC_RETRY, "not_committed", "postgresql", "COMMIT was answered with %s", PQcmdStatus(result));
-		} else if (verdict == GC_OK && each && n >= 0 && n < pg->statements) {
-			each(arg, n, result);
-		}
-		PQclear(result);
-		PQclear(PQgetResult(pg->conn)); /* the NULL behind each answer */
+	answers = gc_calloc((size_t)count, sizeof(PGresult *));
+	for (; more && got < count; got++) {
+		answers[got] = PQgetResult(pg->conn);
+		more = check_answer(pg, answers[got], got + 1 == count, &verdict, err);
+		if (more)
+			PQclear(PQgetResult(pg->conn)); /* the NULL behind each answer */
 	}
-	PQclear(PQgetResult(pg->conn)); /* the sync */
-	if (verdict != GC_OK || !PQexitPipelineMode(pg->conn))
+	if (more)
+		PQclear(PQgetResult(pg->conn)); /* the sync */
+	else
+		pg->lost = true;
+	for (int n = 0; n < got; n++) {
+		if (verdict == GC_OK && each && n > 0 && n + 1 < count)
+			each(arg, n - 1, answers[n]);
+		PQclear(answers[n]);
+	}
+	free(answers);
+	if (!pg->lost && (verdict != GC_OK || !PQexitPipelineMode(pg->conn)))
 		close_failed(pg);
 	return verdict;
 }
