@@ -97,6 +97,7 @@ class Browser:
 
 def until(seconds, what, holds):
     """Waits for a condition; returns how long it took."""
+    seconds *= 5  # what is waited for is said below; how long a busy machine may take for it is another matter
     start = time.monotonic()
     trouble = ''
     while True:
