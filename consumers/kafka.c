@@ -115,6 +115,8 @@ static const struct fault faults[] = {
 	{ RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, GC_FATAL, "the topic's name is not allowed; correct it" },
 	{ RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE, GC_FATAL,
 	  "it is larger than a segment of the topic; raise its segment.bytes, or leave it out" },
+	{ RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT, GC_FATAL,
+	  "the brokers do not allow this session.timeout.ms; see group.min.session.timeout.ms and group.max.session.timeout.ms of theirs" },
 	{ RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, GC_FATAL, NO_RIGHT },
 	{ RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, GC_FATAL, NO_RIGHT },
 	{ RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, GC_FATAL, NO_RIGHT },
