@@ -232,46 +232,27 @@ static void forget_message(struct gc_batch *batch, size_t issues, size_t links)
 	batch->issues.count = issues;
 }
 
-/* The further rows of a record stand and fall with its primary one. */
-static void tie_rows(struct gc_batch *batch, const struct gc_row *primary)
+static void finish_message(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream)
 {
+	struct gc_partition *part = &AT(&batch->partitions, struct gc_partition, partition);
+	bool any = false;
+
 	for (size_t i = 0; i < batch->group_count; i++) {
 		struct group *group = &batch->groups[i];
 
 		for (size_t r = group->mark; r < group->rows.count; r++) {
 			struct gc_row *row = AT(&group->rows, struct gc_row *, r);
 
-			row->of = row == primary ? NULL : primary;
-		}
-	}
-}
-
-static void finish_message(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream)
-{
-	struct gc_partition *part = &AT(&batch->partitions, struct gc_partition, partition);
-	struct gc_row *primary = NULL;
-	size_t rows = 0;
-
-	for (size_t i = 0; i < batch->group_count; i++) {
-		struct group *group = &batch->groups[i];
-
-		for (size_t r = group->mark; r < group->rows.count; r++, rows++) {
-			struct gc_row *row = AT(&group->rows, struct gc_row *, r);
-
 			/* one row a record stands for it in the ledger: that of the stream's first target, once */
-			if (!primary && group->target == stream->targets[0])
-				primary = row;
+			row->primary = !any && group->target == stream->targets[0];
+			any |= row->primary;
 			note_misses(batch, row);
 		}
 	}
-	if (primary)
+	if (any)
 		part->applied++;
 	else
 		part->ignored++;
-	if (primary)
-		primary->primary = true;
-	if (rows > 1)
-		tie_rows(batch, primary);
 }
 
 static void delete_row(struct gc_decode *decode)
@@ -510,21 +491,7 @@ static void seal_group(struct gc_batch *batch, struct group *group)
 		else
 			rows[group->kept++] = rows[i];
 	}
-}
-
-/* The newest version of a record decides for all of its rows: a log entry that was deleted leaves no error behind. */
-static void drop_tied(struct gc_batch *batch, struct group *group)
-{
-	struct gc_row **rows = group->rows.items;
-	size_t kept = 0;
-
-	for (size_t i = 0; i < group->kept; i++) {
-		if (!rows[i]->of || !rows[i]->of->superseded)
-			rows[kept++] = rows[i];
-	}
-	group->kept = kept;
-	if (kept > 0)
-		*PUSH(&batch->targets, const struct gc_target *) = group->target;
+	*PUSH(&batch->targets, const struct gc_target *) = group->target;
 }
 
 /* Whoever locks keys of a fact for a link locks those it will write itself in the same sorted pass: two passes could meet
@@ -570,8 +537,6 @@ void gc_batch_seal(struct gc_batch *batch)
 {
 	for (size_t i = 0; i < batch->group_count; i++)
 		seal_group(batch, &batch->groups[i]);
-	for (size_t i = 0; i < batch->group_count; i++)
-		drop_tied(batch, &batch->groups[i]);
 	sort_unique(&batch->links, sizeof(struct gc_link), compare_links);
 	add_own_keys(batch);
 	sort_unique(&batch->links, sizeof(struct gc_link), compare_links);

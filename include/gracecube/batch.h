@@ -29,7 +29,6 @@ struct gc_row {
 	bool primary;       /* its fate is the message's outcome in the ledger */
 	bool deleted;
 	bool superseded;    /* a newer version of the key is in the same batch */
-	const struct gc_row *of; /* the primary row of the same record; NULL for itself */
 	struct gc_value *values; /* one a column of the target; NULL for a delete */
 };
 

@@ -24,6 +24,7 @@ CREATE TABLE cube.fact_agentic_events (
 	PRIMARY KEY (entry_id, created_at)
 ) PARTITION BY RANGE (created_at);
 CREATE INDEX ON cube.fact_agentic_events (time_key);
+CREATE INDEX ON cube.fact_agentic_events (sequence);
 COMMENT ON TABLE cube.fact_agentic_events IS 'One row an entry of the immutable log; natural primary key.';
 SELECT cube.comment_columns('cube.fact_agentic_events', $$
 	entry_id: natural key, the source's id as text

@@ -53,6 +53,24 @@ SELECT cube.define_fact('fact_error_events', 'error_events',
 	p_own_keeps => ARRAY['own_human'],
 	p_open => '{"was_auto_resolved": "f.resolved_at IS NOT NULL AND NOT coalesce(k.own_human, false)"}');
 
+-- An error that is made of a log entry lives as long as the entry. The delete of an entry takes its error along; here is the error of
+-- an entry whose delete came before it, or with it: the delete knew the entry's id, the error is named by its sequence.
+CREATE FUNCTION cube.drop_errors_without_entry() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+DECLARE gone text[];
+BEGIN
+	gone := ARRAY(SELECT n.error_id FROM new_rows n WHERE n.error_id LIKE 'log:%' AND NOT EXISTS (
+		SELECT FROM cube.fact_agentic_events e WHERE e.sequence = substr(n.error_id, 5)::bigint AND e.created_at = n.created_at) ORDER BY 1);
+	IF cardinality(gone) > 0 THEN
+		DELETE FROM cube.fact_error_events e USING new_rows n
+		WHERE n.error_id = ANY (gone) AND e.error_id = n.error_id AND e.created_at = n.created_at;
+		UPDATE cube.key_error_events SET created_at = NULL WHERE error_id = ANY (gone);
+	END IF;
+	RETURN NULL;
+END $$;
+COMMENT ON FUNCTION cube.drop_errors_without_entry() IS 'Takes away errors of log entries that were deleted.';
+CREATE TRIGGER drop_errors_without_entry AFTER INSERT ON cube.fact_error_events REFERENCING NEW TABLE AS new_rows
+	FOR EACH STATEMENT EXECUTE FUNCTION cube.drop_errors_without_entry();
+
 SELECT cube.define_rollup('rollup_errors_daily', 'fact_error_events',
 	ARRAY['day date = cube.day_of(f.time_key)', 'severity text = f.severity', 'component_key int = f.component_key'],
 	ARRAY['errors bigint = 1', 'auto_resolved bigint = f.was_auto_resolved::int', 'human bigint = f.required_human_intervention::int',

@@ -142,7 +142,7 @@ BEGIN
 		FROM cube.key_approvals k
 		JOIN cube.mesh_aspect q ON q.subject_id = 'approval:' || k.approval_id AND q.aspect = 'requested'
 		LEFT JOIN cube.mesh_aspect d ON d.subject_id = q.subject_id AND d.aspect = 'decided'
-		WHERE k.approval_id = ANY (ids) AND k.lsn = 0 ORDER BY k.approval_id -- a record of its own outranks the mesh
+		WHERE k.approval_id = ANY (ids) AND k.offset_id IS NULL ORDER BY k.approval_id -- a record of its own outranks the mesh
 	LOOP
 		PERFORM cube.merge_approvals(approval_id => ARRAY[a.approval_id], actor_key => ARRAY[a.actor_key], approval_type => ARRAY[a.title],
 			action_description => ARRAY[a.description], was_approved => ARRAY[a.approved], decision_time_seconds => ARRAY[a.seconds],

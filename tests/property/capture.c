@@ -155,12 +155,6 @@ static bool says_as_before(const struct capture *capture, size_t key)
 	return false;
 }
 
-static bool must_stay_behind(const struct record *record)
-{
-	return !record->message.value.ptr ||
-	       (strcmp(record->stream->name, "immutable_log") == 0 && contains(record->message.value, "\"op\":\"d\""));
-}
-
 /* See plan.c for why. */
 static void note_order(struct capture *capture)
 {
@@ -171,7 +165,7 @@ static void note_order(struct capture *capture)
 			struct record *record = &capture->records[capture->by_key[i]];
 
 			record->once = in_turn;
-			if (i > capture->key_begin[k] && (in_turn || must_stay_behind(record)))
+			if (i > capture->key_begin[k] && in_turn)
 				record->behind = capture->by_key[i - 1];
 		}
 	}

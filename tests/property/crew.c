@@ -365,7 +365,7 @@ static enum gc_verdict have_mishap(struct worker *w)
 		return disturb(w, "pg_terminate_backend");
 	}
 	/* in one thread nobody is in the middle of anything */
-	if (w->crew->options->concurrent && chance_once_in(&w->chance, 4)) {
+	if (w->crew->options->concurrent && chance_once_in(&w->chance, 10)) {
 		w->tally.cancelled++;
 		return disturb(w, "pg_cancel_backend");
 	}

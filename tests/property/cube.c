@@ -125,6 +125,44 @@ enum gc_verdict cube_copy(const struct gc_config *config, const struct cube *mod
 	return verdict == GC_OK ? create_database(config, cube, as, err) : verdict;
 }
 
+/* The hours of dim_time, as an array. */
+static enum gc_verdict read_hours(const struct cube *cube, char **ret_hours, struct gc_err *err)
+{
+	PGconn *conn = PQconnectdb(cube->dsn);
+	PGresult *result = query(conn, "SELECT array_agg(time_key / 60) FROM cube.dim_time WHERE minute = 0", NULL);
+	enum gc_verdict verdict = GC_OK;
+
+	if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
+		*ret_hours = gc_strdup(PQgetvalue(result, 0, 0));
+	else
+		verdict = fail_query(conn, "cube.dim_time", err);
+	PQclear(result);
+	PQfinish(conn);
+	return verdict;
+}
+
+enum gc_verdict cube_make_used_model(const struct gc_config *config, const struct cube *model, const struct cube *read,
+				     struct cube *cube, struct gc_err *err)
+{
+	enum gc_verdict verdict = cube_copy(config, model, "used_model", cube, err);
+	PGconn *conn;
+	PGresult *result;
+	char *hours = NULL;
+
+	if (verdict == GC_OK)
+		verdict = read_hours(read, &hours, err);
+	if (verdict != GC_OK)
+		return verdict;
+	conn = PQconnectdb(cube->dsn);
+	result = query(conn, "SELECT cube.ensure_hours($1)", hours);
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		verdict = fail_query(conn, "cube.ensure_hours()", err);
+	PQclear(result);
+	PQfinish(conn);
+	free(hours);
+	return verdict;
+}
+
 void cube_drop(const struct gc_config *config, const struct cube *cube)
 {
 	struct gc_err err;

@@ -97,6 +97,7 @@ static const struct edge edges[] = {
 	{ "immutable_log", "{'id':90005}", TOMBSTONE, NULL },
 	{ "immutable_log", "{'id':90006}", CREATE, "{'id':90006,'sequence':90006,'actor':'cache_guard','action':'alert_seen','resource':'security_event:9001','subsystem':'security','payload':'{}','result':'x','timestamp':'2026-11-20T13:13:00Z'}" },
 	{ "immutable_log", "{'id':90007}", CREATE, "{'id':90007,'sequence':90007,'actor':'hunter','action':'alert_seen','resource':'security_event:9002','subsystem':'security','payload':'{}','result':'x','timestamp':'2026-11-20T13:14:00Z'}" },
+	{ "immutable_log", "{'id':90008}", CREATE, "{'id':90008,'sequence':90008,'actor':'disk_guard','action':'alert_seen','resource':'security_event:9001','subsystem':'security','payload':'{}','result':'x','timestamp':'2026-11-20T13:13:30Z'}" },
 	{ "security_events", "{'id':9001}", CREATE, "{'id':9001,'actor':'system:x','action':'port_scan','resource':'eth0','severity':'HIGH','status':'open','created_at':'2026-11-20T13:12:30Z'}" },
 	{ "security_events", "{'id':9001}", UPDATE, "{'id':9001,'actor':'system:x','action':'port_scan','resource':'eth0','severity':'HIGH','status':'resolved','resolution_note':'by user:eve','created_at':'2026-11-20T13:12:30Z','resolved_at':'2026-11-20T13:20:00Z'}" },
 	{ "security_events", "{'id':9002}", CREATE, "{'id':9002,'actor':'system:x','action':'port_scan','resource':'eth1','severity':'low','status':'open','created_at':'2026-11-20T13:12:40Z'}" },

@@ -3,12 +3,12 @@
  * Mode A keeps the order within a key, which is what Kafka promises and what Grace's keys are for. Mode B shuffles the versions of a
  * key too: then the source's position (its log position, else its time) decides which one is the newer.
  *
- * What mode B cannot ask for, because the information is not in the records:
- *   - A tombstone carries no position of its source. It stays behind the record before it, its delete, and keeps its Kafka timestamp,
- *     as all records do, by which alone it can be compared with others.
+ * What cannot be asked for, because the information is not in the records:
+ *   - A tombstone carries no position of its source, only Kafka's timestamp, by which it can be compared with others. So records keep
+ *     their timestamps, wherever they go. Two things no reader could tell, and no record here does them: a tombstone in the same
+ *     millisecond as the next life of its key; one that is sent again under a new timestamp behind that life, out of order.
  *   - "__debezium_unavailable_value" says "as before", so the versions of such a key come in order, and none of them again: beside a
  *     stale version in its batch, "before" would be that one.
- *   - A deleted log entry is named by its id, the error that was made of it by its sequence. The delete stays behind the entry.
  *
  * Redeliveries are runs of a partition's earlier records under new offsets, with the Kafka timestamps that they had: as a producer
  * sends again what it has no answer for. Offsets have gaps, as after compaction and transactions.

@@ -88,7 +88,7 @@ void capture_free(struct capture *capture);
 enum order {
 	ORDER_AS_CAPTURED, /* by Kafka's timestamps, one partition a topic, nothing twice */
 	ORDER_WITHIN_KEY,  /* mode A: any order but within a key */
-	ORDER_NONE,        /* mode B: any order, see plan.c for the two exceptions */
+	ORDER_NONE,        /* mode B: any order, see plan.c for what is excepted */
 };
 
 /* One partition of one topic, from its low watermark to its end. */
@@ -145,6 +145,9 @@ struct cube {
 enum gc_verdict cube_make_model(const struct gc_config *config, struct cube *cube, struct gc_err *err) GC_MUST_CHECK;
 enum gc_verdict cube_copy(const struct gc_config *config, const struct cube *model, const char *suffix, struct cube *cube,
 			  struct gc_err *err) GC_MUST_CHECK;
+/* As the model, with the minutes that another cube has: making them costs more than all facts do. */
+enum gc_verdict cube_make_used_model(const struct gc_config *config, const struct cube *model, const struct cube *read,
+				     struct cube *cube, struct gc_err *err) GC_MUST_CHECK;
 void cube_drop(const struct gc_config *config, const struct cube *cube);
 
 struct cube_hash {

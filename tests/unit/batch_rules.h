@@ -12,15 +12,17 @@ static inline bool is_clean(struct gc_span text)
 	return gc_span_is_utf8(text) && (text.len == 0 || !memchr(text.ptr, 0, text.len));
 }
 
-static inline const char *broken_rule_of_value(enum gc_kind kind, const struct gc_value *value)
+static inline const char *broken_rule_of_value(const struct gc_column *column, const struct gc_value *value)
 {
+	enum gc_kind kind = column->kind;
+
 	if ((kind == GC_TEXT || kind >= GC_COMPONENT) && !is_clean(value->text))
 		return "a text holds what PostgreSQL refuses";
 	if (kind >= GC_COMPONENT && value->text.len == 0)
 		return "a natural key is empty";
 	if (kind == GC_TIME && (value->integer < GC_TIME_MIN_US || value->integer >= GC_TIME_END_US))
 		return "a time is out of range";
-	if (kind == GC_FLOAT8 && !isfinite(value->real))
+	if (kind == GC_FLOAT8 && !isfinite(value->real) && !(column->flags & GC_KEEPS && isnan(value->real))) /* "as it was" */
 		return "a measure is not finite";
 	if (kind == GC_INT4 && (value->integer < INT32_MIN || value->integer > INT32_MAX))
 		return "a 4-byte integer is none";
@@ -44,7 +46,7 @@ static inline const char *broken_rule_of_row(const struct gc_row *row)
 			continue;
 		if (row->deleted && i > 0)
 			return "a deletion mark has values";
-		broken = broken_rule_of_value(target->columns[i].kind, &row->values[i]);
+		broken = broken_rule_of_value(&target->columns[i], &row->values[i]);
 		if (broken)
 			return broken;
 	}
