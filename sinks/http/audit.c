@@ -220,8 +220,7 @@ struct gc_audit *gc_audit_start(struct gc_serve *serve)
 	struct gc_audit *audit = gc_calloc(1, sizeof(*audit));
 
 	audit->serve = serve;
-	audit->db = (struct gc_database){ .config = &serve->config, .name = "gracecube serve audit", .setup = "SET synchronous_commit = on",
-					  .answer_us = serve->config.postgres_statement_timeout_us + GC_SECOND_US };
+	gc_database_init(&audit->db, serve, "gracecube serve audit", "SET synchronous_commit = on");
 	gc_arena_init(&audit->filling.arena);
 	gc_arena_init(&audit->writing.arena);
 	pthread_mutex_init(&audit->lock, NULL);

@@ -11,6 +11,12 @@
 
 #define TRY_INTERVAL_US (500 * 1000)
 
+void gc_database_init(struct gc_database *db, struct gc_serve *serve, const char *name, const char *setup)
+{
+	*db = (struct gc_database){ .serve = serve, .name = name, .setup = setup,
+				    .answer_us = serve->config.postgres_statement_timeout_us + GC_SECOND_US };
+}
+
 void gc_database_close(struct gc_database *db)
 {
 	gc_pg_close(db->pg);
@@ -24,7 +30,7 @@ bool gc_database_is_lost(const struct gc_database *db)
 
 static enum gc_verdict connect_database(struct gc_database *db, struct gc_err *err)
 {
-	enum gc_verdict verdict = gc_pg_open(db->config, db->name, &db->pg, err);
+	enum gc_verdict verdict = gc_pg_open(&db->serve->config, db->name, &db->pg, err);
 
 	if (verdict == GC_OK)
 		verdict = gc_pg_do(db->pg, db->setup, err);
@@ -32,6 +38,7 @@ static enum gc_verdict connect_database(struct gc_database *db, struct gc_err *e
 		gc_database_close(db);
 		return verdict;
 	}
+	atomic_store(&db->serve->next_try_us, 0);
 	if (gc_complaint_over(&db->complaint))
 		gc_info("the database answers again", GC_S("connection", db->name));
 	return GC_OK;
@@ -39,18 +46,20 @@ static enum gc_verdict connect_database(struct gc_database *db, struct gc_err *e
 
 enum gc_verdict gc_database_ensure(struct gc_database *db, struct gc_err *err)
 {
-	int64_t now = gc_monotonic_us(), repeated;
+	_Atomic int64_t *next_try_us = &db->serve->next_try_us;
+	int64_t now = gc_monotonic_us(), closed_until_us = atomic_load(next_try_us), repeated;
 	enum gc_verdict verdict;
 
 	if (!gc_database_is_lost(db))
 		return GC_OK;
 	gc_database_close(db);
-	if (now < db->next_try_us)
+	if (now < closed_until_us)
 		return gc_fail(err, GC_RETRY, "connection", "postgresql", "PostgreSQL cannot be reached");
 	verdict = connect_database(db, err);
 	if (verdict == GC_OK)
 		return GC_OK;
-	db->next_try_us = gc_monotonic_us() + TRY_INTERVAL_US;
+	/* unless another connection was let in meanwhile */
+	atomic_compare_exchange_strong(next_try_us, &closed_until_us, gc_monotonic_us() + TRY_INTERVAL_US);
 	if (gc_complain(&db->complaint, now, &repeated))
 		gc_warn("the database does not answer", GC_S("connection", db->name), GC_ERR_FIELDS(err), GC_I("repeated", repeated));
 	return verdict;

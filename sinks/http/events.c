@@ -354,8 +354,7 @@ struct gc_events *gc_events_start(struct gc_serve *serve)
 
 	events->serve = serve;
 	events->was_away = true;
-	events->db = (struct gc_database){ .config = &serve->config, .name = "gracecube serve events", .setup = "LISTEN cube_changed",
-					   .answer_us = serve->config.postgres_statement_timeout_us + GC_SECOND_US };
+	gc_database_init(&events->db, serve, "gracecube serve events", "LISTEN cube_changed");
 	pthread_mutex_init(&events->lock, NULL);
 	tell(events, "retry: 2000\n\n");
 	events->pinged_us = gc_monotonic_us();

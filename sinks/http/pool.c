@@ -76,11 +76,10 @@ static void give_back(struct gc_request *request)
 static void *run_pool(void *argument)
 {
 	struct gc_pool *pool = argument;
-	const struct gc_config *config = &pool->serve->config;
-	struct gc_database db = { .config = config, .name = "gracecube serve", .setup = session,
-				  .answer_us = config->postgres_statement_timeout_us + GC_SECOND_US };
+	struct gc_database db;
 	struct gc_request *request;
 
+	gc_database_init(&db, pool->serve, "gracecube serve", session);
 	while ((request = take(pool))) {
 		if (atomic_load(&pool->serve->stopping) || waited_too_long(request))
 			gc_request_fail(request, 503, "The server has too much to do, or is about to stop.");

@@ -22,18 +22,22 @@
 
 /* ---- database.c: a connection that comes back by itself ---- */
 
+struct gc_serve;
+
 struct gc_database {
-	const struct gc_config *config;
+	struct gc_serve *serve;
 	const char *name; /* in pg_stat_activity */
 	const char *setup; /* SQL after connecting */
 	struct gc_pg *pg;
-	int64_t next_try_us; /* monotonic */
-	int64_t answer_us;   /* how long an answer may take before the connection counts as dead */
+	int64_t answer_us; /* how long an answer may take before the connection counts as dead */
 	struct gc_complaint complaint;
 };
 
+/* Not connected yet. The texts are borrowed. */
+void gc_database_init(struct gc_database *db, struct gc_serve *serve, const char *name, const char *setup);
 void gc_database_close(struct gc_database *db);
-/* Connects when it is not, but not more often than twice a second. */
+/* Connects when it is not. While the server is away all connections together try twice a second; once one is through, the others
+ * follow at once. */
 enum gc_verdict gc_database_ensure(struct gc_database *db, struct gc_err *err) GC_MUST_CHECK;
 bool gc_database_is_lost(const struct gc_database *db);
 /* One statement; text results. The caller clears *ret_result. */
@@ -159,6 +163,7 @@ struct gc_serve {
 	struct gc_events *events;
 	struct gc_audit *audit;
 	_Atomic int stopping;
+	_Atomic int64_t next_try_us; /* monotonic: when the database, which did not let somebody in, is asked again; 0: at once */
 	_Atomic int64_t suspended; /* connections that the pool or a stream has suspended */
 };
 

@@ -469,7 +469,11 @@ def outage():
         equal('alive', server.status('/livez'), 200)
         equal('the page', server.status('/'), 200)
         shell('POSTGRES_NO_SYNC=1 postgres_start "$PWD/postgres" fsync=off')
-        wait_until(10, 'healed', lambda: server.status(RATE, token) == 200)
+        with concurrent.futures.ThreadPoolExecutor(20) as clients:
+            def ask_together():
+                return {done.result() for done in [clients.submit(server.status, RATE, token) for _ in range(20)]}
+            wait_until(10, 'healed', lambda: 200 in ask_together())
+            equal('once healed', ask_together(), {200})
         wait_until(10, 'ready again', lambda: server.status('/readyz') == 200)
 
         psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gracecube serve'")
