@@ -23,7 +23,7 @@ def same(expected, actual):
 def read(path):
     with open(path, encoding='utf-8', newline='') as file:
         header, *rows = csv.reader(file)
-    keys = next((at for at, name in enumerate(header) if at and name not in ('tier_name', 'severity')), len(header))
+    keys = next((at for at, name in enumerate(header) if at and name not in ('tier_name', 'severity', 'from_id')), len(header))
     table = {tuple(row[:keys]): row[keys:] for row in rows}
     return header, table, len(rows) - len(table)
 

@@ -283,6 +283,62 @@ def approvals_of(final):
         }
 
 
+# --- Links --------------------------------------------------------------------------------------------------------------
+
+def links_of(final):
+    """(link, from, to) for each pair of source rows of which one names the other and both are there."""
+    contracts = {row['id'] for row in final['action_contracts'].values()}
+    missions = {row['mission_id'] for row in final['mission_timelines'].values()}
+    errors, runs = {error['error_id'] for error in errors_of(final)}, {str(row['id']) for row in final['playbook_runs'].values()}
+    approvals = {str(row['id']) for row in final['approval_requests'].values()}
+    for execution in executions_of(final):
+        yield 'contract mission', execution['contract_id'], execution['mission']
+    for row in final['action_contracts'].values():
+        yield 'contract playbook run', row['id'], str(row['run_id']) if str(row['run_id']) in runs else None
+    for link, stream, fields in (('contract snapshot', 'safe_hold_snapshots', ['action_contract_id']),
+                                 ('contract benchmark', 'benchmark_runs', ['contract_id', 'action_contract_id']),
+                                 ('contract compliance check', 'constitutional_compliance', ['action_id']),
+                                 ('contract approval', 'approval_requests', ['contract_id'])):
+        for row in final[stream].values():
+            contract = next((row[field] for field in fields if row[field]), None)
+            yield link, contract if contract in contracts else None, row['id']
+    for entry in final['immutable_log'].values():
+        payload = nested(entry['payload'])
+        contract = payload.get('action_contract_id') or payload.get('contract_id')
+        yield 'contract log entry', contract if contract in contracts else None, entry['id']
+        yield 'error log entry', entry['resource'] if entry['resource'] in errors else None, entry['id']
+    last_run = {}
+    for row in sorted(final['playbook_runs'].values(), key=lambda row: row['id']):
+        event = nested(row['diagnosis']).get('event')
+        error = 'security_event:%s' % event
+        if event is None or error not in errors:
+            continue
+        last_run[error] = 'unknown' if row['playbook_id'] is None else str(row['playbook_id'])
+        yield 'error playbook run', error, row['id']
+        yield 'error approval', error, row['approval_request_id'] if str(row['approval_request_id']) in approvals else None
+    for error, playbook in last_run.items():
+        yield 'error playbook', error, playbook
+    for row in final['playbook_step_runs'].values():
+        yield 'playbook run step', str(row['run_id']) if str(row['run_id']) in runs else None, row['id']
+    sessions, members = ({row['id'] for row in final[stream].values()} for stream in ('governance_sessions', 'governance_members'))
+    for row in final['governance_votes'].values():
+        yield 'session vote', row['session_id'] if row['session_id'] in sessions else None, row['id']
+        yield 'member vote', row['member_id'] if row['member_id'] in members else None, row['id']
+    for row in final['agentic_insights'].values():
+        run = (row['run_id'] or '').strip()
+        mission = row['mission_id'] or (run[4:] if run.startswith('run-') else None)
+        yield 'mission insight', mission if mission in missions else None, row['id']
+
+
+def gathered(links):
+    """(link, from, all that it leads to), as text."""
+    found = defaultdict(set)
+    for link, start, end in links:
+        if start is not None and end is not None:
+            found[link, str(start)].add(str(end))
+    return [key + (' '.join(sorted(ends)),) for key, ends in sorted(found.items())]
+
+
 # --- Answers ----------------------------------------------------------------------------------------------------------
 
 def average(values):
@@ -359,6 +415,7 @@ def answers(final):
         'executions_by_component': (
             'component_name,executions,successful',
             [key + (len(f), count(f, 'verified')) for key, f in grouped(executions, 'component')]),
+        'links': ('link,from_id,to_ids', gathered(links_of(final))),
         'counts': ('table,rows', sizes),
     }
 
