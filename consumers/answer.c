@@ -38,8 +38,7 @@ void gc_table_add_int(struct gc_table *table, int64_t number)
 	gc_table_add(table, text);
 }
 
-/* A character is as wide as any other: good for names and sentences in Latin, Greek or Cyrillic. */
-static size_t count_characters(const char *text)
+size_t gc_answer_width(const char *text)
 {
 	size_t count = 0;
 
@@ -59,11 +58,11 @@ static size_t bytes_of_characters(const char *text, size_t characters)
 
 static size_t width_of(const struct gc_table *table, size_t column)
 {
-	size_t width = count_characters(table->columns[column].title);
+	size_t width = gc_answer_width(table->columns[column].title);
 	size_t max = (size_t)table->columns[column].width_max;
 
 	for (size_t i = column; i < table->cell_count; i += table->column_count) {
-		size_t characters = count_characters(table->cells[i]);
+		size_t characters = gc_answer_width(table->cells[i]);
 
 		if (characters > width)
 			width = characters;
@@ -82,7 +81,7 @@ static void print_text(const char *text, size_t *blanks_owed, FILE *out)
 
 static void print_cell(const struct gc_table_column *column, const char *text, size_t width, size_t *blanks_owed, FILE *out)
 {
-	size_t characters = count_characters(text);
+	size_t characters = gc_answer_width(text);
 	size_t shown = characters > width ? width : characters;
 
 	if (column->is_number)

@@ -66,6 +66,8 @@ void gc_answer_print_json(json_t *take_answer, bool on_one_line);
 
 /* ---- bytes of records ---- */
 
+/* In characters, each as wide as any other: good for names and sentences in Latin, Greek or Cyrillic. */
+size_t gc_answer_width(const char *text);
 /* True when it can be read as it stands: UTF-8 without control characters but tab and line ends. */
 bool gc_answer_is_text(struct gc_span bytes);
 /* Fit for a terminal, NUL-terminated: control characters as \n or \u001b, what is no UTF-8 as U+FFFD. keep_lines leaves

@@ -2,6 +2,7 @@
  *
  * Threads: the main thread.
  */
+#include "answer.h"
 #include "command.h"
 
 #define FLAG_COLUMN 30
@@ -22,10 +23,13 @@ static const struct {
 static void print_flag(const struct gc_flag *flag, FILE *out)
 {
 	char letter[] = "-x, ", left[80];
+	size_t width;
+
 	letter[1] = flag->letter;
 	snprintf(left, sizeof(left), "  %s--%s%s%s", flag->letter ? letter : "    ", flag->name,
 		 flag->argument ? " " : "", flag->argument ? flag->argument : "");
-	fprintf(out, "%-*s  %s", FLAG_COLUMN, left, flag->description);
+	width = gc_answer_width(left);
+	fprintf(out, "%s%*s  %s", left, width < FLAG_COLUMN ? (int)(FLAG_COLUMN - width) : 0, "", flag->description);
 	for (const char *const *choice = flag->choices; choice && *choice; choice++)
 		fprintf(out, "%s %s", choice == flag->choices ? ":" : ",", *choice);
 	if (flag->initially)
@@ -73,7 +77,7 @@ void gc_command_print_overview(const struct gc_command *const *commands, FILE *o
 	fputs("gracecube: change events on Kafka become one exact PostgreSQL cube\n"
 	      "\n"
 	      "Examples:\n"
-	      "  gracecube sandbox                            try it, with nothing set up\n"
+	      "  gracecube sandbox                            try it: needs a PostgreSQL, but no Kafka\n"
 	      "  gracecube check                              see whether all that it needs is there\n"
 	      "  gracecube migrate && gracecube run           make the cube and keep it\n"
 	      "  gracecube config show                        what is configured, and where\n"

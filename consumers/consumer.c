@@ -370,6 +370,34 @@ static enum gc_verdict ask_watermarks(struct gc_consumer *c, const struct gc_par
 	return verdict;
 }
 
+static bool is_beyond(const struct gc_claim *claim, const struct gc_kafka_watermarks *mark)
+{
+	return mark->high >= 0 && claim->next_offset > mark->high;
+}
+
+/* The ends were asked before the claim, and the owner before us may have read on since. From the claim on only we move these
+ * positions: an end that is asked now lies behind them, unless the topic is another one. */
+static enum gc_verdict check_ends(struct gc_consumer *c, const struct gc_part *parts, const struct gc_claim *claims, size_t count,
+				  struct gc_kafka_watermarks *marks, struct gc_err *err)
+{
+	enum gc_verdict verdict = GC_OK;
+	bool asked_again = false;
+
+	for (size_t i = 0; verdict == GC_OK && i < count; i++) {
+		if (is_beyond(&claims[i], &marks[i]) && !asked_again) {
+			verdict = ask_watermarks(c, parts, count, marks, err);
+			asked_again = true;
+		}
+		if (verdict == GC_OK && is_beyond(&claims[i], &marks[i]))
+			verdict = gc_fail(err, GC_FATAL, "topic_recreated", parts[i].position->topic,
+					  "the cube stands at offset %lld of %s[%d], but Kafka ends at %lld: the topic was truncated or made "
+					  "anew; give it a new group (kafka.group_id) to read it from its beginning",
+					  (long long)claims[i].next_offset, parts[i].position->topic, parts[i].partition,
+					  (long long)marks[i].high);
+	}
+	return verdict;
+}
+
 static enum gc_verdict claim_parts(struct gc_consumer *c, struct gc_pg *pg, struct gc_part *parts, size_t count, struct gc_err *err)
 {
 	struct gc_kafka_watermarks *marks = gc_calloc(count + 1, sizeof(*marks));
@@ -381,16 +409,12 @@ static enum gc_verdict claim_parts(struct gc_consumer *c, struct gc_pg *pg, stru
 					       .partition = parts[i].partition, .low_offset = marks[i].low };
 	if (verdict == GC_OK)
 		verdict = gc_pg_claim(pg, c->config->kafka_group_id, c->owner, claims, count, err);
+	if (verdict == GC_OK)
+		verdict = check_ends(c, parts, claims, count, marks, err);
 	for (size_t i = 0; verdict == GC_OK && i < count; i++) {
 		if (claims[i].lost > 0)
 			gc_error("records were deleted by retention before they were read", GC_S("topic", parts[i].position->topic),
 				 GC_I("partition", parts[i].partition), GC_I("records", claims[i].lost));
-		if (marks[i].high >= 0 && claims[i].next_offset > marks[i].high)
-			verdict = gc_fail(err, GC_FATAL, "topic_recreated", parts[i].position->topic,
-					  "the cube stands at offset %lld of %s[%d], but Kafka ends at %lld: the topic was truncated or made "
-					  "anew; give it a new group (kafka.group_id) to read it from its beginning",
-					  (long long)claims[i].next_offset, parts[i].position->topic, parts[i].partition,
-					  (long long)marks[i].high);
 		parts[i].offset_id = claims[i].offset_id;
 		parts[i].owner_epoch = claims[i].owner_epoch;
 		parts[i].next_offset = claims[i].next_offset;

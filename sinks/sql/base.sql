@@ -181,6 +181,11 @@ BEGIN
 	ORDER BY i.topic, i.partition
 	ON CONFLICT (group_id, topic, partition) DO NOTHING;
 
+	-- from here on nobody else moves them, so that what is read now holds
+	PERFORM FROM unnest(p_topic, p_partition) AS i (topic, partition)
+	JOIN cube.etl_offset o ON o.group_id = p_group AND o.topic = i.topic AND o.partition = i.partition
+	ORDER BY o.topic, o.partition FOR UPDATE OF o;
+
 	INSERT INTO cube.etl_gap AS g (group_id, topic, partition, from_offset, to_offset, reason)
 	SELECT p_group, o.topic, o.partition, o.next_offset, i.low, 'deleted by retention before it was read'
 	FROM unnest(p_topic, p_partition, p_low) AS i (topic, partition, low)
@@ -195,12 +200,10 @@ BEGIN
 			stream = i.stream,
 			next_offset = greatest(o.next_offset, i.low),
 			ignored = o.ignored + greatest(i.low - o.next_offset, 0)
-		FROM (SELECT u.*, l.lost FROM unnest(p_stream, p_topic, p_partition, p_low) WITH ORDINALITY AS u (stream, topic, partition, low, n)
-			JOIN LATERAL (SELECT greatest(u.low - e.next_offset, 0) AS lost FROM cube.etl_offset e
-				WHERE e.group_id = p_group AND e.topic = u.topic AND e.partition = u.partition FOR UPDATE) l ON true
-			ORDER BY u.topic, u.partition) i
-		WHERE o.group_id = p_group AND o.topic = i.topic AND o.partition = i.partition
-		RETURNING i.n::int AS n, o.offset_id, o.owner_epoch, o.next_offset, i.lost)
+		FROM unnest(p_stream, p_topic, p_partition, p_low) WITH ORDINALITY AS i (stream, topic, partition, low, n)
+		JOIN cube.etl_offset before ON before.group_id = p_group AND before.topic = i.topic AND before.partition = i.partition
+		WHERE o.offset_id = before.offset_id
+		RETURNING i.n::int AS n, o.offset_id, o.owner_epoch, o.next_offset, o.next_offset - before.next_offset AS lost)
 	SELECT c.n, c.offset_id, c.owner_epoch, c.next_offset, c.lost FROM claimed c ORDER BY c.n;
 END $$;
 COMMENT ON FUNCTION cube.claim(text, text, text[], text[], int[], bigint[]) IS 'Claims partitions for an owner and tells where to start reading.';

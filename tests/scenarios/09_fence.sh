@@ -62,3 +62,28 @@ answers_are
 verify_agrees
 ledger_is "$records"
 shown "exact after $rebalances rebalances and $fenced lost fences"
+
+# Another owner moves a position while a claim is on its way: where Kafka ended before the claim is of yesterday.
+new_cube claimed
+own_topics "$CUBE_TEST_PREFIX.claimed"
+head -n 3 "$(ls capture/*.execution_tasks.jsonl)" >three.jsonl
+CUBE_TEST_PARTITIONS=1 publish --topic "$CUBE_TEST_PREFIX.claimed.execution_tasks" three.jsonl
+catch_up --streams execution_tasks
+sql <<-'SQL'
+	ALTER FUNCTION cube.claim(text, text, text[], text[], int[], bigint[]) RENAME TO claim_at_once;
+	CREATE FUNCTION cube.claim(p_group text, p_owner text, p_stream text[], p_topic text[], p_partition int[], p_low bigint[])
+	RETURNS TABLE (n int, offset_id bigint, owner_epoch bigint, next_offset bigint, lost bigint) LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM pg_sleep(3);
+		RETURN QUERY SELECT * FROM cube.claim_at_once(p_group, p_owner, p_stream, p_topic, p_partition, p_low);
+	END $$;
+SQL
+start late "$CUBE_TEST_BIN" run --until-caught-up --streams execution_tasks
+is_claiming() { [ "$(sql -c "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'")" -gt 0 ]; }
+wait_until 20 is_claiming || fail 'nobody claims'
+publish --topic "$CUBE_TEST_PREFIX.claimed.execution_tasks" three.jsonl
+sql -c 'UPDATE cube.etl_offset SET next_offset = 6, ignored = ignored + 3, owner_epoch = owner_epoch + 1'
+ends "$PID" 30
+equal 'exit code of the one who claimed' "$STATUS" 0
+equal 'the position' "$(position)" 6
+shown 'a position that moves while it is claimed is no topic made anew'
