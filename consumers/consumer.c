@@ -90,6 +90,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topi
 	c->rebalances++;
 	gc_consumer_drop(c, c->record_count);
 	forget_pending(c);
+	c->is_adrift = false;
 	if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
 		c->pending = rd_kafka_topic_partition_list_copy(partitions);
 		gc_debug("partitions assigned", GC_I("partitions", partitions->cnt));
@@ -266,10 +267,7 @@ static void note_event(struct gc_consumer *c, const rd_kafka_message_t *event)
 			part->reached = event->offset;
 		}
 	} else if (event->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || event->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
-		gc_fail(&c->broken, GC_FATAL, "offset_out_of_range", topic,
-			"the cube stands at offset %lld of %s[%d], which Kafka does not have: the topic was truncated or made anew; "
-			"see `gracecube status`",
-			(long long)(part ? part->next_offset : -1), topic, event->partition);
+		c->is_adrift |= part != NULL;
 	} else if (event->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || event->err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
 		gc_debug("topic does not exist", GC_S("topic", topic));
 	} else if (gc_kafka_verdict(event->err) == GC_FATAL && event->err != RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED) {
@@ -502,11 +500,27 @@ enum gc_verdict gc_consumer_reclaim(struct gc_consumer *c, struct gc_pg *pg, str
 	return verdict;
 }
 
+static int64_t lost_of(const struct gc_consumer *c)
+{
+	int64_t lost = 0;
+
+	for (size_t i = 0; i < c->part_count; i++)
+		lost += atomic_load(&c->parts[i].position->lost);
+	return lost;
+}
+
 enum gc_verdict gc_consumer_restart(struct gc_consumer *c, struct gc_pg *pg, struct gc_err *err)
 {
+	int64_t lost = lost_of(c);
 	enum gc_verdict verdict = c->part_count > 0 ? claim_parts(c, pg, c->parts, c->part_count, err) : GC_OK;
 
 	gc_consumer_drop(c, c->record_count);
+	if (verdict == GC_OK && c->is_adrift && lost_of(c) == lost)
+		verdict = gc_fail(err, GC_FATAL, "offset_out_of_range", c->config->kafka_group_id,
+				  "Kafka does not have the offset at which the cube stands, though it lies between the first and the last "
+				  "one: the topic was truncated or made anew; see `gracecube status`");
+	if (verdict == GC_OK)
+		c->is_adrift = false;
 	return verdict == GC_OK && c->part_count > 0 ? start_reading(c, err) : verdict;
 }
 

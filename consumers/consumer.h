@@ -59,6 +59,7 @@ struct gc_consumer {
 	size_t part_count;
 	rd_kafka_topic_partition_list_t *pending; /* assigned by the group, to be claimed */
 	bool joined;
+	bool is_adrift; /* Kafka has not (or no more) what is to be read next: gc_consumer_restart() finds out what happened */
 	struct gc_record *records; /* fetched, not applied yet, in log order */
 	size_t record_count, record_capacity;
 	size_t record_bytes;
@@ -83,7 +84,8 @@ enum gc_verdict gc_consumer_claim(struct gc_consumer *consumer, struct gc_pg *pg
  * lost) or back (a failover): reading starts again from where the cube stands. */
 enum gc_verdict gc_consumer_reclaim(struct gc_consumer *consumer, struct gc_pg *pg, struct gc_err *err) GC_MUST_CHECK;
 
-/* The same, and reading starts again whatever has moved: after a lost fence. */
+/* The same, and reading starts again whatever has moved: after a lost fence, or when adrift. What retention deleted is counted as
+ * lost then; GC_FATAL when the topic is another one. */
 enum gc_verdict gc_consumer_restart(struct gc_consumer *consumer, struct gc_pg *pg, struct gc_err *err) GC_MUST_CHECK;
 
 /* Tells Kafka the positions, as a hint. */

@@ -340,15 +340,22 @@ static enum gc_verdict apply_records(struct gc_worker *w, struct gc_err *err)
 
 /* ---- the loop ---- */
 
-static enum gc_verdict claim_assigned(struct gc_worker *w, struct gc_err *err)
+static bool has_to_claim(const struct gc_worker *w)
+{
+	return (w->consumer->pending || w->consumer->is_adrift) && !is_draining(w);
+}
+
+static enum gc_verdict claim_partitions(struct gc_worker *w, struct gc_err *err)
 {
 	struct backoff backoff = { .wait_us = 0 };
 	enum gc_verdict verdict = GC_OK;
 
-	while (w->consumer->pending && !is_draining(w)) {
+	while (has_to_claim(w)) {
 		verdict = ensure_database(w, err);
-		if (verdict == GC_OK)
+		if (verdict == GC_OK && w->consumer->pending)
 			verdict = gc_consumer_claim(w->consumer, w->pg, err);
+		else if (verdict == GC_OK)
+			verdict = gc_consumer_restart(w->consumer, w->pg, err);
 		if (verdict != GC_RETRY)
 			break;
 		wait_a_while(w, &backoff, err);
@@ -391,7 +398,7 @@ static enum gc_verdict work_once(struct gc_worker *w, struct gc_err *err)
 		*err = w->consumer->broken;
 		return err->verdict;
 	}
-	verdict = claim_assigned(w, err);
+	verdict = claim_partitions(w, err);
 	if (verdict == GC_OK)
 		verdict = apply_records(w, err);
 	if (verdict == GC_OK)

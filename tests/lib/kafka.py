@@ -3,7 +3,9 @@
 Through librdkafka's C interface by ctypes, because that library is here anyway. Nothing is published half: flush() raises
 when a broker did not acknowledge. Also a command, for scenarios in shell:
 
-    kafka.py BROKERS grow TOPIC PARTITIONS      more partitions for a topic that is there
+    kafka.py BROKERS grow TOPIC PARTITIONS                      more partitions for a topic that is there
+    kafka.py BROKERS delete-records TOPIC PARTITION OFFSET      what retention does: nothing below OFFSET is left
+    kafka.py BROKERS delete-topic TOPIC
 """
 import ctypes
 import sys
@@ -38,6 +40,10 @@ def load():
                          ('error_string', ctypes.c_char_p), ('err2str', ctypes.c_char_p), ('queue_new', ctypes.c_void_p),
                          ('queue_poll', ctypes.c_void_p), ('NewTopic_new', ctypes.c_void_p),
                          ('NewPartitions_new', ctypes.c_void_p), ('event_error_string', ctypes.c_char_p),
+                         ('DeleteTopic_new', ctypes.c_void_p), ('event_DeleteTopics_result', ctypes.c_void_p),
+                         ('DeleteTopics_result_topics', ctypes.POINTER(ctypes.c_void_p)),
+                         ('DeleteRecords_new', ctypes.c_void_p), ('topic_partition_list_new', ctypes.c_void_p),
+                         ('topic_partition_list_add', ctypes.c_void_p),
                          ('event_CreateTopics_result', ctypes.c_void_p),
                          ('event_CreatePartitions_result', ctypes.c_void_p),
                          ('CreateTopics_result_topics', ctypes.POINTER(ctypes.c_void_p)),
@@ -94,7 +100,7 @@ class Kafka:
         if self.rd.rd_kafka_flush(self.rk, 30000) != 0 or self.failed:
             raise RuntimeError('not delivered: %s' % (self.failed[:3] or 'time is over'))
 
-    def _ask(self, function, request, event_result, result_topics):
+    def _answer(self, function, request):
         queue = ctypes.c_void_p(self.rd.rd_kafka_queue_new(self.rk))
         function(self.rk, (ctypes.c_void_p * 1)(request), ctypes.c_size_t(1), None, queue)
         event = ctypes.c_void_p(self.rd.rd_kafka_queue_poll(queue, 30000))
@@ -102,8 +108,12 @@ class Kafka:
             raise RuntimeError('the broker did not answer')
         if self.rd.rd_kafka_event_error(event):
             raise RuntimeError(self.rd.rd_kafka_event_error_string(event).decode())
+        return event
+
+    def _ask(self, function, request, event_result, result_topics):
         count = ctypes.c_size_t()
-        topic = ctypes.c_void_p(result_topics(ctypes.c_void_p(event_result(event)), ctypes.byref(count))[0])
+        answer = ctypes.c_void_p(event_result(self._answer(function, request)))
+        topic = ctypes.c_void_p(result_topics(answer, ctypes.byref(count))[0])
         code = self.rd.rd_kafka_topic_result_error(topic)
         if code not in (OK, ALREADY_EXISTS):
             raise RuntimeError((self.rd.rd_kafka_topic_result_error_string(topic) or b'').decode())
@@ -120,8 +130,26 @@ class Kafka:
         self._ask(self.rd.rd_kafka_CreatePartitions, new, self.rd.rd_kafka_event_CreatePartitions_result,
                   self.rd.rd_kafka_CreatePartitions_result_topics)
 
+    def delete_topic(self, topic):
+        self._ask(self.rd.rd_kafka_DeleteTopics, self.rd.rd_kafka_DeleteTopic_new(topic.encode()),
+                  self.rd.rd_kafka_event_DeleteTopics_result, self.rd.rd_kafka_DeleteTopics_result_topics)
+
+    def delete_records(self, topic, partition, offset):
+        ends = ctypes.c_void_p(self.rd.rd_kafka_topic_partition_list_new(1))
+        self.rd.rd_kafka_topic_partition_list_add(ends, topic.encode(), partition)
+        self.rd.rd_kafka_topic_partition_list_set_offset(ends, topic.encode(), partition, ctypes.c_int64(offset))
+        self._answer(self.rd.rd_kafka_DeleteRecords, self.rd.rd_kafka_DeleteRecords_new(ends))
+
+
+COMMANDS = {'grow': (Kafka.grow, [int]), 'delete-records': (Kafka.delete_records, [int, int]), 'delete-topic': (Kafka.delete_topic, [])}
+
+
+def main():
+    act, types = COMMANDS.get(sys.argv[2] if len(sys.argv) > 2 else '', (None, []))
+    if not act or len(sys.argv) != 4 + len(types):
+        sys.exit(__doc__)
+    act(Kafka(sys.argv[1]), sys.argv[3], *[read(word) for read, word in zip(types, sys.argv[4:])])
+
 
 if __name__ == '__main__':
-    if len(sys.argv) != 5 or sys.argv[2] != 'grow':
-        sys.exit(__doc__)
-    Kafka(sys.argv[1]).grow(sys.argv[3], int(sys.argv[4]))
+    main()

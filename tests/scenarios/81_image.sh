@@ -12,7 +12,14 @@ ROOT=()
 [ "$(id -u)" -eq 0 ] || ROOT=(sudo -n)
 # vfs and chroot: neither overlay nor namespaces are needed. Everything is below this directory.
 STORE=(--root "$PWD/store" --runroot "$PWD/runroot" --storage-driver vfs)
-as_root() { "${ROOT[@]}" env TMPDIR="$PWD/tmp" "$@"; }
+as_root() { "${ROOT[@]}" env "${MOUNTED[@]}" env TMPDIR="$PWD/tmp" "$@"; }
+
+# Layers are unpacked in a mount namespace whose "/" is made a slave, which only a mount point can be. Inside of a chroot "/" is
+# none: there the same tree is mounted elsewhere first, in a namespace of its own, and is "/" for the command.
+MOUNTED=()
+if ! awk '$5 == "/" { found = 1 } END { exit !found }' /proc/self/mountinfo; then
+	MOUNTED=(unshare --mount --propagation unchanged bash "$CUBE_TEST_ROOT/tests/lib/mounted.sh")
+fi
 # shellcheck disable=SC2317
 remove_store() { "${ROOT[@]}" rm -rf --one-file-system "$CUBE_TEST_DIR/store" "$CUBE_TEST_DIR/runroot" "$CUBE_TEST_DIR/tmp"; }
 
