@@ -229,27 +229,29 @@ static struct gc_part *find_part(struct gc_consumer *c, const char *topic, int32
 	return NULL;
 }
 
-static void keep_record(struct gc_consumer *c, rd_kafka_message_t *fetched, struct gc_part *part)
+/* The bytes stay librdkafka's. */
+static struct gc_message message_of(const rd_kafka_message_t *fetched, const struct gc_part *part)
 {
 	rd_kafka_timestamp_type_t type;
 	int64_t timestamp_ms = rd_kafka_message_timestamp(fetched, &type);
 
+	return (struct gc_message){
+		.topic = gc_span_of(part->position->topic),
+		.partition = part->partition,
+		.offset = fetched->offset,
+		.timestamp_us = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : timestamp_ms * 1000,
+		.key = { fetched->key, fetched->key ? fetched->key_len : 0 },
+		.value = { fetched->payload, fetched->payload ? fetched->len : 0 },
+	};
+}
+
+static void keep_record(struct gc_consumer *c, rd_kafka_message_t *fetched, struct gc_part *part, const struct gc_message *message)
+{
 	if (c->record_count == c->record_capacity) {
 		c->record_capacity = c->record_capacity ? c->record_capacity * 2 : 1024;
 		c->records = gc_realloc(c->records, c->record_capacity * sizeof(*c->records));
 	}
-	c->records[c->record_count++] = (struct gc_record){
-		.fetched = fetched,
-		.message = {
-			.topic = gc_span_of(part->position->topic),
-			.partition = part->partition,
-			.offset = fetched->offset,
-			.timestamp_us = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : timestamp_ms * 1000,
-			.key = { fetched->key, fetched->key ? fetched->key_len : 0 },
-			.value = { fetched->payload, fetched->payload ? fetched->len : 0 },
-		},
-		.part = (uint32_t)(part - c->parts),
-	};
+	c->records[c->record_count++] = (struct gc_record){ .fetched = fetched, .message = *message, .part = (uint32_t)(part - c->parts) };
 	c->record_bytes += fetched->len + fetched->key_len;
 	gc_counter_add(&part->position->records, 1);
 	gc_counter_add(&part->position->bytes, (int64_t)(fetched->len + fetched->key_len));
@@ -278,23 +280,50 @@ static void note_event(struct gc_consumer *c, const rd_kafka_message_t *event)
 	}
 }
 
-/* True when the message was kept. */
-static bool take(struct gc_consumer *c, rd_kafka_message_t *message)
+/* A topic made anew with more records than the cube has read looks like the old one; its record before the position does not. */
+static void check_witness(struct gc_consumer *c, struct gc_part *part, const struct gc_message *message)
+{
+	part->has_witness = false;
+	/* compaction may have taken it away: then another one comes first */
+	if (message->offset + 1 == part->next_offset && (int64_t)gc_message_hash(message) != part->last_hash)
+		gc_fail(&c->broken, GC_FATAL, "topic_recreated", part->position->topic,
+			"the record before offset %lld of %s[%d] is not the one that the cube has read: the topic was made anew; give it a "
+			"new group (kafka.group_id) to read it from its beginning",
+			(long long)part->next_offset, part->position->topic, part->partition);
+}
+
+/* True when it is one to be applied: neither of a former assignment, nor before the position. */
+static bool take_record(struct gc_consumer *c, rd_kafka_message_t *fetched, struct gc_part *part)
+{
+	struct gc_message message = message_of(fetched, part);
+
+	if (part->has_witness && message.offset + 1 >= part->next_offset)
+		check_witness(c, part, &message);
+	else if (message.offset < part->next_offset)
+		c->stale++;
+	if (message.offset < part->next_offset)
+		return false;
+	keep_record(c, fetched, part, &message);
+	return true;
+}
+
+/* True when it was a record and is kept. */
+static bool take(struct gc_consumer *c, rd_kafka_message_t *fetched)
 {
 	struct gc_part *part = NULL;
+	bool is_kept = false;
 
-	if (message->err) {
-		note_event(c, message);
-	} else {
-		part = find_part(c, rd_kafka_topic_name(message->rkt), message->partition);
-		if (part && message->offset >= part->next_offset) {
-			keep_record(c, message, part);
-			return true;
-		}
+	if (!fetched->err)
+		part = find_part(c, rd_kafka_topic_name(fetched->rkt), fetched->partition);
+	if (part)
+		is_kept = take_record(c, fetched, part);
+	else if (fetched->err)
+		note_event(c, fetched);
+	else
 		c->stale++;
-	}
-	rd_kafka_message_destroy(message);
-	return false;
+	if (!is_kept)
+		rd_kafka_message_destroy(fetched);
+	return is_kept;
 }
 
 /* No linger: takes what has arrived while the last batch was committed, and waits only when there is nothing at all. */
@@ -416,6 +445,7 @@ static enum gc_verdict claim_parts(struct gc_consumer *c, struct gc_pg *pg, stru
 		parts[i].offset_id = claims[i].offset_id;
 		parts[i].owner_epoch = claims[i].owner_epoch;
 		parts[i].next_offset = claims[i].next_offset;
+		parts[i].last_hash = claims[i].next_offset > marks[i].low ? claims[i].last_hash : 0;
 		parts[i].end = marks[i].high;
 		gc_counter_add(&parts[i].position->lost, claims[i].lost);
 		parts[i].at_end = marks[i].high >= 0 && claims[i].next_offset >= marks[i].high;
@@ -432,9 +462,13 @@ static enum gc_verdict start_reading(struct gc_consumer *c, struct gc_err *err)
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)c->part_count);
 	rd_kafka_resp_err_t code;
 
-	for (size_t i = 0; i < c->part_count; i++)
-		rd_kafka_topic_partition_list_add(list, c->parts[i].position->topic, c->parts[i].partition)->offset =
-			c->parts[i].next_offset;
+	for (size_t i = 0; i < c->part_count; i++) {
+		struct gc_part *part = &c->parts[i];
+
+		part->has_witness = part->last_hash != 0;
+		rd_kafka_topic_partition_list_add(list, part->position->topic, part->partition)->offset =
+			part->next_offset - part->has_witness;
+	}
 	code = rd_kafka_assign(c->rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
 	return code ? gc_kafka_fail(err, code, c->config->kafka_brokers, "starting to read") : GC_OK;

@@ -164,6 +164,7 @@ static void move_position(struct gc_batch *batch, uint32_t partition, const stru
 	part->to_offset = message->offset + 1;
 	if (message->timestamp_us > part->last_kafka_us)
 		part->last_kafka_us = message->timestamp_us;
+	part->last = message;
 	batch->messages++;
 }
 
@@ -541,6 +542,11 @@ void gc_batch_seal(struct gc_batch *batch)
 	add_own_keys(batch);
 	sort_unique(&batch->links, sizeof(struct gc_link), compare_links);
 	seal_misses(batch);
+	for (size_t i = 0; i < batch->partitions.count; i++) {
+		struct gc_partition *part = &AT(&batch->partitions, struct gc_partition, i);
+
+		part->last_hash = part->last ? (int64_t)gc_message_hash(part->last) : 0;
+	}
 }
 
 static void bind_row(struct gc_keys *keys, struct gc_row *row)

@@ -42,6 +42,8 @@ struct gc_partition {
 	int64_t to_offset;   /* and after it */
 	int64_t applied, superseded, dead, ignored;
 	int64_t last_kafka_us; /* of the newest record of the batch */
+	const struct gc_message *last; /* the batch's last record; it stands before to_offset */
+	int64_t last_hash;     /* its gc_message_hash(), once the batch is sealed */
 };
 
 struct gc_dead_letter {

@@ -19,4 +19,7 @@ struct gc_message {
 	size_t header_count;
 };
 
+/* Tells a record from another one: its time, key and value. Never 0, which stands for "not known". Not for security. */
+uint64_t gc_message_hash(const struct gc_message *message);
+
 #endif

@@ -31,7 +31,8 @@ static void send_fence(struct gc_pg *pg, struct gc_batch *batch)
 	gc_pg_add_int8s(&p, &parts->dead, sizeof(*parts), count);
 	gc_pg_add_int8s(&p, &parts->ignored, sizeof(*parts), count);
 	gc_pg_add_int8s(&p, &parts->last_kafka_us, sizeof(*parts), count);
-	gc_pg_send(pg, "SELECT cube.advance($1, $2, $3, $4, $5, $6, $7, $8, $9)", &p);
+	gc_pg_add_int8s(&p, &parts->last_hash, sizeof(*parts), count);
+	gc_pg_send(pg, "SELECT cube.advance($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", &p);
 }
 
 static bool names_missions(const struct gc_batch *batch)

@@ -49,6 +49,7 @@ CREATE TABLE cube.etl_offset (
 	stream text NOT NULL,
 	first_offset bigint NOT NULL,
 	next_offset bigint NOT NULL,
+	last_record_hash bigint,
 	applied bigint NOT NULL DEFAULT 0,
 	superseded bigint NOT NULL DEFAULT 0,
 	dead bigint NOT NULL DEFAULT 0,
@@ -71,6 +72,7 @@ SELECT cube.comment_columns('cube.etl_offset', $$
 	stream: the kind of record the topic carries
 	first_offset: where reading began
 	next_offset: the next offset to be read; everything before it is in the cube, in the dead letters, or counted as ignored
+	last_record_hash: of the record before next_offset (time, key and value): tells the topic from one made anew under its name; NULL where it is not known, then nothing is compared
 	applied: records that changed the cube or confirmed what it holds
 	superseded: records older than what the cube holds, and duplicates
 	dead: records in cube.etl_dead_letter
@@ -171,7 +173,7 @@ $$);
 -- Claims partitions: makes the rows that are missing, raises the epoch, tells where to start. `low` is Kafka's low
 -- watermark, the start of a partition that was never read; it is also how records lost to retention are found.
 CREATE FUNCTION cube.claim(p_group text, p_owner text, p_stream text[], p_topic text[], p_partition int[], p_low bigint[])
-RETURNS TABLE (n int, offset_id bigint, owner_epoch bigint, next_offset bigint, lost bigint) LANGUAGE plpgsql
+RETURNS TABLE (n int, offset_id bigint, owner_epoch bigint, next_offset bigint, lost bigint, last_hash bigint) LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
@@ -199,28 +201,29 @@ BEGIN
 		SET owner = p_owner, owner_pid = pg_backend_pid(), owner_epoch = o.owner_epoch + 1, claimed_at = clock_timestamp(),
 			stream = i.stream,
 			next_offset = greatest(o.next_offset, i.low),
-			ignored = o.ignored + greatest(i.low - o.next_offset, 0)
+			ignored = o.ignored + greatest(i.low - o.next_offset, 0),
+			last_record_hash = CASE WHEN o.next_offset >= i.low THEN o.last_record_hash END
 		FROM unnest(p_stream, p_topic, p_partition, p_low) WITH ORDINALITY AS i (stream, topic, partition, low, n)
 		JOIN cube.etl_offset before ON before.group_id = p_group AND before.topic = i.topic AND before.partition = i.partition
 		WHERE o.offset_id = before.offset_id
-		RETURNING i.n::int AS n, o.offset_id, o.owner_epoch, o.next_offset, o.next_offset - before.next_offset AS lost)
-	SELECT c.n, c.offset_id, c.owner_epoch, c.next_offset, c.lost FROM claimed c ORDER BY c.n;
+		RETURNING i.n::int AS n, o.offset_id, o.owner_epoch, o.next_offset, o.next_offset - before.next_offset AS lost, coalesce(o.last_record_hash, 0) AS hash)
+	SELECT c.n, c.offset_id, c.owner_epoch, c.next_offset, c.lost, c.hash FROM claimed c ORDER BY c.n;
 END $$;
 COMMENT ON FUNCTION cube.claim(text, text, text[], text[], int[], bigint[]) IS 'Claims partitions for an owner and tells where to start reading.';
 
 -- The fence. It must raise: in a pipeline a compare-and-set that matches no row is no error, and what stands behind it commits.
 CREATE FUNCTION cube.advance(p_offset_id bigint[], p_epoch bigint[], p_from bigint[], p_to bigint[], p_applied bigint[],
-	p_superseded bigint[], p_dead bigint[], p_ignored bigint[], p_last_us bigint[]) RETURNS void LANGUAGE plpgsql
+	p_superseded bigint[], p_dead bigint[], p_ignored bigint[], p_last_us bigint[], p_last_hash bigint[]) RETURNS void LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 DECLARE moved int;
 BEGIN
 	UPDATE cube.etl_offset o
-	SET next_offset = i.to_offset, applied = o.applied + i.applied, superseded = o.superseded + i.superseded,
+	SET next_offset = i.to_offset, last_record_hash = i.last_hash, applied = o.applied + i.applied, superseded = o.superseded + i.superseded,
 		dead = o.dead + i.dead, ignored = o.ignored + i.ignored, updated_at = clock_timestamp(),
 		last_record_at = CASE WHEN i.last_us >= 0
 			THEN greatest(o.last_record_at, to_timestamp(i.last_us / 1e6)) ELSE o.last_record_at END
-	FROM unnest(p_offset_id, p_epoch, p_from, p_to, p_applied, p_superseded, p_dead, p_ignored, p_last_us)
-		AS i (offset_id, epoch, from_offset, to_offset, applied, superseded, dead, ignored, last_us)
+	FROM unnest(p_offset_id, p_epoch, p_from, p_to, p_applied, p_superseded, p_dead, p_ignored, p_last_us, p_last_hash)
+		AS i (offset_id, epoch, from_offset, to_offset, applied, superseded, dead, ignored, last_us, last_hash)
 	WHERE o.offset_id = i.offset_id AND o.next_offset = i.from_offset AND o.owner_epoch = i.epoch;
 	GET DIAGNOSTICS moved = ROW_COUNT;
 	IF moved <> cardinality(p_offset_id) THEN
@@ -228,7 +231,7 @@ BEGIN
 			USING ERRCODE = 'GC001';
 	END IF;
 END $$;
-COMMENT ON FUNCTION cube.advance(bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[]) IS 'The fence: moves positions by compare-and-set, or fails the transaction with SQLSTATE GC001.';
+COMMENT ON FUNCTION cube.advance(bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[]) IS 'The fence: moves positions by compare-and-set, or fails the transaction with SQLSTATE GC001.';
 
 CREATE FUNCTION cube.add_dead_letters(p_offset_id bigint[], p_offset bigint[], p_kafka_us bigint[], p_stream text[],
 	p_key bytea[], p_value bytea[], p_headers text[], p_code text[], p_where text[], p_reason text[]) RETURNS void

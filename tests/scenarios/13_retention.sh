@@ -62,3 +62,15 @@ contains 'a topic made anew' again.log 'the topic was truncated or made anew'
 contains 'a topic made anew' again.log 'kafka.group_id'
 equal 'facts' "$(facts)" $((143 - lost))
 shown 'a topic made anew with fewer records: exit code 78, what to do is said, nothing is written'
+
+# With more records than the cube has read it looks like the old one; the record before the position tells.
+contracts 211 400
+STATUS=0
+"$CUBE_TEST_BIN" run --until-caught-up --streams action_contracts --progress none >again.out 2>again.log || STATUS=$?
+equal 'exit code with a longer topic made anew' "$STATUS" 78
+contains 'a longer topic made anew' again.log 'is not the one that the cube has read'
+equal 'facts' "$(facts)" $((143 - lost))
+sql -c 'UPDATE cube.etl_offset SET last_record_hash = NULL'
+catch_up --streams action_contracts
+equal 'facts, once it is said that this is right' "$(facts)" $((143 - lost + 30))
+shown 'the same with more records: the record before the position is not the one that was read'
