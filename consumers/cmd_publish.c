@@ -5,7 +5,6 @@
  * Threads: the main thread alone; the signal handler sets one flag.
  */
 #include <jansson.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,6 +16,7 @@
 #include "command.h"
 #include "producer.h"
 #include "progress.h"
+#include "stop.h"
 
 /* Refused lines that are named one by one; the rest is only counted. */
 #define NAMED_REFUSALS 100
@@ -44,28 +44,10 @@ struct publish {
 	struct gc_progress progress;
 };
 
-static volatile sig_atomic_t stop_asked;
-
-static void ask_to_stop(int signal_number)
-{
-	(void)signal_number;
-	stop_asked = 1;
-}
-
-/* A second signal ends the process as usual. */
-static void catch_signals(void)
-{
-	struct sigaction action = { .sa_handler = ask_to_stop, .sa_flags = (int)SA_RESETHAND };
-
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
-
 static bool is_stopping(void *arg)
 {
 	(void)arg;
-	return stop_asked != 0;
+	return gc_stop_was_asked();
 }
 
 /* ---- one line ---- */
@@ -92,7 +74,7 @@ static void pace(struct publish *publish)
 		publish->pace_from_us = due_us = now_us;
 		publish->paced = 0;
 	}
-	for (; now_us < due_us && !stop_asked; now_us = gc_monotonic_us())
+	for (; now_us < due_us && !gc_stop_was_asked(); now_us = gc_monotonic_us())
 		gc_producer_poll(publish->producer, due_us - now_us < PACE_TURN_US ? 1000 : PACE_TURN_US);
 	publish->paced++;
 }
@@ -140,7 +122,7 @@ static enum gc_verdict publish_file(struct publish *publish, const char *path, s
 
 	if (gc_capture_open(path, &capture, err))
 		return err->verdict;
-	while (more && !verdict && !stop_asked)
+	while (more && !verdict && !gc_stop_was_asked())
 		verdict = publish_line(publish, capture, &more, err);
 	gc_capture_close(capture);
 	return verdict;
@@ -167,7 +149,7 @@ static enum gc_verdict publish_files(struct publish *publish, const struct gc_co
 	if (!verdict && !publish->options->dry_run)
 		verdict = gc_producer_open(cfg, &publish->to, &publish->producer, err);
 	gc_progress_start(&publish->progress, (enum gc_progress_mode)publish->options->progress, "publish", "records", 0);
-	for (int i = 0; !verdict && i < line->arg_count && !stop_asked; i++)
+	for (int i = 0; !verdict && i < line->arg_count && !gc_stop_was_asked(); i++)
 		verdict = publish_file(publish, line->args[i], err);
 	if (publish->producer) {
 		gc_producer_flush(publish->producer, GRACE_US);
@@ -192,7 +174,7 @@ static void print_json(const struct publish *publish)
 				  "read", (json_int_t)publish->read, "published", (json_int_t)counts->delivered,
 				  "refused", (json_int_t)publish->refused, "failed", (json_int_t)counts->failed, "bytes",
 				  (json_int_t)counts->bytes, "topics", (json_int_t)counts->topics, "seconds",
-				  seconds_of(publish), "stopped", stop_asked != 0);
+				  seconds_of(publish), "stopped", gc_stop_was_asked());
 
 	json_dumpf(facts, stdout, JSON_REAL_PRECISION(6));
 	putchar('\n');
@@ -224,9 +206,9 @@ static int answer(const struct publish *publish, const struct gc_command_line *l
 	if (publish->counts.failed > 0)
 		gc_error("messages were not delivered", GC_I("failed", publish->counts.failed),
 			 GC_ERR_FIELDS(&publish->counts.first_failure));
-	if (stop_asked)
+	if (gc_stop_was_asked())
 		gc_warn("stopped by a signal before the end", GC_I("read", publish->read));
-	return publish->refused > 0 || publish->counts.failed > 0 || stop_asked ? GC_EXIT_FINDINGS : GC_EXIT_DONE;
+	return publish->refused > 0 || publish->counts.failed > 0 || gc_stop_was_asked() ? GC_EXIT_FINDINGS : GC_EXIT_DONE;
 }
 
 /* ---- the command ---- */
@@ -270,14 +252,13 @@ static int publish_all(struct publish *publish, const struct gc_command_line *li
 	enum gc_verdict verdict;
 	int code;
 
-	stop_asked = 0;
-	catch_signals();
+	gc_stop_on_signals();
 	publish->began_us = gc_monotonic_us();
 	verdict = publish_files(publish, line, cfg, &err);
 	if (verdict && publish->read == 0)
 		return gc_command_fail(&err);
 	code = answer(publish, line);
-	return verdict && !stop_asked ? gc_command_fail(&err) : code;
+	return verdict && !gc_stop_was_asked() ? gc_command_fail(&err) : code;
 }
 
 static int run_publish(struct gc_command_line *line)

@@ -4,6 +4,7 @@
 #include "notify.h"
 #include "progress.h"
 #include "run.h"
+#include "stop.h"
 
 #include <jansson.h>
 #include <stdlib.h>

@@ -7,6 +7,7 @@
 #include "producer.h"
 #include "progress.h"
 #include "run.h"
+#include "stop.h"
 
 #include <gracecube/arena.h>
 #include <stdlib.h>

@@ -2,11 +2,9 @@
 #include "command.h"
 #include "listen.h"
 #include "notify.h"
-#include "notify.h"
-#include "run.h"
+#include "stop.h"
 
 #include <gracecube/serve.h>
-#include <signal.h>
 #include <unistd.h>
 
 #define WATCH_US (50 * 1000)
@@ -28,16 +26,13 @@ static int serve(struct gc_command_line *line)
 
 	if (gc_command_config(line, &config, &err) != GC_OK)
 		return gc_command_fail(&err);
-	signal(SIGPIPE, SIG_IGN); /* a client that goes away is no reason to end */
 	gc_stop_on_signals();
 	verdict = start(&config, &server, &err);
 	if (verdict == GC_OK) {
 		gc_info("serving", GC_S("version", GRACECUBE_VERSION), GC_S("address", gc_serve_address(server)));
-		gc_notify("READY=1");
 		gc_notify("READY=1\nSTATUS=serving");
 		while (!gc_stop_was_asked())
 			usleep(WATCH_US);
-		gc_notify("STOPPING=1");
 		gc_notify("STOPPING=1");
 		gc_info("stopping");
 		gc_serve_stop(server);

@@ -5,7 +5,6 @@
  * no group. Threads: the main thread; the signal handler sets one flag.
  */
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "answer.h"
 #include "command.h"
 #include "kafka.h"
+#include "stop.h"
 
 #define STALLED_AFTER_US GC_MINUTE_US
 /* A record that came this moment to a partition at rest looks like a stall: a second look tells. */
@@ -64,29 +64,11 @@ struct look {
 	struct gc_err kafka;               /* why Kafka did not answer; GC_OK when it did */
 };
 
-static volatile sig_atomic_t stop_asked;
-
-static void ask_to_stop(int signal_number)
-{
-	(void)signal_number;
-	stop_asked = 1;
-}
-
-/* A second signal ends the process as usual. */
-static void catch_signals(void)
-{
-	struct sigaction action = { .sa_handler = ask_to_stop, .sa_flags = (int)SA_RESETHAND };
-
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
-
 static void pause_for(int64_t us)
 {
 	struct timespec pause = { .tv_sec = us / GC_SECOND_US, .tv_nsec = us % GC_SECOND_US * 1000 };
 
-	if (!stop_asked)
+	if (!gc_stop_was_asked())
 		nanosleep(&pause, NULL);
 }
 
@@ -641,8 +623,8 @@ static int show_until_stopped(struct sources *sources, bool as_json)
 	struct look look;
 	struct gc_err err;
 
-	catch_signals();
-	while (!stop_asked && !ferror(stdout)) {
+	gc_stop_on_signals();
+	while (!gc_stop_was_asked() && !ferror(stdout)) {
 		enum gc_verdict verdict = look_at_all(sources, &look, &err);
 
 		if (verdict && (verdict != GC_RETRY || !has_seen))
@@ -668,7 +650,6 @@ static int run_status(struct gc_command_line *line)
 
 	if (gc_command_config(line, &cfg, &err))
 		return gc_command_fail(&err);
-	stop_asked = 0;
 	if (gc_kafka_open(&cfg, &sources.kafka, &err))
 		code = gc_command_fail(&err);
 	else if (sources.options->watch)

@@ -1,10 +1,10 @@
 /* A run: see run.h. Threads: the registry of positions is shared behind a lock; everything in it that moves is atomic. */
 #include "run.h"
 #include "kafka.h"
+#include "stop.h"
 
 #include <gracecube/arena.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -22,31 +22,6 @@ struct gc_run {
 	struct gc_position **positions;
 	size_t position_count, position_capacity;
 };
-
-/* ---- signals ---- */
-
-static volatile sig_atomic_t stop_asked;
-
-static void on_signal(int number)
-{
-	if (stop_asked)
-		_exit(128 + number);
-	stop_asked = 1;
-}
-
-void gc_stop_on_signals(void)
-{
-	struct sigaction action = { .sa_handler = on_signal };
-
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
-
-bool gc_stop_was_asked(void)
-{
-	return stop_asked;
-}
 
 /* ---- positions ---- */
 

@@ -44,8 +44,4 @@ bool gc_run_is_joined(const struct gc_run *run);
 /* Drains the workers, at most run.shutdown_timeout, and ends the run. The first failure of a worker is returned. */
 enum gc_verdict gc_run_stop(struct gc_run *run, struct gc_run_summary *ret_summary, struct gc_err *err);
 
-/* The first SIGTERM or SIGINT sets the flag, the second ends the process at once: nothing is lost by it. */
-void gc_stop_on_signals(void);
-bool gc_stop_was_asked(void);
-
 #endif
