@@ -62,3 +62,16 @@ SQL
 )
 [ -z "$missing" ] || fail "without a comment: $(echo $missing)"
 shown "$(sql -c "SELECT format('%s tables and views, %s columns, %s functions: each has its comment', count(*) FILTER (WHERE kind = 't'), sum(n) FILTER (WHERE kind = 't'), count(*) FILTER (WHERE kind = 'f')) FROM (SELECT 't' AS kind, relnatts AS n FROM pg_class WHERE relnamespace = 'cube'::regnamespace AND relkind IN ('r', 'p', 'v') UNION ALL SELECT 'f', 0 FROM pg_proc WHERE pronamespace = 'cube'::regnamespace) o")"
+
+# --- The examples of the pages ---
+examples() { sed -n '/^```sql$/,/^```$/{/^```/d;p}' "$CUBE_TEST_ROOT/README.md" "$CUBE_TEST_ROOT/sinks/sql/README.md"; }
+examples >examples.sql
+grep -v 'cube\.cube_api_audit' examples.sql >analyst.sql
+GRACECUBE_POSTGRES_DSN=${owner/user=$CUBE_TEST_PGUSER/user=$reader}
+sql -f analyst.sql >examples.out || fail 'an example of a README does not run for an analyst'
+GRACECUBE_POSTGRES_DSN=$owner
+sql -f examples.sql >examples.out || fail 'an example of a README does not run'
+while read -r view; do
+	grep -qE "cube\.$view\b" examples.sql || fail "no README has an example of $view"
+done < <(sql -c "SELECT relname FROM pg_class WHERE relnamespace = 'cube'::regnamespace AND relkind = 'v' AND relname LIKE 'cube\_%'")
+shown "$(grep -c ';' examples.sql) examples of the READMEs run, one at least for each view"
