@@ -73,6 +73,7 @@ static enum gc_verdict answer_rows(struct gc_request *request, struct gc_databas
 	verdict = gc_database_read(db, tier, request->route->access == GC_ACCESS_OPERATOR, &query, &rows, err);
 	if (verdict == GC_OK) {
 		memcpy(request->as_of, rows.as_of, sizeof(request->as_of));
+		memcpy(request->records, rows.records, sizeof(request->records));
 		gc_events_tell_as_of(request->serve->events, rows.as_of);
 		if (request->route->answer == GC_ANSWER_ROW && PQntuples(rows.result) == 0)
 			gc_request_fail(request, 404, "There is no such record, or this token may not see it.");

@@ -143,7 +143,7 @@ static int send_reading(PGconn *conn, const char *tier, bool as_self, const stru
 		return 0;
 	if (!as_self)
 		sent += PQsendQueryParams(conn, role_sql, 1, NULL, &tier, NULL, NULL, 0);
-	sent += PQsendQueryParams(conn, "SELECT cube.as_of()", 0, NULL, NULL, NULL, NULL, 0);
+	sent += PQsendQueryParams(conn, "SELECT cube.as_of(), cube.records_read()", 0, NULL, NULL, NULL, NULL, 0);
 	sent += PQsendQueryParams(conn, query->sql, query->count, NULL, query->values, NULL, NULL, 0);
 	return sent == (as_self ? READ_MAX - 1 : READ_MAX) && PQpipelineSync(conn) ? sent : 0;
 }
@@ -173,14 +173,15 @@ static enum gc_verdict first_failure(struct gc_database *db, PGresult *const *re
 	return GC_OK;
 }
 
-static void keep_as_of(const PGresult *result, char *ret_as_of)
+static void keep_as_of(const PGresult *result, struct gc_rows *ret_rows)
 {
 	struct gc_text text = { NULL, 0, 0 };
 
+	snprintf(ret_rows->records, sizeof(ret_rows->records), "%s", PQgetvalue(result, 0, 1));
 	if (PQgetisnull(result, 0, 0))
 		return;
 	gc_time_put(&text, PQgetvalue(result, 0, 0));
-	snprintf(ret_as_of, GC_AS_OF_BYTES, "%s", text.ptr);
+	snprintf(ret_rows->as_of, sizeof(ret_rows->as_of), "%s", text.ptr);
 	gc_text_done(&text);
 }
 
@@ -196,7 +197,7 @@ enum gc_verdict gc_database_read(struct gc_database *db, const char *tier, bool 
 	else
 		verdict = first_failure(db, results, count, err);
 	if (verdict == GC_OK) {
-		keep_as_of(results[count - 2], ret_rows->as_of);
+		keep_as_of(results[count - 2], ret_rows);
 		ret_rows->result = results[count - 1];
 		results[count - 1] = NULL;
 	}

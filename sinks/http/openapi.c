@@ -168,7 +168,8 @@ static void put_problems(struct gc_text *text, const struct gc_route *route)
 	}
 }
 
-static const char as_of_header[] = "\"headers\":{\"X-Cube-As-Of\":{\"$ref\":\"#/components/headers/AsOf\"}},";
+static const char as_of_header[] = "\"headers\":{\"X-Cube-As-Of\":{\"$ref\":\"#/components/headers/AsOf\"},"
+				   "\"X-Cube-Records\":{\"$ref\":\"#/components/headers/Records\"}},";
 
 static enum gc_verdict put_rows_answer(struct gc_text *text, const struct gc_route *route, struct gc_database *db, const PGresult *comments,
 				       struct gc_err *err)
@@ -234,10 +235,12 @@ static enum gc_verdict put_route(struct gc_text *text, const struct gc_route *ro
 
 static const char head[] =
 	"{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"gracecube\",\"version\":\"" GRACECUBE_VERSION "\","
-	"\"description\":\"The Grace Data Cube. Every answer says by X-Cube-As-Of which commit it is of.\"},"
+	"\"description\":\"The Grace Data Cube. Every answer says by X-Cube-As-Of and X-Cube-Records which commit it is of.\"},"
 	"\"servers\":[{\"url\":\"/\"}],\"security\":[{\"token\":[]}],"
 	"\"components\":{\"securitySchemes\":{\"token\":{\"type\":\"http\",\"scheme\":\"bearer\"}},"
-	"\"headers\":{\"AsOf\":{\"description\":\"The newest commit that the answer holds.\",\"schema\":{\"type\":\"string\",\"format\":\"date-time\"}}},"
+	"\"headers\":{\"AsOf\":{\"description\":\"The newest commit that the answer holds.\",\"schema\":{\"type\":\"string\",\"format\":\"date-time\"}},"
+	"\"Records\":{\"description\":\"How many records the cube of the answer accounts for; it grows with every commit, so answers with the same "
+	"number are of the same commit.\",\"schema\":{\"type\":\"integer\"}}},"
 	"\"schemas\":{\"Problem\":{\"type\":\"object\",\"required\":[\"type\",\"title\",\"status\"],\"properties\":{\"type\":{\"type\":\"string\"},"
 	"\"title\":{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\"},\"parameter\":{\"type\":\"string\"},"
 	"\"allowed\":{\"type\":\"string\"}}}}},\"paths\":{";

@@ -40,6 +40,7 @@ static void add_freshness(struct MHD_Response *response, struct gc_request *requ
 	if (!*request->as_of)
 		gc_events_as_of(request->serve->events, request->as_of);
 	add_header(response, "X-Cube-As-Of", request->as_of);
+	add_header(response, "X-Cube-Records", request->records);
 }
 
 static void add_headers(struct MHD_Response *response, struct gc_request *request)

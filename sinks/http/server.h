@@ -19,6 +19,7 @@
 #include "text.h"
 
 #define GC_AS_OF_BYTES 40
+#define GC_RECORDS_BYTES 24 /* the digits of an int64 */
 
 /* ---- database.c: a connection that comes back by itself ---- */
 
@@ -47,7 +48,7 @@ enum gc_verdict gc_database_ask(struct gc_database *db, const char *sql, const c
 /* Rows as they were at one moment. */
 struct gc_rows {
 	PGresult *result;
-	char as_of[GC_AS_OF_BYTES];
+	char as_of[GC_AS_OF_BYTES], records[GC_RECORDS_BYTES];
 };
 /* In one round trip and one snapshot: takes the role that answers for `tier` (NULL: no limit; as_self: none), reads how fresh the cube
  * is, and asks. */
@@ -90,7 +91,7 @@ struct gc_request {
 	int status;
 	struct gc_text body;
 	const char *content_type;
-	char as_of[GC_AS_OF_BYTES];
+	char as_of[GC_AS_OF_BYTES], records[GC_RECORDS_BYTES];
 	int64_t rows; /* -1: it has none */
 	bool has_more, is_stream;
 };

@@ -26,6 +26,13 @@ CREATE FUNCTION cube.as_of() RETURNS timestamptz LANGUAGE sql STABLE AS $$
 $$;
 COMMENT ON FUNCTION cube.as_of() IS 'The newest commit that the cube holds; before the first one, when the cube was made.';
 
+-- Transactions take their time when they begin and may end in another order: two states of the cube can be as of the same time.
+-- Every one of them moves a position, and none moves one back, so this sum tells the states apart.
+CREATE FUNCTION cube.records_read() RETURNS bigint LANGUAGE sql STABLE AS $$
+	SELECT coalesce(sum(next_offset - first_offset), 0)::bigint FROM cube.etl_offset
+$$;
+COMMENT ON FUNCTION cube.records_read() IS 'How many records the cube accounts for. It grows with every commit: answers with the same number are of the same commit.';
+
 -- Verification ------------------------------------------------------------------------------------------------------------------
 
 -- created_at is bounded beside time_key so that only the partitions of the edges are looked at.
