@@ -51,25 +51,28 @@ async function request(url) {
 	throw new Problem(answer.status, problem.detail || problem.title || `The server answered ${answer.status}.`);
 }
 
-// get(path, parameters) → {rows, asOf, more}
+// get(path, parameters) → {rows, asOf, records, more}; as of when, and how many records the cube then held: together, of which commit
 export async function get(path, parameters) {
 	const answer = await request(address(path, parameters));
 	try {
-		return { rows: await answer.json(), asOf: answer.headers.get('X-Cube-As-Of'), more: answer.headers.get('X-Cube-More') === 'true' };
+		return { rows: await answer.json(), asOf: answer.headers.get('X-Cube-As-Of'), records: answer.headers.get('X-Cube-Records'), more: answer.headers.get('X-Cube-More') === 'true' };
 	} catch {
 		throw new Problem(0, 'The answer broke off.');
 	}
 }
 
-// The same for answers that may be longer than the server gives at once.
+// The same for answers that may be longer than the server gives at once. Pieces of two commits are no answer: then it begins again,
+// but for a cube that never rests.
 const MOST = 200000;
-export async function getAll(path, parameters) {
-	const all = { rows: [], asOf: null };
+export async function getAll(path, parameters, tries = 5) {
+	const all = { rows: [], asOf: null, records: null };
 	for (;;) {
 		const offset = all.rows.length;
-		const { rows, asOf, more } = await get(path, offset ? { ...parameters, offset } : parameters);
+		const { rows, asOf, records, more } = await get(path, offset ? { ...parameters, offset } : parameters);
+		if (offset && records !== all.records && tries > 1) return getAll(path, parameters, tries - 1);
 		for (const row of rows) all.rows.push(row);
 		all.asOf ??= asOf;
+		all.records ??= records;
 		if (!more || !rows.length || all.rows.length >= MOST) return all;
 	}
 }

@@ -1,6 +1,6 @@
 // The page: what it shows is in its address; what changes is read again, at most once a second.
 
-import { h, DAY, HOUR, count, duration, isoDay, dayName, clock, moment, floorDay } from './format.js';
+import { h, DAY, HOUR, count, plural, duration, isoDay, dayName, clock, moment, floorDay } from './format.js';
 import * as api from './api.js';
 import { panels, sources, numbers, learnTiers, knownTiers, tierName, freshnessOf } from './panels.js';
 import { spark, hideTip, moveTip } from './charts.js';
@@ -164,7 +164,7 @@ function state(panel, name, ...content) {
 	part.legend.replaceChildren();
 	part.table.hidden = true;
 	part.host.hidden = false;
-	part.foot.textContent = '';
+	part.foot.textContent = part.foot.title = part.foot.dataset.asOf = part.foot.dataset.records = '';
 	part.host.replaceChildren(h('div', { class: 'empty' }, ...content));
 }
 
@@ -175,6 +175,12 @@ function scopeText(panel) {
 	if (view.tier && !panel.heeds.includes('tier')) notes.push('all tiers');
 	if (view.component && !panel.heeds.includes('component')) notes.push('all components');
 	return notes;
+}
+
+// Which commit these numbers are of: seconds are for reading, this is for comparing, with other answers and with SQL.
+function sayWhen(place, { asOf, records }) {
+	place.title = `as of ${asOf || '–'}, with ${plural(Number(records), 'record')}`;
+	Object.assign(place.dataset, { asOf: asOf || '', records: records || '' });
 }
 
 function draw(panel) {
@@ -207,7 +213,8 @@ function draw(panel) {
 			(view.tier || view.component) ? h('button', { type: 'button', onclick: () => choose({ tier: '', component: '' }) }, 'Remove the filter') : '');
 	}
 	part.box.dataset.state = failed ? 'stale' : 'ready';
-	const asOf = data[panel.needs[0]].asOf;
+	const { asOf } = data[panel.needs[0]];
+	sayWhen(part.foot, data[panel.needs[0]]);
 	part.foot.textContent = [...scopeText(panel), `as of ${asOf ? `${dayName(asOf)} ${clock(asOf, true)} UTC` : '–'}${failed ? `, not newer: ${failed.message}` : ''}`].join(' · ');
 	part.table.hidden = !part.tabular;
 	part.host.hidden = !!part.tabular;
@@ -230,6 +237,7 @@ function level() {
 // --- The numbers at the top -------------------------------------------------------------------------------------------
 
 const tiles = new Map();
+const SOURCE_OF = { freshness: 'freshness', lag: 'freshness', 'success-rate': 'verification', 'execution-count': 'verification', 'rollback-rate': 'verification', 'error-count': 'errors', 'approval-count': 'approvals' };
 let told = new Map();
 function drawNumbers() {
 	const data = Object.fromEntries(answers), list = numbers(data, view, now());
@@ -243,6 +251,7 @@ function drawNumbers() {
 		let tile = tiles.get(item.id);
 		if (!tile) tiles.set(item.id, tile = h('div', { class: 'tile', id: `number-${item.id}`, role: 'group', 'aria-label': item.label }));
 		tile.dataset.state = item.state || '';
+		sayWhen(tile, data[SOURCE_OF[item.id]]);
 		const arrow = item.change == null ? null : Math.abs(item.change) < 0.0005 ? '±' : item.change > 0 ? '▲' : '▼';
 		const mood = item.change == null || !item.better || !item.sure ? '' : item.change * item.better > 0 ? 'good' : 'bad';
 		tile.replaceChildren(
