@@ -252,6 +252,14 @@ def works_by_keyboard(page):
     page.picture(os.path.join(PICTURES, 'dashboard-timeline.png'), whole=False)
     page.press('Escape')
 
+    # closed and opened again at once: the browser tells of the closing a moment later
+    page.run('const facts = document.querySelectorAll("#panel-executions button")[1]; facts.click(); document.getElementById("drawer").close(); facts.click()')
+    until(5, 'the facts of a list that was opened again', lambda: page.run('return document.querySelectorAll("#drawer tbody tr").length') > 0)
+    if page.run('return document.querySelector("#drawer header").textContent.includes("back")'):
+        raise Failed('a list that was closed is still there to go back to')
+    page.press('Escape')
+    until(3, 'the drawer is closed again', lambda: not page.run('return document.getElementById("drawer").open'))
+
     # the mouse tells the same
     def hover(step=[0]):
         # measured anew each time: the page may still move after the drawer has gone

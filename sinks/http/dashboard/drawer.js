@@ -44,6 +44,7 @@ function back() {
 	trail[trail.length - 1]();
 }
 drawer.addEventListener('close', () => {
+	if (drawer.open) return; // the event comes a moment later; it was opened anew meanwhile
 	trail = [];
 	turn++;
 	closed(null);
@@ -52,11 +53,18 @@ drawer.addEventListener('click', event => { if (event.target === drawer) drawer.
 
 const trouble = (problem, again) => h('div', { class: 'empty' }, h('strong', {}, problem.message), h('p', {}, problem.advice || ''), h('button', { type: 'button', onclick: again }, 'Try again'));
 
-// showFacts('executions', {from, to, tier, …, match}, 'of what')
-export function showFacts(kind, filters, of) {
-	const open = () => list(kind, filters, of);
+function start(open) {
+	if (!drawer.open) {
+		trail = [];
+		closed(null);
+	}
 	trail.push(open);
 	open();
+}
+
+// showFacts('executions', {from, to, tier, …, match}, 'of what')
+export function showFacts(kind, filters, of) {
+	start(() => list(kind, filters, of));
 }
 
 async function list(kind, { from, to, match, ...rest }, of) {
@@ -101,9 +109,7 @@ async function list(kind, { from, to, match, ...rest }, of) {
 }
 
 export function showTimeline(id) {
-	const open = () => timeline(id);
-	trail.push(open);
-	open();
+	start(() => timeline(id));
 }
 
 async function timeline(id) {
