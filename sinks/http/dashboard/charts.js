@@ -300,7 +300,7 @@ export function stack(host, { label, labels, rows, series, under, root: squareRo
 	const x = i => left + (i + 0.5) * step;
 	const totals = rows.map(row => row ? series.reduce((t, s) => t + (s.of(row) || 0), 0) : 0);
 	const highest = Math.max(1, ...totals);
-	const ticks = squareRoot ? [0, 10, 100, 500, 1000, 2500, 5000, 10000, 25000, 1e5, 1e6, 1e7].filter(t => t <= highest) : steps(highest, 4);
+	const ticks = squareRoot ? [0, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 1e5, 1e6, 1e7].filter(t => t <= highest) : steps(highest, 4);
 	const most = squareRoot ? highest : ticks[ticks.length - 1];
 	const bend = squareRoot ? Math.sqrt : v => v;
 	const y = v => top + upper - bend(v) / bend(most) * upper;

@@ -173,7 +173,7 @@ export const panels = [
 			});
 			const series = [
 				{ label: 'verified', fill: 'f-good', of: row => row.ok },
-				{ label: 'neither yet or failed', fill: 'f-other', hatch: 'dots', of: row => row.other },
+				{ label: 'open or failed', fill: 'f-other', hatch: 'dots', of: row => row.other },
 				{ label: 'rolled back', fill: 'f-bad', hatch: 'rise', of: row => row.back },
 			];
 			const top = Math.max(0.1, ...rows.map(row => row && row.n >= 5 ? row.w[1] : 0));
