@@ -16,7 +16,8 @@ shown() { printf '%s\n' "$*"; }
 
 # fail TEXT → the end, with a reason
 fail() {
-	printf 'FAILED: %s\n' "$*" | tee /dev/stderr
+	printf 'FAILED: %s\n' "$*"
+	printf 'FAILED: %s\n' "$*" >&2 # not by tee: it would open the log anew, and empty it
 	exit 1
 }
 
