@@ -69,10 +69,10 @@ kafka_port() { cat "$1/port"; }
 kafka_brokers() { echo "127.0.0.1:$(kafka_port "$1")"; }
 kafka_is_running() { [ -s "$1/pid" ] && is_process "$(cat "$1/pid")" "$1/server.properties"; }
 
-# Up and answering, or dead.
+# Up and answering, or dead. At first the process is still this shell's copy, which is neither.
 kafka_has_settled() {
-	kafka_is_running "$1" || return 0
-	grep -q 'Kafka Server started' "$1/kafka.log" && (exec 5<>"/dev/tcp/127.0.0.1/$(kafka_port "$1")") 2>/dev/null
+	! is_gone "$(cat "$1/pid")" || return 0
+	kafka_is_running "$1" && grep -q 'Kafka Server started' "$1/kafka.log" && (exec 5<>"/dev/tcp/127.0.0.1/$(kafka_port "$1")") 2>/dev/null
 }
 
 kafka_java() {
