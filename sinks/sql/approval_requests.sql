@@ -56,7 +56,7 @@ SELECT cube.define_rollup('rollup_approvals_daily', 'fact_approvals',
 CREATE VIEW cube.cube_daily_approvals AS
 SELECT day, sum(approvals)::bigint AS total, sum(approved)::bigint AS approved, sum(rejected)::bigint AS rejected,
 	(sum(approvals) - sum(approved) - sum(rejected))::bigint AS pending,
-	(sum(decision_us) / nullif(sum(decision_n), 0) / 1e6)::double precision AS avg_decision_seconds
+	(sum(decision_us) / nullif(sum(decision_n), 0) / 1e6)::double precision AS avg_decision_seconds, sum(decision_n)::bigint AS timed_decisions
 FROM cube.rollup_approvals_daily GROUP BY day HAVING sum(approvals) <> 0;
 COMMENT ON VIEW cube.cube_daily_approvals IS 'Approvals by the UTC day on which they were asked for.';
 SELECT cube.comment_columns('cube.cube_daily_approvals', $$
@@ -66,6 +66,7 @@ SELECT cube.comment_columns('cube.cube_daily_approvals', $$
 	rejected: rejected
 	pending: neither
 	avg_decision_seconds: mean time to a decision, seconds
+	timed_decisions: decisions of which the time is known, and avg_decision_seconds the mean
 $$);
 
 CREATE VIEW cube.cube_approvals_by_approver AS

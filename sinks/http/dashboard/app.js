@@ -178,9 +178,11 @@ function scopeText(panel) {
 }
 
 // Which commit these numbers are of: seconds are for reading, this is for comparing, with other answers and with SQL.
-function sayWhen(place, { asOf, records }) {
-	place.title = `as of ${asOf || '–'}, with ${plural(Number(records), 'record')}`;
-	Object.assign(place.dataset, { asOf: asOf || '', records: records || '' });
+// Of two answers that are of different commits, both are told, and there is nothing to compare.
+function sayWhen(place, ...answers) {
+	const told = [...new Set(answers.map(({ asOf, records }) => `as of ${asOf || '–'}, with ${plural(Number(records), 'record')}`))];
+	place.title = told.join('; ');
+	Object.assign(place.dataset, told.length > 1 ? { asOf: '', records: '' } : { asOf: answers[0].asOf || '', records: answers[0].records || '' });
 }
 
 function draw(panel) {
@@ -214,7 +216,7 @@ function draw(panel) {
 	}
 	part.box.dataset.state = failed ? 'stale' : 'ready';
 	const { asOf } = data[panel.needs[0]];
-	sayWhen(part.foot, data[panel.needs[0]]);
+	sayWhen(part.foot, ...panel.needs.map(need => data[need]));
 	part.foot.textContent = [...scopeText(panel), `as of ${asOf ? `${dayName(asOf)} ${clock(asOf, true)} UTC` : '–'}${failed ? `, not newer: ${failed.message}` : ''}`].join(' · ');
 	part.table.hidden = !part.tabular;
 	part.host.hidden = !!part.tabular;

@@ -33,7 +33,9 @@ export const readErrors = rows => rows.map(row => ({
 	t: dayOf(row), severity: row.severity || 'unknown', type: row.error_type, component: row.component_name,
 	n: row.error_count ?? row.errors, auto: row.auto_resolved_count ?? row.auto_resolved }));
 export const readApprovals = rows => rows.map(row => ({
-	t: dayOf(row), n: row.total, yes: row.approved, no: row.rejected, open: row.pending, seconds: row.avg_decision_seconds }));
+	t: dayOf(row), n: row.total, yes: row.approved, no: row.rejected, open: row.pending, seconds: row.avg_decision_seconds, timed: row.timed_decisions }));
+// the mean of means, each weighed by the decisions that it is of; not every decision has a time
+const meanDecision = rows => share(sum(rows, row => (row.seconds ?? 0) * row.timed), sum(rows, row => row.timed));
 
 const inRange = (rows, view) => rows.filter(row => (view.dayAligned(view.from) == null || row.t >= view.dayAligned(view.from)) && row.t < view.to);
 const inHours = (rows, view) => rows.filter(row => (view.from == null || row.t >= view.from) && row.t < view.to);
@@ -326,12 +328,7 @@ export const panels = [
 			const { approvals } = select(data, view);
 			if (!approvals.length) return null;
 			const scale = axis(view, approvals, DAY);
-			// a mean of means, weighed by its decisions, is the mean
-			const mean = cell => {
-				const decided = cell.filter(row => row.seconds != null);
-				return share(sum(decided, row => row.seconds * (row.yes + row.no)), sum(decided, row => row.yes + row.no));
-			};
-			const rows = scale.spread(approvals).map(cell => cell.length ? { n: sum(cell, row => row.n), yes: sum(cell, row => row.yes), no: sum(cell, row => row.no), open: sum(cell, row => row.open), seconds: mean(cell) } : null);
+			const rows = scale.spread(approvals).map(cell => cell.length ? { n: sum(cell, row => row.n), yes: sum(cell, row => row.yes), no: sum(cell, row => row.no), open: sum(cell, row => row.open), seconds: meanDecision(cell) } : null);
 			const series = [
 				{ label: 'approved', fill: 'f-good', of: row => row.yes },
 				{ label: 'rejected', fill: 'f-bad', hatch: 'rise', of: row => row.no },
@@ -346,7 +343,7 @@ export const panels = [
 			});
 			const n = sum(approvals, row => row.n), yes = sum(approvals, row => row.yes), no = sum(approvals, row => row.no), pending = sum(approvals, row => row.open);
 			return {
-				says: `Of ${plural(n, 'approval')}, ${count(yes)} were granted, ${count(no)} refused (${percent(share(yes, yes + no), 0)} of the decided granted); ${count(pending)} wait. A decision took ${duration(mean(approvals))} on average.`,
+				says: `Of ${plural(n, 'approval')}, ${count(yes)} were granted, ${count(no)} refused (${percent(share(yes, yes + no), 0)} of the decided granted); ${count(pending)} wait. A decision took ${duration(meanDecision(approvals))} on average.`,
 				legend: charts.legend(series),
 				table: { head: [scale.word, 'asked', 'approved', 'rejected', 'pending', 'mean time'], rows: rows.map((row, i) => row && [scale.name(i), count(row.n), count(row.yes), count(row.no), count(row.open), duration(row.seconds)]).filter(Boolean) },
 			};
@@ -469,10 +466,9 @@ export function numbers(data, view, clockNow) {
 		list.push({ id: 'error-count', label: 'Errors', value: count(n), detail: n ? `${percent(auto / n)} auto-resolved, ${count(auto)} of ${count(n)}` : 'none', change: before ? n / before - 1 : null, as: before && ratio(n, before), sure: before && countsDiffer(n, before), better: -1, was: before == null ? null : count(before), spark: trend(errors, DAY, cell => sum(cell, row => row.n)) });
 	}
 	if (approvals) {
-		const n = sum(approvals, row => row.n), open = sum(approvals, row => row.open), decided = n - open;
-		const seconds = share(sum(approvals, row => (row.seconds || 0) * (row.yes + row.no)), decided);
+		const n = sum(approvals, row => row.n), open = sum(approvals, row => row.open), timed = sum(approvals, row => row.timed), seconds = meanDecision(approvals);
 		const before = approvalsBefore && sum(approvalsBefore, row => row.n);
-		list.push({ id: 'approval-count', label: 'Approvals', value: count(n), detail: n ? `${count(open)} pending · mean ${duration(seconds)}, n ${count(decided)}` : 'none', change: before ? n / before - 1 : null, as: before && ratio(n, before), better: 0, was: before == null ? null : count(before), spark: trend(approvals, DAY, cell => sum(cell, row => row.n)) });
+		list.push({ id: 'approval-count', label: 'Approvals', value: count(n), detail: n ? `${count(open)} pending · mean ${duration(seconds)}, n ${count(timed)}` : 'none', change: before ? n / before - 1 : null, as: before && ratio(n, before), better: 0, was: before == null ? null : count(before), spark: trend(approvals, DAY, cell => sum(cell, row => row.n)) });
 	}
 	return list;
 }
