@@ -386,12 +386,12 @@ def main():
         do('publish-more')
         looks_good(page)
     except Failed as failure:
-        print('failed', failure, flush=True)
         try:
             page.picture(os.path.join(PICTURES, 'dashboard-failed.png'))
             print(page.console(), file=sys.stderr)
         except (Failed, OSError):
             pass
+        print('failed', failure, flush=True)  # last: the scenario ends with it, and so does this
         sys.exit(1)
     finally:
         page.close()
