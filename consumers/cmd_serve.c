@@ -51,7 +51,7 @@ const struct gc_command gc_command_serve = {
 		"  curl -H \"Authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/api/cube/metrics/verification-success-rate?days=7'\n"
 		"\n"
 		"Answers come from the views of the cube, as JSON or, with format=csv, as CSV; /api/openapi.json describes them. Every answer\n"
-		"says by X-Cube-As-Of which commit it is of. Whoever asks needs a token: `gracecube token create`.\n"
+		"says by X-Cube-As-Of and X-Cube-Records which commit it is of. Whoever asks needs a token: `gracecube token create`.\n"
 		"It listens on this machine only unless told otherwise, and then wants TLS: by serve.tls_certificate and serve.tls_key, or\n"
 		"by a proxy before it (serve.allow_plain=true). The database's user must be a member of the role gracecube_api, or own the\n"
 		"cube. While the database is away it answers 503, and heals by itself.\n"
