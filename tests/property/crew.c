@@ -200,10 +200,17 @@ static void declare(void *keys, const char *const *values, int columns)
 /* As a new connection leaves the caches, without the cost of one. */
 static enum gc_verdict forget_caches(struct worker *w)
 {
+	enum gc_verdict verdict;
+
 	w->tally.forgotten++;
 	gc_keys_forget(&w->keys);
-	return gc_pg_query(w->pg, "SELECT component_name FROM cube.dim_component WHERE NOT is_inferred AND component_key > 0", NULL, 0,
-			   declare, &w->keys, &w->err);
+	verdict = gc_pg_query(w->pg, "SELECT component_name FROM cube.dim_component WHERE NOT is_inferred AND component_key > 0", NULL, 0,
+			      declare, &w->keys, &w->err);
+	if (verdict != GC_OK) { /* cancelled: gc_pg_open_writer() leaves no half-opened connection either */
+		gc_pg_close(w->pg);
+		w->pg = NULL;
+	}
+	return verdict;
 }
 
 /* `how` is pg_terminate_backend, or pg_cancel_backend, after which the worker goes on with the same connection and caches. */
