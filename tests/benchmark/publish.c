@@ -1,4 +1,5 @@
-/* Publishes a backlog of contract events: publish BROKERS TOPIC CAPTURE EVENTS [neighbours] [mixed].
+/* Publishes contract events: publish BROKERS TOPIC CAPTURE EVENTS [neighbours] [mixed] [salt=N] [a_second=N], a backlog unless so many
+ * a second are asked for; another salt gives other keys.
  * Prints what it did as one JSON object. Threads: one, and librdkafka's own.
  */
 #include "events.h"
@@ -7,6 +8,7 @@
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct tally {
 	uint64_t acknowledged, failed;
@@ -75,7 +77,17 @@ static bool send_message(rd_kafka_t *rk, const char *topic, const struct gc_mess
 	return code == RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-static bool publish(rd_kafka_t *rk, const char *topic, struct bench_events *events, struct tally *tally)
+/* Waits until the next one is due. */
+static void keep_pace(rd_kafka_t *rk, int64_t started, uint64_t count, uint64_t a_second)
+{
+	int64_t early_us = started + (int64_t)(count * GC_SECOND_US / a_second) - gc_monotonic_us();
+
+	if (early_us > 0)
+		usleep((useconds_t)early_us);
+	rd_kafka_poll(rk, 0);
+}
+
+static bool publish(rd_kafka_t *rk, const char *topic, struct bench_events *events, uint64_t a_second, struct tally *tally)
 {
 	int64_t started = gc_monotonic_us();
 	uint64_t count = 0, value_bytes = 0, record_bytes = 0;
@@ -90,7 +102,9 @@ static bool publish(rd_kafka_t *rk, const char *topic, struct bench_events *even
 		record_bytes += message.value.len + message.key.len;
 		for (size_t i = 0; i < message.header_count; i++)
 			record_bytes += message.headers[i].name.len + message.headers[i].value.len;
-		if (count % 1000 == 0)
+		if (a_second)
+			keep_pace(rk, started, count, a_second);
+		else if (count % 1000 == 0)
 			rd_kafka_poll(rk, 0);
 	}
 	rd_kafka_flush(rk, 60000);
@@ -113,10 +127,11 @@ int main(int argc, char **argv)
 	struct tally tally = { 0 };
 	struct gc_err err;
 	rd_kafka_t *rk = NULL;
+	uint64_t a_second = 0;
 	bool done = false;
 
 	if (argc < 5) {
-		fputs("usage: publish BROKERS TOPIC CAPTURE EVENTS [neighbours] [mixed]\n", stderr);
+		fputs("usage: publish BROKERS TOPIC CAPTURE EVENTS [neighbours] [mixed] [salt=N] [a_second=N]\n", stderr);
 		return 2;
 	}
 	options.capture = argv[3];
@@ -124,13 +139,17 @@ int main(int argc, char **argv)
 	for (int i = 5; i < argc; i++) {
 		options.neighbours |= strcmp(argv[i], "neighbours") == 0;
 		options.days_mixed |= strcmp(argv[i], "mixed") == 0;
+		if (strncmp(argv[i], "salt=", 5) == 0)
+			options.salt = strtoull(argv[i] + 5, NULL, 10);
+		if (strncmp(argv[i], "a_second=", 9) == 0)
+			a_second = strtoull(argv[i] + 9, NULL, 10);
 	}
 	if (bench_events_open(&options, &events, &err) != GC_OK)
 		fprintf(stderr, "%s: %s\n", err.where, err.text);
 	else
 		rk = make_producer(argv[1], &tally);
 	if (rk) {
-		done = publish(rk, argv[2], events, &tally);
+		done = publish(rk, argv[2], events, a_second, &tally);
 		rd_kafka_destroy(rk);
 	}
 	bench_events_close(events);
