@@ -107,16 +107,18 @@ static enum gc_verdict answer_me(struct gc_request *request, struct gc_database 
 	return GC_OK;
 }
 
+/* The same for everybody and for as long as the schema stays: the database is asked once a connection, which takes 50 statements. */
 static enum gc_verdict answer_openapi(struct gc_request *request, struct gc_database *db, struct gc_err *err)
 {
-	struct gc_text body = { NULL, 0, 0 };
-	enum gc_verdict verdict = gc_openapi_make(&body, request->serve, db, err);
+	enum gc_verdict verdict = GC_OK;
 
+	if (!db->openapi.len)
+		verdict = gc_openapi_make(&db->openapi, request->serve, db, err);
 	if (verdict != GC_OK) {
-		gc_text_done(&body);
+		gc_text_done(&db->openapi);
 		return verdict;
 	}
-	request->body = body;
+	gc_text_add(&request->body, (struct gc_span){ db->openapi.ptr, db->openapi.len });
 	request->status = 200;
 	request->content_type = json_type;
 	return GC_OK;
@@ -163,30 +165,62 @@ static void answer_failure(struct gc_request *request, struct gc_database *db, c
 		gc_warn("a request could not be answered", GC_S("path", request->path), GC_ERR_FIELDS(err), GC_I("repeated", repeated));
 }
 
-static enum gc_verdict try_to_answer(struct gc_request *request, struct gc_database *db, struct gc_err *err)
-{
-	enum gc_verdict verdict = gc_database_ensure(db, err);
+/* ---- those that ask the same ---- */
 
-	if (verdict == GC_OK)
-		verdict = gc_access_check(request, db, err);
-	if (verdict != GC_OK || request->status)
-		return verdict;
+/* `answered` asked the same with the same rights. */
+static void share(const struct gc_request *answered, struct gc_request *request)
+{
+	gc_text_add(&request->body, (struct gc_span){ answered->body.ptr, answered->body.len });
+	memcpy(request->as_of, answered->as_of, sizeof(request->as_of));
+	request->status = answered->status;
+	request->content_type = answered->content_type;
+	request->rows = answered->rows;
+	request->has_more = answered->has_more;
+}
+
+static enum gc_verdict answer_with_others(struct gc_request *request, struct gc_database *db, struct gc_err *err)
+{
+	enum gc_verdict verdict;
+
 	if (request->problem.status) {
 		gc_request_refuse(request, &request->problem);
 		return GC_OK;
 	}
-	return answers[request->route->answer](request, db, err);
+	verdict = answers[request->route->answer](request, db, err);
+	for (struct gc_request *other = request->next; other && verdict == GC_OK; other = other->next) {
+		if (!other->status && strcmp(other->token_tier, request->token_tier) == 0)
+			share(request, other);
+	}
+	return verdict;
+}
+
+/* Whoever has a status has an answer. All are known before one of them is answered. */
+static enum gc_verdict try_to_answer(struct gc_request *first, struct gc_database *db, struct gc_err *err)
+{
+	enum gc_verdict verdict = gc_database_ensure(db, err);
+
+	for (struct gc_request *request = first; request && verdict == GC_OK; request = request->next) {
+		if (!request->status)
+			verdict = gc_access_check(request, db, err);
+	}
+	for (struct gc_request *request = first; request && verdict == GC_OK; request = request->next) {
+		if (!request->status)
+			verdict = answer_with_others(request, db, err);
+	}
+	return verdict;
 }
 
 /* A connection that broke since the last request is no reason to fail this one: once more with a new one. */
-void gc_answer_request(struct gc_request *request, struct gc_database *db)
+void gc_answer_requests(struct gc_request *first, struct gc_database *db)
 {
 	struct gc_err err = { .verdict = GC_OK };
 	bool was_connected = !gc_database_is_lost(db);
-	enum gc_verdict verdict = try_to_answer(request, db, &err);
+	enum gc_verdict verdict = try_to_answer(first, db, &err);
 
 	if (verdict != GC_OK && was_connected && gc_database_is_lost(db))
-		verdict = try_to_answer(request, db, &err);
-	if (verdict != GC_OK)
-		answer_failure(request, db, &err);
+		verdict = try_to_answer(first, db, &err);
+	for (struct gc_request *request = first; request && verdict != GC_OK; request = request->next) {
+		if (!request->status)
+			answer_failure(request, db, &err);
+	}
 }

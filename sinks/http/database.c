@@ -21,6 +21,7 @@ void gc_database_close(struct gc_database *db)
 {
 	gc_pg_close(db->pg);
 	db->pg = NULL;
+	gc_text_done(&db->openapi);
 }
 
 bool gc_database_is_lost(const struct gc_database *db)

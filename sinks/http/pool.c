@@ -38,7 +38,33 @@ bool gc_pool_put(struct gc_pool *pool, struct gc_request *request)
 	return fits;
 }
 
-/* NULL when the pool stops and nobody waits. */
+/* Takes from the queue what asks the same as `first`, behind it. */
+static void take_same(struct gc_pool *pool, struct gc_request *first)
+{
+	struct gc_request *last = first, *request;
+
+	for (struct gc_request **place = &pool->first; (request = *place);) {
+		if (!gc_request_is_same(first, request)) {
+			place = &request->next;
+			continue;
+		}
+		*place = request->next;
+		last->next = request;
+		last = request;
+		pool->queued--;
+	}
+	last->next = NULL;
+}
+
+static void find_end(struct gc_pool *pool)
+{
+	pool->end = &pool->first;
+	while (*pool->end)
+		pool->end = &(*pool->end)->next;
+}
+
+/* A request with all that wait with the same question: pages ask together after each commit, and one look at the database, which begins
+ * after the last of them came, is the answer to all. NULL when the pool stops and nobody waits. */
 static struct gc_request *take(struct gc_pool *pool)
 {
 	struct gc_request *request;
@@ -50,8 +76,8 @@ static struct gc_request *take(struct gc_pool *pool)
 	if (request) {
 		pool->first = request->next;
 		pool->queued--;
-		if (!pool->first)
-			pool->end = &pool->first;
+		take_same(pool, request);
+		find_end(pool);
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return request;
@@ -73,6 +99,22 @@ static void give_back(struct gc_request *request)
 	atomic_fetch_sub(&serve->suspended, 1);
 }
 
+static void give_back_all(struct gc_request *first)
+{
+	for (struct gc_request *request = first, *next; request; request = next) {
+		next = request->next;
+		give_back(request);
+	}
+}
+
+static void refuse_late(const struct gc_pool *pool, struct gc_request *first)
+{
+	for (struct gc_request *request = first; request; request = request->next) {
+		if (atomic_load(&pool->serve->stopping) || waited_too_long(request))
+			gc_request_fail(request, 503, "The server has too much to do, or is about to stop.");
+	}
+}
+
 static void *run_pool(void *argument)
 {
 	struct gc_pool *pool = argument;
@@ -81,11 +123,9 @@ static void *run_pool(void *argument)
 
 	gc_database_init(&db, pool->serve, "gracecube serve", session);
 	while ((request = take(pool))) {
-		if (atomic_load(&pool->serve->stopping) || waited_too_long(request))
-			gc_request_fail(request, 503, "The server has too much to do, or is about to stop.");
-		else
-			gc_answer_request(request, &db);
-		give_back(request);
+		refuse_late(pool, request);
+		gc_answer_requests(request, &db);
+		give_back_all(request);
 	}
 	gc_database_close(&db);
 	return NULL;

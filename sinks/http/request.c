@@ -102,3 +102,27 @@ void gc_request_free(struct gc_request *request)
 	free(request->method);
 	free(request);
 }
+
+/* ---- the same question ---- */
+
+static bool has_same_values(const struct gc_values *a, const struct gc_values *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++) {
+		if (a->items[i].parameter != b->items[i].parameter || strcmp(a->items[i].text, b->items[i].text) != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool is_for_all(enum gc_answer answer)
+{
+	return answer == GC_ANSWER_ROWS || answer == GC_ANSWER_ROW || answer == GC_ANSWER_OPENAPI;
+}
+
+bool gc_request_is_same(const struct gc_request *a, const struct gc_request *b)
+{
+	return a->route == b->route && is_for_all(a->route->answer) && a->wants_csv == b->wants_csv && !a->problem.status &&
+	       !b->problem.status && strcmp(a->part ? a->part : "", b->part ? b->part : "") == 0 && has_same_values(&a->values, &b->values);
+}

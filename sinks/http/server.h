@@ -31,6 +31,7 @@ struct gc_database {
 	const char *setup; /* SQL after connecting */
 	struct gc_pg *pg;
 	int64_t answer_us; /* how long an answer may take before the connection counts as dead */
+	struct gc_text openapi; /* once it was asked for */
 	struct gc_complaint complaint;
 };
 
@@ -67,7 +68,7 @@ enum gc_request_state {
 struct gc_request {
 	struct gc_serve *serve;
 	struct MHD_Connection *connection;
-	struct gc_request *next; /* in the pool's queue */
+	struct gc_request *next; /* in the pool's queue, then of those that ask the same */
 	_Atomic int state;
 	int64_t started_us; /* monotonic */
 	int64_t asked_us;   /* wall clock */
@@ -98,6 +99,8 @@ struct gc_request {
 
 struct gc_request *gc_request_new(struct gc_serve *serve, struct MHD_Connection *connection, const char *path, const char *method);
 void gc_request_free(struct gc_request *request);
+/* Do both ask for the same rows, in the same form? The token may be another one. */
+bool gc_request_is_same(const struct gc_request *a, const struct gc_request *b);
 /* Makes the answer a problem. */
 void gc_request_refuse(struct gc_request *request, const struct gc_problem *problem);
 /* The same in one line. */
@@ -116,8 +119,8 @@ void gc_pool_stop(struct gc_pool *pool);
 
 /* Finds out who asks. GC_OK also when the request was refused: then it has its answer. */
 enum gc_verdict gc_access_check(struct gc_request *request, struct gc_database *db, struct gc_err *err) GC_MUST_CHECK;
-/* Answers it, whatever happens. */
-void gc_answer_request(struct gc_request *request, struct gc_database *db);
+/* Answers a list of requests that ask the same, whatever happens. */
+void gc_answer_requests(struct gc_request *first, struct gc_database *db);
 enum gc_verdict gc_openapi_make(struct gc_text *text, const struct gc_serve *serve, struct gc_database *db, struct gc_err *err) GC_MUST_CHECK;
 
 /* ---- events.c ---- */
