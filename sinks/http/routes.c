@@ -23,6 +23,10 @@ static const struct gc_parameter days = { "days", "So many days back from now, i
 					  .instead_of = "from" };
 static const struct gc_parameter rate_days = { "days", "So many days back from now, to the minute, instead of `from`.", .type = GC_PARAMETER_INTEGER,
 					       .min = 1, .max = 90, .initially = "7", .instead_of = "from" };
+static const struct gc_parameter week = { "days", "So many days back from now, instead of `from`.", .type = GC_PARAMETER_INTEGER, .min = 1, .max = 90,
+					  .initially = "7", .instead_of = "from" };
+static const struct gc_parameter month = { "days", "So many days back from now, instead of `from`.", .type = GC_PARAMETER_INTEGER, .min = 1, .max = 90,
+					   .initially = "30", .instead_of = "from" };
 static const struct gc_parameter tier = { "tier", "Code of a tier.", .type = GC_PARAMETER_TEXT, .pattern = "^(tier_[1-9][0-9]?|unknown)$" };
 static const struct gc_parameter rate_tier = { "tier", "Code of a tier.", .type = GC_PARAMETER_TEXT, .pattern = "^tier_[123]$" };
 static const struct gc_parameter component = { "component", "Name of a component.", .type = GC_PARAMETER_TEXT };
@@ -44,67 +48,72 @@ const struct gc_filter gc_common_filters[] = { { &format, NULL }, { &limit, NULL
 
 /* A day counts when any of it is in the window. */
 #define BY_DAY { &from, "day >= " UTC_DAY }, { &to, "day < $::timestamptz AT TIME ZONE 'UTC'" }, { &days, "day >= (" DAYS_AGO ")::date" }
-#define BY_CALENDAR_DAY                                                                                                                       \
-	{ &from, "make_date(year, month, day) >= " UTC_DAY }, { &to, "make_date(year, month, day) < $::timestamptz AT TIME ZONE 'UTC'" },      \
-		{ &days, "make_date(year, month, day) >= (" DAYS_AGO ")::date" }
 /* time_key beside created_at: its index finds the newest rows without sorting. */
 #define BY_CREATION                                                                                                                           \
 	{ &from, "created_at >= $::timestamptz AND time_key >= cube.time_key($::timestamptz)" },                                               \
 		{ &to, "created_at < $::timestamptz AND time_key <= cube.time_key($::timestamptz)" },                                          \
 		{ &days, "created_at >= " DAYS_AGO " AND time_key >= cube.time_key(" DAYS_AGO ")" }
 #define BY_TIER_NAME { &tier, "tier_name = " TIER_NAME }
-#define BY_TIER_CODE { &tier, "tier_code = $" }
 #define BY_COMPONENT { &component, "component_name = $" }
 #define BY_ACTOR { &actor, "actor_id = $" }
 #define BY_SEVERITY { &severity, "severity = $" }
 #define END { NULL, NULL }
 
-static const struct gc_filter by_rate[] = { { &rate_tier, NULL }, { &rate_days, NULL }, { &from, NULL }, { &to, NULL }, END };
+static const struct gc_filter by_rate[] = { { &rate_tier, NULL }, { &component, NULL }, { &rate_days, NULL }, { &from, NULL }, { &to, NULL }, END };
 static const struct gc_filter by_trend[] = { { &rate_days, NULL }, { &from, NULL }, { &to, NULL }, BY_SEVERITY, END };
-static const struct gc_filter by_window[] = { { &from, NULL }, { &to, NULL }, { &days, NULL }, { &tier, NULL }, END };
-static const struct gc_filter by_hour[] = { { &from, NULL }, { &to, NULL }, { &days, NULL }, BY_TIER_CODE, END };
+/* Answers that grow with every hour or day by many rows are of some time unless told otherwise. */
+static const struct gc_filter by_week[] = { { &from, NULL }, { &to, NULL }, { &week, NULL }, { &tier, NULL }, { &component, NULL }, END };
+static const struct gc_filter by_month[] = { { &from, NULL }, { &to, NULL }, { &month, NULL }, { &tier, NULL }, { &component, NULL }, END };
+static const struct gc_filter by_window[] = { { &from, NULL }, { &to, NULL }, { &days, NULL }, { &tier, NULL }, { &component, NULL }, END };
 static const struct gc_filter by_mission_type[] = { { &mission_type, "mission_type = $" }, BY_TIER_NAME, END };
-static const struct gc_filter by_calendar_day_tier[] = { BY_CALENDAR_DAY, BY_TIER_NAME, END };
 static const struct gc_filter by_day[] = { BY_DAY, END };
-static const struct gc_filter by_day_tier[] = { BY_DAY, BY_TIER_NAME, END };
 static const struct gc_filter by_day_tier_actor[] = { BY_DAY, BY_TIER_NAME, BY_ACTOR, END };
 static const struct gc_filter by_day_actor[] = { BY_DAY, BY_ACTOR, END };
 static const struct gc_filter by_day_component[] = { BY_DAY, BY_COMPONENT, END };
 static const struct gc_filter by_error_type[] = { BY_DAY, BY_SEVERITY, BY_COMPONENT, { &error_type, "error_type = $" }, END };
 static const struct gc_filter by_component[] = { BY_COMPONENT, END };
 static const struct gc_filter by_actor[] = { BY_ACTOR, END };
-static const struct gc_filter of_executions[] = { BY_CREATION, BY_TIER_CODE, BY_COMPONENT, BY_ACTOR, { &status, "contract_status = $" },
-						  { &mission, "mission_id = $" },
+static const struct gc_filter by_creation[] = { BY_CREATION, END };
+static const struct gc_filter of_executions[] = { BY_CREATION, { &tier, NULL }, { &component, NULL }, { &actor, NULL }, { &status, "contract_status = $" },
+						  { &mission, NULL },
 						  { &search, "strpos(lower(concat_ws(' ', contract_id, action_type, triggered_by, error_message)), lower($)) > 0" },
 						  END };
-static const struct gc_filter of_errors[] = { BY_CREATION, BY_SEVERITY, BY_COMPONENT, { &error_type, "error_type = $" }, { &status, "status = $" }, END };
-static const struct gc_filter of_approvals[] = { BY_CREATION, BY_TIER_CODE, { &status, "status = $" }, END };
+static const struct gc_filter of_errors[] = { BY_CREATION, BY_SEVERITY, { &component, NULL }, { &error_type, "error_type = $" }, { &status, "status = $" }, END };
+static const struct gc_filter of_approvals[] = { BY_CREATION, { &tier, NULL }, { &status, "status = $" }, END };
 static const struct gc_filter of_audit[] = { { &from, "asked_at >= $::timestamptz" }, { &to, "asked_at < $::timestamptz" }, { &days, "asked_at >= " DAYS_AGO }, END };
 static const struct gc_filter of_events[] = { { &token, NULL }, END };
 
 /* ---- the table: the three of the design document, the views, the facts, the rest ---- */
 
-#define WINDOW "coalesce(:from::timestamptz, now() - make_interval(days => :days::int)), :to::timestamptz"
+#define BEGIN "coalesce(:from::timestamptz, now() - make_interval(days => :days::int))"
+#define WINDOW BEGIN ", :to::timestamptz"
+/* A day counts when any of it is in the window. */
+#define DAYS "(" BEGIN " AT TIME ZONE 'UTC')::date, :to::timestamptz, :tier, :component"
 #define METRIC(name) "/api/cube/metrics/" name, GC_ANSWER_ROWS, GC_ACCESS_VIEWER
 
 const struct gc_route gc_routes[] = {
 	{ METRIC("verification-success-rate"), "Success rate of executions by tier, over a rolling window that is exact to the minute.",
-	  "cube_verification_success_rate", "SELECT * FROM cube.verification_success_rate(:tier, " WINDOW ")", by_rate, NULL, 0 },
+	  "cube_verification_success_rate", "SELECT * FROM cube.verification_success_rate(:tier, :component, " WINDOW ")", by_rate, NULL, 0 },
 	{ METRIC("mission-performance"), "Missions that have executions, by type and tier.", "cube_mission_metrics", NULL, by_mission_type,
 	  "mission_type, tier_name", 0 },
 	{ METRIC("error-trends"), "Errors by UTC day and severity, over a rolling window that is exact to the minute.", "cube_error_trends",
 	  "SELECT * FROM cube.error_trends(" WINDOW ")", by_trend, "year, month, day, severity", 0 },
 
 	{ METRIC("daily-verification-by-tier"), "Executions, successes, rollbacks and averages by UTC day and tier.",
-	  "cube_daily_verification_by_tier", NULL, by_calendar_day_tier, "year, month, day, tier_name", 0 },
+	  "cube_daily_verification_by_tier", "SELECT * FROM cube.daily_verification(" DAYS ")", by_window, "year, month, day, tier_name", 0 },
 	{ METRIC("hourly-verification"), "Executions, successes, rollbacks and averages by hour and tier.", "cube_hourly_verification",
-	  "SELECT * FROM cube.hourly_verification(" WINDOW ")", by_hour, "hour, tier_code", 0 },
+	  "SELECT * FROM cube.hourly_verification(:tier, :component, " WINDOW ")", by_week, "hour, tier_code", 0 },
 	{ METRIC("activity-heatmap"), "Executions by weekday and hour of the day.", "cube_activity_heatmap",
-	  "SELECT * FROM cube.activity_heatmap(:tier, " WINDOW ")", by_window, "iso_weekday, hour, tier_code", 0 },
-	{ METRIC("duration-percentiles"), "Percentiles of the duration by UTC day and tier, within 1 %.", "cube_duration_percentiles", NULL, by_day_tier,
-	  "day, tier_name", 0 },
-	{ METRIC("confidence-distribution"), "How confident executions were, and how often rightly.", "cube_confidence_distribution", NULL, by_day_tier,
-	  "day, tier_name, bucket", 0 },
+	  "SELECT * FROM cube.activity_heatmap(:tier, :component, " WINDOW ")", by_window, "iso_weekday, hour, tier_code", 0 },
+	{ METRIC("duration-percentiles"), "Percentiles of the duration by UTC day and tier, within 1 %.", "cube_duration_percentiles",
+	  "SELECT * FROM cube.duration_percentiles(" DAYS ", false)", by_month, "day, tier_name", 0 },
+	{ METRIC("window-durations"), "Percentiles of the duration by tier, of all days together, within 1 %.", "cube_window_durations",
+	  "SELECT tier_name, executions, p50_seconds, p95_seconds, p99_seconds FROM cube.duration_percentiles(" DAYS ", true)", by_window, "tier_name", 0 },
+	{ METRIC("confidence-distribution"), "How confident executions were, and how often rightly, by UTC day and tier.", "cube_confidence_distribution",
+	  "SELECT * FROM cube.confidence_distribution(" DAYS ", false)", by_month, "day, tier_name, bucket", 0 },
+	{ METRIC("window-confidence"), "How confident executions were, and how often rightly, by tier, of all days together.", "cube_window_confidence",
+	  "SELECT tier_name, bucket, confidence_from, confidence_to, executions, successful_executions FROM cube.confidence_distribution(" DAYS ", true)",
+	  by_window, "tier_name, bucket", 0 },
 	{ METRIC("mission-metrics"), "Missions that have executions, by type and tier.", "cube_mission_metrics", NULL, by_mission_type,
 	  "mission_type, tier_name", 0 },
 	{ METRIC("approvals"), "Approvals by the UTC day on which they were asked for.", "cube_daily_approvals", NULL, by_day, "day", 0 },
@@ -120,8 +129,8 @@ const struct gc_route gc_routes[] = {
 	  "day, component_name, step_order", 0 },
 	{ METRIC("healing-outcomes"), "Healing actions and their outcomes.", "cube_healing_outcomes", NULL, by_day_component,
 	  "day, component_name, action", 0 },
-	{ METRIC("votes-by-session"), "Sessions of the parliament with their votes and turnout.", "cube_votes_by_session", NULL, NULL,
-	  "created_at, governance_session_id", 0 },
+	{ METRIC("votes-by-session"), "Sessions of the parliament with their votes and turnout, the newest first.", "cube_votes_by_session", NULL,
+	  by_creation, "time_key DESC, created_at DESC, governance_session_id", 100 },
 	{ METRIC("votes-by-member"), "Votes by member.", "cube_votes_by_member", NULL, by_actor, "votes DESC, actor_id", 0 },
 	{ METRIC("compliance"), "Compliance by UTC day, actor and tier.", "cube_compliance", NULL, by_day_tier_actor, "day, actor_id, tier_name", 0 },
 	{ METRIC("failed-principles"), "Which principles failed, by UTC day and actor.", "cube_failed_principles", NULL, by_day_actor,
@@ -140,11 +149,14 @@ const struct gc_route gc_routes[] = {
 	{ METRIC("lag"), "How much of each stream was read, and how long ago it last moved.", "cube_lag", NULL, NULL, "stream", 0 },
 	{ METRIC("etl-metadata"), "Watermark and ledger of each topic and partition.", "cube_etl_metadata", NULL, NULL, "group_id, topic, partition", 0 },
 
-	{ "/api/cube/executions", GC_ANSWER_ROWS, GC_ACCESS_ANALYST, "Executions, the newest first.", "cube_executions", NULL, of_executions,
+	{ "/api/cube/executions", GC_ANSWER_ROWS, GC_ACCESS_ANALYST, "Executions, the newest first.", "cube_executions",
+	  "SELECT * FROM cube.executions(:tier, :component, :actor, :mission)", of_executions,
 	  "time_key DESC, created_at DESC, contract_id", 100 },
-	{ "/api/cube/errors", GC_ANSWER_ROWS, GC_ACCESS_ANALYST, "Errors, the newest first.", "cube_errors", NULL, of_errors,
+	{ "/api/cube/errors", GC_ANSWER_ROWS, GC_ACCESS_ANALYST, "Errors, the newest first.", "cube_errors",
+	  "SELECT * FROM cube.errors(:component)", of_errors,
 	  "time_key DESC, created_at DESC, error_id", 100 },
-	{ "/api/cube/approvals", GC_ANSWER_ROWS, GC_ACCESS_ANALYST, "Approvals, the newest first.", "cube_approvals", NULL, of_approvals,
+	{ "/api/cube/approvals", GC_ANSWER_ROWS, GC_ACCESS_ANALYST, "Approvals, the newest first.", "cube_approvals",
+	  "SELECT * FROM cube.approvals(:tier)", of_approvals,
 	  "time_key DESC, created_at DESC, approval_id", 100 },
 	/* whoever may not see the contract may not see what came of it */
 	{ "/api/cube/executions/{contract_id}/timeline", GC_ANSWER_ROW, GC_ACCESS_ANALYST, "One contract's whole story in order.", NULL,
@@ -152,6 +164,8 @@ const struct gc_route gc_routes[] = {
 	  NULL, "at, fact, key", 0 },
 	{ "/api/cube/executions/{contract_id}", GC_ANSWER_ROW, GC_ACCESS_ANALYST, "One execution.", "cube_executions",
 	  "SELECT * FROM cube.cube_executions WHERE contract_id = :contract_id", NULL, NULL, 0 },
+	{ "/api/cube/components", GC_ANSWER_ROWS, GC_ACCESS_VIEWER, "Components by which answers can be narrowed.", "cube_components", NULL, NULL,
+	  "component_name", 0 },
 	{ "/api/cube/audit", GC_ANSWER_ROWS, GC_ACCESS_OPERATOR, "Requests to this API, the newest first.", "cube_api_audit", NULL, of_audit,
 	  "asked_at DESC, audit_id DESC", 100 },
 

@@ -296,6 +296,10 @@ CREATE FUNCTION cube.day_of(time_key int) RETURNS date LANGUAGE sql IMMUTABLE PA
 	SELECT date '1970-01-01' + time_key / 1440
 $$;
 COMMENT ON FUNCTION cube.day_of(int) IS 'The UTC day of a time_key.';
+CREATE FUNCTION cube.days_until(t timestamptz) RETURNS int LANGUAGE sql STABLE PARALLEL SAFE AS $$
+	SELECT ceil(date_part('epoch', t) / 86400)::int
+$$;
+COMMENT ON FUNCTION cube.days_until(timestamptz) IS 'UTC days since 1970 that begin before a time: the end, not included, of the days that touch a window.';
 
 -- A lane that no other session holds, the lowest: few lanes, few rollup rows. Given back when the session ends.
 CREATE FUNCTION cube.take_lane() RETURNS smallint LANGUAGE plpgsql AS $$

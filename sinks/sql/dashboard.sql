@@ -36,31 +36,35 @@ COMMENT ON FUNCTION cube.records_read() IS 'How many records the cube accounts f
 -- Verification ------------------------------------------------------------------------------------------------------------------
 
 -- created_at is bounded beside time_key so that only the partitions of the edges are looked at.
-CREATE FUNCTION cube.verification_success_rate(p_tier text, p_from timestamptz, p_to timestamptz)
+CREATE FUNCTION cube.verification_success_rate(p_tier text, p_component text, p_from timestamptz, p_to timestamptz)
 RETURNS TABLE (tier_name text, total bigint, successful bigint, success_rate_pct double precision) LANGUAGE sql STABLE AS $$
 	WITH w AS MATERIALIZED (SELECT * FROM cube.window_of(p_from, p_to, 60)),
 	parts AS (
 		SELECT r.tier_key, sum(r.executions) AS total, sum(r.successful) AS successful FROM cube.rollup_verification_hourly r
-		WHERE r.hour >= (SELECT from_whole FROM w) AND r.hour < (SELECT to_whole FROM w) GROUP BY r.tier_key
+		WHERE r.hour >= (SELECT from_whole FROM w) AND r.hour < (SELECT to_whole FROM w)
+			AND r.component_key = cube.component_cell(p_component)
+		GROUP BY r.tier_key
 		UNION ALL
 		SELECT f.tier_key, count(*), count(*) FILTER (WHERE f.was_successful) FROM cube.fact_verification_executions f
 		WHERE f.time_key >= (SELECT from_minute FROM w) AND f.time_key < (SELECT least(from_whole * 60, to_minute) FROM w)
 			AND f.created_at >= (SELECT cube.minute_at(from_minute) FROM w) AND f.created_at < (SELECT cube.minute_at(from_whole * 60) FROM w)
+			AND (p_component IS NULL OR f.component_key = cube.component_cell(p_component))
 		GROUP BY f.tier_key
 		UNION ALL
 		SELECT f.tier_key, count(*), count(*) FILTER (WHERE f.was_successful) FROM cube.fact_verification_executions f
 		WHERE f.time_key >= (SELECT to_whole * 60 FROM w) AND f.time_key < (SELECT to_minute FROM w)
 			AND f.created_at >= (SELECT cube.minute_at(to_whole * 60) FROM w) AND f.created_at < (SELECT cube.minute_at(to_minute) FROM w)
+			AND (p_component IS NULL OR f.component_key = cube.component_cell(p_component))
 		GROUP BY f.tier_key)
 	SELECT t.tier_name, sum(p.total)::bigint, sum(p.successful)::bigint, round(100.0 * sum(p.successful) / sum(p.total), 2)::double precision
 	FROM parts p JOIN cube.dim_tier t USING (tier_key)
 	WHERE p_tier IS NULL OR t.tier_code = p_tier
 	GROUP BY t.tier_code, t.tier_name HAVING sum(p.total) <> 0 ORDER BY t.tier_code
 $$;
-COMMENT ON FUNCTION cube.verification_success_rate(text, timestamptz, timestamptz) IS 'Success rate by tier of the contracts created in a window, exact to the minute; NULL means all tiers, no begin, no end.';
+COMMENT ON FUNCTION cube.verification_success_rate(text, text, timestamptz, timestamptz) IS 'Success rate by tier of the contracts created in a window, exact to the minute; NULL means all tiers, all components, no begin, no end.';
 
 CREATE VIEW cube.cube_verification_success_rate AS
-SELECT * FROM cube.verification_success_rate(NULL, now() - interval '7 days', NULL);
+SELECT * FROM cube.verification_success_rate(NULL, NULL, now() - interval '7 days', NULL);
 COMMENT ON VIEW cube.cube_verification_success_rate IS 'Success rate by tier of the last 7 days, exact to the minute.';
 SELECT cube.comment_columns('cube.cube_verification_success_rate', $$
 	tier_name: tier, unknown where none is given
@@ -69,7 +73,7 @@ SELECT cube.comment_columns('cube.cube_verification_success_rate', $$
 	success_rate_pct: successful of total, per cent, two decimals
 $$);
 
-CREATE FUNCTION cube.hourly_verification(p_from timestamptz, p_to timestamptz)
+CREATE FUNCTION cube.hourly_verification(p_tier text, p_component text, p_from timestamptz, p_to timestamptz)
 RETURNS TABLE (hour timestamptz, tier_name text, tier_code text, total_executions bigint, successful_executions bigint, rollbacks bigint,
 	avg_confidence double precision, avg_duration_seconds double precision) LANGUAGE sql STABLE AS $$
 	SELECT cube.minute_at(r.hour * 60), t.tier_name, t.tier_code, r.executions, r.successful, r.rollbacks, r.avg_confidence, r.avg_duration
@@ -78,12 +82,14 @@ RETURNS TABLE (hour timestamptz, tier_name text, tier_code text, total_execution
 			(sum(h.duration_us) / nullif(sum(h.duration_n), 0) / 1e6)::double precision AS avg_duration
 		FROM cube.rollup_verification_hourly h
 		WHERE h.hour >= coalesce(floor(date_part('epoch', p_from) / 3600)::int, 0) AND h.hour < coalesce(ceil(date_part('epoch', p_to) / 3600)::int, 4000000)
+			AND h.component_key = cube.component_cell(p_component)
 		GROUP BY h.hour, h.tier_key HAVING sum(h.executions) <> 0) r
 	JOIN cube.dim_tier t USING (tier_key)
+	WHERE p_tier IS NULL OR t.tier_code = p_tier
 $$;
-COMMENT ON FUNCTION cube.hourly_verification(timestamptz, timestamptz) IS 'Rows of cube_hourly_verification for every hour that touches a window; NULL means no begin, no end.';
+COMMENT ON FUNCTION cube.hourly_verification(text, text, timestamptz, timestamptz) IS 'Rows of cube_hourly_verification for every hour that touches a window; NULL means all tiers, all components, no begin, no end.';
 
-CREATE VIEW cube.cube_hourly_verification AS SELECT * FROM cube.hourly_verification(NULL, NULL);
+CREATE VIEW cube.cube_hourly_verification AS SELECT * FROM cube.hourly_verification(NULL, NULL, NULL, NULL);
 COMMENT ON VIEW cube.cube_hourly_verification IS 'Executions, successes, rollbacks and averages by hour and tier.';
 SELECT cube.comment_columns('cube.cube_hourly_verification', $$
 	hour: when the hour begins
@@ -96,18 +102,22 @@ SELECT cube.comment_columns('cube.cube_hourly_verification', $$
 	avg_duration_seconds: mean duration of those that have one, seconds
 $$);
 
-CREATE FUNCTION cube.activity_heatmap(p_tier text, p_from timestamptz, p_to timestamptz)
+-- Summed by hour of the week before the names are joined: a join with every row of the rollup takes longer than all the rest.
+CREATE FUNCTION cube.activity_heatmap(p_tier text, p_component text, p_from timestamptz, p_to timestamptz)
 RETURNS TABLE (iso_weekday int, hour int, tier_code text, executions bigint, successful bigint) LANGUAGE sql STABLE AS $$
 	-- hours are counted since a Thursday's midnight
-	SELECT (h.hour / 24 + 3) % 7 + 1, h.hour % 24, t.tier_code, sum(h.executions)::bigint, sum(h.successful)::bigint
-	FROM cube.rollup_verification_hourly h JOIN cube.dim_tier t USING (tier_key)
-	WHERE h.hour >= coalesce(floor(date_part('epoch', p_from) / 3600)::int, 0) AND h.hour < coalesce(ceil(date_part('epoch', p_to) / 3600)::int, 4000000)
-		AND (p_tier IS NULL OR t.tier_code = p_tier)
-	GROUP BY 1, 2, 3 HAVING sum(h.executions) <> 0
+	SELECT (w.hour / 24 + 3) % 7 + 1, w.hour % 24, t.tier_code, w.executions, w.successful
+	FROM (SELECT h.hour % 168 AS hour, h.tier_key, sum(h.executions)::bigint AS executions, sum(h.successful)::bigint AS successful
+		FROM cube.rollup_verification_hourly h
+		WHERE h.hour >= coalesce(floor(date_part('epoch', p_from) / 3600)::int, 0) AND h.hour < coalesce(ceil(date_part('epoch', p_to) / 3600)::int, 4000000)
+			AND h.component_key = cube.component_cell(p_component)
+		GROUP BY 1, 2 HAVING sum(h.executions) <> 0) w
+	JOIN cube.dim_tier t USING (tier_key)
+	WHERE p_tier IS NULL OR t.tier_code = p_tier
 $$;
-COMMENT ON FUNCTION cube.activity_heatmap(text, timestamptz, timestamptz) IS 'Rows of cube_activity_heatmap for the hours that touch a window; NULL means all tiers, no begin, no end.';
+COMMENT ON FUNCTION cube.activity_heatmap(text, text, timestamptz, timestamptz) IS 'Rows of cube_activity_heatmap for the hours that touch a window; NULL means all tiers, all components, no begin, no end.';
 
-CREATE VIEW cube.cube_activity_heatmap AS SELECT * FROM cube.activity_heatmap(NULL, NULL, NULL);
+CREATE VIEW cube.cube_activity_heatmap AS SELECT * FROM cube.activity_heatmap(NULL, NULL, NULL, NULL);
 COMMENT ON VIEW cube.cube_activity_heatmap IS 'Executions by weekday and hour of the day in UTC, and tier.';
 SELECT cube.comment_columns('cube.cube_activity_heatmap', $$
 	iso_weekday: 1 is Monday, 7 is Sunday
@@ -119,22 +129,30 @@ $$);
 
 -- Errors ------------------------------------------------------------------------------------------------------------------------
 
+-- Whole hours for the parts of days at the edges: without them a busy day's errors were read one by one.
+SELECT cube.define_rollup('rollup_errors_hourly', 'fact_error_events', ARRAY['hour int = f.time_key / 60', 'severity text = f.severity'],
+	ARRAY['errors bigint = 1', 'auto_resolved bigint = f.was_auto_resolved::int']);
+
 CREATE FUNCTION cube.error_trends(p_from timestamptz, p_to timestamptz)
 RETURNS TABLE (year int, month int, day int, severity text, error_count bigint, auto_resolved_count bigint) LANGUAGE sql STABLE AS $$
-	WITH w AS MATERIALIZED (SELECT * FROM cube.window_of(p_from, p_to, 1440)),
+	WITH d AS MATERIALIZED (SELECT * FROM cube.window_of(p_from, p_to, 1440)), h AS MATERIALIZED (SELECT * FROM cube.window_of(p_from, p_to, 60)),
 	parts AS (
-		SELECT r.day, r.severity, sum(r.errors) AS errors, sum(r.auto_resolved) AS auto_resolved FROM cube.rollup_errors_daily r
-		WHERE r.day >= (SELECT cube.day_of(from_whole * 1440) FROM w) AND r.day < (SELECT cube.day_of(to_whole * 1440) FROM w) GROUP BY 1, 2
+		SELECT r.day, r.severity, r.errors, r.auto_resolved FROM cube.rollup_errors_daily r
+		WHERE r.day >= (SELECT cube.day_of(from_whole * 1440) FROM d) AND r.day < (SELECT cube.day_of(to_whole * 1440) FROM d)
 		UNION ALL
-		SELECT cube.day_of(f.time_key), f.severity, count(*), count(*) FILTER (WHERE f.was_auto_resolved) FROM cube.fact_error_events f
-		WHERE f.time_key >= (SELECT from_minute FROM w) AND f.time_key < (SELECT least(from_whole * 1440, to_minute) FROM w)
-			AND f.created_at >= (SELECT cube.minute_at(from_minute) FROM w) AND f.created_at < (SELECT cube.minute_at(from_whole * 1440) FROM w)
-		GROUP BY 1, 2
+		SELECT cube.day_of(r.hour * 60), r.severity, r.errors, r.auto_resolved FROM cube.rollup_errors_hourly r
+		WHERE r.hour >= (SELECT from_whole FROM h) AND r.hour < (SELECT least(d.from_whole * 24, h.to_whole) FROM d, h)
 		UNION ALL
-		SELECT cube.day_of(f.time_key), f.severity, count(*), count(*) FILTER (WHERE f.was_auto_resolved) FROM cube.fact_error_events f
-		WHERE f.time_key >= (SELECT to_whole * 1440 FROM w) AND f.time_key < (SELECT to_minute FROM w)
-			AND f.created_at >= (SELECT cube.minute_at(to_whole * 1440) FROM w) AND f.created_at < (SELECT cube.minute_at(to_minute) FROM w)
-		GROUP BY 1, 2)
+		SELECT cube.day_of(r.hour * 60), r.severity, r.errors, r.auto_resolved FROM cube.rollup_errors_hourly r
+		WHERE r.hour >= (SELECT d.to_whole * 24 FROM d) AND r.hour < (SELECT to_whole FROM h)
+		UNION ALL
+		SELECT cube.day_of(f.time_key), f.severity, 1, f.was_auto_resolved::int FROM cube.fact_error_events f
+		WHERE f.time_key >= (SELECT from_minute FROM h) AND f.time_key < (SELECT least(from_whole * 60, to_minute) FROM h)
+			AND f.created_at >= (SELECT cube.minute_at(from_minute) FROM h) AND f.created_at < (SELECT cube.minute_at(from_whole * 60) FROM h)
+		UNION ALL
+		SELECT cube.day_of(f.time_key), f.severity, 1, f.was_auto_resolved::int FROM cube.fact_error_events f
+		WHERE f.time_key >= (SELECT to_whole * 60 FROM h) AND f.time_key < (SELECT to_minute FROM h)
+			AND f.created_at >= (SELECT cube.minute_at(to_whole * 60) FROM h) AND f.created_at < (SELECT cube.minute_at(to_minute) FROM h))
 	SELECT date_part('year', p.day)::int, date_part('month', p.day)::int, date_part('day', p.day)::int, p.severity,
 		sum(p.errors)::bigint, sum(p.auto_resolved)::bigint
 	FROM parts p GROUP BY p.day, p.severity HAVING sum(p.errors) <> 0 ORDER BY p.day, p.severity
@@ -160,6 +178,19 @@ SELECT cube.comment_columns('cube.cube_top_error_types', $$
 	auto_resolved: those of them that were resolved without a person
 $$);
 
+-- Components --------------------------------------------------------------------------------------------------------------------
+
+CREATE VIEW cube.cube_components AS
+SELECT component_name, subsystem, tier_default, description, is_inferred FROM cube.dim_component;
+COMMENT ON VIEW cube.cube_components IS 'The components by which answers can be narrowed.';
+SELECT cube.comment_columns('cube.cube_components', $$
+	component_name: component
+	subsystem: what it belongs to
+	tier_default: tier that its actions usually have
+	description: what it does
+	is_inferred: known only from records that name it
+$$);
+
 -- Freshness ---------------------------------------------------------------------------------------------------------------------
 
 CREATE VIEW cube.cube_lag AS
@@ -174,12 +205,32 @@ $$);
 
 -- The facts, flat ---------------------------------------------------------------------------------------------------------------
 
-CREATE VIEW cube.cube_executions AS
+-- A filter by a dimension's name must reach the fact as a key, and early: the planner looks a STABLE function up while it estimates, so it knows
+-- whether a key is on every second fact, then it reads the newest ones and filters, or on three, then it takes the key's index.
+CREATE FUNCTION cube.tier_key_of(p_code text) RETURNS int LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN RETURN (SELECT d.tier_key FROM cube.dim_tier d WHERE d.tier_code = p_code); END $$;
+COMMENT ON FUNCTION cube.tier_key_of(text) IS 'Key of a tier; NULL when there is no such one.';
+CREATE FUNCTION cube.actor_key_of(p_id text) RETURNS int LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN RETURN (SELECT d.actor_key FROM cube.dim_actor d WHERE d.actor_id = p_id); END $$;
+COMMENT ON FUNCTION cube.actor_key_of(text) IS 'Key of an actor; NULL when there is no such one.';
+CREATE FUNCTION cube.mission_key_of(p_id text) RETURNS int LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN RETURN (SELECT d.mission_key FROM cube.dim_mission d WHERE d.mission_id = p_id); END $$;
+COMMENT ON FUNCTION cube.mission_key_of(text) IS 'Key of a mission; NULL when there is no such one.';
+CREATE FUNCTION cube.executions(p_tier text, p_component text, p_actor text, p_mission text)
+RETURNS TABLE (contract_id text, created_at timestamptz, tier_code text, tier_name text, component_name text, actor_id text, mission_id text,
+	action_type text, contract_status text, was_successful boolean, was_rolled_back boolean, duration_seconds double precision,
+	confidence_score double precision, drift_score double precision, created_snapshot boolean, passed_benchmark boolean, playbook_id text,
+	executed_at timestamptz, verified_at timestamptz, triggered_by text, error_message text, time_key int) LANGUAGE sql STABLE AS $$
 SELECT f.contract_id, f.created_at, t.tier_code, t.tier_name, c.component_name, a.actor_id, m.mission_id, f.action_type, f.contract_status,
 	f.was_successful, f.was_rolled_back, f.duration_seconds, f.confidence_score, f.drift_score, f.created_snapshot, f.passed_benchmark,
 	f.playbook_id, f.executed_at, f.verified_at, f.triggered_by, f.error_message, f.time_key
 FROM cube.fact_verification_executions f JOIN cube.dim_tier t USING (tier_key) JOIN cube.dim_component c USING (component_key)
-JOIN cube.dim_actor a USING (actor_key) JOIN cube.dim_mission m USING (mission_key);
+JOIN cube.dim_actor a USING (actor_key) JOIN cube.dim_mission m USING (mission_key)
+WHERE (p_tier IS NULL OR f.tier_key = cube.tier_key_of(p_tier)) AND (p_component IS NULL OR f.component_key = cube.component_cell(p_component))
+	AND (p_actor IS NULL OR f.actor_key = cube.actor_key_of(p_actor)) AND (p_mission IS NULL OR f.mission_key = cube.mission_key_of(p_mission))
+$$;
+COMMENT ON FUNCTION cube.executions(text, text, text, text) IS 'Rows of cube_executions of a tier, a component, an actor and a mission; NULL means all.';
+CREATE VIEW cube.cube_executions AS SELECT * FROM cube.executions(NULL, NULL, NULL, NULL);
 COMMENT ON VIEW cube.cube_executions IS 'One row a contract, with the names of its dimensions.';
 SELECT cube.comment_columns('cube.cube_executions', $$
 	contract_id: the contract
@@ -206,10 +257,17 @@ SELECT cube.comment_columns('cube.cube_executions', $$
 	time_key: the minute of created_at
 $$);
 
-CREATE VIEW cube.cube_errors AS
+CREATE FUNCTION cube.errors(p_component text)
+RETURNS TABLE (error_id text, created_at timestamptz, error_type text, severity text, component_name text, actor_id text, source text, status text,
+	was_auto_resolved boolean, required_human_intervention boolean, resolution_time_seconds double precision, playbook_triggered text,
+	resolved_at timestamptz, resolution_note text, time_key int) LANGUAGE sql STABLE AS $$
 SELECT f.error_id, f.created_at, f.error_type, f.severity, c.component_name, a.actor_id, f.source, f.status, f.was_auto_resolved,
 	f.required_human_intervention, f.resolution_time_seconds, f.playbook_triggered, f.resolved_at, f.resolution_note, f.time_key
-FROM cube.fact_error_events f JOIN cube.dim_component c USING (component_key) JOIN cube.dim_actor a USING (actor_key);
+FROM cube.fact_error_events f JOIN cube.dim_component c USING (component_key) JOIN cube.dim_actor a USING (actor_key)
+WHERE p_component IS NULL OR f.component_key = cube.component_cell(p_component)
+$$;
+COMMENT ON FUNCTION cube.errors(text) IS 'Rows of cube_errors of a component; NULL means all.';
+CREATE VIEW cube.cube_errors AS SELECT * FROM cube.errors(NULL);
 COMMENT ON VIEW cube.cube_errors IS 'One row an error, with the names of its dimensions.';
 SELECT cube.comment_columns('cube.cube_errors', $$
 	error_id: the error
@@ -229,10 +287,17 @@ SELECT cube.comment_columns('cube.cube_errors', $$
 	time_key: the minute of created_at
 $$);
 
-CREATE VIEW cube.cube_approvals AS
+CREATE FUNCTION cube.approvals(p_tier text)
+RETURNS TABLE (approval_id text, created_at timestamptz, status text, was_approved boolean, tier_code text, tier_name text, actor_id text,
+	requested_by text, approval_type text, action_description text, risk_score double precision, decision_time_seconds double precision,
+	decided_at timestamptz, decision_reason text, contract_id text, error_id text, time_key int) LANGUAGE sql STABLE AS $$
 SELECT f.approval_id, f.created_at, f.status, f.was_approved, t.tier_code, t.tier_name, a.actor_id, f.requested_by, f.approval_type,
 	f.action_description, f.risk_score, f.decision_time_seconds, f.decided_at, f.decision_reason, f.contract_id, f.error_id, f.time_key
-FROM cube.fact_approvals f JOIN cube.dim_tier t USING (tier_key) JOIN cube.dim_actor a USING (actor_key);
+FROM cube.fact_approvals f JOIN cube.dim_tier t USING (tier_key) JOIN cube.dim_actor a USING (actor_key)
+WHERE p_tier IS NULL OR f.tier_key = cube.tier_key_of(p_tier)
+$$;
+COMMENT ON FUNCTION cube.approvals(text) IS 'Rows of cube_approvals of a tier; NULL means all.';
+CREATE VIEW cube.cube_approvals AS SELECT * FROM cube.approvals(NULL);
 COMMENT ON VIEW cube.cube_approvals IS 'One row an approval, with the names of its dimensions.';
 SELECT cube.comment_columns('cube.cube_approvals', $$
 	approval_id: the approval

@@ -44,16 +44,16 @@ SELECT cube.define_fact('fact_governance_votes', 'governance_votes',
 	p_parents => ARRAY['governance_session_id = fact_governance_sessions', 'governance_member_id = fact_governance_members']);
 
 SELECT cube.define_rollup('rollup_votes', 'fact_governance_votes',
-	ARRAY['governance_session_id text = coalesce(f.governance_session_id, ''unknown'')', 'actor_key int = f.actor_key'],
+	ARRAY['governance_session_id text COLLATE "C" = coalesce(f.governance_session_id, ''unknown'')', 'actor_key int = f.actor_key'],
 	ARRAY['votes bigint = 1', 'approve bigint = coalesce(f.vote = ''approve'', false)::int', 'reject bigint = coalesce(f.vote = ''reject'', false)::int', 'abstain bigint = coalesce(f.vote = ''abstain'', false)::int']);
 
 CREATE VIEW cube.cube_votes_by_session AS
 SELECT s.governance_session_id, s.session_id, s.created_at, s.status, s.outcome, s.risk_level, coalesce(v.votes, 0)::bigint AS votes,
 	coalesce(v.approve, 0)::bigint AS approve, coalesce(v.reject, 0)::bigint AS reject, coalesce(v.abstain, 0)::bigint AS abstain, s.quorum_required,
-	(coalesce(v.votes, 0) / nullif(m.members, 0)::double precision) AS turnout, s.decision_seconds
+	(coalesce(v.votes, 0) / nullif(m.members, 0)::double precision) AS turnout, s.decision_seconds, s.time_key
 FROM cube.fact_governance_sessions s
-LEFT JOIN (SELECT governance_session_id, sum(votes) AS votes, sum(approve) AS approve, sum(reject) AS reject, sum(abstain) AS abstain
-	FROM cube.rollup_votes GROUP BY 1 HAVING sum(votes) <> 0) v USING (governance_session_id)
+LEFT JOIN LATERAL (SELECT sum(r.votes) AS votes, sum(r.approve) AS approve, sum(r.reject) AS reject, sum(r.abstain) AS abstain
+	FROM cube.rollup_votes r WHERE r.governance_session_id = s.governance_session_id) v ON true
 CROSS JOIN (SELECT count(*) AS members FROM cube.fact_governance_members WHERE coalesce(is_active, true) AND NOT coalesce(is_suspended, false)) m;
 COMMENT ON VIEW cube.cube_votes_by_session IS 'Sessions of the parliament with their votes and turnout.';
 SELECT cube.comment_columns('cube.cube_votes_by_session', $$
@@ -70,6 +70,7 @@ SELECT cube.comment_columns('cube.cube_votes_by_session', $$
 	quorum_required: votes needed
 	turnout: votes over members that may vote today, 0 to 1
 	decision_seconds: time to the decision, seconds
+	time_key: the minute of created_at
 $$);
 
 CREATE VIEW cube.cube_votes_by_member AS

@@ -89,16 +89,46 @@ SELECT cube.comment_columns('cube.cube_daily_events', $$
 	events: entries
 $$);
 
+-- Is the chain whole? A link needs its neighbour, which no rollup knows; but both ends of each link can be summed on their own: an entry says
+-- of its own place which hash should stand before it, and of the next place which hash does. A block of 256 places in which 256 entries
+-- are, and in which both sums are equal, is complete, each entry once, with no broken link: were a place empty, its next one would have
+-- the first end of a link and not the second. So only the other blocks are read entry by entry: the newest one, and where something is wrong.
+-- 54 bits of a hash, so that 256 of them fit an integer.
+CREATE FUNCTION cube.link_hash(p_hash text, p_sequence bigint) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT hashtextextended(coalesce(p_hash, 'none'), p_sequence) & 18014398509481983
+$$;
+COMMENT ON FUNCTION cube.link_hash(text, bigint) IS 'One end of a link of the log: which hash stands before the entry with this sequence number.';
+SELECT cube.define_rollup('rollup_log_blocks', 'fact_agentic_events',
+	ARRAY['block bigint = f.sequence >> 8', 'day date = cube.day_of(f.time_key)'],
+	ARRAY['entries bigint = 1', 'changed bigint = coalesce(NOT f.hash_matches, false)::int', 'links bigint = cube.link_hash(f.previous_hash, f.sequence)']);
+SELECT cube.define_rollup('rollup_log_links', 'fact_agentic_events',
+	ARRAY['block bigint = (f.sequence + 1) >> 8'], ARRAY['links bigint = cube.link_hash(f.entry_hash, f.sequence + 1)']);
+
 CREATE VIEW cube.cube_log_integrity AS
-SELECT cube.day_of(e.time_key) AS day, count(*) AS entries,
-	coalesce(sum(greatest(e.sequence - e.before - 1, 0)), 0)::bigint AS missing_entries,
-	count(*) FILTER (WHERE e.before = e.sequence - 1 AND e.hash_before IS DISTINCT FROM e.previous_hash) AS broken_links,
-	count(*) FILTER (WHERE NOT e.hash_matches) AS changed_entries,
-	min(e.sequence) AS first_sequence, max(e.sequence) AS last_sequence
-FROM (SELECT f.*, lag(f.sequence) OVER w AS before, lag(f.entry_hash) OVER w AS hash_before
-	FROM cube.fact_agentic_events f WINDOW w AS (ORDER BY f.sequence)) e
-GROUP BY 1;
-COMMENT ON VIEW cube.cube_log_integrity IS 'Is the hash chain of the immutable log whole, by UTC day? Read from the facts: a link needs its neighbour.';
+WITH cells AS (
+	SELECT block, day, sum(entries)::bigint AS entries, sum(changed)::bigint AS changed, sum(links) AS links
+	FROM cube.rollup_log_blocks GROUP BY 1, 2 HAVING sum(entries) <> 0),
+suspects AS (
+	SELECT b.block FROM (SELECT block, sum(entries) AS entries, sum(links) AS links FROM cells GROUP BY 1) b
+	LEFT JOIN (SELECT block, sum(links) AS links FROM cube.rollup_log_links GROUP BY 1) l USING (block)
+	WHERE b.entries <> 256 OR b.links IS DISTINCT FROM l.links),
+found AS (
+	SELECT e.day, sum(greatest(e.sequence - e.before - 1, 0))::bigint AS missing,
+		count(*) FILTER (WHERE e.before = e.sequence - 1 AND e.hash_before IS DISTINCT FROM e.previous_hash) AS broken
+	FROM suspects s, LATERAL (
+		SELECT f.day, f.sequence, f.previous_hash, f.is_inside, lag(f.sequence) OVER w AS before, lag(f.entry_hash) OVER w AS hash_before
+		FROM (SELECT cube.day_of(i.time_key) AS day, i.sequence, i.entry_hash, i.previous_hash, true AS is_inside
+			FROM cube.fact_agentic_events i WHERE i.sequence >= s.block * 256 AND i.sequence < (s.block + 1) * 256
+			UNION ALL (SELECT NULL, o.sequence, o.entry_hash, NULL, false
+			FROM cube.fact_agentic_events o WHERE o.sequence < s.block * 256 ORDER BY o.sequence DESC LIMIT 1)) f
+		WINDOW w AS (ORDER BY f.sequence)) e
+	WHERE e.is_inside GROUP BY 1)
+SELECT d.day, d.entries, coalesce(f.missing, 0) AS missing_entries, coalesce(f.broken, 0) AS broken_links, d.changed AS changed_entries,
+	(SELECT min(e.sequence) FROM cube.fact_agentic_events e WHERE e.sequence >= d.first_block * 256 AND e.sequence < (d.first_block + 1) * 256 AND cube.day_of(e.time_key) = d.day) AS first_sequence,
+	(SELECT max(e.sequence) FROM cube.fact_agentic_events e WHERE e.sequence >= d.last_block * 256 AND e.sequence < (d.last_block + 1) * 256 AND cube.day_of(e.time_key) = d.day) AS last_sequence
+FROM (SELECT day, sum(entries)::bigint AS entries, sum(changed)::bigint AS changed, min(block) AS first_block, max(block) AS last_block FROM cells GROUP BY day) d
+LEFT JOIN found f USING (day);
+COMMENT ON VIEW cube.cube_log_integrity IS 'Is the hash chain of the immutable log whole, by UTC day? From rollups; only blocks of 256 places in which something is not right are read from the facts.';
 SELECT cube.comment_columns('cube.cube_log_integrity', $$
 	day: UTC day
 	entries: entries of that day

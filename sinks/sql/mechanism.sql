@@ -34,6 +34,8 @@ CREATE TABLE cube.rollup (
 	position int GENERATED ALWAYS AS IDENTITY,
 	cells jsonb NOT NULL,
 	sums jsonb NOT NULL,
+	beside text NOT NULL,
+	parts jsonb NOT NULL,
 	condition text NOT NULL,
 	loaded_at timestamptz NOT NULL DEFAULT now()
 );
@@ -42,8 +44,10 @@ SELECT cube.comment_columns('cube.rollup', $$
 	rollup: table
 	fact: the fact it sums
 	position: order in which a trigger writes them
-	cells: the cell's columns: [[name, expression over the fact f], …]
-	sums: the summed columns: [[name, expression over the fact f], …], integers all
+	cells: the cell's columns: [[name, expression over f], …]
+	sums: the summed columns: [[name, expression over f], …], integers all
+	beside: what stands beside f in FROM: makes several cells of one row
+	parts: what f is: the fact itself when empty; else groups of facts, {"cells": …, "sums": …} as above, each expression over the fact f
 	condition: which facts count
 	loaded_at: when it was defined
 $$);
@@ -397,11 +401,16 @@ COMMENT ON FUNCTION cube.define_parent(text, text, text) IS 'Keeps the links fro
 
 -- Rollups -----------------------------------------------------------------------------------------------------------------
 
--- cells and sums are "name type = expression over f". Sums are integers, so that what was added can be taken away again.
-CREATE FUNCTION cube.define_rollup(p_rollup text, p_fact text, p_cells text[], p_sums text[], p_condition text DEFAULT 'true')
+-- cells and sums are "name type = expression over f" and over what p_beside makes of f: "CROSS JOIN LATERAL …". Sums are integers, so
+-- that what was added can be taken away again. With p_part_cells and p_part_sums, "name = expression over the fact f", the facts of a batch
+-- are summed by these first, and f is such a sum: where a fact has several cells, or many sums of which each is of few facts, a batch of
+-- thousands becomes hundreds before that is computed.
+CREATE FUNCTION cube.define_rollup(p_rollup text, p_fact text, p_cells text[], p_sums text[], p_condition text DEFAULT 'true', p_beside text DEFAULT '',
+	p_part_cells text[] DEFAULT '{}', p_part_sums text[] DEFAULT '{}')
 RETURNS void LANGUAGE plpgsql AS $define$
 DECLARE
 	parse constant text := '^(\w+) (.+?) = (.+)$';
+	parse_part constant text := '^(\w+) = (.+)$';
 	cells jsonb := (SELECT jsonb_agg(jsonb_build_array(p[1], p[3]) ORDER BY n) FROM unnest(p_cells) WITH ORDINALITY u (c, n), regexp_match(c, parse) p);
 	sums jsonb := (SELECT jsonb_agg(jsonb_build_array(p[1], p[3]) ORDER BY n) FROM unnest(p_sums) WITH ORDINALITY u (c, n), regexp_match(c, parse) p);
 BEGIN
@@ -415,25 +424,45 @@ BEGIN
 	EXECUTE (SELECT string_agg(format('COMMENT ON COLUMN cube.%I.%I IS %L;', p_rollup, c ->> 0, 'Cell: ' || (c ->> 1)), ' ') FROM jsonb_array_elements(cells) c);
 	EXECUTE (SELECT string_agg(format('COMMENT ON COLUMN cube.%I.%I IS %L;', p_rollup, c ->> 0, 'Sum of: ' || (c ->> 1)), ' ') FROM jsonb_array_elements(sums) c);
 	EXECUTE format('COMMENT ON COLUMN cube.%I.lane IS %L', p_rollup, 'Which writer''s share of the sum this is; keeps writers from waiting for each other.');
-	INSERT INTO cube.rollup (rollup, fact, cells, sums, condition) VALUES (p_rollup, p_fact, cells, sums, p_condition);
+	INSERT INTO cube.rollup (rollup, fact, cells, sums, beside, parts, condition) VALUES (p_rollup, p_fact, cells, sums, p_beside,
+		CASE WHEN p_part_cells = '{}' THEN '{}' ELSE jsonb_build_object(
+			'cells', (SELECT jsonb_agg(p ORDER BY n) FROM unnest(p_part_cells) WITH ORDINALITY u (c, n), regexp_match(c, parse_part) p),
+			'sums', (SELECT jsonb_agg(p ORDER BY n) FROM unnest(p_part_sums) WITH ORDINALITY u (c, n), regexp_match(c, parse_part) p)) END, p_condition);
 	PERFORM cube.build_rollup_triggers(p_fact);
 END $define$;
-COMMENT ON FUNCTION cube.define_rollup(text, text, text[], text[], text) IS 'Makes a rollup table of a fact and has the fact''s triggers keep it.';
+COMMENT ON FUNCTION cube.define_rollup(text, text, text[], text[], text, text, text[], text[]) IS 'Makes a rollup table of a fact and has the fact''s triggers keep it.';
 
--- One statement that adds the difference new_rows − old_rows to a rollup. `p_signs` says which transition tables there are.
+-- Names or expressions of a registry's list, each through format() with the name as %1$I and the expression as %2$s.
+CREATE FUNCTION cube.columns_of(p_list jsonb, p_pattern text, p_separator text DEFAULT ', ') RETURNS text LANGUAGE sql IMMUTABLE AS $$
+	SELECT string_agg(format(p_pattern, c ->> 0, c ->> 1), p_separator ORDER BY n) FROM jsonb_array_elements(p_list) WITH ORDINALITY u (c, n)
+$$;
+COMMENT ON FUNCTION cube.columns_of(jsonb, text, text) IS 'Columns of a rollup, each through format(), joined.';
+
+-- Rows of a fact, or of a transition table with the sign of its sums, before they are grouped into cells.
+CREATE FUNCTION cube.rollup_source(p_table text, p_sign text, p_cells jsonb, p_sums jsonb, p_beside text, p_condition text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+	SELECT format('SELECT %s, %s FROM %s f %s WHERE %s', cube.columns_of(p_cells, '%2$s AS %1$I'), cube.columns_of(p_sums, p_sign || '(%2$s) AS %1$I'), p_table, p_beside, p_condition)
+$$;
+COMMENT ON FUNCTION cube.rollup_source(text, text, jsonb, jsonb, text, text) IS 'The rows that a rollup sums.';
+
+-- The rows that a rollup sums, whichever tables they are of.
+CREATE FUNCTION cube.rollup_rows(r cube.rollup, p_tables text[]) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+	SELECT CASE WHEN r.parts = '{}' THEN rows ELSE cube.rollup_source(
+		format('(SELECT %s, %s FROM (%s) p GROUP BY %1$s)', cube.columns_of(r.parts -> 'cells', '%1$I'), cube.columns_of(r.parts -> 'sums', 'sum(%1$I) AS %1$I'), rows),
+		'', r.cells, r.sums, r.beside, 'true') END
+	FROM (SELECT string_agg(CASE WHEN r.parts = '{}'
+			THEN cube.rollup_source(t, CASE WHEN t = 'old_rows' THEN '-' ELSE '' END, r.cells, r.sums, r.beside, r.condition)
+			ELSE cube.rollup_source(t, CASE WHEN t = 'old_rows' THEN '-' ELSE '' END, r.parts -> 'cells', r.parts -> 'sums', '', r.condition) END, ' UNION ALL ') AS rows
+		FROM unnest(p_tables) t) s
+$$;
+COMMENT ON FUNCTION cube.rollup_rows(cube.rollup, text[]) IS 'The rows that a rollup sums, those of old_rows with the other sign.';
+
+-- One statement that adds the difference new_rows − old_rows to a rollup. `p_tables` says which transition tables there are.
 CREATE FUNCTION cube.rollup_statement(r cube.rollup, p_tables text[]) RETURNS text LANGUAGE sql STABLE AS $$
 	SELECT format('INSERT INTO cube.%1$I AS r (%2$s, lane, %3$s) SELECT %2$s, my_lane, %4$s FROM (%5$s) d GROUP BY %2$s HAVING %6$s ORDER BY %2$s
 		ON CONFLICT (%2$s, lane) DO UPDATE SET %7$s;',
-		r.rollup,
-		(SELECT string_agg(format('%I', c ->> 0), ', ' ORDER BY n) FROM jsonb_array_elements(r.cells) WITH ORDINALITY u (c, n)),
-		(SELECT string_agg(format('%I', c ->> 0), ', ' ORDER BY n) FROM jsonb_array_elements(r.sums) WITH ORDINALITY u (c, n)),
-		(SELECT string_agg(format('coalesce(sum(%I), 0)', c ->> 0), ', ' ORDER BY n) FROM jsonb_array_elements(r.sums) WITH ORDINALITY u (c, n)),
-		(SELECT string_agg(format('SELECT %s, %s FROM %I f WHERE %s',
-				(SELECT string_agg(format('%s AS %I', c ->> 1, c ->> 0), ', ' ORDER BY n) FROM jsonb_array_elements(r.cells) WITH ORDINALITY u (c, n)),
-				(SELECT string_agg(format('%s(%s) AS %I', CASE WHEN t = 'old_rows' THEN '-' ELSE '' END, c ->> 1, c ->> 0), ', ' ORDER BY n) FROM jsonb_array_elements(r.sums) WITH ORDINALITY u (c, n)),
-				t, r.condition), ' UNION ALL ') FROM unnest(p_tables) t),
-		(SELECT string_agg(format('coalesce(sum(%I), 0) <> 0', c ->> 0), ' OR ' ORDER BY n) FROM jsonb_array_elements(r.sums) WITH ORDINALITY u (c, n)),
-		(SELECT string_agg(format('%1$I = r.%1$I + excluded.%1$I', c ->> 0), ', ' ORDER BY n) FROM jsonb_array_elements(r.sums) WITH ORDINALITY u (c, n)))
+		r.rollup, cube.columns_of(r.cells, '%1$I'), cube.columns_of(r.sums, '%1$I'), cube.columns_of(r.sums, 'coalesce(sum(%1$I), 0)'),
+		cube.rollup_rows(r, p_tables), cube.columns_of(r.sums, 'coalesce(sum(%1$I), 0) <> 0', ' OR '),
+		cube.columns_of(r.sums, '%1$I = r.%1$I + excluded.%1$I'))
 $$;
 COMMENT ON FUNCTION cube.rollup_statement(cube.rollup, text[]) IS 'The statement by which a trigger adds new minus old rows to a rollup.';
 

@@ -20,6 +20,9 @@ CREATE TABLE cube.fact_error_events (
 	PRIMARY KEY (error_id, created_at)
 ) PARTITION BY RANGE (created_at);
 CREATE INDEX ON cube.fact_error_events (time_key);
+CREATE INDEX ON cube.fact_error_events (component_key, time_key);
+CREATE INDEX ON cube.fact_error_events (error_type, time_key);
+CREATE INDEX ON cube.fact_error_events (status, time_key);
 COMMENT ON TABLE cube.fact_error_events IS 'One row an error; natural primary key.';
 SELECT cube.comment_columns('cube.fact_error_events', $$
 	error_id: natural key: security_event:<id>, log:<sequence> or error:<error_id>

@@ -31,23 +31,26 @@ SELECT cube.define_rollup('rollup_heartbeats_daily', 'fact_shard_heartbeats',
 	ARRAY['day date = cube.day_of(f.time_key)', 'shard_id text = f.shard_id'],
 	ARRAY['heartbeats bigint = 1', 'load_n bigint = (f.load IS NOT NULL)::int', 'load_micro bigint = round(f.load * 1e6)::bigint']);
 
+-- A gap needs its neighbours, which no rollup knows; but whether a shard is alive its last hundred beats tell, however many there were.
+CREATE INDEX ON cube.fact_shard_heartbeats (shard_id, created_at);
 CREATE VIEW cube.cube_shard_liveness AS
-WITH beats AS (
-	SELECT shard_id, created_at, status, load, date_part('epoch', created_at - lag(created_at) OVER (PARTITION BY shard_id ORDER BY created_at)) AS gap
-	FROM cube.fact_shard_heartbeats),
-usual AS (SELECT shard_id, percentile_cont(0.5) WITHIN GROUP (ORDER BY gap) AS gap FROM beats GROUP BY shard_id)
-SELECT b.shard_id, count(*) AS heartbeats, max(b.created_at) AS last_heartbeat_at, date_part('epoch', now() - max(b.created_at)) AS seconds_since,
-	u.gap AS usual_gap_seconds, coalesce(sum(greatest(round(b.gap / nullif(u.gap, 0)) - 1, 0)), 0)::bigint AS missed_beats, avg(b.load) AS avg_load,
-	(array_agg(b.status ORDER BY b.created_at DESC))[1] AS last_status
-FROM beats b JOIN usual u USING (shard_id) GROUP BY b.shard_id, u.gap;
-COMMENT ON VIEW cube.cube_shard_liveness IS 'Is each shard alive: last heartbeat, beats missed against its own usual gap, load. Read from the facts: a gap needs its neighbours.';
+SELECT s.shard_id, s.heartbeats, l.last_heartbeat_at, date_part('epoch', now() - l.last_heartbeat_at) AS seconds_since,
+	l.usual_gap AS usual_gap_seconds, coalesce((SELECT sum(greatest(round(g / nullif(l.usual_gap, 0)) - 1, 0)) FROM unnest(l.gaps) g), 0)::bigint AS missed_beats,
+	s.avg_load, l.last_status
+FROM (SELECT shard_id, sum(heartbeats)::bigint AS heartbeats, (sum(load_micro) / nullif(sum(load_n), 0) / 1e6)::double precision AS avg_load
+	FROM cube.rollup_heartbeats_daily GROUP BY shard_id HAVING sum(heartbeats) <> 0) s,
+LATERAL (SELECT max(b.created_at) AS last_heartbeat_at, percentile_cont(0.5) WITHIN GROUP (ORDER BY b.gap) AS usual_gap, array_agg(b.gap) AS gaps,
+		(array_agg(b.status ORDER BY b.created_at DESC))[1] AS last_status
+	FROM (SELECT r.created_at, r.status, date_part('epoch', r.created_at - lag(r.created_at) OVER (ORDER BY r.created_at)) AS gap
+		FROM (SELECT f.created_at, f.status FROM cube.fact_shard_heartbeats f WHERE f.shard_id = s.shard_id ORDER BY f.created_at DESC LIMIT 101) r) b) l;
+COMMENT ON VIEW cube.cube_shard_liveness IS 'Is each shard alive: last heartbeat, beats missed lately against its own usual gap, load.';
 SELECT cube.comment_columns('cube.cube_shard_liveness', $$
 	shard_id: the shard
 	heartbeats: beats
 	last_heartbeat_at: the last one
 	seconds_since: how long ago that is
-	usual_gap_seconds: median time between beats, seconds
-	missed_beats: beats that the usual gap would have had in longer gaps
+	usual_gap_seconds: median time between its last 101 beats, seconds
+	missed_beats: beats that the usual gap would have had in longer gaps, among these
 	avg_load: mean load
 	last_status: status of the last beat
 $$);

@@ -4,21 +4,14 @@
 CREATE FUNCTION cube.verify_rollup_statement(r cube.rollup) RETURNS text LANGUAGE sql STABLE AS $$
 	SELECT format($sql$
 		WITH kept AS (SELECT %1$s, %2$s FROM cube.%3$I GROUP BY %1$s HAVING %4$s),
-		facts AS (SELECT %5$s, %6$s FROM cube.%7$I f WHERE %8$s GROUP BY %9$s),
-		both_sides AS (SELECT %1$s, (%10$s) IS DISTINCT FROM (%11$s) AS differs,
-				format('cell %%s: rollup %%s, facts %%s', ROW(%1$s), ROW(%10$s), ROW(%11$s)) AS what
+		facts AS (SELECT %1$s, %5$s FROM (%6$s) d GROUP BY %1$s),
+		both_sides AS (SELECT %1$s, (%7$s) IS DISTINCT FROM (%8$s) AS differs,
+				format('cell %%s: rollup %%s, facts %%s', ROW(%1$s), ROW(%7$s), ROW(%8$s)) AS what
 			FROM kept k FULL JOIN facts s USING (%1$s))
 		SELECT count(*), count(*) FILTER (WHERE differs), min(what) FILTER (WHERE differs) FROM both_sides$sql$,
-		(SELECT string_agg(format('%I', c ->> 0), ', ' ORDER BY n) FROM jsonb_array_elements(r.cells) WITH ORDINALITY u (c, n)),
-		(SELECT string_agg(format('sum(%1$I)::numeric AS %1$I', c ->> 0), ', ' ORDER BY n) FROM jsonb_array_elements(r.sums) WITH ORDINALITY u (c, n)),
-		r.rollup,
-		(SELECT string_agg(format('sum(%I) <> 0', c ->> 0), ' OR ') FROM jsonb_array_elements(r.sums) c),
-		(SELECT string_agg(format('%s AS %I', c ->> 1, c ->> 0), ', ' ORDER BY n) FROM jsonb_array_elements(r.cells) WITH ORDINALITY u (c, n)),
-		(SELECT string_agg(format('coalesce(sum(%s), 0)::numeric AS %I', c ->> 1, c ->> 0), ', ' ORDER BY n) FROM jsonb_array_elements(r.sums) WITH ORDINALITY u (c, n)),
-		r.fact, r.condition,
-		(SELECT string_agg(n::text, ', ' ORDER BY n) FROM jsonb_array_elements(r.cells) WITH ORDINALITY u (c, n)),
-		(SELECT string_agg(format('coalesce(k.%I, 0)', c ->> 0), ', ' ORDER BY n) FROM jsonb_array_elements(r.sums) WITH ORDINALITY u (c, n)),
-		(SELECT string_agg(format('coalesce(s.%I, 0)', c ->> 0), ', ' ORDER BY n) FROM jsonb_array_elements(r.sums) WITH ORDINALITY u (c, n)))
+		cube.columns_of(r.cells, '%1$I'), cube.columns_of(r.sums, 'sum(%1$I)::numeric AS %1$I'), r.rollup, cube.columns_of(r.sums, 'sum(%1$I) <> 0', ' OR '),
+		cube.columns_of(r.sums, 'coalesce(sum(%1$I), 0)::numeric AS %1$I'), cube.rollup_rows(r, ARRAY['cube.' || r.fact]),
+		cube.columns_of(r.sums, 'coalesce(k.%1$I, 0)'), cube.columns_of(r.sums, 'coalesce(s.%1$I, 0)'))
 $$;
 COMMENT ON FUNCTION cube.verify_rollup_statement(cube.rollup) IS 'The statement that compares a rollup with its facts.';
 

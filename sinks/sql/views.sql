@@ -36,8 +36,9 @@ SELECT cube.comment_columns('cube.cube_freshness', $$
 $$);
 
 CREATE VIEW cube.cube_quality_issues AS
-SELECT stream, field, rule, count(*) AS issues, count(DISTINCT record_key) AS records, max(found_at) AS last_found_at
-FROM cube.etl_quality_issue GROUP BY stream, field, rule;
+SELECT stream, field, rule, sum(issues)::bigint AS issues, count(record_key) AS records, max(last_found_at) AS last_found_at
+FROM (SELECT stream, field, rule, record_key, count(*) AS issues, max(found_at) AS last_found_at FROM cube.etl_quality_issue GROUP BY 1, 2, 3, 4) r
+GROUP BY stream, field, rule;
 COMMENT ON VIEW cube.cube_quality_issues IS 'Quality issues, counted by what was wrong.';
 SELECT cube.comment_columns('cube.cube_quality_issues', $$
 	stream: the kind of record, or the fact where two versions of one did not fit together

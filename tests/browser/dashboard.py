@@ -164,6 +164,12 @@ def has_the_true_numbers(page):
         'SELECT mission_type, tier_name, total_missions, successful_missions FROM cube.cube_mission_metrics')))
     equal('durations', total(page.table('durations'), 2), number(
         'SELECT count(*) FROM cube.fact_verification_executions WHERE duration_seconds IS NOT NULL AND created_at ' + IN_DAYS))
+    told = page.run('return document.querySelector("#panel-durations .says").textContent')
+    for tier, seconds in sql('SELECT tier_name, percentile_disc(0.5) WITHIN GROUP (ORDER BY cube.bucket_value(cube.log_bucket(duration_seconds))) FROM '
+                             'cube.fact_verification_executions JOIN cube.dim_tier USING (tier_key) WHERE duration_seconds IS NOT NULL AND created_at ' + IN_DAYS + ' GROUP BY 1'):
+        words = page.run('return import("/assets/format.js").then(format => format.duration(Number(arguments[0])))', seconds)
+        if '%s %s' % (tier, words) not in told:
+            raise Failed('p50 of %s is %s; the page says: %s' % (tier, words, told))
     checked = len(page.run('return document.querySelectorAll(".panel[data-state=ready]")'))
     equal('panels that are ready', checked, len(page.run('return document.querySelectorAll(".panel")')))
     page.is_quiet('while numbers are compared')
@@ -186,13 +192,40 @@ def keeps_its_state_in_the_address(page):
     errors = grouped(number("SELECT count(*) FROM cube.fact_error_events JOIN cube.dim_component USING (component_key) WHERE component_name = 'hunter' "
                             'AND created_at ' + IN_DAYS))
     until(5, 'the component is chosen', lambda: page.tile('error-count') == errors)
+    of_hunter = ("FROM cube.fact_verification_executions JOIN cube.dim_component USING (component_key) WHERE component_name = 'hunter' AND created_at " + IN_DAYS)
+    equal('executions of tier and component', page.tile('execution-count'), grouped(number(
+        "SELECT count(*) FROM cube.fact_verification_executions JOIN cube.dim_tier USING (tier_key) JOIN cube.dim_component USING (component_key) "
+        "WHERE component_name = 'hunter' AND tier_code = 'tier_2' AND created_at " + IN_DAYS)))
+    page.open(CAPTURED + '&component=hunter')
+    runs, good, back = sql('SELECT count(*), count(*) FILTER (WHERE was_successful), count(*) FILTER (WHERE was_rolled_back) ' + of_hunter)[0]
+    if runs == '0':
+        raise Failed('the scenario gave hunter no executions')
+    equal('executions of hunter', page.tile('execution-count'), grouped(runs))
+    equal('success rate of hunter', page.tile('success-rate'), percent(good, runs))
+    equal('rollback rate of hunter', page.tile('rollback-rate'), percent(back, runs))
+    rate = page.table('success')
+    equal('rates of hunter', (total(rate, 2), total(rate, 3)), (int(runs), int(good)))
+    equal('executions of hunter by day', [row[1].replace(',', '') for row in page.table('executions')], [n for n, in sql(
+        'SELECT count(*) ' + of_hunter + ' GROUP BY created_at::date ORDER BY created_at::date')])
+    equal('heat map of hunter', total(page.table('heat'), 2), int(runs))
+    equal('durations of hunter', total(page.table('durations'), 2), number('SELECT count(*) ' + of_hunter + ' AND duration_seconds IS NOT NULL'))
+    equal('confidence of hunter', total(page.table('confidence'), 1), number('SELECT count(*) ' + of_hunter + ' AND confidence_score IS NOT NULL'))
+    unheeding = page.run('return [...document.querySelectorAll(".panel")].filter(p => p.querySelector(".foot-note").textContent.includes("all components")).map(p => p.id)')
+    equal('panels that say that they are of all components', unheeding, ['panel-approvals', 'panel-missions', 'panel-streams'])
+    page.run('document.querySelectorAll("#panel-executions button")[1].click()')
+    until(5, 'the facts of hunter', lambda: '%d row' % min(int(runs), 50) in (page.text('#drawer .foot') or ''))
+    page.press('Escape')
+    page.run('const s = document.querySelector("[name=component]"); s.value = ""; s.dispatchEvent(new Event("change", {bubbles: true}))')
+    until(5, 'all components', lambda: page.tile('execution-count') == grouped(number(
+        'SELECT count(*) FROM cube.fact_verification_executions WHERE created_at ' + IN_DAYS)))
     page.run('history.back()')
-    until(5, 'back', lambda: 'component' not in page.run('return location.search') and page.tile('error-count') != errors)
+    until(5, 'back', lambda: 'component=hunter' in page.run('return location.search') and page.tile('error-count') == errors)
     page.open('?range=custom&from=2024-01-01&to=2024-01-31')
     equal('a range without anything', page.tile('execution-count'), '0')
     equal('panels that say so', page.run('return document.querySelectorAll(".panel[data-state=zero] button").length > 0'), True)
     page.is_quiet('while filters change')
-    shown('tier and component are in the address: a shared link and the way back show the same; an empty range says what to do')
+    shown('tier and component are in the address: a shared link and the way back show the same; each panel of executions and errors heeds the component, '
+          'the others say that they do not; an empty range says what to do')
 
 
 def works_by_keyboard(page):

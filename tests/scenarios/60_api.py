@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The API over the captured traffic: every route in JSON and CSV against psql, windows to the minute, every kind of error, tokens and
-tiers in the API and in SQL, the audit, parallel clients while records arrive, events, TLS, and a database that goes away."""
+"""The API over the captured traffic: every route in JSON and CSV against psql, windows to the minute, one component's answers, every kind
+of error, tokens and tiers in the API and in SQL, the audit, parallel clients while records arrive, events, TLS, and a database that goes away."""
 import concurrent.futures
 import csv
 import glob
@@ -13,6 +13,7 @@ import socket
 import ssl
 import sys
 import threading
+import urllib.parse
 
 sys.path.insert(0, os.path.join(os.environ['CUBE_TEST_ROOT'], 'tests', 'lib'))
 from scenario import *  # noqa: E402,F403
@@ -127,7 +128,8 @@ def every_route(server, token, document):
         content = item['get']['responses']['200']['content']
         if 'text/csv' not in content or '{' in path:
             continue
-        window = '?days=90' if path == RATE else '?from=1970-01-01' if path.endswith('error-trends') else '?limit=10000'
+        some_days = any(p['name'] == 'days' and 'default' in p['schema'] for p in item['get']['parameters'])
+        window = '?days=90' if path == RATE else '?from=1970-01-01' if some_days else '?limit=10000'
         answer = server.ask(path + window, token)
         equal('status of %s (%s)' % (path, answer.body[:200]), answer.status, 200)
         if not answer.headers['X-Cube-As-Of']:
@@ -184,6 +186,129 @@ def windows(server, token):
                 break
         same_rows('the last %d days' % days, found, expected)
     shown('80 windows of any length and the last 1, 7, 30, 90 days: equal to the facts, to the minute')
+
+
+# --- One component ----------------------------------------------------------------------------------------------------
+
+OF_COMPONENT = {  # over f: facts of the component, the tier and the window, with names and UTC days
+    'verification-success-rate': """SELECT tier_name, count(*) AS total, count(*) FILTER (WHERE was_successful) AS successful,
+        round(100.0 * count(*) FILTER (WHERE was_successful) / count(*), 2)::float8 AS success_rate_pct FROM f GROUP BY 1""",
+    'daily-verification-by-tier': """SELECT date_part('year', day) AS year, date_part('month', day) AS month, date_part('day', day) AS day, tier_name,
+        count(*) AS total_executions, count(*) FILTER (WHERE was_successful) AS successful_executions, avg(confidence_score) AS avg_confidence,
+        avg(duration_seconds) AS avg_duration_seconds, count(*) FILTER (WHERE was_rolled_back) AS rollbacks,
+        count(*) FILTER (WHERE created_snapshot) AS with_snapshot FROM f GROUP BY f.day, tier_name""",
+    'hourly-verification': """SELECT date_trunc('hour', created_at) AS hour, tier_name, tier_code, count(*) AS total_executions,
+        count(*) FILTER (WHERE was_successful) AS successful_executions, count(*) FILTER (WHERE was_rolled_back) AS rollbacks,
+        avg(confidence_score) AS avg_confidence, avg(duration_seconds) AS avg_duration_seconds FROM f GROUP BY 1, 2, 3""",
+    'activity-heatmap': """SELECT extract(isodow FROM created_at) AS iso_weekday, extract(hour FROM created_at) AS hour, tier_code, count(*) AS executions,
+        count(*) FILTER (WHERE was_successful) AS successful FROM f GROUP BY 1, 2, 3""",
+    'duration-percentiles': "SELECT day, tier_name, %s FROM f WHERE duration_seconds IS NOT NULL GROUP BY 1, 2",
+    'window-durations': "SELECT tier_name, %s FROM f WHERE duration_seconds IS NOT NULL GROUP BY 1",
+    'window-confidence': """SELECT tier_name, b AS bucket, b / 20.0 AS confidence_from, (b + 1) / 20.0 AS confidence_to, count(*) AS executions,
+        count(*) FILTER (WHERE was_successful) AS successful_executions
+        FROM f, least(floor(confidence_score * 20)::int, 19) b WHERE confidence_score IS NOT NULL GROUP BY 1, 2""",
+    'confidence-distribution': """SELECT day, tier_name, b AS bucket, b / 20.0 AS confidence_from, (b + 1) / 20.0 AS confidence_to, count(*) AS executions,
+        count(*) FILTER (WHERE was_successful) AS successful_executions
+        FROM f, least(floor(confidence_score * 20)::int, 19) b WHERE confidence_score IS NOT NULL GROUP BY 1, 2, 3""",
+}
+PERCENTILES = 'count(*) AS executions, ' + ', '.join(
+    'percentile_disc(%.2f) WITHIN GROUP (ORDER BY cube.bucket_value(cube.log_bucket(duration_seconds))) AS p%d_seconds' % (share / 100, share)
+    for share in (50, 95, 99))
+
+
+def rounded(found):
+    def number(field):
+        return int(field) if field == int(field) else round(field, 6)
+    return [{name: number(field) if isinstance(field, float) else field for name, field in plain(row).items()} for row in found]
+
+
+def components(server, token):
+    """Executions of all components: every third fact is given one by hand, which the rollups follow."""
+    psql("UPDATE cube.fact_verification_executions SET component_key = (abs(hashtext(contract_id)) / 3) % (SELECT count(*) FROM cube.dim_component)"
+         ' WHERE abs(hashtext(contract_id)) % 3 = 0')
+    names = [row[0] for row in rows('SELECT component_name FROM cube.dim_component ORDER BY 1')]
+    equal('components', [row['component_name'] for row in server.rows('/api/cube/components', token)], names)
+    seen = 0
+    for number, name in enumerate([*names, 'no such one']):
+        tier = (None, 'tier_1', 'tier_2')[number % 3]
+        begin, end = (('2026-10-24', '2026-11-23'), ('2026-11-02', '2026-11-12'), ('1970-01-01', '2027-01-01'))[number % 3]
+        for path, sql in OF_COMPONENT.items():
+            asked = '/api/cube/metrics/%s?component=%s&from=%s&to=%s%s' % (path, urllib.parse.quote(name), begin, end, '&tier=' + tier if tier else '')
+            facts = """WITH f AS (SELECT f.*, t.tier_name, t.tier_code, (f.created_at AT TIME ZONE 'UTC')::date AS day FROM cube.fact_verification_executions f
+                JOIN cube.dim_tier t USING (tier_key) JOIN cube.dim_component c USING (component_key) WHERE c.component_name = '%s'
+                AND f.created_at >= '%sZ' AND f.created_at < '%sZ' AND %s)""" % (name.replace("'", "''"), begin, end, "t.tier_code = '%s'" % tier if tier else 'true')
+            found = server.rows(asked, token)
+            seen += len(found)
+            same_rows(asked, rounded(found), rounded(json.loads(psql("SET timezone = 'UTC'; %s SELECT coalesce(json_agg(to_json(q)), '[]') FROM (%s) q" % (
+                facts, sql % PERCENTILES if '%s' in sql else sql)))))
+        equal('executions of ' + name, len(server.rows('/api/cube/executions?limit=10000&component=' + urllib.parse.quote(name), token)), value(
+            "SELECT count(*) FROM cube.fact_verification_executions JOIN cube.dim_component USING (component_key) WHERE component_name = '%s'" % name.replace("'", "''")))
+    verify_agrees()
+    shown('%d routes of executions for %d components, with tiers and windows: %d rows equal to the facts' % (len(OF_COMPONENT), len(names), seen))
+
+
+# --- The log's chain, and beats of shards -----------------------------------------------------------------------------
+
+INTEGRITY_BY_FACTS = """SELECT cube.day_of(e.time_key) AS day, count(*) AS entries, sum(greatest(e.sequence - e.before - 1, 0))::bigint AS missing_entries,
+        count(*) FILTER (WHERE e.before = e.sequence - 1 AND e.hash_before IS DISTINCT FROM e.previous_hash) AS broken_links,
+        count(*) FILTER (WHERE NOT e.hash_matches) AS changed_entries, min(e.sequence) AS first_sequence, max(e.sequence) AS last_sequence
+    FROM (SELECT f.*, lag(f.sequence) OVER w AS before, lag(f.entry_hash) OVER w AS hash_before
+        FROM cube.fact_agentic_events f WINDOW w AS (ORDER BY f.sequence)) e GROUP BY 1"""
+LONG_LOG = """WITH made AS (SELECT n, 'made-' || n AS id, timestamptz '2026-11-10Z' + n * interval '40 s' AS at FROM generate_series(1, 6000) n),
+    keys AS (INSERT INTO cube.key_agentic_events (entry_id, created_at) SELECT id, at FROM made ORDER BY 1)
+    INSERT INTO cube.fact_agentic_events (entry_id, time_key, component_key, actor_key, mission_key, sequence, names_mission, entry_hash, previous_hash,
+        hash_matches, created_at)
+    SELECT id, cube.time_key(at), 0, 0, 0, 5000000 + n, false, md5(n::text), md5((n - 1)::text), true, at FROM made;
+    SELECT cube.ensure_hours(ARRAY(SELECT DISTINCT time_key / 60 FROM cube.fact_agentic_events))"""
+TAMPERED = {
+    'an entry gone': "DELETE FROM cube.fact_agentic_events WHERE sequence = 5002000",
+    'ten gone over the edge of a block': "DELETE FROM cube.fact_agentic_events WHERE sequence BETWEEN 5000187 AND 5000197",
+    'a whole block gone': "DELETE FROM cube.fact_agentic_events WHERE sequence >> 8 = 19540",
+    'another hash': "UPDATE cube.fact_agentic_events SET entry_hash = 'other' WHERE sequence = 5003000",
+    'another hash before the edge of a block': "UPDATE cube.fact_agentic_events SET entry_hash = NULL WHERE sequence = 19545 * 256 - 1",
+    'another hash said to be before': "UPDATE cube.fact_agentic_events SET previous_hash = NULL WHERE sequence = 5004000",
+    'two hashes changed for each other': """UPDATE cube.fact_agentic_events SET entry_hash = md5(CASE sequence WHEN 5004500 THEN '4501' ELSE '4500' END)
+        WHERE sequence IN (5004500, 5004501)""",
+    'entries that do not match their hash': "UPDATE cube.fact_agentic_events SET hash_matches = false WHERE sequence IN (5001111, 5001112)",
+    'an entry at another place': "UPDATE cube.fact_agentic_events SET sequence = 5005555 WHERE sequence = 5005550",
+    'an entry of another day': """UPDATE cube.fact_agentic_events SET time_key = time_key + 1440, created_at = created_at + interval '1 day' WHERE sequence = 5004700;
+        UPDATE cube.key_agentic_events SET created_at = created_at + interval '1 day' WHERE entry_id = 'made-4700'""",
+}
+LIVENESS = """SELECT shard_id, count(*) AS heartbeats, percentile_cont(0.5) WITHIN GROUP (ORDER BY gap) FILTER (WHERE nth <= 100) AS usual_gap_seconds
+    FROM (SELECT shard_id, row_number() OVER (PARTITION BY shard_id ORDER BY created_at DESC) AS nth,
+        date_part('epoch', created_at - lag(created_at) OVER (PARTITION BY shard_id ORDER BY created_at)) AS gap FROM cube.fact_shard_heartbeats) g GROUP BY 1"""
+
+
+def chain():
+    """The log's integrity comes from sums of blocks: equal to the entries themselves, whatever is done to them."""
+    psql(LONG_LOG)
+    found = {}
+
+    def compare(what):
+        found[what] = of_psql('cube_log_integrity')
+        same_rows('integrity: ' + what, found[what], json.loads(psql("SELECT json_agg(to_json(q)) FROM (%s) q" % INTEGRITY_BY_FACTS)))
+
+    compare('whole')
+    before = found['whole']
+    for what, change in TAMPERED.items():
+        psql(change)
+        compare(what)
+        if found[what] == before:
+            fail('nothing is said of: ' + what)
+        before = found[what]
+    psql("DELETE FROM cube.fact_agentic_events WHERE entry_id LIKE 'made-%'")
+    compare('all of it gone')
+    equal('as before', value('SELECT count(*) FROM cube.cube_log_integrity WHERE first_sequence > 4999999'), 0)
+    psql("""WITH made AS (SELECT shard, timestamptz '2026-11-10Z' + n * interval '10 s' + (n %% 7) * interval '1 s' AS at FROM generate_series(1, 300) n,
+            unnest('{a,b}'::text[]) shard WHERE n %% 50 > 3 OR shard = 'b'),
+        keys AS (INSERT INTO cube.key_shard_heartbeats (heartbeat_id, created_at) SELECT shard || at, at FROM made ORDER BY 1)
+        INSERT INTO cube.fact_shard_heartbeats (heartbeat_id, time_key, component_key, actor_key, shard_id, status, created_at)
+        SELECT shard || at, cube.time_key(at), 0, 0, shard, 'ok', at FROM made; SELECT cube.ensure_hours(ARRAY(SELECT time_key / 60 FROM cube.fact_shard_heartbeats))""".replace('%%', '%'))
+    beats = [{name: row[name] for name in ('shard_id', 'heartbeats', 'usual_gap_seconds')} for row in of_psql('cube_shard_liveness')]
+    same_rows('beats', beats, json.loads(psql('SELECT json_agg(to_json(q)) FROM (%s) q' % LIVENESS)))
+    equal('missed beats of the one that paused, and of the other', rows('SELECT missed_beats > 0 FROM cube.cube_shard_liveness ORDER BY shard_id'), [[True], [False]])
+    verify_agrees()
+    shown('a log of 6,000 more entries, whole and after %d kinds of tampering: its integrity is what the entries say' % len(TAMPERED))
 
 
 # --- Errors -----------------------------------------------------------------------------------------------------------
@@ -306,6 +431,34 @@ def audit(server, token):
     equal('tokens in the audit', secrets, '0')
     wait_until(5, 'last use', lambda: value("SELECT last_used_at > now() - interval '1 minute' FROM cube.api_token WHERE name = 'all'"))
     shown('%s requests are in the audit, with who, what, status, rows and time' % value('SELECT count(*) FROM cube.api_audit'))
+
+
+# --- Together ---------------------------------------------------------------------------------------------------------
+
+def same_questions(server, token):
+    """Clients that ask the same at once are answered together, but each by what its own token may see."""
+    path = '/api/cube/metrics/daily-verification-by-tier?from=1970-01-01'
+    askers = {token: None, new_token('together', '--highest-tier', 'tier_1'): None, 'gcube_%s_%s' % ('0' * 12, '0' * 64): None}
+    for asker in askers:
+        answer = server.ask(path, asker)
+        askers[asker] = (answer.status, answer.body)
+    equal('statuses', [status for status, _ in askers.values()], [200, 200, 401])
+    if len({body for _, body in askers.values()}) < 3:
+        fail('a limited token sees as much as one without a limit')
+    begun = threading.Barrier(30)
+
+    def client(n):
+        asker = list(askers)[n % 3]
+        begun.wait()
+        for _ in range(40):
+            answer = server.ask(path, asker)
+            if (answer.status, answer.body) != askers[asker]:
+                fail('client %d: %d %s' % (n, answer.status, answer.body[:200]))
+
+    with concurrent.futures.ThreadPoolExecutor(30) as clients:
+        for done in [clients.submit(client, n) for n in range(30)]:
+            done.result()
+    shown('30 clients with three tokens ask the same at once: each has its own answer, 1,200 times')
 
 
 # --- The document -----------------------------------------------------------------------------------------------------
@@ -514,6 +667,9 @@ def ask_everything(token, dsn):
     document = openapi(server, token)
     every_route(server, token, document)
     windows(server, token)
+    components(server, token)
+    chain()
+    same_questions(server, token)
     errors(server, token)
     tokens(server, token)
     tiers(server, token)

@@ -76,6 +76,9 @@ export GRACECUBE_POSTGRES_DSN
 new_topics capture
 publish capture/*
 catch_up
+# few captured contracts name a component: a third of them becomes hunter's, as a fix by hand
+sql -c "UPDATE cube.fact_verification_executions SET component_key = (SELECT component_key FROM cube.dim_component WHERE component_name = 'hunter')
+	WHERE hashtext(contract_id) % 3 = 0" >&2
 start run "$CUBE_TEST_BIN" run -s http.listen=
 consumer=$PID
 port=$(free_port)

@@ -168,7 +168,7 @@ static void problems_say_what_is_allowed(void **state)
 	assert_string_equal(problem.allowed, "text that fits ^tier_[123]$");
 	assert_int_equal(put(RATE, "day", "7", &problem), 422);
 	assert_string_equal(problem.parameter, "day");
-	assert_string_equal(problem.allowed, "tier, days, from, to, format, limit, offset");
+	assert_string_equal(problem.allowed, "tier, component, days, from, to, format, limit, offset");
 }
 
 /* ---- together ---- */
@@ -224,13 +224,14 @@ static void a_route_names_its_parameters(void **state)
 
 	(void)state;
 	ask(&asked, RATE, (const char *const[]){ "tier", "tier_2", NULL });
-	assert_string_equal(asked.query.sql, "SELECT * FROM cube.verification_success_rate($1, coalesce($2::timestamptz, now() - make_interval(days => "
-					     "$3::int)), $4::timestamptz) LIMIT 501");
-	assert_int_equal(asked.query.count, 4);
+	assert_string_equal(asked.query.sql, "SELECT * FROM cube.verification_success_rate($1, $2, coalesce($3::timestamptz, now() - make_interval(days => "
+					     "$4::int)), $5::timestamptz) LIMIT 501");
+	assert_int_equal(asked.query.count, 5);
 	assert_string_equal(asked.query.values[0], "tier_2");
 	assert_null(asked.query.values[1]);
-	assert_string_equal(asked.query.values[2], "7");
-	assert_null(asked.query.values[3]);
+	assert_null(asked.query.values[2]);
+	assert_string_equal(asked.query.values[3], "7");
+	assert_null(asked.query.values[4]);
 	done(&asked);
 }
 
@@ -246,9 +247,10 @@ static void conditions_are_those_that_were_asked_for(void **state)
 	assert_int_equal(asked.query.limit, 20);
 	done(&asked);
 	ask(&asked, "/api/cube/approvals", (const char *const[]){ "status", "x' OR true --", NULL });
-	assert_string_equal(asked.query.sql, "SELECT * FROM cube.cube_approvals WHERE status = $1 ORDER BY time_key DESC, created_at DESC, approval_id LIMIT "
+	assert_string_equal(asked.query.sql, "SELECT * FROM cube.approvals($1) WHERE status = $2 ORDER BY time_key DESC, created_at DESC, approval_id LIMIT "
 					     "101");
-	assert_string_equal(asked.query.values[0], "x' OR true --");
+	assert_null(asked.query.values[0]);
+	assert_string_equal(asked.query.values[1], "x' OR true --");
 	done(&asked);
 }
 

@@ -330,7 +330,7 @@ async function read() {
 	if (fresh.to !== view.to) view = fresh;
 	const affected = panels.filter(panel => streams === 'all' || !panel.streams || panel.streams.some(stream => streams.has(stream)));
 	const needs = new Set(affected.flatMap(panel => panel.needs));
-	if (!view.component && needs.has('errors')) needs.add('types');
+	if (needs.size > 1) needs.add('components'); // an event may have brought a new one
 	const asked = new Map(); // two sources may be one question
 	let refused = null, unreachable = null;
 	await Promise.all([...needs].map(async name => {
@@ -346,7 +346,7 @@ async function read() {
 				if (row) offset = Date.parse(row.last_commit_at) + row.seconds_since_commit * 1000 - Date.now();
 			}
 			if (name === 'verification' || name === 'heat') learnTiers(answer.rows);
-			if (name === 'types') for (const row of answer.rows) if (row.component_name) components.add(row.component_name);
+			if (name === 'components') for (const row of answer.rows) components.add(row.component_name);
 		} catch (error) {
 			problem = error;
 			if (error.status === 401) refused = error;

@@ -103,22 +103,25 @@ const lastDay = view => isoDay(Math.ceil(view.to / DAY) * DAY);
 // without a begin some answers would be those of the last days
 const BEGIN = '1970-01-01';
 const whole = (view, since) => ({ from: day(view, since) ?? BEGIN, to: lastDay(view) });
+const ofDays = (view, since) => ({ ...whole(view, since), component: view.component });
 
 export const sources = {
 	freshness: () => ({ path: 'metrics/freshness' }),
 	verification: view => view.hourly
-		? { path: 'metrics/hourly-verification', parameters: { from: instant(view.before ?? view.from), to: instant(view.to) } }
-		: { path: 'metrics/daily-verification-by-tier', parameters: whole(view, view.before ?? view.from) },
-	durations: view => ({ path: 'metrics/duration-percentiles', parameters: whole(view, view.from) }),
-	confidence: view => ({ path: 'metrics/confidence-distribution', parameters: whole(view, view.from) }),
-	heat: view => ({ path: 'metrics/activity-heatmap', parameters: { from: instant(view.from) ?? BEGIN, to: instant(view.to) } }),
+		? { path: 'metrics/hourly-verification', parameters: { from: instant(view.before ?? view.from), to: instant(view.to), component: view.component } }
+		: { path: 'metrics/daily-verification-by-tier', parameters: ofDays(view, view.before ?? view.from) },
+	durations: view => ({ path: 'metrics/duration-percentiles', parameters: ofDays(view, view.from) }),
+	allDurations: view => ({ path: 'metrics/window-durations', parameters: ofDays(view, view.from) }),
+	confidence: view => ({ path: 'metrics/window-confidence', parameters: ofDays(view, view.from) }),
+	heat: view => ({ path: 'metrics/activity-heatmap', parameters: { from: instant(view.from) ?? BEGIN, to: instant(view.to), component: view.component } }),
 	// only the types know the component of an error
 	errors: view => view.component
-		? { path: 'metrics/top-error-types', parameters: { ...whole(view, view.before ?? view.from), component: view.component } }
+		? { path: 'metrics/top-error-types', parameters: ofDays(view, view.before ?? view.from) }
 		: { path: 'metrics/error-trends', parameters: whole(view, view.before ?? view.from) },
-	types: view => ({ path: 'metrics/top-error-types', parameters: { ...whole(view, view.before ?? view.from), component: view.component } }),
+	types: view => ({ path: 'metrics/top-error-types', parameters: ofDays(view, view.before ?? view.from) }),
 	approvals: view => ({ path: 'metrics/approvals', parameters: whole(view, view.before ?? view.from) }),
 	missions: () => ({ path: 'metrics/mission-performance' }),
+	components: () => ({ path: 'components' }),
 };
 
 // --- Panels -----------------------------------------------------------------------------------------------------------
@@ -126,7 +129,7 @@ export const sources = {
 export const panels = [
 	{
 		id: 'success', title: 'Verification success rate by tier', unit: '% of executions verified, band: 95 % interval', size: 'large', streams: EXECUTIONS,
-		needs: ['verification'], heeds: ['tier'], facts: () => ['executions', {}],
+		needs: ['verification'], heeds: ['tier', 'component'], facts: view => ['executions', { component: view.component }],
 		render(host, data, view, open) {
 			const { runs, runsBefore } = select(data, view);
 			if (!runs.length) return null;
@@ -148,7 +151,7 @@ export const panels = [
 					rows: tiers.map((code, index) => [tierName(code), grid[index][i] ? `${percent(grid[index][i].p)} · ${count(grid[index][i].ok)} of ${count(grid[index][i].n)}` : 'none', index === row]),
 					note: grid[row][i] && `${tierName(tiers[row])}: 95 % interval ${interval(grid[row][i].ok, grid[row][i].n)}`,
 				}),
-				pick: (row, i) => open('executions', { ...scale.bounds(i), tier: tiers[row] }, `${tierName(tiers[row])}, ${scale.name(i)}`),
+				pick: (row, i) => open('executions', { ...scale.bounds(i), tier: tiers[row], component: view.component }, `${tierName(tiers[row])}, ${scale.name(i)}`),
 			});
 			const n = sum(runs, row => row.n), ok = sum(runs, row => row.ok);
 			const then = runsBefore && share(sum(runsBefore, row => row.ok), sum(runsBefore, row => row.n));
@@ -164,7 +167,7 @@ export const panels = [
 	},
 	{
 		id: 'executions', title: 'Executions and rollbacks', unit: 'executions, below: % rolled back', size: 'small', streams: EXECUTIONS,
-		needs: ['verification'], heeds: ['tier'], facts: () => ['executions', {}],
+		needs: ['verification'], heeds: ['tier', 'component'], facts: view => ['executions', { component: view.component }],
 		render(host, data, view, open) {
 			const { runs, runsBefore } = select(data, view);
 			if (!runs.length) return null;
@@ -184,7 +187,7 @@ export const panels = [
 				label: 'Executions over time by outcome, with the share that was rolled back.', labels: scale.labels, rows, series,
 				under: { label: 'rolled back', of: row => Math.min(edge, row.back / row.n), low: row => Math.min(edge, row.w[0]), high: row => Math.min(edge, row.w[1]), from: 0, to: edge, ticks: [0, edge], format: v => percent(v, 0) },
 				tell: i => rows[i] ? { title: scale.name(i), rows: [['executions', count(rows[i].n)], ...series.map(s => [s.label, `${count(s.of(rows[i]))} · ${percent(s.of(rows[i]) / rows[i].n)}`])], note: `rolled back: 95 % interval ${interval(rows[i].back, rows[i].n)}` } : { title: scale.name(i), note: 'No executions.' },
-				pick: i => open('executions', { ...scale.bounds(i), tier: view.tier }, scale.name(i)),
+				pick: i => open('executions', { ...scale.bounds(i), tier: view.tier, component: view.component }, scale.name(i)),
 			});
 			const n = sum(runs, row => row.n), back = sum(runs, row => row.back), before = runsBefore && sum(runsBefore, row => row.n);
 			return {
@@ -195,8 +198,8 @@ export const panels = [
 		},
 	},
 	{
-		id: 'durations', title: 'Duration by tier', unit: 'p50, p95, p99 by day, log axis; in figures: the middling day’s p50', size: 'large', streams: EXECUTIONS,
-		needs: ['durations'], heeds: ['tier'], days: true, facts: () => ['executions', {}],
+		id: 'durations', title: 'Duration by tier', unit: 'p50, p95, p99 by day, log axis; in figures: p50 of the whole range', size: 'large', streams: EXECUTIONS,
+		needs: ['durations', 'allDurations'], heeds: ['tier', 'component'], days: true, facts: view => ['executions', { component: view.component }],
 		render(host, data, view, open) {
 			const all = ofTier(data.durations.rows.map(row => ({ ...row, t: dayOf(row), tier: tierCode(row.tier_name) })), view).filter(row => row.executions > 0 && row.p50_seconds != null);
 			if (!all.length) return null;
@@ -206,11 +209,8 @@ export const panels = [
 			const grid = tiers.map(() => Array(n).fill(null));
 			for (const row of all) grid[tiers.indexOf(row.tier)][Math.round((row.t - first) / DAY)] = row;
 			const low = Math.max(0.001, Math.min(...all.map(row => row.p50_seconds))), high = Math.max(...all.map(row => row.p99_seconds));
-			const measured = code => sum(all.filter(row => row.tier === code), row => row.executions);
-			const middle = code => {
-				const p = all.filter(row => row.tier === code).map(row => row.p50_seconds).sort((a, b) => a - b);
-				return p[p.length >> 1];
-			};
+			const overall = new Map(data.allDurations.rows.map(row => [tierCode(row.tier_name), row]));
+			const measured = code => overall.get(code)?.executions ?? 0, middle = code => overall.get(code)?.p50_seconds;
 			charts.strips(host, {
 				label: 'Percentiles of the duration by tier and day, on a logarithmic axis.',
 				rows: tiers.map(code => ({ label: tierName(code), big: duration(middle(code)), small: `n ${count(measured(code))}`, tone: tone(code), sparse: isSparse(measured(code), grid[tiers.indexOf(code)]) })),
@@ -223,12 +223,12 @@ export const panels = [
 					rows: grid[row][i] ? [['p99', duration(grid[row][i].p99_seconds)], ['p95', duration(grid[row][i].p95_seconds)], ['p50', duration(grid[row][i].p50_seconds)], ['executions with a duration', count(grid[row][i].executions)]] : [],
 					note: grid[row][i] ? null : 'Nothing was finished.',
 				}),
-				pick: (row, i) => open('executions', { from: first + i * DAY, to: first + (i + 1) * DAY, tier: tiers[row] }, `${tierName(tiers[row])}, ${name(i)}`),
+				pick: (row, i) => open('executions', { from: first + i * DAY, to: first + (i + 1) * DAY, tier: tiers[row], component: view.component }, `${tierName(tiers[row])}, ${name(i)}`),
 			});
 			const worst = all.reduce((a, b) => b.p95_seconds > a.p95_seconds ? b : a);
 			const typical = tiers.map(code => `${tierName(code)} ${duration(middle(code))}`);
 			return {
-				says: `Half of the executions take at most, on a middling day: ${typical.join(', ')}. The longest p95 was ${duration(worst.p95_seconds)}, ${tierName(worst.tier)} on ${dayName(worst.t)} (n ${count(worst.executions)}).`,
+				says: `Half of the executions took at most: ${typical.join(', ')}. The longest p95 of a day was ${duration(worst.p95_seconds)}, ${tierName(worst.tier)} on ${dayName(worst.t)} (n ${count(worst.executions)}).`,
 				legend: charts.legend([{ label: 'p50', line: 'line ink' }, { label: 'p95', line: 'line ink dash' }, { label: 'p99', line: 'line ink dotted' }]),
 				table: { head: ['day', 'tier', 'executions', 'p50', 'p95', 'p99'], rows: [...all].sort((a, b) => a.t - b.t).map(row => [dayName(row.t, true), tierName(row.tier), count(row.executions), duration(row.p50_seconds), duration(row.p95_seconds), duration(row.p99_seconds)]) },
 			};
@@ -236,7 +236,7 @@ export const panels = [
 	},
 	{
 		id: 'heat', title: 'When it works', unit: 'executions by weekday and hour, UTC', size: 'small', streams: EXECUTIONS,
-		needs: ['heat'], heeds: ['tier'],
+		needs: ['heat'], heeds: ['tier', 'component'],
 		render(host, data, view, open) {
 			const rows = data.heat.rows.filter(row => !view.tier || row.tier_code === view.tier);
 			const cells = WEEKDAYS.map(() => Array.from({ length: 24 }, () => ({ n: 0, ok: 0 })));
@@ -253,7 +253,7 @@ export const panels = [
 			charts.heat(host, {
 				label: 'Executions by weekday and hour.', cells, weekdays: WEEKDAYS,
 				tell: (d, hour) => ({ title: name(d, hour), rows: [['executions', count(cells[d][hour].n)], ['verified', cells[d][hour].n ? `${count(cells[d][hour].ok)} · ${percent(cells[d][hour].ok / cells[d][hour].n)}` : '–']], note: cells[d][hour].n ? `95 % interval ${interval(cells[d][hour].ok, cells[d][hour].n)}` : null }),
-				pick: (d, hour) => open('executions', { from: view.from, to: view.to, tier: view.tier, match: row => { const t = new Date(row.created_at); return (t.getUTCDay() + 6) % 7 === d && t.getUTCHours() === hour; } }, `${name(d, hour)} UTC`),
+				pick: (d, hour) => open('executions', { from: view.from, to: view.to, tier: view.tier, component: view.component, match: row => { const t = new Date(row.created_at); return (t.getUTCDay() + 6) % 7 === d && t.getUTCHours() === hour; } }, `${name(d, hour)} UTC`),
 			});
 			let best = [0, 0];
 			cells.forEach((line, d) => line.forEach((cell, hour) => { if (cell.n > cells[best[0]][best[1]].n) best = [d, hour]; }));
@@ -266,7 +266,7 @@ export const panels = [
 	},
 	{
 		id: 'confidence', title: 'Confidence, and whether it was right', unit: 'executions by confidence, square-root axis', size: 'small', streams: EXECUTIONS,
-		needs: ['confidence'], heeds: ['tier'], days: true,
+		needs: ['confidence'], heeds: ['tier', 'component'], days: true,
 		render(host, data, view, open) {
 			const all = ofTier(data.confidence.rows.map(row => ({ ...row, tier: tierCode(row.tier_name) })), view);
 			const rows = Array.from({ length: 20 }, (_, bucket) => {
@@ -281,7 +281,7 @@ export const panels = [
 				label: 'Executions by confidence, and the share of them that was verified.', labels: rows.map((_, b) => (b / 20).toFixed(2)), rows, series, root: true, room: 34,
 				under: { label: 'really verified, 95 % interval; dashed: as promised', height: 84, points: true, of: row => row.ok / row.n, low: row => row.w[0], high: row => row.w[1], from: 0, to: 1, ticks: [0, 0.5, 1], format: v => percent(v, 0), reference: b => (b + 0.5) / 20 },
 				tell: b => rows[b] ? { title: `confidence ${name(b)}`, rows: [['executions', count(rows[b].n)], ['verified', `${count(rows[b].ok)} · ${percent(rows[b].ok / rows[b].n)}`], ['95 % interval', interval(rows[b].ok, rows[b].n)]] } : { title: `confidence ${name(b)}`, note: 'No executions.' },
-				pick: b => open('executions', { ...view.wholeDays(), tier: view.tier, match: row => row.confidence_score != null && Math.min(19, Math.floor(row.confidence_score * 20)) === b }, `confidence ${name(b)}`),
+				pick: b => open('executions', { ...view.wholeDays(), tier: view.tier, component: view.component, match: row => row.confidence_score != null && Math.min(19, Math.floor(row.confidence_score * 20)) === b }, `confidence ${name(b)}`),
 			});
 			const sure = rows.slice(16).filter(Boolean), unsure = rows.slice(0, 16).filter(Boolean);
 			const rate = list => `${percent(share(sum(list, row => row.ok), sum(list, row => row.n)), 0)} of ${count(sum(list, row => row.n))}`;
@@ -458,7 +458,7 @@ export function numbers(data, view, clockNow) {
 		const size = view.hourly ? HOUR : DAY;
 		list.push(
 			{ id: 'success-rate', label: 'Verification success', value: percent(share(ok, n)), detail: n ? `${count(ok)} of ${count(n)} · ${interval(ok, n)}` : 'no executions', change: before?.n && n ? ok / n - before.ok / before.n : null, sure: before?.n && n && differs(ok, n, before.ok, before.n), as: 'points', better: 1, was: before?.n ? percent(before.ok / before.n) : null, spark: trend(runs, size, cell => share(sum(cell, row => row.ok), sum(cell, row => row.n))) },
-			{ id: 'execution-count', label: 'Executions', value: count(n), detail: view.tier ? tierName(view.tier) : 'all tiers', change: before?.n ? n / before.n - 1 : null, as: before && ratio(n, before.n), better: 0, was: before ? count(before.n) : null, spark: trend(runs, size, cell => sum(cell, row => row.n)) },
+			{ id: 'execution-count', label: 'Executions', value: count(n), detail: `${view.tier ? tierName(view.tier) : 'all tiers'}${view.component ? `, ${view.component}` : ''}`, change: before?.n ? n / before.n - 1 : null, as: before && ratio(n, before.n), better: 0, was: before ? count(before.n) : null, spark: trend(runs, size, cell => sum(cell, row => row.n)) },
 			{ id: 'rollback-rate', label: 'Rolled back', value: percent(share(back, n)), detail: n ? `${count(back)} of ${count(n)} · ${interval(back, n)}` : 'no executions', change: before?.n && n ? back / n - before.back / before.n : null, sure: before?.n && n && differs(back, n, before.back, before.n), as: 'points', better: -1, was: before?.n ? percent(before.back / before.n) : null, spark: trend(runs, size, cell => share(sum(cell, row => row.back), sum(cell, row => row.n))) });
 	}
 	if (errors) {
@@ -468,7 +468,7 @@ export function numbers(data, view, clockNow) {
 	if (approvals) {
 		const n = sum(approvals, row => row.n), open = sum(approvals, row => row.open), timed = sum(approvals, row => row.timed), seconds = meanDecision(approvals);
 		const before = approvalsBefore && sum(approvalsBefore, row => row.n);
-		list.push({ id: 'approval-count', label: 'Approvals', value: count(n), detail: n ? `${count(open)} pending · mean ${duration(seconds)}, n ${count(timed)}` : 'none', change: before ? n / before - 1 : null, as: before && ratio(n, before), better: 0, was: before == null ? null : count(before), spark: trend(approvals, DAY, cell => sum(cell, row => row.n)) });
+		list.push({ id: 'approval-count', label: 'Approvals', value: count(n), detail: n ? `${count(open)} pending · mean ${duration(seconds)}, n ${count(timed)}${view.component ? ' · all components' : ''}` : 'none', change: before ? n / before - 1 : null, as: before && ratio(n, before), better: 0, was: before == null ? null : count(before), spark: trend(approvals, DAY, cell => sum(cell, row => row.n)) });
 	}
 	return list;
 }
