@@ -8,7 +8,10 @@
 /* More would wait longer than anybody wants to. */
 #define QUEUE_MAX 256
 
-static const char session[] = "SET default_transaction_isolation = 'repeatable read'; SET default_transaction_read_only = on";
+/* Every answer is small: to start helpers or to compile takes longer than it saves, by tens and hundreds of milliseconds, and with
+ * many clients at once there is no idle core. */
+static const char session[] = "SET default_transaction_isolation = 'repeatable read'; SET default_transaction_read_only = on; SET jit = off;"
+			      " SET max_parallel_workers_per_gather = 0";
 
 struct gc_pool {
 	struct gc_serve *serve;
