@@ -31,7 +31,8 @@ CREATE TABLE cube.fact_verification_executions (
 	PRIMARY KEY (contract_id, created_at)
 ) PARTITION BY RANGE (created_at);
 CREATE INDEX ON cube.fact_verification_executions (time_key);
--- for lists of one component, actor or mission; never of a status, or no change of state would be a HOT update
+-- for lists of one tier, component, actor or mission; never of a status, or no change of state would be a HOT update
+CREATE INDEX ON cube.fact_verification_executions (tier_key, time_key);
 CREATE INDEX ON cube.fact_verification_executions (component_key, time_key);
 CREATE INDEX ON cube.fact_verification_executions (actor_key, time_key);
 CREATE INDEX ON cube.fact_verification_executions (mission_key, time_key);
@@ -154,7 +155,7 @@ RETURNS TABLE (year int, month int, day int, tier_name text, total_executions bi
 			sum(h.rollbacks)::bigint AS rollbacks, sum(h.with_snapshot)::bigint AS with_snapshot
 		FROM cube.rollup_verification_hourly h
 		WHERE h.hour >= coalesce((p_from - date '1970-01-01') * 24, 0) AND h.hour < coalesce(cube.days_until(p_to) * 24, 4000000)
-			AND h.component_key = cube.component_cell(p_component)
+			AND h.component_key = (SELECT cube.component_cell(p_component))
 		GROUP BY 1, 2 HAVING sum(h.executions) <> 0) d
 	JOIN cube.dim_tier t USING (tier_key)
 	WHERE p_tier IS NULL OR t.tier_code = p_tier
@@ -221,7 +222,7 @@ LANGUAGE sql STABLE AS $$
 						sum(d.n8), sum(d.n9), sum(d.n10), sum(d.n11), sum(d.n12), sum(d.n13), sum(d.n14), sum(d.n15)] AS counts
 				FROM cube.rollup_verification_duration d
 				WHERE d.day >= coalesce(p_from, '1970-01-01') AND d.day < coalesce(date '1970-01-01' + cube.days_until(p_to), '2500-01-01')
-					AND d.component_key = cube.component_cell(p_component)
+					AND d.component_key = (SELECT cube.component_cell(p_component))
 				GROUP BY 1, 2, 3 HAVING sum(d.executions) <> 0) g) r
 		GROUP BY 1, 2) p
 	JOIN cube.dim_tier t USING (tier_key)
@@ -259,7 +260,7 @@ RETURNS TABLE (day date, tier_name text, bucket int, confidence_from double prec
 	FROM (SELECT CASE WHEN NOT p_whole THEN f.day END AS day, f.tier_key, f.bucket, sum(f.executions)::bigint AS executions, sum(f.successful)::bigint AS successful
 		FROM cube.rollup_verification_confidence f
 		WHERE f.day >= coalesce(p_from, '1970-01-01') AND f.day < coalesce(date '1970-01-01' + cube.days_until(p_to), '2500-01-01')
-			AND f.component_key = cube.component_cell(p_component)
+			AND f.component_key = (SELECT cube.component_cell(p_component))
 		GROUP BY 1, 2, 3 HAVING sum(f.executions) <> 0) r
 	JOIN cube.dim_tier t USING (tier_key)
 	WHERE p_tier IS NULL OR t.tier_code = p_tier

@@ -22,6 +22,7 @@ CREATE TABLE cube.fact_approvals (
 ) PARTITION BY RANGE (created_at);
 CREATE INDEX ON cube.fact_approvals (time_key);
 CREATE INDEX ON cube.fact_approvals (status, time_key);
+CREATE INDEX ON cube.fact_approvals (tier_key, time_key);
 COMMENT ON TABLE cube.fact_approvals IS 'One row an approval; natural primary key.';
 SELECT cube.comment_columns('cube.fact_approvals', $$
 	approval_id: natural key, the source's id as text

@@ -42,19 +42,19 @@ RETURNS TABLE (tier_name text, total bigint, successful bigint, success_rate_pct
 	parts AS (
 		SELECT r.tier_key, sum(r.executions) AS total, sum(r.successful) AS successful FROM cube.rollup_verification_hourly r
 		WHERE r.hour >= (SELECT from_whole FROM w) AND r.hour < (SELECT to_whole FROM w)
-			AND r.component_key = cube.component_cell(p_component)
+			AND r.component_key = (SELECT cube.component_cell(p_component))
 		GROUP BY r.tier_key
 		UNION ALL
 		SELECT f.tier_key, count(*), count(*) FILTER (WHERE f.was_successful) FROM cube.fact_verification_executions f
 		WHERE f.time_key >= (SELECT from_minute FROM w) AND f.time_key < (SELECT least(from_whole * 60, to_minute) FROM w)
 			AND f.created_at >= (SELECT cube.minute_at(from_minute) FROM w) AND f.created_at < (SELECT cube.minute_at(from_whole * 60) FROM w)
-			AND (p_component IS NULL OR f.component_key = cube.component_cell(p_component))
+			AND (p_component IS NULL OR f.component_key = (SELECT cube.component_cell(p_component)))
 		GROUP BY f.tier_key
 		UNION ALL
 		SELECT f.tier_key, count(*), count(*) FILTER (WHERE f.was_successful) FROM cube.fact_verification_executions f
 		WHERE f.time_key >= (SELECT to_whole * 60 FROM w) AND f.time_key < (SELECT to_minute FROM w)
 			AND f.created_at >= (SELECT cube.minute_at(to_whole * 60) FROM w) AND f.created_at < (SELECT cube.minute_at(to_minute) FROM w)
-			AND (p_component IS NULL OR f.component_key = cube.component_cell(p_component))
+			AND (p_component IS NULL OR f.component_key = (SELECT cube.component_cell(p_component)))
 		GROUP BY f.tier_key)
 	SELECT t.tier_name, sum(p.total)::bigint, sum(p.successful)::bigint, round(100.0 * sum(p.successful) / sum(p.total), 2)::double precision
 	FROM parts p JOIN cube.dim_tier t USING (tier_key)
@@ -82,7 +82,7 @@ RETURNS TABLE (hour timestamptz, tier_name text, tier_code text, total_execution
 			(sum(h.duration_us) / nullif(sum(h.duration_n), 0) / 1e6)::double precision AS avg_duration
 		FROM cube.rollup_verification_hourly h
 		WHERE h.hour >= coalesce(floor(date_part('epoch', p_from) / 3600)::int, 0) AND h.hour < coalesce(ceil(date_part('epoch', p_to) / 3600)::int, 4000000)
-			AND h.component_key = cube.component_cell(p_component)
+			AND h.component_key = (SELECT cube.component_cell(p_component))
 		GROUP BY h.hour, h.tier_key HAVING sum(h.executions) <> 0) r
 	JOIN cube.dim_tier t USING (tier_key)
 	WHERE p_tier IS NULL OR t.tier_code = p_tier
@@ -110,7 +110,7 @@ RETURNS TABLE (iso_weekday int, hour int, tier_code text, executions bigint, suc
 	FROM (SELECT h.hour % 168 AS hour, h.tier_key, sum(h.executions)::bigint AS executions, sum(h.successful)::bigint AS successful
 		FROM cube.rollup_verification_hourly h
 		WHERE h.hour >= coalesce(floor(date_part('epoch', p_from) / 3600)::int, 0) AND h.hour < coalesce(ceil(date_part('epoch', p_to) / 3600)::int, 4000000)
-			AND h.component_key = cube.component_cell(p_component)
+			AND h.component_key = (SELECT cube.component_cell(p_component))
 		GROUP BY 1, 2 HAVING sum(h.executions) <> 0) w
 	JOIN cube.dim_tier t USING (tier_key)
 	WHERE p_tier IS NULL OR t.tier_code = p_tier
@@ -205,6 +205,7 @@ $$);
 
 -- The facts, flat ---------------------------------------------------------------------------------------------------------------
 
+-- Each of these has a view and, with the same columns of the same collations, a function that filters.
 -- A filter by a dimension's name must reach the fact as a key, and early: the planner looks a STABLE function up while it estimates, so it knows
 -- whether a key is on every second fact, then it reads the newest ones and filters, or on three, then it takes the key's index.
 CREATE FUNCTION cube.tier_key_of(p_code text) RETURNS int LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -216,21 +217,21 @@ COMMENT ON FUNCTION cube.actor_key_of(text) IS 'Key of an actor; NULL when there
 CREATE FUNCTION cube.mission_key_of(p_id text) RETURNS int LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
 BEGIN RETURN (SELECT d.mission_key FROM cube.dim_mission d WHERE d.mission_id = p_id); END $$;
 COMMENT ON FUNCTION cube.mission_key_of(text) IS 'Key of a mission; NULL when there is no such one.';
-CREATE FUNCTION cube.executions(p_tier text, p_component text, p_actor text, p_mission text)
-RETURNS TABLE (contract_id text, created_at timestamptz, tier_code text, tier_name text, component_name text, actor_id text, mission_id text,
-	action_type text, contract_status text, was_successful boolean, was_rolled_back boolean, duration_seconds double precision,
-	confidence_score double precision, drift_score double precision, created_snapshot boolean, passed_benchmark boolean, playbook_id text,
-	executed_at timestamptz, verified_at timestamptz, triggered_by text, error_message text, time_key int) LANGUAGE sql STABLE AS $$
+DO $do$
+DECLARE flat constant text := $$
 SELECT f.contract_id, f.created_at, t.tier_code, t.tier_name, c.component_name, a.actor_id, m.mission_id, f.action_type, f.contract_status,
 	f.was_successful, f.was_rolled_back, f.duration_seconds, f.confidence_score, f.drift_score, f.created_snapshot, f.passed_benchmark,
 	f.playbook_id, f.executed_at, f.verified_at, f.triggered_by, f.error_message, f.time_key
 FROM cube.fact_verification_executions f JOIN cube.dim_tier t USING (tier_key) JOIN cube.dim_component c USING (component_key)
 JOIN cube.dim_actor a USING (actor_key) JOIN cube.dim_mission m USING (mission_key)
-WHERE (p_tier IS NULL OR f.tier_key = cube.tier_key_of(p_tier)) AND (p_component IS NULL OR f.component_key = cube.component_cell(p_component))
-	AND (p_actor IS NULL OR f.actor_key = cube.actor_key_of(p_actor)) AND (p_mission IS NULL OR f.mission_key = cube.mission_key_of(p_mission))
 $$;
+BEGIN
+	EXECUTE 'CREATE VIEW cube.cube_executions AS ' || flat;
+	EXECUTE 'CREATE FUNCTION cube.executions(p_tier text, p_component text, p_actor text, p_mission text) RETURNS SETOF cube.cube_executions LANGUAGE sql STABLE AS $f$ ' || flat || $$
+WHERE (p_tier IS NULL OR f.tier_key = cube.tier_key_of(p_tier)) AND (p_component IS NULL OR f.component_key = cube.component_cell(p_component))
+	AND (p_actor IS NULL OR f.actor_key = cube.actor_key_of(p_actor)) AND (p_mission IS NULL OR f.mission_key = cube.mission_key_of(p_mission)) $f$ $$;
+END $do$;
 COMMENT ON FUNCTION cube.executions(text, text, text, text) IS 'Rows of cube_executions of a tier, a component, an actor and a mission; NULL means all.';
-CREATE VIEW cube.cube_executions AS SELECT * FROM cube.executions(NULL, NULL, NULL, NULL);
 COMMENT ON VIEW cube.cube_executions IS 'One row a contract, with the names of its dimensions.';
 SELECT cube.comment_columns('cube.cube_executions', $$
 	contract_id: the contract
@@ -257,17 +258,18 @@ SELECT cube.comment_columns('cube.cube_executions', $$
 	time_key: the minute of created_at
 $$);
 
-CREATE FUNCTION cube.errors(p_component text)
-RETURNS TABLE (error_id text, created_at timestamptz, error_type text, severity text, component_name text, actor_id text, source text, status text,
-	was_auto_resolved boolean, required_human_intervention boolean, resolution_time_seconds double precision, playbook_triggered text,
-	resolved_at timestamptz, resolution_note text, time_key int) LANGUAGE sql STABLE AS $$
+DO $do$
+DECLARE flat constant text := $$
 SELECT f.error_id, f.created_at, f.error_type, f.severity, c.component_name, a.actor_id, f.source, f.status, f.was_auto_resolved,
 	f.required_human_intervention, f.resolution_time_seconds, f.playbook_triggered, f.resolved_at, f.resolution_note, f.time_key
 FROM cube.fact_error_events f JOIN cube.dim_component c USING (component_key) JOIN cube.dim_actor a USING (actor_key)
-WHERE p_component IS NULL OR f.component_key = cube.component_cell(p_component)
 $$;
+BEGIN
+	EXECUTE 'CREATE VIEW cube.cube_errors AS ' || flat;
+	EXECUTE 'CREATE FUNCTION cube.errors(p_component text) RETURNS SETOF cube.cube_errors LANGUAGE sql STABLE AS $f$ ' || flat || $$
+WHERE p_component IS NULL OR f.component_key = cube.component_cell(p_component) $f$ $$;
+END $do$;
 COMMENT ON FUNCTION cube.errors(text) IS 'Rows of cube_errors of a component; NULL means all.';
-CREATE VIEW cube.cube_errors AS SELECT * FROM cube.errors(NULL);
 COMMENT ON VIEW cube.cube_errors IS 'One row an error, with the names of its dimensions.';
 SELECT cube.comment_columns('cube.cube_errors', $$
 	error_id: the error
@@ -287,17 +289,18 @@ SELECT cube.comment_columns('cube.cube_errors', $$
 	time_key: the minute of created_at
 $$);
 
-CREATE FUNCTION cube.approvals(p_tier text)
-RETURNS TABLE (approval_id text, created_at timestamptz, status text, was_approved boolean, tier_code text, tier_name text, actor_id text,
-	requested_by text, approval_type text, action_description text, risk_score double precision, decision_time_seconds double precision,
-	decided_at timestamptz, decision_reason text, contract_id text, error_id text, time_key int) LANGUAGE sql STABLE AS $$
+DO $do$
+DECLARE flat constant text := $$
 SELECT f.approval_id, f.created_at, f.status, f.was_approved, t.tier_code, t.tier_name, a.actor_id, f.requested_by, f.approval_type,
 	f.action_description, f.risk_score, f.decision_time_seconds, f.decided_at, f.decision_reason, f.contract_id, f.error_id, f.time_key
 FROM cube.fact_approvals f JOIN cube.dim_tier t USING (tier_key) JOIN cube.dim_actor a USING (actor_key)
-WHERE p_tier IS NULL OR f.tier_key = cube.tier_key_of(p_tier)
 $$;
+BEGIN
+	EXECUTE 'CREATE VIEW cube.cube_approvals AS ' || flat;
+	EXECUTE 'CREATE FUNCTION cube.approvals(p_tier text) RETURNS SETOF cube.cube_approvals LANGUAGE sql STABLE AS $f$ ' || flat || $$
+WHERE p_tier IS NULL OR f.tier_key = cube.tier_key_of(p_tier) $f$ $$;
+END $do$;
 COMMENT ON FUNCTION cube.approvals(text) IS 'Rows of cube_approvals of a tier; NULL means all.';
-CREATE VIEW cube.cube_approvals AS SELECT * FROM cube.approvals(NULL);
 COMMENT ON VIEW cube.cube_approvals IS 'One row an approval, with the names of its dimensions.';
 SELECT cube.comment_columns('cube.cube_approvals', $$
 	approval_id: the approval

@@ -44,7 +44,8 @@ SELECT bench.multiply('fact_agentic_events', (SELECT 3 * count(*) FROM bench.pla
 	"sequence": "s.sequence + i"}');
 SELECT bench.multiply('fact_error_events', :rows, '{"error_id": "s.error_id || ''~'' || i"}', 's.error_id LIKE ''security_event:%''');
 SELECT bench.multiply('fact_approvals', :rows);
-SELECT bench.multiply('fact_governance_sessions', :rows / 10);
+SELECT bench.multiply('fact_governance_sessions', :rows / 10, '{"created_at": "s.created_at + i * interval ''37 s''",
+	"time_key": "cube.time_key(s.created_at + i * interval ''37 s'')"}');
 SELECT bench.multiply('fact_governance_votes', :rows, '{"governance_session_id": "s.governance_session_id || ''~'' || i % 1000 + 1"}');
 SELECT bench.multiply('fact_playbook_runs', :rows / 2);
 SELECT bench.multiply('fact_playbook_step_runs', :rows, '{"run_id": "NULL"}');
