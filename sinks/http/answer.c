@@ -172,6 +172,7 @@ static void share(const struct gc_request *answered, struct gc_request *request)
 {
 	gc_text_add(&request->body, (struct gc_span){ answered->body.ptr, answered->body.len });
 	memcpy(request->as_of, answered->as_of, sizeof(request->as_of));
+	memcpy(request->records, answered->records, sizeof(request->records));
 	request->status = answered->status;
 	request->content_type = answered->content_type;
 	request->rows = answered->rows;
