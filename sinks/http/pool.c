@@ -19,9 +19,10 @@ struct gc_pool {
 	pthread_cond_t wanted;
 	struct gc_request *first, **end;
 	size_t queued;
+	const struct gc_request **answering; /* by thread: the question that it is at, or NULL */
 	bool stopping;
 	pthread_t *threads;
-	int64_t thread_count;
+	int64_t thread_count, started;
 };
 
 bool gc_pool_put(struct gc_pool *pool, struct gc_request *request)
@@ -66,24 +67,56 @@ static void find_end(struct gc_pool *pool)
 		pool->end = &(*pool->end)->next;
 }
 
+static bool is_being_answered(const struct gc_pool *pool, const struct gc_request *request)
+{
+	for (int64_t i = 0; i < pool->thread_count; i++) {
+		if (pool->answering[i] && gc_request_is_same(pool->answering[i], request))
+			return true;
+	}
+	return false;
+}
+
+/* The first whose question nobody is at. */
+static struct gc_request *take_first(struct gc_pool *pool)
+{
+	struct gc_request **place = &pool->first, *request;
+
+	while (*place && is_being_answered(pool, *place))
+		place = &(*place)->next;
+	request = *place;
+	if (request) {
+		*place = request->next;
+		pool->queued--;
+	}
+	return request;
+}
+
 /* A request with all that wait with the same question: pages ask together after each commit, and one look at the database, which begins
- * after the last of them came, is the answer to all. NULL when the pool stops and nobody waits. */
-static struct gc_request *take(struct gc_pool *pool)
+ * after the last of them came, is the answer to all. Whoever comes while it is under way waits for the next look, so a slow question
+ * never has more than one thread. NULL when the pool stops and nobody waits. */
+static struct gc_request *take(struct gc_pool *pool, int64_t thread)
 {
 	struct gc_request *request;
 
 	pthread_mutex_lock(&pool->lock);
-	while (!pool->first && !pool->stopping)
+	while (!(request = take_first(pool)) && !(pool->stopping && !pool->first))
 		pthread_cond_wait(&pool->wanted, &pool->lock);
-	request = pool->first;
 	if (request) {
-		pool->first = request->next;
-		pool->queued--;
 		take_same(pool, request);
 		find_end(pool);
 	}
+	pool->answering[thread] = request;
 	pthread_mutex_unlock(&pool->lock);
 	return request;
+}
+
+/* Before its requests are given back, after which they may be gone. */
+static void end_question(struct gc_pool *pool, int64_t thread)
+{
+	pthread_mutex_lock(&pool->lock);
+	pool->answering[thread] = NULL;
+	pthread_cond_broadcast(&pool->wanted);
+	pthread_mutex_unlock(&pool->lock);
 }
 
 /* Whoever waited so long has most likely gone. */
@@ -123,11 +156,17 @@ static void *run_pool(void *argument)
 	struct gc_pool *pool = argument;
 	struct gc_database db;
 	struct gc_request *request;
+	int64_t thread;
+
+	pthread_mutex_lock(&pool->lock);
+	thread = pool->started++;
+	pthread_mutex_unlock(&pool->lock);
 
 	gc_database_init(&db, pool->serve, "gracecube serve", session);
-	while ((request = take(pool))) {
+	while ((request = take(pool, thread))) {
 		refuse_late(pool, request);
 		gc_answer_requests(request, &db);
+		end_question(pool, thread);
 		give_back_all(request);
 	}
 	gc_database_close(&db);
@@ -142,6 +181,7 @@ struct gc_pool *gc_pool_start(struct gc_serve *serve)
 	pool->end = &pool->first;
 	pool->thread_count = serve->config.serve_connections;
 	pool->threads = gc_calloc((size_t)pool->thread_count, sizeof(*pool->threads));
+	pool->answering = gc_calloc((size_t)pool->thread_count, sizeof(struct gc_request *));
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->wanted, NULL);
 	for (int64_t i = 0; i < pool->thread_count; i++) {
@@ -164,5 +204,6 @@ void gc_pool_stop(struct gc_pool *pool)
 	pthread_cond_destroy(&pool->wanted);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool->threads);
+	free(pool->answering);
 	free(pool);
 }
