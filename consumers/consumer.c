@@ -3,8 +3,10 @@
 #include "kafka.h"
 
 #include <gracecube/arena.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CLOSE_LIMIT_US (10 * GC_SECOND_US)
@@ -91,6 +93,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topi
 	gc_consumer_drop(c, c->record_count);
 	forget_pending(c);
 	c->is_adrift = false;
+	c->is_revoked = code != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
 	if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
 		c->pending = rd_kafka_topic_partition_list_copy(partitions);
 		gc_debug("partitions assigned", GC_I("partitions", partitions->cnt));
@@ -203,6 +206,28 @@ static bool close_client(rd_kafka_t *rk)
 	return closed;
 }
 
+static void *destroy_client(void *rk)
+{
+	rd_kafka_destroy(rk);
+	return NULL;
+}
+
+/* Waits for librdkafka's threads and for whoever holds on to something of it: that may be for ever. */
+static bool destroy_within_limit(rd_kafka_t *rk)
+{
+	pthread_t thread;
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += CLOSE_LIMIT_US / GC_SECOND_US;
+	if (pthread_create(&thread, NULL, destroy_client, rk) != 0)
+		return false;
+	if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0)
+		return true;
+	pthread_detach(thread);
+	return false;
+}
+
 void gc_consumer_close(struct gc_consumer *c)
 {
 	if (!c)
@@ -210,10 +235,10 @@ void gc_consumer_close(struct gc_consumer *c)
 	gc_consumer_drop(c, c->record_count);
 	forget_pending(c);
 	release_parts(c);
-	if (c->rk && close_client(c->rk))
-		rd_kafka_destroy(c->rk);
-	else if (c->rk)
+	if (c->rk && !close_client(c->rk))
 		gc_warn("the consumer did not leave its group in time; the group's session timeout will do it");
+	else if (c->rk && !destroy_within_limit(c->rk))
+		gc_warn("librdkafka does not let go of its client; it ends with the process");
 	free(c->records);
 	free(c);
 }
@@ -560,7 +585,18 @@ enum gc_verdict gc_consumer_restart(struct gc_consumer *c, struct gc_pg *pg, str
 
 /* ---- the rest ---- */
 
-void gc_consumer_hint(struct gc_consumer *c, bool wait)
+/* rd_kafka_commit() that waits does so without a limit, while the group rebalances or its coordinator is away. */
+static void commit_within(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *list, int64_t wait_us)
+{
+	rd_kafka_queue_t *answers = rd_kafka_queue_new(rk);
+
+	if (rd_kafka_commit_queue(rk, list, answers, NULL, NULL) == RD_KAFKA_RESP_ERR_NO_ERROR)
+		rd_kafka_event_destroy(rd_kafka_queue_poll(answers, (int)(wait_us / 1000)));
+	rd_kafka_queue_destroy(answers);
+}
+
+/* A hint: whether it arrives does not matter. */
+void gc_consumer_hint(struct gc_consumer *c, int64_t wait_us)
 {
 	rd_kafka_topic_partition_list_t *list;
 
@@ -570,7 +606,10 @@ void gc_consumer_hint(struct gc_consumer *c, bool wait)
 	for (size_t i = 0; i < c->part_count; i++)
 		rd_kafka_topic_partition_list_add(list, c->parts[i].position->topic, c->parts[i].partition)->offset =
 			c->parts[i].next_offset;
-	rd_kafka_commit(c->rk, list, !wait); /* a hint: whether it arrives does not matter */
+	if (wait_us > 0)
+		commit_within(c->rk, list, wait_us);
+	else
+		rd_kafka_commit(c->rk, list, 1);
 	rd_kafka_topic_partition_list_destroy(list);
 }
 
@@ -587,12 +626,20 @@ void gc_consumer_pause(struct gc_consumer *c, bool paused)
 	rd_kafka_topic_partition_list_destroy(list);
 }
 
+/* Kafka told of an end, or the position is where Kafka ended when the partition was claimed: behind a transaction only the first is so. */
+static bool is_part_at_end(const struct gc_part *part)
+{
+	int64_t target = atomic_load(&part->position->target);
+
+	return part->at_end || (target >= 0 && part->next_offset >= target);
+}
+
 bool gc_consumer_is_at_end(const struct gc_consumer *c)
 {
-	if (!c->joined || c->pending || c->record_count > 0)
+	if (!c->joined || c->is_revoked || c->pending || c->record_count > 0)
 		return false;
 	for (size_t i = 0; i < c->part_count; i++) {
-		if (!c->parts[i].at_end)
+		if (!is_part_at_end(&c->parts[i]))
 			return false;
 	}
 	return true;

@@ -61,6 +61,7 @@ struct gc_consumer {
 	size_t part_count;
 	rd_kafka_topic_partition_list_t *pending; /* assigned by the group, to be claimed */
 	bool joined;
+	bool is_revoked; /* what it held was taken away, and what it gets is not known yet */
 	bool is_adrift; /* Kafka has not (or no more) what is to be read next: gc_consumer_restart() finds out what happened */
 	struct gc_record *records; /* fetched, not applied yet, in log order */
 	size_t record_count, record_capacity;
@@ -72,7 +73,7 @@ struct gc_consumer {
 
 enum gc_verdict gc_consumer_open(const struct gc_config *config, void *run, int index, const char *const *topics, size_t topic_count,
 				 struct gc_consumer **ret_consumer, struct gc_err *err) GC_MUST_CHECK;
-/* Leaves the group; takes at most ten seconds. NULL is allowed. */
+/* Leaves the group; takes at most twenty seconds. NULL is allowed. */
 void gc_consumer_close(struct gc_consumer *consumer);
 
 /* Fetches what is there, up to run.batch_records and run.batch_bytes; waits at most wait_us, and only when there is nothing. */
@@ -90,8 +91,8 @@ enum gc_verdict gc_consumer_reclaim(struct gc_consumer *consumer, struct gc_pg *
  * lost then; GC_FATAL when the topic is another one. */
 enum gc_verdict gc_consumer_restart(struct gc_consumer *consumer, struct gc_pg *pg, struct gc_err *err) GC_MUST_CHECK;
 
-/* Tells Kafka the positions, as a hint. */
-void gc_consumer_hint(struct gc_consumer *consumer, bool wait);
+/* Tells Kafka the positions, as a hint; waits at most so long for its answer. */
+void gc_consumer_hint(struct gc_consumer *consumer, int64_t wait_us);
 /* While the database is away for long: keeps the membership without fetching. */
 void gc_consumer_pause(struct gc_consumer *consumer, bool paused);
 bool gc_consumer_is_at_end(const struct gc_consumer *consumer);

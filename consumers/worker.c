@@ -15,6 +15,7 @@
 
 #define IDLE_WAIT_US (100 * 1000)
 #define HINT_INTERVAL_US GC_SECOND_US
+#define LAST_HINT_US (2 * GC_SECOND_US)
 #define TELL_INTERVAL_US (200 * 1000) /* five times a second */
 #define BACKOFF_MIN_US (50 * 1000)
 #define BACKOFF_MAX_US (10 * GC_SECOND_US)
@@ -371,7 +372,7 @@ static void tell_position(struct gc_worker *w)
 	if (now - w->hinted_us < HINT_INTERVAL_US)
 		return;
 	w->hinted_us = now;
-	gc_consumer_hint(w->consumer, false);
+	gc_consumer_hint(w->consumer, 0);
 }
 
 static void note_idle(struct gc_worker *w)
@@ -434,7 +435,7 @@ void *gc_worker_main(void *argument)
 	verdict = gc_consumer_open(w->config, w->run, w->index, w->topics, w->topic_count, &w->consumer, &err);
 	if (verdict == GC_OK) {
 		verdict = run_loop(w, &err);
-		gc_consumer_hint(w->consumer, true);
+		gc_consumer_hint(w->consumer, LAST_HINT_US);
 		tell_changes(w, 0);
 	}
 	gc_consumer_close(w->consumer);

@@ -276,8 +276,6 @@ class Page:
     """The dashboard, open all the time; its tables are shown. One look is one moment of it: nothing is drawn meanwhile."""
 
     def __init__(self, url, token):
-        subprocess.run(['bash', '-c', 'set -euo pipefail; . "$CUBE_TEST_ROOT/deploy/lib/common.sh"; . "$CUBE_TEST_ROOT/deploy/lib/install.sh"; install_packages browser'],
-                       stdout=sys.stderr, stdin=subprocess.DEVNULL, check=True)
         self.browser = Browser(os.getcwd(), free_port())
         self.browser.go('%s?range=custom&from=%s&to=%s#token=%s' % (url, FROM, LAST, token))
         until(15, 'the page has read its numbers', lambda: self.browser.run('return document.body.dataset.reads > 0 && !document.querySelector(".panel[data-state=loading]")'))
@@ -450,6 +448,9 @@ def start(name, *arguments):
 
 
 def main():
+    # first of all: it takes minutes on a new machine, and the server hangs up on whoever is silent for 30 s
+    subprocess.run(['bash', '-c', 'set -euo pipefail; . "$CUBE_TEST_ROOT/deploy/lib/common.sh"; . "$CUBE_TEST_ROOT/deploy/lib/install.sh"; install_packages browser'],
+                   stdout=sys.stderr, stdin=subprocess.DEVNULL, check=True)
     new_cube()
     own_topics()
     os.makedirs('capture')
