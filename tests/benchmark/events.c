@@ -400,9 +400,11 @@ static struct copy copy_of(const struct bench_events *events, uint64_t contract)
 	return copy;
 }
 
+#define SLOT_BYTES_MAX 64 /* what an id or a number takes, with its end */
+
 static struct gc_span fill_form(const struct form *form, const struct copy *copy, uint64_t number, char **buffer)
 {
-	char *at = *buffer = gc_realloc(*buffer, form->bytes + form->count * 64 + 1);
+	char *at = *buffer = gc_realloc(*buffer, form->bytes + form->count * SLOT_BYTES_MAX + 1);
 
 	for (size_t i = 0; i < form->count; i++) {
 		const struct piece *piece = &form->pieces[i];
@@ -410,11 +412,11 @@ static struct gc_span fill_form(const struct form *form, const struct copy *copy
 		memcpy(at, piece->literal.ptr, piece->literal.len);
 		at += piece->literal.len;
 		if (piece->slot == SLOT_ID)
-			at += sprintf(at, "%s", copy->id);
+			at += snprintf(at, SLOT_BYTES_MAX, "%s", copy->id);
 		else if (piece->slot == SLOT_LSN)
-			at += sprintf(at, "%lld", (long long)(65000000 + 408 * number));
+			at += snprintf(at, SLOT_BYTES_MAX, "%lld", (long long)(65000000 + 408 * number));
 		else if (piece->slot == SLOT_TIME)
-			at += sprintf(at, "%lld", (long long)(piece->captured + copy->created_us - copy->template->created_us));
+			at += snprintf(at, SLOT_BYTES_MAX, "%lld", (long long)(piece->captured + copy->created_us - copy->template->created_us));
 	}
 	return (struct gc_span){ *buffer, (size_t)(at - *buffer) };
 }
