@@ -46,7 +46,7 @@ SELECT cube.define_fact('fact_error_events', 'error_events',
 	p_keeps => ARRAY['resolution_note'],
 	p_own => ARRAY['own_component_key int', 'component_is_explicit boolean', 'own_human boolean'],
 	p_link_columns => '{
-		"log_component_key int": "(SELECT e.component_key FROM cube.fact_agentic_events e WHERE e.error_id = k.error_id AND e.component_key <> 0 ORDER BY e.sequence DESC LIMIT 1)",
+		"log_component_key int": "(SELECT e.component_key FROM cube.fact_agentic_events e WHERE e.error_id = k.error_id AND e.component_key <> 0 ORDER BY e.sequence + 0 DESC LIMIT 1)",
 		"playbook text": "(SELECT coalesce(r.playbook_id, ''unknown'') FROM cube.fact_playbook_runs r WHERE r.error_id = k.error_id ORDER BY r.run_number DESC LIMIT 1)"}',
 	p_links => '{
 		"component_key": "CASE WHEN k.component_is_explicit THEN k.own_component_key ELSE coalesce(k.log_component_key, k.own_component_key, 0) END",
