@@ -64,9 +64,10 @@ static enum gc_verdict configure(const struct gc_config *config, rd_kafka_conf_t
 	return verdict == GC_OK ? set_queue(config, conf, err) : verdict;
 }
 
-/* Another worker may hold them by now. */
+/* Another worker may hold them by now. What was fetched of them goes with them: a record knows its partition by its place in the list. */
 static void release_parts(struct gc_consumer *c)
 {
+	gc_consumer_drop(c, c->record_count);
 	for (size_t i = 0; i < c->part_count; i++) {
 		int64_t mine = c->index;
 
@@ -84,25 +85,50 @@ static void forget_pending(struct gc_consumer *c)
 	c->pending = NULL;
 }
 
-/* Called inside a poll. An assignment is only noted: the claim needs the database, which may be away. */
+/* A partition that is taken away while it still stops ends the process: "Assertion `rktp->rktp_started' failed" (librdkafka 2.0.2; the
+ * code of 2.12 is the same). The orders to stop, and their answers, go through the queue of librdkafka's main thread, where these two
+ * questions stand behind them. */
+static rd_kafka_resp_err_t read_these(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *list)
+{
+	rd_kafka_resp_err_t code = rd_kafka_assign(rk, list);
+
+	for (int i = 0; i < 2; i++) {
+		rd_kafka_topic_partition_list_t *held = NULL;
+
+		if (rd_kafka_assignment(rk, &held) == RD_KAFKA_RESP_ERR_NO_ERROR)
+			rd_kafka_topic_partition_list_destroy(held);
+	}
+	return code;
+}
+
+static void read_nothing(rd_kafka_t *rk)
+{
+	rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
+
+	read_these(rk, none);
+	rd_kafka_topic_partition_list_destroy(none);
+}
+
+/* Called inside a poll. What is assigned is only noted: the claim needs the database, which may be away. The group has its answer at
+ * once, or it would assign anew on its own; still, one assignment may follow another without a revocation between them. */
 static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *partitions, void *opaque)
 {
 	struct gc_consumer *c = opaque;
 
 	c->rebalances++;
-	gc_consumer_drop(c, c->record_count);
 	forget_pending(c);
+	release_parts(c);
 	c->is_adrift = false;
 	c->is_revoked = code != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
 	if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-		c->pending = rd_kafka_topic_partition_list_copy(partitions);
 		gc_debug("partitions assigned", GC_I("partitions", partitions->cnt));
-		return;
+		c->pending = rd_kafka_topic_partition_list_copy(partitions);
+		read_nothing(rk);
+	} else {
+		gc_debug("partitions revoked", GC_I("partitions", partitions ? partitions->cnt : 0),
+			 GC_I("lost", rd_kafka_assignment_lost(rk)));
+		read_these(rk, NULL);
 	}
-	gc_debug("partitions revoked", GC_I("partitions", partitions ? partitions->cnt : 0),
-		 GC_I("lost", rd_kafka_assignment_lost(rk)));
-	release_parts(c);
-	rd_kafka_assign(rk, NULL);
 }
 
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
@@ -232,7 +258,6 @@ void gc_consumer_close(struct gc_consumer *c)
 {
 	if (!c)
 		return;
-	gc_consumer_drop(c, c->record_count);
 	forget_pending(c);
 	release_parts(c);
 	if (c->rk && !close_client(c->rk))
@@ -494,7 +519,8 @@ static enum gc_verdict start_reading(struct gc_consumer *c, struct gc_err *err)
 		rd_kafka_topic_partition_list_add(list, part->position->topic, part->partition)->offset =
 			part->next_offset - part->has_witness;
 	}
-	code = rd_kafka_assign(c->rk, list);
+	read_nothing(c->rk);
+	code = read_these(c->rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
 	return code ? gc_kafka_fail(err, code, c->config->kafka_brokers, "starting to read") : GC_OK;
 }

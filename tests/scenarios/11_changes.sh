@@ -9,7 +9,8 @@ more_traffic generated 11 500
 expect capture generated
 records=$(read_records capture generated)
 
-# --- Partitions are added: topics grow from 1 to 4 in the middle of each file ---
+# --- Partitions are added: topics grow from 1 to 4, one by one, in the middle of each file. The group assigns anew all the time, also
+# --- before a worker has answered the assignment before.
 mkdir early late
 for file in capture/* generated/*; do
 	lines=$(wc -l <"$file")
@@ -17,11 +18,13 @@ for file in capture/* generated/*; do
 	tail -n +$((lines / 2 + 1)) "$file" >"late/${file//\//-}"
 done
 CUBE_TEST_PARTITIONS=1 publish early/*
-start run "$CUBE_TEST_BIN" run -s run.batch_records=50 -s run.workers=2 -X topic.metadata.refresh.interval.ms=500
-for stream in $(known_streams); do
-	if compgen -G "late/*.$stream.jsonl" >/dev/null; then
-		python3 -B "$CUBE_TEST_ROOT/tests/lib/kafka.py" "$CUBE_TEST_BROKERS" grow "$CUBE_TEST_PREFIX.$stream" 4
-	fi
+start run "$CUBE_TEST_BIN" run -s run.batch_records=50 -s run.workers=2 -X topic.metadata.refresh.interval.ms=100
+for partitions in 2 3 4; do
+	for stream in $(known_streams); do
+		if compgen -G "late/*.$stream.jsonl" >/dev/null; then
+			python3 -B "$CUBE_TEST_ROOT/tests/lib/kafka.py" "$CUBE_TEST_BROKERS" grow "$CUBE_TEST_PREFIX.$stream" $partitions
+		fi
+	done
 done
 publish --rate 900 late/*
 reaches "$records" 60
