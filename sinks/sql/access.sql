@@ -187,7 +187,7 @@ BEGIN
 	EXECUTE format('GRANT SELECT (stream, field, rule, record_key, found_at) ON cube.etl_quality_issue TO %I', p_role);
 	FOR r IN SELECT p.oid::regprocedure AS name FROM pg_proc p WHERE p.pronamespace = 'cube'::regnamespace AND p.proname IN ('activity_heatmap', 'actor_key_of',
 			'approvals', 'as_of', 'bucket_at', 'bucket_value', 'component_cell', 'confidence_distribution', 'cube_execution_timeline', 'cube_tier_as_of', 'daily_verification', 'day_of', 'days_until',
-			'duration_percentiles', 'error_trends', 'errors', 'executions', 'first_minute', 'hourly_verification', 'log_bucket', 'minute_at', 'mission_key_of',
+			'duration_percentiles', 'error_trends', 'errors', 'executions', 'first_minute', 'hourly_verification', 'log_bucket', 'mean', 'minute_at', 'mission_key_of',
 			'records_read', 'tier_key_of', 'time_key', 'total', 'verification_success_rate', 'window_of') LOOP
 		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', r.name, p_role);
 	END LOOP;

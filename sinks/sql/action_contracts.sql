@@ -150,14 +150,14 @@ RETURNS TABLE (year int, month int, day int, tier_name text, total_executions bi
 	avg_duration_seconds double precision, rollbacks bigint, with_snapshot bigint) LANGUAGE sql STABLE AS $$
 	SELECT date_part('year', d.day)::int, date_part('month', d.day)::int, date_part('day', d.day)::int, t.tier_name,
 		d.executions, d.successful, d.avg_confidence, d.avg_duration, d.rollbacks, d.with_snapshot
-	FROM (SELECT cube.day_of(h.hour * 60) AS day, h.tier_key, sum(h.executions)::bigint AS executions, sum(h.successful)::bigint AS successful,
-			(sum(h.confidence_ppb) / nullif(sum(h.confidence_n), 0) / 1e9)::double precision AS avg_confidence,
-			(sum(h.duration_us) / nullif(sum(h.duration_n), 0) / 1e6)::double precision AS avg_duration,
-			sum(h.rollbacks)::bigint AS rollbacks, sum(h.with_snapshot)::bigint AS with_snapshot
+	FROM (SELECT cube.day_of(h.hour * 60) AS day, h.tier_key, cube.total(h.executions) AS executions, cube.total(h.successful) AS successful,
+			cube.mean(cube.total(h.confidence_ppb), cube.total(h.confidence_n), 1e9) AS avg_confidence,
+			cube.mean(cube.total(h.duration_us), cube.total(h.duration_n), 1e6) AS avg_duration,
+			cube.total(h.rollbacks) AS rollbacks, cube.total(h.with_snapshot) AS with_snapshot
 		FROM cube.rollup_verification_hourly h
 		WHERE h.hour >= coalesce((p_from - date '1970-01-01') * 24, 0) AND h.hour < coalesce(cube.days_until(p_to) * 24, 4000000)
 			AND h.component_key = (SELECT cube.component_cell(p_component))
-		GROUP BY 1, 2 HAVING sum(h.executions) <> 0) d
+		GROUP BY 1, 2 HAVING cube.total(h.executions) <> 0) d
 	JOIN cube.dim_tier t USING (tier_key)
 	WHERE p_tier IS NULL OR t.tier_code = p_tier
 $$;
@@ -182,7 +182,7 @@ CREATE VIEW cube.cube_mission_metrics AS
 SELECT d.mission_type, t.tier_name, d.total_missions, d.successful_missions, d.avg_confidence, d.executions
 -- the tier is joined to the few that are left: before, the planner expected few missions and looked each of them up
 FROM (SELECT m.mission_type, r.tier_key, count(*) AS total_missions, count(*) FILTER (WHERE m.final_status = 'success') AS successful_missions,
-		(sum(r.confidence_ppb) / nullif(sum(r.confidence_n), 0) / 1e9)::double precision AS avg_confidence, sum(r.executions)::bigint AS executions
+		cube.mean(cube.total(r.confidence_ppb), cube.total(r.confidence_n), 1e9) AS avg_confidence, cube.total(r.executions) AS executions
 	FROM (SELECT mission_key, tier_key, cube.total(executions) AS executions, cube.total(confidence_ppb) AS confidence_ppb, cube.total(confidence_n) AS confidence_n
 		FROM cube.rollup_verification_mission GROUP BY 1, 2 HAVING cube.total(executions) <> 0) r
 	JOIN cube.dim_mission m USING (mission_key) GROUP BY m.mission_type, r.tier_key) d
@@ -220,13 +220,13 @@ LANGUAGE sql STABLE AS $$
 			min(cube.bucket_at(r.bucket_group, r.up_to - r.n, 0.95 * r.total, r.counts)) FILTER (WHERE r.up_to >= 0.95 * r.total AND r.up_to - r.n < 0.95 * r.total) AS p95,
 			min(cube.bucket_at(r.bucket_group, r.up_to - r.n, 0.99 * r.total, r.counts)) FILTER (WHERE r.up_to >= 0.99 * r.total AND r.up_to - r.n < 0.99 * r.total) AS p99
 		FROM (SELECT g.*, sum(g.n) OVER (PARTITION BY g.day, g.tier_key ORDER BY g.bucket_group) AS up_to, sum(g.n) OVER (PARTITION BY g.day, g.tier_key) AS total
-			FROM (SELECT CASE WHEN NOT p_whole THEN d.day END AS day, d.tier_key, d.bucket_group, sum(d.executions)::double precision AS n,
+			FROM (SELECT CASE WHEN NOT p_whole THEN d.day END AS day, d.tier_key, d.bucket_group, cube.total(d.executions)::double precision AS n,
 					ARRAY[sum(d.n0), sum(d.n1), sum(d.n2), sum(d.n3), sum(d.n4), sum(d.n5), sum(d.n6), sum(d.n7),
 						sum(d.n8), sum(d.n9), sum(d.n10), sum(d.n11), sum(d.n12), sum(d.n13), sum(d.n14), sum(d.n15)] AS counts
 				FROM cube.rollup_verification_duration d
 				WHERE d.day >= coalesce(p_from, '1970-01-01') AND d.day < coalesce(date '1970-01-01' + cube.days_until(p_to), '2500-01-01')
 					AND d.component_key = (SELECT cube.component_cell(p_component))
-				GROUP BY 1, 2, 3 HAVING sum(d.executions) <> 0) g) r
+				GROUP BY 1, 2, 3 HAVING cube.total(d.executions) <> 0) g) r
 		GROUP BY 1, 2) p
 	JOIN cube.dim_tier t USING (tier_key)
 	WHERE p_tier IS NULL OR t.tier_code = p_tier
@@ -260,11 +260,11 @@ CREATE FUNCTION cube.confidence_distribution(p_from date, p_to timestamptz, p_ti
 RETURNS TABLE (day date, tier_name text, bucket int, confidence_from double precision, confidence_to double precision, executions bigint,
 	successful_executions bigint) LANGUAGE sql STABLE AS $$
 	SELECT r.day, t.tier_name, r.bucket, r.bucket / 20.0::double precision, (r.bucket + 1) / 20.0::double precision, r.executions, r.successful
-	FROM (SELECT CASE WHEN NOT p_whole THEN f.day END AS day, f.tier_key, f.bucket, sum(f.executions)::bigint AS executions, sum(f.successful)::bigint AS successful
+	FROM (SELECT CASE WHEN NOT p_whole THEN f.day END AS day, f.tier_key, f.bucket, cube.total(f.executions) AS executions, cube.total(f.successful) AS successful
 		FROM cube.rollup_verification_confidence f
 		WHERE f.day >= coalesce(p_from, '1970-01-01') AND f.day < coalesce(date '1970-01-01' + cube.days_until(p_to), '2500-01-01')
 			AND f.component_key = (SELECT cube.component_cell(p_component))
-		GROUP BY 1, 2, 3 HAVING sum(f.executions) <> 0) r
+		GROUP BY 1, 2, 3 HAVING cube.total(f.executions) <> 0) r
 	JOIN cube.dim_tier t USING (tier_key)
 	WHERE p_tier IS NULL OR t.tier_code = p_tier
 $$;

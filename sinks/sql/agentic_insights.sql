@@ -57,11 +57,11 @@ SELECT cube.define_rollup('rollup_insights_daily', 'fact_agentic_insights',
 	ARRAY['insights bigint = 1', 'guardrails_checked bigint = (f.guardrails_passed IS NOT NULL)::int', 'guardrails_passed bigint = coalesce(f.guardrails_passed, false)::int', 'verified bigint = coalesce(f.was_verified, false)::int', 'confidence_n bigint = (f.confidence_score IS NOT NULL)::int', 'confidence_ppb bigint = round(f.confidence_score * 1e9)::bigint', 'risk_n bigint = (f.risk_score IS NOT NULL)::int', 'risk_ppb bigint = round(f.risk_score * 1e9)::bigint']);
 
 CREATE VIEW cube.cube_insights_by_phase AS
-SELECT day, phase, sum(insights)::bigint AS insights, sum(guardrails_checked)::bigint AS guardrails_checked, sum(guardrails_passed)::bigint AS guardrails_passed,
-	(100.0 * sum(guardrails_passed) / nullif(sum(guardrails_checked), 0))::double precision AS guardrail_pass_rate_pct, sum(verified)::bigint AS verified,
-	(sum(confidence_ppb) / nullif(sum(confidence_n), 0) / 1e9)::double precision AS avg_confidence,
-	(sum(risk_ppb) / nullif(sum(risk_n), 0) / 1e9)::double precision AS avg_risk
-FROM cube.rollup_insights_daily GROUP BY day, phase HAVING sum(insights) <> 0;
+SELECT day, phase, cube.total(insights) AS insights, cube.total(guardrails_checked) AS guardrails_checked, cube.total(guardrails_passed) AS guardrails_passed,
+	(100.0 * cube.total(guardrails_passed) / nullif(cube.total(guardrails_checked), 0))::double precision AS guardrail_pass_rate_pct, cube.total(verified) AS verified,
+	cube.mean(cube.total(confidence_ppb), cube.total(confidence_n), 1e9) AS avg_confidence,
+	cube.mean(cube.total(risk_ppb), cube.total(risk_n), 1e9) AS avg_risk
+FROM cube.rollup_insights_daily GROUP BY day, phase HAVING cube.total(insights) <> 0;
 COMMENT ON VIEW cube.cube_insights_by_phase IS 'Steps of agents'' reasoning by UTC day and phase.';
 SELECT cube.comment_columns('cube.cube_insights_by_phase', $$
 	day: UTC day

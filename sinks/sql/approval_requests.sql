@@ -56,10 +56,10 @@ SELECT cube.define_rollup('rollup_approvals_daily', 'fact_approvals',
 		'decision_n bigint = (f.decision_time_seconds IS NOT NULL)::int', 'decision_us bigint = round(f.decision_time_seconds * 1e6)::bigint']);
 
 CREATE VIEW cube.cube_daily_approvals AS
-SELECT day, sum(approvals)::bigint AS total, sum(approved)::bigint AS approved, sum(rejected)::bigint AS rejected,
-	(sum(approvals) - sum(approved) - sum(rejected))::bigint AS pending,
-	(sum(decision_us) / nullif(sum(decision_n), 0) / 1e6)::double precision AS avg_decision_seconds, sum(decision_n)::bigint AS timed_decisions
-FROM cube.rollup_approvals_daily GROUP BY day HAVING sum(approvals) <> 0;
+SELECT day, cube.total(approvals) AS total, cube.total(approved) AS approved, cube.total(rejected) AS rejected,
+	cube.total(approvals - approved - rejected) AS pending,
+	cube.mean(cube.total(decision_us), cube.total(decision_n), 1e6) AS avg_decision_seconds, cube.total(decision_n) AS timed_decisions
+FROM cube.rollup_approvals_daily GROUP BY day HAVING cube.total(approvals) <> 0;
 COMMENT ON VIEW cube.cube_daily_approvals IS 'Approvals by the UTC day on which they were asked for.';
 SELECT cube.comment_columns('cube.cube_daily_approvals', $$
 	day: UTC day
@@ -72,10 +72,10 @@ SELECT cube.comment_columns('cube.cube_daily_approvals', $$
 $$);
 
 CREATE VIEW cube.cube_approvals_by_approver AS
-SELECT a.actor_id, sum(r.approved + r.rejected)::bigint AS decided, sum(r.approved)::bigint AS approved,
-	(sum(r.decision_us) / nullif(sum(r.decision_n), 0) / 1e6)::double precision AS avg_decision_seconds
+SELECT a.actor_id, cube.total(r.approved + r.rejected) AS decided, cube.total(r.approved) AS approved,
+	cube.mean(cube.total(r.decision_us), cube.total(r.decision_n), 1e6) AS avg_decision_seconds
 FROM cube.rollup_approvals_daily r JOIN cube.dim_actor a USING (actor_key)
-GROUP BY a.actor_id HAVING sum(r.approved + r.rejected) <> 0;
+GROUP BY a.actor_id HAVING cube.total(r.approved + r.rejected) <> 0;
 COMMENT ON VIEW cube.cube_approvals_by_approver IS 'Decisions by the one who decided.';
 SELECT cube.comment_columns('cube.cube_approvals_by_approver', $$
 	actor_id: who decided

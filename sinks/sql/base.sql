@@ -134,6 +134,7 @@ CREATE TABLE cube.etl_quality_issue (
 	found_at timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (topic, partition, kafka_offset, number)
 );
+CREATE INDEX ON cube.etl_quality_issue (stream, field, rule, found_at);
 COMMENT ON TABLE cube.etl_quality_issue IS 'Records that were applied although something in them made no sense; the field named here is NULL or cleaned in the fact.';
 SELECT cube.comment_columns('cube.etl_quality_issue', $$
 	topic: Kafka topic

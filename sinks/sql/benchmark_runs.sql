@@ -45,9 +45,9 @@ SELECT cube.define_rollup('rollup_benchmarks_daily', 'fact_benchmark_runs',
 		'duration_n bigint = (f.duration_seconds IS NOT NULL)::int', 'duration_us bigint = round(f.duration_seconds * 1e6)::bigint']);
 
 CREATE VIEW cube.cube_daily_benchmarks AS
-SELECT day, benchmark_type, sum(runs)::bigint AS runs, sum(passed)::bigint AS passed, sum(drifted)::bigint AS drifted,
-	(sum(duration_us) / nullif(sum(duration_n), 0) / 1e6)::double precision AS avg_duration_seconds
-FROM cube.rollup_benchmarks_daily GROUP BY day, benchmark_type HAVING sum(runs) <> 0;
+SELECT day, benchmark_type, cube.total(runs) AS runs, cube.total(passed) AS passed, cube.total(drifted) AS drifted,
+	cube.mean(cube.total(duration_us), cube.total(duration_n), 1e6) AS avg_duration_seconds
+FROM cube.rollup_benchmarks_daily GROUP BY day, benchmark_type HAVING cube.total(runs) <> 0;
 COMMENT ON VIEW cube.cube_daily_benchmarks IS 'Benchmark runs by UTC day and type.';
 SELECT cube.comment_columns('cube.cube_daily_benchmarks', $$
 	day: UTC day

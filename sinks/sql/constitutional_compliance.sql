@@ -52,11 +52,11 @@ SELECT cube.define_rollup('rollup_compliance_daily', 'fact_compliance_checks',
 	ARRAY['checks bigint = 1', 'compliant bigint = coalesce(f.is_compliant, false)::int', 'principles_failed bigint = f.principles_failed', 'score_n bigint = (f.compliance_score IS NOT NULL)::int', 'score_ppb bigint = round(f.compliance_score * 1e9)::bigint']);
 
 CREATE VIEW cube.cube_compliance AS
-SELECT r.day, a.actor_id, t.tier_name, sum(r.checks)::bigint AS checks, sum(r.compliant)::bigint AS compliant,
-	(100.0 * sum(r.compliant) / sum(r.checks))::double precision AS compliance_rate_pct, sum(r.principles_failed)::bigint AS failed_principles,
-	(sum(r.score_ppb) / nullif(sum(r.score_n), 0) / 1e9)::double precision AS avg_score
+SELECT r.day, a.actor_id, t.tier_name, cube.total(r.checks) AS checks, cube.total(r.compliant) AS compliant,
+	(100.0 * cube.total(r.compliant) / cube.total(r.checks))::double precision AS compliance_rate_pct, cube.total(r.principles_failed) AS failed_principles,
+	cube.mean(cube.total(r.score_ppb), cube.total(r.score_n), 1e9) AS avg_score
 FROM cube.rollup_compliance_daily r JOIN cube.dim_actor a USING (actor_key) JOIN cube.dim_tier t USING (tier_key)
-GROUP BY r.day, a.actor_id, t.tier_name HAVING sum(r.checks) <> 0;
+GROUP BY r.day, a.actor_id, t.tier_name HAVING cube.total(r.checks) <> 0;
 COMMENT ON VIEW cube.cube_compliance IS 'Compliance by UTC day, actor and tier.';
 SELECT cube.comment_columns('cube.cube_compliance', $$
 	day: UTC day
@@ -85,9 +85,9 @@ SELECT cube.define_rollup('rollup_failed_principles', 'fact_compliance_checks',
 	'CROSS JOIN LATERAL unnest(CASE WHEN f.principles_failed > 0 THEN cube.principles_of(f.failed_principles) END) AS p (principle)');
 
 CREATE VIEW cube.cube_failed_principles AS
-SELECT r.day, a.actor_id, r.principle, sum(r.failures)::bigint AS failures
+SELECT r.day, a.actor_id, r.principle, cube.total(r.failures) AS failures
 FROM cube.rollup_failed_principles r JOIN cube.dim_actor a USING (actor_key)
-GROUP BY 1, 2, 3 HAVING sum(r.failures) <> 0;
+GROUP BY 1, 2, 3 HAVING cube.total(r.failures) <> 0;
 COMMENT ON VIEW cube.cube_failed_principles IS 'Which principles failed, by UTC day and actor.';
 SELECT cube.comment_columns('cube.cube_failed_principles', $$
 	day: UTC day

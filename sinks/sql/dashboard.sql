@@ -17,7 +17,7 @@ $$;
 COMMENT ON FUNCTION cube.window_of(timestamptz, timestamptz, int) IS 'The minutes of a window, and the whole hours (grain 60) or days (grain 1440) in it; the ends are not included.';
 
 CREATE FUNCTION cube.minute_at(p_minute int) RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-	SELECT to_timestamp(p_minute * 60.0)
+	SELECT to_timestamp(p_minute * 60.0::double precision)
 $$;
 COMMENT ON FUNCTION cube.minute_at(int) IS 'When a minute (time_key) begins.';
 
@@ -40,7 +40,7 @@ CREATE FUNCTION cube.verification_success_rate(p_tier text, p_component text, p_
 RETURNS TABLE (tier_name text, total bigint, successful bigint, success_rate_pct double precision) LANGUAGE sql STABLE AS $$
 	WITH w AS MATERIALIZED (SELECT * FROM cube.window_of(p_from, p_to, 60)),
 	parts AS (
-		SELECT r.tier_key, sum(r.executions) AS total, sum(r.successful) AS successful FROM cube.rollup_verification_hourly r
+		SELECT r.tier_key, cube.total(r.executions) AS total, cube.total(r.successful) AS successful FROM cube.rollup_verification_hourly r
 		WHERE r.hour >= (SELECT from_whole FROM w) AND r.hour < (SELECT to_whole FROM w)
 			AND r.component_key = (SELECT cube.component_cell(p_component))
 		GROUP BY r.tier_key
@@ -56,10 +56,10 @@ RETURNS TABLE (tier_name text, total bigint, successful bigint, success_rate_pct
 			AND f.created_at >= (SELECT cube.minute_at(to_whole * 60) FROM w) AND f.created_at < (SELECT cube.minute_at(to_minute) FROM w)
 			AND (p_component IS NULL OR f.component_key = (SELECT cube.component_cell(p_component)))
 		GROUP BY f.tier_key)
-	SELECT t.tier_name, sum(p.total)::bigint, sum(p.successful)::bigint, round(100.0 * sum(p.successful) / sum(p.total), 2)::double precision
+	SELECT t.tier_name, cube.total(p.total), cube.total(p.successful), round(100.0 * cube.total(p.successful) / cube.total(p.total), 2)::double precision
 	FROM parts p JOIN cube.dim_tier t USING (tier_key)
 	WHERE p_tier IS NULL OR t.tier_code = p_tier
-	GROUP BY t.tier_code, t.tier_name HAVING sum(p.total) <> 0 ORDER BY t.tier_code
+	GROUP BY t.tier_code, t.tier_name HAVING cube.total(p.total) <> 0 ORDER BY t.tier_code
 $$;
 COMMENT ON FUNCTION cube.verification_success_rate(text, text, timestamptz, timestamptz) IS 'Success rate by tier of the contracts created in a window, exact to the minute; NULL means all tiers, all components, no begin, no end.';
 
@@ -77,13 +77,13 @@ CREATE FUNCTION cube.hourly_verification(p_tier text, p_component text, p_from t
 RETURNS TABLE (hour timestamptz, tier_name text, tier_code text, total_executions bigint, successful_executions bigint, rollbacks bigint,
 	avg_confidence double precision, avg_duration_seconds double precision) LANGUAGE sql STABLE AS $$
 	SELECT cube.minute_at(r.hour * 60), t.tier_name, t.tier_code, r.executions, r.successful, r.rollbacks, r.avg_confidence, r.avg_duration
-	FROM (SELECT h.hour, h.tier_key, sum(h.executions)::bigint AS executions, sum(h.successful)::bigint AS successful, sum(h.rollbacks)::bigint AS rollbacks,
-			(sum(h.confidence_ppb) / nullif(sum(h.confidence_n), 0) / 1e9)::double precision AS avg_confidence,
-			(sum(h.duration_us) / nullif(sum(h.duration_n), 0) / 1e6)::double precision AS avg_duration
+	FROM (SELECT h.hour, h.tier_key, cube.total(h.executions) AS executions, cube.total(h.successful) AS successful, cube.total(h.rollbacks) AS rollbacks,
+			cube.mean(cube.total(h.confidence_ppb), cube.total(h.confidence_n), 1e9) AS avg_confidence,
+			cube.mean(cube.total(h.duration_us), cube.total(h.duration_n), 1e6) AS avg_duration
 		FROM cube.rollup_verification_hourly h
 		WHERE h.hour >= coalesce(floor(date_part('epoch', p_from) / 3600)::int, 0) AND h.hour < coalesce(ceil(date_part('epoch', p_to) / 3600)::int, 4000000)
 			AND h.component_key = (SELECT cube.component_cell(p_component))
-		GROUP BY h.hour, h.tier_key HAVING sum(h.executions) <> 0) r
+		GROUP BY h.hour, h.tier_key HAVING cube.total(h.executions) <> 0) r
 	JOIN cube.dim_tier t USING (tier_key)
 	WHERE p_tier IS NULL OR t.tier_code = p_tier
 $$;
@@ -107,11 +107,11 @@ CREATE FUNCTION cube.activity_heatmap(p_tier text, p_component text, p_from time
 RETURNS TABLE (iso_weekday int, hour int, tier_code text, executions bigint, successful bigint) LANGUAGE sql STABLE AS $$
 	-- hours are counted since a Thursday's midnight
 	SELECT (w.hour / 24 + 3) % 7 + 1, w.hour % 24, t.tier_code, w.executions, w.successful
-	FROM (SELECT h.hour % 168 AS hour, h.tier_key, sum(h.executions)::bigint AS executions, sum(h.successful)::bigint AS successful
+	FROM (SELECT h.hour % 168 AS hour, h.tier_key, cube.total(h.executions) AS executions, cube.total(h.successful) AS successful
 		FROM cube.rollup_verification_hourly h
 		WHERE h.hour >= coalesce(floor(date_part('epoch', p_from) / 3600)::int, 0) AND h.hour < coalesce(ceil(date_part('epoch', p_to) / 3600)::int, 4000000)
 			AND h.component_key = (SELECT cube.component_cell(p_component))
-		GROUP BY 1, 2 HAVING sum(h.executions) <> 0) w
+		GROUP BY 1, 2 HAVING cube.total(h.executions) <> 0) w
 	JOIN cube.dim_tier t USING (tier_key)
 	WHERE p_tier IS NULL OR t.tier_code = p_tier
 $$;
@@ -154,8 +154,8 @@ RETURNS TABLE (year int, month int, day int, severity text, error_count bigint, 
 		WHERE f.time_key >= (SELECT to_whole * 60 FROM h) AND f.time_key < (SELECT to_minute FROM h)
 			AND f.created_at >= (SELECT cube.minute_at(to_whole * 60) FROM h) AND f.created_at < (SELECT cube.minute_at(to_minute) FROM h))
 	SELECT date_part('year', p.day)::int, date_part('month', p.day)::int, date_part('day', p.day)::int, p.severity,
-		sum(p.errors)::bigint, sum(p.auto_resolved)::bigint
-	FROM parts p GROUP BY p.day, p.severity HAVING sum(p.errors) <> 0 ORDER BY p.day, p.severity
+		cube.total(p.errors), cube.total(p.auto_resolved)
+	FROM parts p GROUP BY p.day, p.severity HAVING cube.total(p.errors) <> 0 ORDER BY p.day, p.severity
 $$;
 COMMENT ON FUNCTION cube.error_trends(timestamptz, timestamptz) IS 'Errors by UTC day and severity of a window, exact to the minute: the first and the last day may be parts of days.';
 
@@ -165,9 +165,9 @@ SELECT cube.define_rollup('rollup_error_types_daily', 'fact_error_events',
 	ARRAY['errors bigint = 1', 'auto_resolved bigint = f.was_auto_resolved::int']);
 
 CREATE VIEW cube.cube_top_error_types AS
-SELECT r.day, r.error_type, r.severity, c.component_name, sum(r.errors)::bigint AS errors, sum(r.auto_resolved)::bigint AS auto_resolved
+SELECT r.day, r.error_type, r.severity, c.component_name, cube.total(r.errors) AS errors, cube.total(r.auto_resolved) AS auto_resolved
 FROM cube.rollup_error_types_daily r JOIN cube.dim_component c USING (component_key)
-GROUP BY r.day, r.error_type, r.severity, c.component_name HAVING sum(r.errors) <> 0;
+GROUP BY r.day, r.error_type, r.severity, c.component_name HAVING cube.total(r.errors) <> 0;
 COMMENT ON VIEW cube.cube_top_error_types IS 'Errors by UTC day, type, severity and component.';
 SELECT cube.comment_columns('cube.cube_top_error_types', $$
 	day: UTC day

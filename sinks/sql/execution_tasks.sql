@@ -48,11 +48,11 @@ SELECT cube.define_rollup('rollup_tasks_daily', 'fact_execution_tasks',
 	ARRAY['tasks bigint = 1', 'completed bigint = f.was_successful::int', 'failed bigint = f.has_failed::int', 'queue_n bigint = (f.queue_seconds IS NOT NULL)::int', 'queue_us bigint = round(f.queue_seconds * 1e6)::bigint', 'run_n bigint = (f.run_seconds IS NOT NULL)::int', 'run_us bigint = round(f.run_seconds * 1e6)::bigint']);
 
 CREATE VIEW cube.cube_task_throughput AS
-SELECT day, task_type, sum(tasks)::bigint AS tasks, sum(completed)::bigint AS completed, sum(failed)::bigint AS failed,
-	(100.0 * sum(failed) / nullif(sum(completed + failed), 0))::double precision AS failure_rate_pct,
-	(sum(queue_us) / nullif(sum(queue_n), 0) / 1e6)::double precision AS avg_queue_seconds,
-	(sum(run_us) / nullif(sum(run_n), 0) / 1e6)::double precision AS avg_run_seconds
-FROM cube.rollup_tasks_daily GROUP BY day, task_type HAVING sum(tasks) <> 0;
+SELECT day, task_type, cube.total(tasks) AS tasks, cube.total(completed) AS completed, cube.total(failed) AS failed,
+	(100.0 * cube.total(failed) / nullif(cube.total(completed + failed), 0))::double precision AS failure_rate_pct,
+	cube.mean(cube.total(queue_us), cube.total(queue_n), 1e6) AS avg_queue_seconds,
+	cube.mean(cube.total(run_us), cube.total(run_n), 1e6) AS avg_run_seconds
+FROM cube.rollup_tasks_daily GROUP BY day, task_type HAVING cube.total(tasks) <> 0;
 COMMENT ON VIEW cube.cube_task_throughput IS 'Tasks by the UTC day on which they were queued, and type.';
 SELECT cube.comment_columns('cube.cube_task_throughput', $$
 	day: UTC day

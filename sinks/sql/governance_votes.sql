@@ -74,8 +74,8 @@ SELECT cube.comment_columns('cube.cube_votes_by_session', $$
 $$);
 
 CREATE VIEW cube.cube_votes_by_member AS
-SELECT a.actor_id, sum(r.votes)::bigint AS votes, sum(r.approve)::bigint AS approve, sum(r.reject)::bigint AS reject, sum(r.abstain)::bigint AS abstain
-FROM cube.rollup_votes r JOIN cube.dim_actor a USING (actor_key) GROUP BY a.actor_id HAVING sum(r.votes) <> 0;
+SELECT a.actor_id, cube.total(r.votes) AS votes, cube.total(r.approve) AS approve, cube.total(r.reject) AS reject, cube.total(r.abstain) AS abstain
+FROM cube.rollup_votes r JOIN cube.dim_actor a USING (actor_key) GROUP BY a.actor_id HAVING cube.total(r.votes) <> 0;
 COMMENT ON VIEW cube.cube_votes_by_member IS 'Votes by member.';
 SELECT cube.comment_columns('cube.cube_votes_by_member', $$
 	actor_id: the member

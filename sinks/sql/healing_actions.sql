@@ -32,9 +32,9 @@ SELECT cube.define_rollup('rollup_healing_daily', 'fact_healing_actions',
 	ARRAY['actions bigint = 1', 'successful bigint = coalesce(f.result = ''success'', false)::int', 'failed bigint = coalesce(f.result = ''failed'', false)::int']);
 
 CREATE VIEW cube.cube_healing_outcomes AS
-SELECT r.day, c.component_name, r.action, sum(r.actions)::bigint AS actions, sum(r.successful)::bigint AS successful, sum(r.failed)::bigint AS failed
+SELECT r.day, c.component_name, r.action, cube.total(r.actions) AS actions, cube.total(r.successful) AS successful, cube.total(r.failed) AS failed
 FROM cube.rollup_healing_daily r JOIN cube.dim_component c USING (component_key)
-GROUP BY r.day, c.component_name, r.action HAVING sum(r.actions) <> 0;
+GROUP BY r.day, c.component_name, r.action HAVING cube.total(r.actions) <> 0;
 COMMENT ON VIEW cube.cube_healing_outcomes IS 'Healing actions and their outcomes by UTC day, component and action.';
 SELECT cube.comment_columns('cube.cube_healing_outcomes', $$
 	day: UTC day

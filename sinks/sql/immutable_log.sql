@@ -80,7 +80,7 @@ CREATE TRIGGER link_log_mission_delete AFTER DELETE ON cube.fact_agentic_events 
 	FOR EACH STATEMENT EXECUTE FUNCTION cube.link_log_mission();
 
 CREATE VIEW cube.cube_daily_events AS
-SELECT day, subsystem, action, sum(events)::bigint AS events FROM cube.rollup_events_daily GROUP BY day, subsystem, action HAVING sum(events) <> 0;
+SELECT day, subsystem, action, cube.total(events) AS events FROM cube.rollup_events_daily GROUP BY day, subsystem, action HAVING cube.total(events) <> 0;
 COMMENT ON VIEW cube.cube_daily_events IS 'Entries of the immutable log by UTC day, subsystem and action.';
 SELECT cube.comment_columns('cube.cube_daily_events', $$
 	day: UTC day
@@ -106,8 +106,8 @@ SELECT cube.define_rollup('rollup_log_links', 'fact_agentic_events',
 
 CREATE VIEW cube.cube_log_integrity AS
 WITH cells AS (
-	SELECT block, day, sum(entries)::bigint AS entries, sum(changed)::bigint AS changed, sum(links) AS links
-	FROM cube.rollup_log_blocks GROUP BY 1, 2 HAVING sum(entries) <> 0),
+	SELECT block, day, cube.total(entries) AS entries, cube.total(changed) AS changed, sum(links) AS links
+	FROM cube.rollup_log_blocks GROUP BY 1, 2 HAVING cube.total(entries) <> 0),
 suspects AS (
 	SELECT b.block FROM (SELECT block, sum(entries) AS entries, sum(links) AS links FROM cells GROUP BY 1) b
 	LEFT JOIN (SELECT block, sum(links) AS links FROM cube.rollup_log_links GROUP BY 1) l USING (block)
@@ -133,7 +133,7 @@ found AS (
 SELECT d.day, d.entries, coalesce(f.missing, 0) AS missing_entries, coalesce(f.broken, 0) AS broken_links, d.changed AS changed_entries,
 	(SELECT min(e.sequence) FROM cube.fact_agentic_events e WHERE e.sequence >= d.first_block * 256 AND e.sequence < (d.first_block + 1) * 256 AND cube.day_of(e.time_key) = d.day) AS first_sequence,
 	(SELECT max(e.sequence) FROM cube.fact_agentic_events e WHERE e.sequence >= d.last_block * 256 AND e.sequence < (d.last_block + 1) * 256 AND cube.day_of(e.time_key) = d.day) AS last_sequence
-FROM (SELECT day, sum(entries)::bigint AS entries, sum(changed)::bigint AS changed, min(block) AS first_block, max(block) AS last_block FROM cells GROUP BY day) d
+FROM (SELECT day, cube.total(entries) AS entries, cube.total(changed) AS changed, min(block) AS first_block, max(block) AS last_block FROM cells GROUP BY day) d
 LEFT JOIN found f USING (day);
 COMMENT ON VIEW cube.cube_log_integrity IS 'Is the hash chain of the immutable log whole, by UTC day? From rollups; only blocks of 256 places in which something is not right are read from the facts.';
 SELECT cube.comment_columns('cube.cube_log_integrity', $$

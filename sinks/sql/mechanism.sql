@@ -435,6 +435,10 @@ COMMENT ON FUNCTION cube.define_rollup(text, text, text[], text[], text, text, t
 -- sum(bigint) is numeric, which costs a third of a view that sums thousands of cells. This one refuses what does not fit: 9.2e18.
 CREATE AGGREGATE cube.total(bigint) (SFUNC = int8pl, STYPE = bigint, INITCOND = '0', COMBINEFUNC = int8pl, PARALLEL = SAFE);
 COMMENT ON AGGREGATE cube.total(bigint) IS 'Sum of integers as an integer; 0 of none.';
+CREATE FUNCTION cube.mean(total bigint, n bigint, units double precision) RETURNS double precision LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT total::double precision / nullif(n, 0) / units
+$$;
+COMMENT ON FUNCTION cube.mean(bigint, bigint, double precision) IS 'Mean of n measures of which the sum is kept in small units, so many of one; NULL of none.';
 
 -- Names or expressions of a registry's list, each through format() with the name as %1$I and the expression as %2$s.
 CREATE FUNCTION cube.columns_of(p_list jsonb, p_pattern text, p_separator text DEFAULT ', ') RETURNS text LANGUAGE sql IMMUTABLE AS $$
@@ -502,7 +506,7 @@ CREATE FUNCTION cube.log_bucket(v double precision) RETURNS int LANGUAGE sql IMM
 $$;
 COMMENT ON FUNCTION cube.log_bucket(double precision) IS 'Logarithmic bucket (γ = 1.02) of a measure; -32768 holds zero.';
 CREATE FUNCTION cube.bucket_value(b int) RETURNS double precision LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-	SELECT CASE WHEN b > -32768 THEN 2 * exp(b * 0.0198026272961797130) / 2.02 ELSE 0 END
+	SELECT CASE WHEN b > -32768 THEN 2 * exp(b * 0.0198026272961797130::double precision) / 2.02 ELSE 0 END
 $$;
 COMMENT ON FUNCTION cube.bucket_value(int) IS 'The value that stands for a logarithmic bucket: within 1 % of every value in it.';
 

@@ -49,10 +49,10 @@ SELECT cube.define_rollup('rollup_playbooks_daily', 'fact_playbook_runs',
 		'duration_n bigint = (f.duration_seconds IS NOT NULL)::int', 'duration_us bigint = round(f.duration_seconds * 1e6)::bigint']);
 
 CREATE VIEW cube.cube_playbook_performance AS
-SELECT r.day, r.playbook_id, c.component_name, sum(r.runs)::bigint AS runs, sum(r.ended)::bigint AS ended, sum(r.successful)::bigint AS successful,
-	(sum(r.duration_us) / nullif(sum(r.duration_n), 0) / 1e6)::double precision AS avg_duration_seconds
+SELECT r.day, r.playbook_id, c.component_name, cube.total(r.runs) AS runs, cube.total(r.ended) AS ended, cube.total(r.successful) AS successful,
+	cube.mean(cube.total(r.duration_us), cube.total(r.duration_n), 1e6) AS avg_duration_seconds
 FROM cube.rollup_playbooks_daily r JOIN cube.dim_component c USING (component_key)
-GROUP BY r.day, r.playbook_id, c.component_name HAVING sum(r.runs) <> 0;
+GROUP BY r.day, r.playbook_id, c.component_name HAVING cube.total(r.runs) <> 0;
 COMMENT ON VIEW cube.cube_playbook_performance IS 'Playbook runs by UTC day, playbook and component.';
 SELECT cube.comment_columns('cube.cube_playbook_performance', $$
 	day: UTC day

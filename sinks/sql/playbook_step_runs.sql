@@ -46,10 +46,10 @@ SELECT cube.define_rollup('rollup_steps_daily', 'fact_playbook_step_runs',
 	ARRAY['steps bigint = 1', 'successful bigint = f.was_successful::int', 'failed bigint = coalesce(f.status = ''failed'', false)::int', 'duration_n bigint = (f.duration_seconds IS NOT NULL)::int', 'duration_us bigint = round(f.duration_seconds * 1e6)::bigint']);
 
 CREATE VIEW cube.cube_playbook_steps AS
-SELECT r.day, c.component_name, r.step_order, sum(r.steps)::bigint AS steps, sum(r.successful)::bigint AS successful, sum(r.failed)::bigint AS failed,
-	(sum(r.duration_us) / nullif(sum(r.duration_n), 0) / 1e6)::double precision AS avg_duration_seconds
+SELECT r.day, c.component_name, r.step_order, cube.total(r.steps) AS steps, cube.total(r.successful) AS successful, cube.total(r.failed) AS failed,
+	cube.mean(cube.total(r.duration_us), cube.total(r.duration_n), 1e6) AS avg_duration_seconds
 FROM cube.rollup_steps_daily r JOIN cube.dim_component c USING (component_key)
-GROUP BY r.day, c.component_name, r.step_order HAVING sum(r.steps) <> 0;
+GROUP BY r.day, c.component_name, r.step_order HAVING cube.total(r.steps) <> 0;
 COMMENT ON VIEW cube.cube_playbook_steps IS 'Steps of playbook runs by UTC day, component and position. Steps per run: steps of all positions over steps of position 1.';
 SELECT cube.comment_columns('cube.cube_playbook_steps', $$
 	day: UTC day

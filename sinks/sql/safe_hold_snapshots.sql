@@ -45,8 +45,8 @@ SELECT cube.define_rollup('rollup_snapshots_daily', 'fact_snapshots', ARRAY['day
 	ARRAY['snapshots bigint = 1', 'validated bigint = coalesce(f.is_validated, false)::int', 'restored bigint = (f.restored_at IS NOT NULL)::int']);
 
 CREATE VIEW cube.cube_daily_snapshots AS
-SELECT day, sum(snapshots)::bigint AS snapshots, sum(validated)::bigint AS validated, sum(restored)::bigint AS restored
-FROM cube.rollup_snapshots_daily GROUP BY day HAVING sum(snapshots) <> 0;
+SELECT day, cube.total(snapshots) AS snapshots, cube.total(validated) AS validated, cube.total(restored) AS restored
+FROM cube.rollup_snapshots_daily GROUP BY day HAVING cube.total(snapshots) <> 0;
 COMMENT ON VIEW cube.cube_daily_snapshots IS 'Snapshots by UTC day.';
 SELECT cube.comment_columns('cube.cube_daily_snapshots', $$
 	day: UTC day

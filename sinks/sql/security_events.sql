@@ -81,9 +81,9 @@ SELECT cube.define_rollup('rollup_errors_daily', 'fact_error_events',
 
 CREATE VIEW cube.cube_error_trends AS
 SELECT date_part('year', day)::int AS year, date_part('month', day)::int AS month, date_part('day', day)::int AS day, severity,
-	sum(errors)::bigint AS error_count, sum(auto_resolved)::bigint AS auto_resolved_count, sum(human)::bigint AS human_count,
-	(sum(resolution_us) / nullif(sum(resolution_n), 0) / 1e6)::double precision AS avg_resolution_seconds
-FROM cube.rollup_errors_daily GROUP BY rollup_errors_daily.day, severity HAVING sum(errors) <> 0;
+	cube.total(errors) AS error_count, cube.total(auto_resolved) AS auto_resolved_count, cube.total(human) AS human_count,
+	cube.mean(cube.total(resolution_us), cube.total(resolution_n), 1e6) AS avg_resolution_seconds
+FROM cube.rollup_errors_daily GROUP BY rollup_errors_daily.day, severity HAVING cube.total(errors) <> 0;
 COMMENT ON VIEW cube.cube_error_trends IS 'Errors by UTC day and severity.';
 SELECT cube.comment_columns('cube.cube_error_trends', $$
 	year: of the UTC day
@@ -97,9 +97,9 @@ SELECT cube.comment_columns('cube.cube_error_trends', $$
 $$);
 
 CREATE VIEW cube.cube_errors_by_component AS
-SELECT c.component_name, sum(r.errors)::bigint AS errors, sum(r.auto_resolved)::bigint AS auto_resolved, sum(r.human)::bigint AS human
+SELECT c.component_name, cube.total(r.errors) AS errors, cube.total(r.auto_resolved) AS auto_resolved, cube.total(r.human) AS human
 FROM cube.rollup_errors_daily r JOIN cube.dim_component c USING (component_key)
-GROUP BY c.component_name HAVING sum(r.errors) <> 0;
+GROUP BY c.component_name HAVING cube.total(r.errors) <> 0;
 COMMENT ON VIEW cube.cube_errors_by_component IS 'Errors by component.';
 SELECT cube.comment_columns('cube.cube_errors_by_component', $$
 	component_name: component

@@ -35,17 +35,17 @@ SELECT cube.comment_columns('cube.cube_freshness', $$
 	dead_letters: those of them that are in the dead letters
 $$);
 
+SELECT cube.define_rollup('rollup_quality_issues', 'etl_quality_issue', ARRAY['stream text = f.stream', 'field text = f.field', 'rule text = f.rule'], ARRAY['issues bigint = 1']);
+
 CREATE VIEW cube.cube_quality_issues AS
-SELECT stream, field, rule, sum(issues)::bigint AS issues, count(record_key) AS records, max(last_found_at) AS last_found_at
-FROM (SELECT stream, field, rule, record_key, count(*) AS issues, max(found_at) AS last_found_at FROM cube.etl_quality_issue GROUP BY 1, 2, 3, 4) r
-GROUP BY stream, field, rule;
+SELECT r.*, (SELECT max(i.found_at) FROM cube.etl_quality_issue i WHERE i.stream = r.stream AND i.field = r.field AND i.rule = r.rule) AS last_found_at
+FROM (SELECT stream, field, rule, cube.total(issues) AS issues FROM cube.rollup_quality_issues GROUP BY 1, 2, 3 HAVING cube.total(issues) <> 0) r;
 COMMENT ON VIEW cube.cube_quality_issues IS 'Quality issues, counted by what was wrong.';
 SELECT cube.comment_columns('cube.cube_quality_issues', $$
 	stream: the kind of record, or the fact where two versions of one did not fit together
 	field: the field
 	rule: the rule that was broken
 	issues: how often
-	records: in how many records
 	last_found_at: when it was last found
 $$);
 
