@@ -4,6 +4,7 @@
 #include "server.h"
 
 #include <stdio.h>
+#include <time.h>
 
 /* More would wait longer than anybody wants to. */
 #define QUEUE_MAX 256
@@ -13,6 +14,18 @@
 static const char session[] = "SET default_transaction_isolation = 'repeatable read'; SET default_transaction_read_only = on; SET jit = off;"
 			      " SET max_parallel_workers_per_gather = 0";
 
+/* Those who had the same answer ask again, one after the other, as soon as each has it. If the first of them were answered at once, all
+ * others would wait for that look and for the next one: twice as long. So the question rests until they have the answer, at some 2 GB/s,
+ * and for a quarter of what it took: p95 of 20 clients that ask for 90 days was 67 to 77 ms without, 34 to 50 with it. */
+#define REST_PART 4
+#define REST_BYTES_A_US 2000
+#define REST_MAX_US (20 * 1000)
+
+struct rest {
+	uint64_t question;
+	int64_t until_us; /* monotonic */
+};
+
 struct gc_pool {
 	struct gc_serve *serve;
 	pthread_mutex_t lock;
@@ -20,6 +33,7 @@ struct gc_pool {
 	struct gc_request *first, **end;
 	size_t queued;
 	const struct gc_request **answering; /* by thread: the question that it is at, or NULL */
+	struct rest *rests;                  /* by thread: the last one that several had asked */
 	bool stopping;
 	pthread_t *threads;
 	int64_t thread_count, started;
@@ -76,13 +90,35 @@ static bool is_being_answered(const struct gc_pool *pool, const struct gc_reques
 	return false;
 }
 
-/* The first whose question nobody is at. */
-static struct gc_request *take_first(struct gc_pool *pool)
+/* Until when; 0 when it does not rest. */
+static int64_t rests_until(const struct gc_pool *pool, const struct gc_request *request)
+{
+	uint64_t question = gc_request_hash(request);
+	int64_t now = gc_monotonic_us();
+
+	for (int64_t i = 0; i < pool->thread_count && !pool->stopping; i++) {
+		if (pool->rests[i].until_us > now && pool->rests[i].question == question)
+			return pool->rests[i].until_us;
+	}
+	return 0;
+}
+
+/* The first whose question nobody is at and that does not rest; NULL with the time at which the next one has rested, or 0. */
+static struct gc_request *take_first(struct gc_pool *pool, int64_t *ret_rested_us)
 {
 	struct gc_request **place = &pool->first, *request;
+	int64_t until_us;
 
-	while (*place && is_being_answered(pool, *place))
-		place = &(*place)->next;
+	*ret_rested_us = 0;
+	for (; *place; place = &(*place)->next) {
+		if (is_being_answered(pool, *place))
+			continue;
+		until_us = rests_until(pool, *place);
+		if (until_us == 0)
+			break;
+		if (*ret_rested_us == 0 || until_us < *ret_rested_us)
+			*ret_rested_us = until_us;
+	}
 	request = *place;
 	if (request) {
 		*place = request->next;
@@ -91,16 +127,27 @@ static struct gc_request *take_first(struct gc_pool *pool)
 	return request;
 }
 
+static void wait_for_request(struct gc_pool *pool, int64_t until_us)
+{
+	struct timespec until = { .tv_sec = until_us / GC_SECOND_US, .tv_nsec = until_us % GC_SECOND_US * 1000 };
+
+	if (until_us == 0)
+		pthread_cond_wait(&pool->wanted, &pool->lock);
+	else
+		pthread_cond_clockwait(&pool->wanted, &pool->lock, CLOCK_MONOTONIC, &until);
+}
+
 /* A request with all that wait with the same question: pages ask together after each commit, and one look at the database, which begins
  * after the last of them came, is the answer to all. Whoever comes while it is under way waits for the next look, so a slow question
  * never has more than one thread. NULL when the pool stops and nobody waits. */
 static struct gc_request *take(struct gc_pool *pool, int64_t thread)
 {
 	struct gc_request *request;
+	int64_t rested_us;
 
 	pthread_mutex_lock(&pool->lock);
-	while (!(request = take_first(pool)) && !(pool->stopping && !pool->first))
-		pthread_cond_wait(&pool->wanted, &pool->lock);
+	while (!(request = take_first(pool, &rested_us)) && !(pool->stopping && !pool->first))
+		wait_for_request(pool, rested_us);
 	if (request) {
 		take_same(pool, request);
 		find_end(pool);
@@ -110,10 +157,24 @@ static struct gc_request *take(struct gc_pool *pool, int64_t thread)
 	return request;
 }
 
-/* Before its requests are given back, after which they may be gone. */
-static void end_question(struct gc_pool *pool, int64_t thread)
+static int64_t rest_after(const struct gc_request *answered, int64_t took_us)
 {
+	int64_t rest_us = took_us / REST_PART;
+
+	for (const struct gc_request *request = answered; request; request = request->next)
+		rest_us += (int64_t)(request->shared ? request->shared->text.len : request->body.len) / REST_BYTES_A_US;
+	return rest_us < REST_MAX_US ? rest_us : REST_MAX_US;
+}
+
+/* Before its requests are given back, after which they may be gone. */
+static void end_question(struct gc_pool *pool, int64_t thread, int64_t started_us)
+{
+	const struct gc_request *answered = pool->answering[thread];
+	int64_t now = gc_monotonic_us();
+
 	pthread_mutex_lock(&pool->lock);
+	if (answered->next)
+		pool->rests[thread] = (struct rest){ gc_request_hash(answered), now + rest_after(answered, now - started_us) };
 	pool->answering[thread] = NULL;
 	pthread_cond_broadcast(&pool->wanted);
 	pthread_mutex_unlock(&pool->lock);
@@ -156,7 +217,7 @@ static void *run_pool(void *argument)
 	struct gc_pool *pool = argument;
 	struct gc_database db;
 	struct gc_request *request;
-	int64_t thread;
+	int64_t thread, started_us;
 
 	pthread_mutex_lock(&pool->lock);
 	thread = pool->started++;
@@ -164,9 +225,10 @@ static void *run_pool(void *argument)
 
 	gc_database_init(&db, pool->serve, "gracecube serve", session);
 	while ((request = take(pool, thread))) {
+		started_us = gc_monotonic_us();
 		refuse_late(pool, request);
 		gc_answer_requests(request, &db);
-		end_question(pool, thread);
+		end_question(pool, thread, started_us);
 		give_back_all(request);
 	}
 	gc_database_close(&db);
@@ -182,6 +244,7 @@ struct gc_pool *gc_pool_start(struct gc_serve *serve)
 	pool->thread_count = serve->config.serve_connections;
 	pool->threads = gc_calloc((size_t)pool->thread_count, sizeof(*pool->threads));
 	pool->answering = gc_calloc((size_t)pool->thread_count, sizeof(struct gc_request *));
+	pool->rests = gc_calloc((size_t)pool->thread_count, sizeof(*pool->rests));
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->wanted, NULL);
 	for (int64_t i = 0; i < pool->thread_count; i++) {
@@ -205,5 +268,6 @@ void gc_pool_stop(struct gc_pool *pool)
 	pthread_mutex_destroy(&pool->lock);
 	free(pool->threads);
 	free(pool->answering);
+	free(pool->rests);
 	free(pool);
 }

@@ -41,6 +41,8 @@ void gc_request_refuse(struct gc_request *request, const struct gc_problem *prob
 {
 	struct gc_text *body = &request->body;
 
+	gc_shared_drop(request->shared);
+	request->shared = NULL;
 	gc_text_done(body);
 	gc_text_printf(body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d", title_of(problem->status), problem->status);
 	put_member(body, "detail", problem->detail);
@@ -96,6 +98,7 @@ void gc_request_free(struct gc_request *request)
 	gc_values_done(&request->values);
 	gc_text_done(&request->parameters);
 	gc_text_done(&request->body);
+	gc_shared_drop(request->shared);
 	explicit_bzero(request->token, sizeof(request->token));
 	free(request->part);
 	free(request->path);
@@ -119,6 +122,20 @@ static bool has_same_values(const struct gc_values *a, const struct gc_values *b
 static bool is_for_all(enum gc_answer answer)
 {
 	return answer == GC_ANSWER_ROWS || answer == GC_ANSWER_ROW || answer == GC_ANSWER_OPENAPI;
+}
+
+static uint64_t add_hash(uint64_t hash, const char *text)
+{
+	return hash * 0x9E3779B97F4A7C15 + gc_span_hash(gc_span_of(text));
+}
+
+uint64_t gc_request_hash(const struct gc_request *request)
+{
+	uint64_t hash = add_hash(request->wants_csv, request->path);
+
+	for (size_t i = 0; i < request->values.count; i++)
+		hash = add_hash(add_hash(hash, request->values.items[i].parameter->name), request->values.items[i].text);
+	return hash;
 }
 
 bool gc_request_is_same(const struct gc_request *a, const struct gc_request *b)

@@ -84,7 +84,10 @@ static struct MHD_Response *make_response(struct gc_request *request)
 {
 	struct MHD_Response *response = request->is_stream ? make_stream(request) : NULL;
 
-	if (!response) {
+	if (!response && request->shared) {
+		response = MHD_create_response_from_buffer_with_free_callback_cls(request->shared->text.len, request->shared->text.ptr,
+										  gc_shared_drop, gc_shared_hold(request->shared));
+	} else if (!response) {
 		response = MHD_create_response_from_buffer_with_free_callback(request->body.len, request->body.ptr, free);
 		request->body = (struct gc_text){ NULL, 0, 0 };
 	}

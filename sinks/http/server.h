@@ -91,6 +91,7 @@ struct gc_request {
 	/* the answer */
 	int status;
 	struct gc_text body;
+	struct gc_shared *shared; /* or this is the body, for all who asked the same */
 	const char *content_type;
 	char as_of[GC_AS_OF_BYTES], records[GC_RECORDS_BYTES];
 	int64_t rows; /* -1: it has none */
@@ -101,6 +102,8 @@ struct gc_request *gc_request_new(struct gc_serve *serve, struct MHD_Connection 
 void gc_request_free(struct gc_request *request);
 /* Do both ask for the same rows, in the same form? The token may be another one. */
 bool gc_request_is_same(const struct gc_request *a, const struct gc_request *b);
+/* Of what it asks for: the same for requests that ask for the same rows in the same form. */
+uint64_t gc_request_hash(const struct gc_request *request);
 /* Makes the answer a problem. */
 void gc_request_refuse(struct gc_request *request, const struct gc_problem *problem);
 /* The same in one line. */

@@ -2,7 +2,9 @@
 #include "text.h"
 
 #include <gracecube/arena.h>
+#include <ctype.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -51,6 +53,32 @@ void gc_text_done(struct gc_text *text)
 {
 	free(text->ptr);
 	*text = (struct gc_text){ NULL, 0, 0 };
+}
+
+struct gc_shared *gc_shared_new(struct gc_text *text)
+{
+	struct gc_shared *shared = gc_malloc(sizeof(*shared));
+
+	shared->text = *text;
+	atomic_init(&shared->holders, 1);
+	*text = (struct gc_text){ NULL, 0, 0 };
+	return shared;
+}
+
+struct gc_shared *gc_shared_hold(struct gc_shared *shared)
+{
+	atomic_fetch_add(&shared->holders, 1);
+	return shared;
+}
+
+void gc_shared_drop(void *shared)
+{
+	struct gc_shared *s = shared;
+
+	if (!s || atomic_fetch_sub(&s->holders, 1) > 1)
+		return;
+	gc_text_done(&s->text);
+	free(s);
 }
 
 /* The two-letter escapes of RFC 8259; other control characters are \u00XX. */
@@ -107,9 +135,10 @@ void gc_time_put(struct gc_text *text, const char *value)
 	gc_text_puts(text, "Z");
 }
 
+/* The others are NaN, Infinity and -Infinity. */
 static bool is_finite(const char *value)
 {
-	return !strpbrk(value, "nN"); /* NaN, Infinity */
+	return isdigit((unsigned char)value[*value == '-']);
 }
 
 void gc_json_put_cell(struct gc_text *text, enum gc_cell kind, const char *value)

@@ -14,6 +14,17 @@ void gc_text_puts(struct gc_text *text, const char *more);
 void gc_text_printf(struct gc_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void gc_text_done(struct gc_text *text);
 
+/* A text that several hold, and nobody changes any more. Threads: any may hold and let go. */
+struct gc_shared {
+	struct gc_text text;
+	_Atomic int holders;
+};
+/* Takes the text, which is empty afterwards; there is one holder. */
+struct gc_shared *gc_shared_new(struct gc_text *text);
+struct gc_shared *gc_shared_hold(struct gc_shared *shared);
+/* The last one frees it. A `struct gc_shared`, or NULL. */
+void gc_shared_drop(void *shared);
+
 /* What a column of an answer is. */
 enum gc_cell {
 	GC_CELL_TEXT,
