@@ -16,7 +16,8 @@
 
 /* Reasons: the position is PostgreSQL's, so nothing may be committed, stored or reset behind our back; an end-of-partition tells
  * "caught up" from "stalled"; roundrobin, because Debezium's topics have one partition each and range would give all of them to the
- * first worker. The sticky assignor of librdkafka before 2.2.0 may give a partition to two owners. */
+ * first worker. The sticky assignor of librdkafka before 2.2.0 may give a partition to two owners. Members hear of each other by their
+ * heartbeats, and until the last one has, those who left their partitions wait: one second, not librdkafka's three. */
 static const struct {
 	const char *name, *value;
 	bool fixed;
@@ -30,6 +31,7 @@ static const struct {
 	{ "check.crcs", "true", false },
 	{ "partition.assignment.strategy", "roundrobin", false },
 	{ "session.timeout.ms", "15000", false },
+	{ "heartbeat.interval.ms", "1000", false },
 	{ "max.poll.interval.ms", "300000", false },
 	{ "topic.metadata.refresh.interval.ms", "10000", false },
 	{ "fetch.wait.max.ms", "100", false },
