@@ -82,7 +82,7 @@ static enum gc_verdict fail_protected(const char *name, const char *where, struc
 			return gc_fail(err, GC_FATAL, "config_protected", where, "%s is set by %s", name,
 				       instead[i].option);
 	return gc_fail(err, GC_FATAL, "config_protected", where,
-		       "%s cannot be set: the cube keeps the positions itself and depends on it", name);
+		       "%s cannot be set: that nothing is lost or doubled depends on it", name);
 }
 
 static struct gc_property *property_slot(struct gc_config *config, const char *name)

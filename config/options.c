@@ -195,17 +195,23 @@ const struct gc_option gc_stream_options[] = {
 	{ .name = NULL },
 };
 
-/* Positions, their fence and the size of the queues belong to the design; all else of librdkafka is free. */
+/* Positions, their fence, the size of the queues and what a publisher counts as delivered belong to the design; all else of
+ * librdkafka is free. */
 const char *const gc_config_protected_properties[] = {
+	"acks",
 	"allow.auto.create.topics",
 	"auto.offset.reset",
 	"bootstrap.servers",
 	"enable.auto.commit",
 	"enable.auto.offset.store",
+	"enable.idempotence",
 	"enable.partition.eof",
 	"group.id",
 	"isolation.level",
+	"max.in.flight",
+	"max.in.flight.requests.per.connection",
 	"metadata.broker.list",
 	"queued.max.messages.kbytes",
+	"request.required.acks",
 	NULL,
 };

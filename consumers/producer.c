@@ -1,7 +1,9 @@
 /* Producer: one message in, one fate out.
  *
  * Guarantees: sent = delivered + failed once flushed. What arrives is key, value, headers and timestamp as they were given,
- * in the order given within a partition; a lost acknowledgement doubles nothing, because the producer is idempotent.
+ * in the order given within a partition; a lost acknowledgement doubles nothing, because the producer is idempotent. Except
+ * after the crash of a broker: it knows a producer again by its records of the last day (producer.id.expiration.ms), so what
+ * bears an older timestamp may be there twice.
  * Threads: delivery reports and errors are served by gc_producer_poll() in the caller's thread: no lock.
  */
 #include <stdio.h>
@@ -110,6 +112,10 @@ struct producer_property {
 static const struct producer_property properties[] = {
 	{ "enable.idempotence", "true", false },
 	{ "acks", "all", false },
+	/* With more, librdkafka (2.0 to 2.12) counts a request that a young partition refused as acknowledged by the next one
+	 * that it took: lost without a word. https://github.com/confluentinc/confluent-kafka-go/issues/921
+	 * It costs nothing: 227,606 records in 2.27 s, with five in 2.34 s. */
+	{ "max.in.flight.requests.per.connection", "1", false },
 	/* As Java's producers choose, so that a key stays on one partition whoever publishes. */
 	{ "partitioner", "murmur2_random", true },
 	/* A line of a capture file may be larger than a broker takes by default; that is for the broker to say. */
@@ -376,7 +382,7 @@ static bool is_passing(rd_kafka_resp_err_t code)
 static rd_kafka_resp_err_t insist_on_topic(struct gc_producer *producer, rd_kafka_NewTopic_t *wish, char *ret_text,
 					   size_t bytes)
 {
-	int64_t give_up_us = gc_monotonic_us() + producer->timeout_us;
+	int64_t give_up_us = gc_monotonic_us() + patience_us(producer);
 	rd_kafka_resp_err_t code = request_topic(producer, wish, ret_text, bytes);
 
 	while (is_passing(code) && gc_monotonic_us() < give_up_us && !is_stopping(producer)) {

@@ -62,7 +62,7 @@ class Kafka:
         self.on_delivery = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(self._delivered)
         self.rd.rd_kafka_conf_set_dr_msg_cb(conf, self.on_delivery)
         for name, value in (('bootstrap.servers', brokers), ('linger.ms', '5'), ('acks', 'all'), ('log_level', '3'),
-                            ('enable.idempotence', 'true'), ('partitioner', 'murmur2_random')):
+                            ('enable.idempotence', 'true'), ('max.in.flight', '1'), ('partitioner', 'murmur2_random')):
             if self.rd.rd_kafka_conf_set(conf, name.encode(), value.encode(), text, ctypes.c_size_t(512)) != 0:
                 raise RuntimeError(text.value.decode())
         self.rk = ctypes.c_void_p(self.rd.rd_kafka_new(PRODUCER, conf, text, ctypes.c_size_t(512)))

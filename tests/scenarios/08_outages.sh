@@ -44,6 +44,8 @@ new_topics capture
 more_traffic generated 8 600
 expect capture generated
 records=$(read_records capture generated)
+# Published as of now: a broker that crashed knows a producer again by its records of the last day only.
+for file in generated/*; do jq -c 'del(.timestamp)' "$file" >young && mv young "$file"; done
 export GRACECUBE_KAFKA_PROPERTIES_RECONNECT_BACKOFF_MAX_MS=500 # a broker that is back is found soon
 publish capture/*
 publish --rate 500 generated/* &

@@ -5,6 +5,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <librdkafka/rdkafka.h>
+/* wants the other first */
+#include <librdkafka/rdkafka_mock.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -82,6 +85,18 @@ static void assert_delivered(struct gc_producer *producer, uint64_t count)
 	assert_int_equal(counts.sent, count);
 	assert_int_equal(counts.delivered, count);
 	assert_int_equal(counts.failed, 0);
+}
+
+static struct gc_kafka_watermarks ask_marks(const struct gc_config *where, const char *topic)
+{
+	struct gc_kafka_watermarks mark = { .topic = topic };
+	struct gc_kafka_client *client;
+	struct gc_err err;
+
+	MUST(gc_kafka_open(where, &client, &err));
+	MUST(gc_kafka_watermarks(client->rk, &mark, 1, GC_KAFKA_TIMEOUT_US, &err));
+	gc_kafka_close(client);
+	return mark;
 }
 
 /* Reads one partition from its beginning. */
@@ -313,6 +328,69 @@ static void a_record_larger_than_the_limit_is_refused(void **state)
 	free(value);
 }
 
+/* ---- brokers that say no ---- */
+
+#define PRODUCE_REQUEST 0
+#define SLOW_MS 100
+
+struct slow_cluster {
+	rd_kafka_t *rk; /* lends it its threads */
+	rd_kafka_mock_cluster_t *cluster;
+	struct gc_config cfg;
+};
+
+static void start_slow_cluster(struct slow_cluster *slow)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	struct gc_err err;
+	char text[256];
+
+	MUST(gc_kafka_set(conf, "log_level", "4", &err));
+	slow->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
+	assert_non_null(slow->rk);
+	slow->cluster = rd_kafka_mock_cluster_new(slow->rk, 1);
+	assert_non_null(slow->cluster);
+	assert_int_equal(rd_kafka_mock_topic_create(slow->cluster, "old", 1, 1), 0);
+	assert_int_equal(rd_kafka_mock_topic_create(slow->cluster, "young", 1, 1), 0);
+	assert_int_equal(rd_kafka_mock_broker_set_rtt(slow->cluster, -1, SLOW_MS), 0);
+	slow->cfg = (struct gc_config){ .kafka_brokers = gc_strdup(rd_kafka_mock_cluster_bootstraps(slow->cluster)) };
+}
+
+static void stop_slow_cluster(struct slow_cluster *slow)
+{
+	rd_kafka_mock_cluster_destroy(slow->cluster);
+	rd_kafka_destroy(slow->rk);
+	free(slow->cfg.kafka_brokers);
+}
+
+/* A partition that has just been made has no leader for a moment. What was sent then must be sent again, and not count as
+ * acknowledged because a later request was. */
+static void what_a_broker_refused_is_sent_again(void **state)
+{
+	const struct gc_producer_options options = { .topic = NULL };
+	const struct gc_message warming = { .topic = GC_LIT("old"), .timestamp_us = -1, .value = GC_LIT("v") };
+	const struct gc_message message = { .topic = GC_LIT("young"), .timestamp_us = -1, .value = GC_LIT("v") };
+	struct slow_cluster slow;
+	struct gc_producer *producer;
+	struct gc_kafka_watermarks mark;
+	struct gc_err err;
+
+	(void)state;
+	start_slow_cluster(&slow);
+	MUST(gc_producer_open(&slow.cfg, &options, &producer, &err));
+	send_one(producer, &warming);
+	gc_producer_flush(producer, 0); /* it has its producer id */
+	rd_kafka_mock_push_request_errors(slow.cluster, PRODUCE_REQUEST, 1, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION);
+	send_one(producer, &message);
+	gc_producer_poll(producer, SLOW_MS / 2 * 1000); /* the first request is on its way */
+	send_one(producer, &message);
+	assert_delivered(producer, 3);
+	gc_producer_close(producer);
+	mark = ask_marks(&slow.cfg, "young");
+	assert_int_equal(mark.high, 2);
+	stop_slow_cluster(&slow);
+}
+
 /* ---- throttle ---- */
 
 #define VALUE_BYTES 20000
@@ -381,18 +459,6 @@ static void send_many(struct gc_producer *producer)
 	free(value);
 }
 
-static struct gc_kafka_watermarks ask_marks(const char *topic)
-{
-	struct gc_kafka_watermarks mark = { .topic = topic };
-	struct gc_kafka_client *client;
-	struct gc_err err;
-
-	MUST(gc_kafka_open(&cfg, &client, &err));
-	MUST(gc_kafka_watermarks(client->rk, &mark, 1, GC_KAFKA_TIMEOUT_US, &err));
-	gc_kafka_close(client);
-	return mark;
-}
-
 static void without_a_throttle_the_broker_forgets(void **state)
 {
 	const struct gc_producer_options options = { .topic = "wide", .keep_partition = true };
@@ -402,7 +468,7 @@ static void without_a_throttle_the_broker_forgets(void **state)
 	(void)state;
 	send_many(producer);
 	gc_producer_close(producer);
-	mark = ask_marks("wide");
+	mark = ask_marks(&cfg, "wide");
 	assert_int_equal(mark.high, MESSAGES);
 	assert_true(mark.low > 0);
 }
@@ -553,6 +619,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_published_is_refused),
 		cmocka_unit_test(a_record_larger_than_the_limit_is_refused),
 		cmocka_unit_test(a_producer_held_back_can_be_stopped),
+		cmocka_unit_test(what_a_broker_refused_is_sent_again),
 		cmocka_unit_test(without_a_throttle_the_broker_forgets),
 		cmocka_unit_test(with_a_throttle_nothing_is_dropped_unread),
 		cmocka_unit_test(the_throttle_counts_bytes_of_a_partition),

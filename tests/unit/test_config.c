@@ -276,7 +276,7 @@ static const struct mistake mistakes[] = {
 	{ "postgres: {connect_timeout: 1h}\n", "config_out_of_range", "cube.yaml:1:29", "from 1s to 10m", "1h" },
 
 	{ "kafka:\n  properties:\n    enable.auto.commit: true\n", "config_protected", "cube.yaml:3:5",
-	  "enable.auto.commit cannot be set: the cube keeps the positions itself", "    ^" },
+	  "enable.auto.commit cannot be set: that nothing is lost or doubled depends on it", "    ^" },
 	{ "kafka: {properties: {group.id: x}}\n", "config_protected", "cube.yaml:1:22",
 	  "group.id is set by kafka.group_id", "group.id" },
 	{ "kafka: {properties: {\"\": x}}\n", "config_unknown_key", "cube.yaml:1:22", "has a name like linger.ms", "^" },
