@@ -32,7 +32,7 @@ static void send_fence(struct gc_pg *pg, struct gc_batch *batch)
 	gc_pg_add_int8s(&p, &parts->ignored, sizeof(*parts), count);
 	gc_pg_add_int8s(&p, &parts->last_kafka_us, sizeof(*parts), count);
 	gc_pg_add_int8s(&p, &parts->last_hash, sizeof(*parts), count);
-	gc_pg_send(pg, "SELECT cube.advance($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", &p);
+	gc_pg_send_prepared(pg, GC_PG_ADVANCE, &p);
 }
 
 static bool names_missions(const struct gc_batch *batch)
@@ -53,9 +53,9 @@ static void send_gate(struct gc_pg *pg, struct gc_batch *batch)
 
 	gc_pg_parameters_init(&none, gc_batch_arena(batch));
 	if (gc_batch_opens_missions(batch))
-		gc_pg_send(pg, "SELECT cube.mission_gate(true)", &none);
+		gc_pg_send_prepared(pg, GC_PG_GATE_ALONE, &none);
 	else if (names_missions(batch))
-		gc_pg_send(pg, "SELECT cube.mission_gate(false)", &none);
+		gc_pg_send_prepared(pg, GC_PG_GATE_SHARED, &none);
 }
 
 static void send_locks(struct gc_pg *pg, struct gc_batch *batch)

@@ -51,6 +51,10 @@ Oid gc_pg_array_type(enum gc_kind kind);
 /* Name and text of a target's merge statement. */
 struct gc_span gc_pg_merge_name(const struct gc_target *target, struct gc_arena *arena);
 struct gc_span gc_pg_merge_text(const struct gc_target *target, struct gc_arena *arena);
+/* All merges, and what else each batch says, by these names. */
+#define GC_PG_ADVANCE "advance"
+#define GC_PG_GATE_SHARED "gate_shared"
+#define GC_PG_GATE_ALONE "gate_alone"
 enum gc_verdict gc_pg_prepare(struct gc_pg *pg, struct gc_err *err) GC_MUST_CHECK;
 
 /* Pipeline: begin, send …, then finish, which reads all answers. The first failure is reported; the transaction is closed. */

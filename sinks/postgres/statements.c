@@ -1,5 +1,5 @@
-/* One prepared statement a target, made from its descriptor in named notation: a column that C and SQL do not agree on, in name or
- * in type, cannot be prepared. Prepared once a connection. Threads: one connection belongs to one worker.
+/* What every batch says, prepared once a connection. One statement a target, made from its descriptor in named notation: a column
+ * that C and SQL do not agree on, in name or in type, cannot be prepared. Threads: one connection belongs to one worker.
  */
 #include "pg.h"
 
@@ -63,8 +63,34 @@ static bool is_first_use(const struct gc_stream *const *stream, const struct gc_
 	return true;
 }
 
+/* Parsed and planned anew for each batch, these took 0.2 ms of the 2 ms that a batch of one record takes. */
+static const struct {
+	const char *name, *text;
+} batch_statements[] = {
+	{ GC_PG_ADVANCE, "SELECT cube.advance($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)" },
+	{ GC_PG_GATE_SHARED, "SELECT cube.mission_gate(false)" },
+	{ GC_PG_GATE_ALONE, "SELECT cube.mission_gate(true)" },
+};
+
+static enum gc_verdict prepare_text(struct gc_pg *pg, const char *name, const char *text, struct gc_err *err)
+{
+	PGresult *result = PQprepare(pg->conn, name, text, 0, NULL);
+	enum gc_verdict verdict = GC_OK;
+
+	if (PQresultStatus(result) != PGRES_COMMAND_OK)
+		verdict = gc_pg_fail(pg, result, name, err);
+	PQclear(result);
+	return verdict;
+}
+
 enum gc_verdict gc_pg_prepare(struct gc_pg *pg, struct gc_err *err)
 {
+	for (size_t i = 0; i < sizeof(batch_statements) / sizeof(batch_statements[0]); i++) {
+		enum gc_verdict verdict = prepare_text(pg, batch_statements[i].name, batch_statements[i].text, err);
+
+		if (verdict != GC_OK)
+			return verdict;
+	}
 	for (const struct gc_stream *const *s = gc_streams; *s; s++) {
 		for (const struct gc_target *const *t = (*s)->targets; *t; t++) {
 			enum gc_verdict verdict = is_first_use(s, *t) ? prepare_target(pg, *t, err) : GC_OK;

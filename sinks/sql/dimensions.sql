@@ -35,7 +35,12 @@ SELECT cube.comment_columns('cube.dim_time', $$
 	loaded_at: when the row was made
 $$);
 
-CREATE FUNCTION cube.ensure_hours(p_hour int[]) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+CREATE FUNCTION cube.ensure_hours(p_hour int[]) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+BEGIN
+	-- nearly always: a worker asks for all of its hours again after it has lost its connection
+	IF NOT EXISTS (SELECT FROM unnest(p_hour) h WHERE NOT EXISTS (SELECT FROM cube.dim_time known WHERE known.time_key = h * 60)) THEN
+		RETURN;
+	END IF;
 	WITH s AS (
 		SELECT coalesce(max(value) FILTER (WHERE name = 'cube.business_zone'), 'UTC') AS zone,
 			coalesce(max(value) FILTER (WHERE name = 'cube.business_days'), '1-5') AS days,
@@ -47,7 +52,7 @@ CREATE FUNCTION cube.ensure_hours(p_hour int[]) RETURNS void LANGUAGE sql SECURI
 			split_part(s.days, '-', 1)::int AS first_day, split_part(s.days, '-', 2)::int AS last_day,
 			split_part(s.hours, '-', 1)::int AS first_hour, split_part(s.hours, '-', 2)::int AS end_hour
 		FROM unnest(p_hour) h, generate_series(0, 59) i, s
-		-- an hour is made whole; a worker asks for all of its hours again after it has lost its connection
+		-- an hour is made whole
 		WHERE NOT EXISTS (SELECT FROM cube.dim_time known WHERE known.time_key = h * 60))
 	INSERT INTO cube.dim_time
 	SELECT time_key, at, date_part('minute', utc), date_part('hour', utc), date_part('day', utc), date_part('week', utc),
@@ -56,8 +61,8 @@ CREATE FUNCTION cube.ensure_hours(p_hour int[]) RETURNS void LANGUAGE sql SECURI
 			AND date_part('hour', local) < end_hour,
 		date_part('isodow', utc) >= 6
 	FROM m ORDER BY time_key
-	ON CONFLICT DO NOTHING
-$$;
+	ON CONFLICT DO NOTHING;
+END $$;
 COMMENT ON FUNCTION cube.ensure_hours(int[]) IS 'Makes the minutes of hours (counted since 1970-01-01) in dim_time.';
 
 CREATE TABLE cube.dim_component (
