@@ -83,13 +83,17 @@ static struct MHD_Response *make_stream(struct gc_request *request)
 static struct MHD_Response *make_response(struct gc_request *request)
 {
 	struct MHD_Response *response = request->is_stream ? make_stream(request) : NULL;
+	struct gc_shared *shared = request->shared;
 
-	if (!response && request->shared) {
-		response = MHD_create_response_from_buffer_with_free_callback_cls(request->shared->text.len, request->shared->text.ptr,
-										  gc_shared_drop, gc_shared_hold(request->shared));
+	if (!response && shared) {
+		response = MHD_create_response_from_buffer_with_free_callback_cls(shared->text.len, shared->text.ptr, gc_shared_drop,
+										  gc_shared_hold(shared));
+		if (!response)
+			gc_shared_drop(shared);
 	} else if (!response) {
 		response = MHD_create_response_from_buffer_with_free_callback(request->body.len, request->body.ptr, free);
-		request->body = (struct gc_text){ NULL, 0, 0 };
+		if (response) /* it has the body now */
+			request->body = (struct gc_text){ NULL, 0, 0 };
 	}
 	return response;
 }
@@ -282,9 +286,12 @@ static enum MHD_Result handle(void *argument, struct MHD_Connection *connection,
 
 static void complete(void *argument, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode how)
 {
-	(void)argument;
+	struct gc_serve *serve = argument;
+
 	(void)connection;
 	(void)how;
+	if (*context)
+		gc_pool_sent(serve->pool, *context);
 	gc_request_free(*context);
 	*context = NULL;
 }
@@ -377,7 +384,7 @@ static enum gc_verdict start_daemon(struct gc_serve *serve, int fd, struct gc_er
 
 	serve->daemon = MHD_start_daemon(flags | (serve->certificate ? MHD_USE_TLS : 0), 0, NULL, NULL, handle, serve,
 					 MHD_OPTION_EXTERNAL_LOGGER, log_line, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-					 MHD_OPTION_NOTIFY_COMPLETED, complete, NULL,
+					 MHD_OPTION_NOTIFY_COMPLETED, complete, serve,
 					 MHD_OPTION_CONNECTION_LIMIT, (unsigned)serve->config.serve_clients,
 					 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS_MAX,
 					 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES_MAX,

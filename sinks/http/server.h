@@ -69,6 +69,7 @@ struct gc_request {
 	struct gc_serve *serve;
 	struct MHD_Connection *connection;
 	struct gc_request *next; /* in the pool's queue, then of those that ask the same */
+	uint64_t round;          /* the pool's, of those that had one answer; 0: it had its own */
 	_Atomic int state;
 	int64_t started_us; /* monotonic */
 	int64_t asked_us;   /* wall clock */
@@ -116,6 +117,8 @@ struct gc_pool;
 struct gc_pool *gc_pool_start(struct gc_serve *serve);
 /* False when too many wait already. The connection is suspended. */
 bool gc_pool_put(struct gc_pool *pool, struct gc_request *request);
+/* The answer is on its way as a whole, or nobody is there to read it. In the HTTP thread. */
+void gc_pool_sent(struct gc_pool *pool, const struct gc_request *request);
 void gc_pool_stop(struct gc_pool *pool);
 
 /* ---- access.c, answer.c, openapi.c: in the pool's threads ---- */
