@@ -112,7 +112,7 @@ struct producer_property {
 static const struct producer_property properties[] = {
 	{ "enable.idempotence", "true", false },
 	{ "acks", "all", false },
-	/* With more, librdkafka (2.0 to 2.12) counts a request that a young partition refused as acknowledged by the next one
+	/* With more, librdkafka (to 2.15, by its source) counts a request that a young partition refused as acknowledged by the next one
 	 * that it took: lost without a word. https://github.com/confluentinc/confluent-kafka-go/issues/921
 	 * It costs nothing: 227,606 records in 2.27 s, with five in 2.34 s. */
 	{ "max.in.flight.requests.per.connection", "1", false },

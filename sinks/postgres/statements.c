@@ -31,22 +31,30 @@ struct gc_span gc_pg_merge_text(const struct gc_target *target, struct gc_arena 
 	return gc_arena_printf(arena, "%s)", text.ptr);
 }
 
-static enum gc_verdict prepare_target(struct gc_pg *pg, const struct gc_target *target, struct gc_err *err)
+/* types: NULL lets the server tell them. */
+static enum gc_verdict prepare(struct gc_pg *pg, const char *name, const char *text, const Oid *types, int count, struct gc_err *err)
 {
-	struct gc_arena arena;
-	Oid types[GC_PG_PARAMETERS_MAX];
-	PGresult *result;
+	PGresult *result = PQprepare(pg->conn, name, text, count, types);
 	enum gc_verdict verdict = GC_OK;
 
-	for (int i = 0; i < target->column_count + VERSION_COLUMNS; i++)
+	if (PQresultStatus(result) != PGRES_COMMAND_OK)
+		verdict = gc_pg_fail(pg, result, name, err);
+	PQclear(result);
+	return verdict;
+}
+
+static enum gc_verdict prepare_target(struct gc_pg *pg, const struct gc_target *target, struct gc_err *err)
+{
+	int count = target->column_count + VERSION_COLUMNS;
+	struct gc_arena arena;
+	Oid types[GC_PG_PARAMETERS_MAX];
+	enum gc_verdict verdict;
+
+	for (int i = 0; i < count; i++)
 		types[i] = i < target->column_count ? gc_pg_array_type(target->columns[i].kind) :
 						      version_columns[i - target->column_count].type;
 	gc_arena_init(&arena);
-	result = PQprepare(pg->conn, gc_pg_merge_name(target, &arena).ptr, gc_pg_merge_text(target, &arena).ptr,
-			   target->column_count + VERSION_COLUMNS, types);
-	if (PQresultStatus(result) != PGRES_COMMAND_OK)
-		verdict = gc_pg_fail(pg, result, target->name, err);
-	PQclear(result);
+	verdict = prepare(pg, gc_pg_merge_name(target, &arena).ptr, gc_pg_merge_text(target, &arena).ptr, types, count, err);
 	gc_arena_done(&arena);
 	return verdict;
 }
@@ -72,21 +80,10 @@ static const struct {
 	{ GC_PG_GATE_ALONE, "SELECT cube.mission_gate(true)" },
 };
 
-static enum gc_verdict prepare_text(struct gc_pg *pg, const char *name, const char *text, struct gc_err *err)
-{
-	PGresult *result = PQprepare(pg->conn, name, text, 0, NULL);
-	enum gc_verdict verdict = GC_OK;
-
-	if (PQresultStatus(result) != PGRES_COMMAND_OK)
-		verdict = gc_pg_fail(pg, result, name, err);
-	PQclear(result);
-	return verdict;
-}
-
 enum gc_verdict gc_pg_prepare(struct gc_pg *pg, struct gc_err *err)
 {
 	for (size_t i = 0; i < sizeof(batch_statements) / sizeof(batch_statements[0]); i++) {
-		enum gc_verdict verdict = prepare_text(pg, batch_statements[i].name, batch_statements[i].text, err);
+		enum gc_verdict verdict = prepare(pg, batch_statements[i].name, batch_statements[i].text, NULL, 0, err);
 
 		if (verdict != GC_OK)
 			return verdict;
