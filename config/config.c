@@ -79,10 +79,9 @@ static enum gc_verdict fail_protected(const char *name, const char *where, struc
 {
 	for (size_t i = 0; i < sizeof(instead) / sizeof(*instead); i++)
 		if (strcmp(instead[i].property, name) == 0)
-			return gc_fail(err, GC_FATAL, "config_protected", where, "%s is set by %s", name,
-				       instead[i].option);
-	return gc_fail(err, GC_FATAL, "config_protected", where,
-		       "%s cannot be set: that nothing is lost or doubled depends on it", name);
+			return gc_fail(err, GC_FATAL, "config_protected", where, "%s is set by %s", name, instead[i].option);
+	return gc_fail(err, GC_FATAL, "config_protected", where, "%s cannot be set: that nothing is lost or doubled depends on it",
+		       name);
 }
 
 static struct gc_property *property_slot(struct gc_config *config, const char *name)
@@ -97,8 +96,8 @@ static struct gc_property *property_slot(struct gc_config *config, const char *n
 	return &config->kafka_properties[count - 1];
 }
 
-enum gc_verdict gc_property_assign(struct gc_config *config, const char *name, const char *value,
-				   const struct gc_place *place, struct gc_err *err)
+enum gc_verdict gc_property_assign(struct gc_config *config, const char *name, const char *value, const struct gc_place *place,
+				   struct gc_err *err)
 {
 	char full_name[GC_NAME_MAX];
 	if (is_protected(name))
@@ -142,8 +141,7 @@ static void init_defaults(struct gc_config *config, const char *const *stream_na
 		assign_default(config, &at);
 }
 
-enum gc_verdict gc_config_load(struct gc_config *ret_config, const char *path, const char *const *stream_names,
-			       struct gc_err *err)
+enum gc_verdict gc_config_load(struct gc_config *ret_config, const char *path, const char *const *stream_names, struct gc_err *err)
 {
 	struct gc_config config;
 	init_defaults(&config, stream_names);
@@ -184,8 +182,7 @@ enum gc_verdict gc_config_set(struct gc_config *config, const char *name, const 
 }
 
 /* One topic in two streams would be read by whichever comes first. */
-static enum gc_verdict check_topic_once(const struct gc_config *config, size_t stream, size_t topic,
-					struct gc_err *err)
+static enum gc_verdict check_topic_once(const struct gc_config *config, size_t stream, size_t topic, struct gc_err *err)
 {
 	const struct gc_stream_config *mine = &config->streams[stream];
 	for (size_t i = 0; i <= stream; i++) {
@@ -197,8 +194,7 @@ static enum gc_verdict check_topic_once(const struct gc_config *config, size_t s
 			char name[GC_NAME_MAX];
 			snprintf(name, sizeof(name), "streams.%s.topics", mine->name);
 			return gc_fail(err, GC_FATAL, "config_duplicate_topic", gc_origin_get(config, name),
-				       "topic %s stands in streams.%s.topics and in %s", mine->topics[topic],
-				       other->name, name);
+				       "topic %s stands in streams.%s.topics and in %s", mine->topics[topic], other->name, name);
 		}
 	}
 	return GC_OK;
@@ -230,8 +226,7 @@ enum gc_verdict gc_config_check(const struct gc_config *config, struct gc_err *e
 }
 
 static void visit_masked(const struct gc_config *config, const char *name, const char *value,
-			 void (*visit)(void *context, const char *name, const char *value, const char *origin),
-			 void *context)
+			 void (*visit)(void *context, const char *name, const char *value, const char *origin), void *context)
 {
 	char *masked = gc_secret_name(name) ? gc_strdup("***") : gc_secret_mask(value);
 	visit(context, name, masked, gc_origin_get(config, name));
@@ -239,8 +234,7 @@ static void visit_masked(const struct gc_config *config, const char *name, const
 }
 
 void gc_config_each(const struct gc_config *config,
-		    void (*visit)(void *context, const char *name, const char *value, const char *origin),
-		    void *context)
+		    void (*visit)(void *context, const char *name, const char *value, const char *origin), void *context)
 {
 	struct gc_option_at at;
 	for (size_t i = 0; gc_option_at(config, i, &at); i++) {

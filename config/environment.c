@@ -35,8 +35,7 @@ static bool find_option(const struct gc_config *config, const char *variable, st
 	return false;
 }
 
-static enum gc_verdict set_property(struct gc_config *config, const char *variable, const char *value,
-				    struct gc_err *err)
+static enum gc_verdict set_property(struct gc_config *config, const char *variable, const char *value, struct gc_err *err)
 {
 	const struct gc_place place = { variable, variable };
 	char *name = gc_strdup(variable + strlen(properties_prefix));
@@ -60,15 +59,12 @@ static enum gc_verdict fail_unknown(const struct gc_config *config, const char *
 	}
 	if (nearest.best)
 		return gc_fail(err, GC_FATAL, "config_unknown_key", variable,
-			       "the environment variable %.80s belongs to no option; did you mean %s?", variable,
-			       nearest.best);
+			       "the environment variable %.80s belongs to no option; did you mean %s?", variable, nearest.best);
 	return gc_fail(err, GC_FATAL, "config_unknown_key", variable,
-		       "the environment variable %.80s belongs to no option; `gracecube config reference` lists them",
-		       variable);
+		       "the environment variable %.80s belongs to no option; `gracecube config reference` lists them", variable);
 }
 
-static enum gc_verdict set_variable(struct gc_config *config, const char *variable, const char *value,
-				    struct gc_err *err)
+static enum gc_verdict set_variable(struct gc_config *config, const char *variable, const char *value, struct gc_err *err)
 {
 	const struct gc_place place = { variable, variable };
 	struct gc_option_at at;

@@ -70,15 +70,14 @@ static bool is_nothing(const yaml_node_t *node)
 }
 
 /* The text of a scalar with its variables replaced; malloc'ed. `mark` is where to point when it is a bad one. */
-static enum gc_verdict take_scalar(const struct file *file, const char *name, const yaml_node_t *node,
-				   yaml_mark_t mark, char **ret_text, struct gc_err *err)
+static enum gc_verdict take_scalar(const struct file *file, const char *name, const yaml_node_t *node, yaml_mark_t mark,
+				   char **ret_text, struct gc_err *err)
 {
 	char problem[300], sentence[300 + GC_NAME_MAX];
 	snprintf(sentence, sizeof(sentence), "%s must be one value, not a list or a section", name);
 	if (node->type != YAML_SCALAR_NODE)
 		return fail_at(file, mark, "config_wrong_type", sentence, err);
-	snprintf(sentence, sizeof(sentence), "%s has no value; write \"\" for an empty text, or take the line out",
-		 name);
+	snprintf(sentence, sizeof(sentence), "%s has no value; write \"\" for an empty text, or take the line out", name);
 	if (is_nothing(node) || strlen(scalar_text(node)) != node->data.scalar.length)
 		return fail_at(file, mark, "config_wrong_type", sentence, err);
 	if (gc_substitute(scalar_text(node), ret_text, problem, sizeof(problem)))
@@ -87,8 +86,7 @@ static enum gc_verdict take_scalar(const struct file *file, const char *name, co
 	return fail_at(file, mark, "config_variable", sentence, err);
 }
 
-static enum gc_verdict join_items(struct file *file, const char *name, const yaml_node_t *list, FILE *out,
-				  struct gc_err *err)
+static enum gc_verdict join_items(struct file *file, const char *name, const yaml_node_t *list, FILE *out, struct gc_err *err)
 {
 	const yaml_node_item_t *first = list->data.sequence.items.start;
 	for (const yaml_node_item_t *item = first; item < list->data.sequence.items.top; item++) {
@@ -103,8 +101,7 @@ static enum gc_verdict join_items(struct file *file, const char *name, const yam
 }
 
 /* A list becomes the text with commas that environment and flags give. */
-static enum gc_verdict take_list(struct file *file, const char *name, const yaml_node_t *list, char **ret_text,
-				 struct gc_err *err)
+static enum gc_verdict take_list(struct file *file, const char *name, const yaml_node_t *list, char **ret_text, struct gc_err *err)
 {
 	char *text;
 	size_t bytes;
@@ -126,8 +123,7 @@ struct entry {
 	char name[GC_NAME_MAX];
 };
 
-static enum gc_verdict walk_section(struct file *file, const yaml_node_t *section, const char *prefix,
-				    struct gc_err *err);
+static enum gc_verdict walk_section(struct file *file, const yaml_node_t *section, const char *prefix, struct gc_err *err);
 
 static struct gc_place place_at(const struct file *file, const yaml_node_t *node, struct where *where, char *origin,
 				size_t origin_bytes)
@@ -137,15 +133,14 @@ static struct gc_place place_at(const struct file *file, const yaml_node_t *node
 	return (struct gc_place){ where->text, origin };
 }
 
-static enum gc_verdict set_option(struct file *file, const struct entry *entry, const struct gc_option_at *at,
-				  struct gc_err *err)
+static enum gc_verdict set_option(struct file *file, const struct entry *entry, const struct gc_option_at *at, struct gc_err *err)
 {
 	bool is_list = at->option->type == GC_OPTION_LIST || at->option->type == GC_OPTION_COMMAS;
 	bool listed = is_list && entry->value->type == YAML_SEQUENCE_NODE;
 	char *text, origin[512];
 	struct where where;
-	if (listed ? take_list(file, at->name, entry->value, &text, err) :
-		     take_scalar(file, at->name, entry->value, entry->value->start_mark, &text, err))
+	if (listed ? take_list(file, at->name, entry->value, &text, err)
+		   : take_scalar(file, at->name, entry->value, entry->value->start_mark, &text, err))
 		return GC_FATAL;
 	const struct gc_place place = place_at(file, entry->value, &where, origin, sizeof(origin));
 	enum gc_verdict verdict = gc_option_assign(file->config, at, text, &place, err);
@@ -205,15 +200,13 @@ static enum gc_verdict check_once(struct file *file, const yaml_node_t *section,
 		if (strcmp(scalar_text(key), scalar_text(entry->key)) != 0)
 			continue;
 		char sentence[GC_NAME_MAX + 80];
-		snprintf(sentence, sizeof(sentence), "%s is given twice, first in line %zu", entry->name,
-			 key->start_mark.line + 1);
+		snprintf(sentence, sizeof(sentence), "%s is given twice, first in line %zu", entry->name, key->start_mark.line + 1);
 		return fail_at(file, entry->key->start_mark, "config_duplicate_key", sentence, err);
 	}
 	return GC_OK;
 }
 
-static enum gc_verdict walk_section(struct file *file, const yaml_node_t *section, const char *prefix,
-				    struct gc_err *err)
+static enum gc_verdict walk_section(struct file *file, const yaml_node_t *section, const char *prefix, struct gc_err *err)
 {
 	const yaml_node_pair_t *pair = section->data.mapping.pairs.start;
 	for (; pair < section->data.mapping.pairs.top; pair++) {
@@ -221,8 +214,7 @@ static enum gc_verdict walk_section(struct file *file, const yaml_node_t *sectio
 				       .value = yaml_document_get_node(&file->document, pair->value) };
 		if (check_key(file, entry.key, err))
 			return GC_FATAL;
-		snprintf(entry.name, sizeof(entry.name), "%s%s%s", prefix, *prefix ? "." : "",
-			 scalar_text(entry.key));
+		snprintf(entry.name, sizeof(entry.name), "%s%s%s", prefix, *prefix ? "." : "", scalar_text(entry.key));
 		if (check_once(file, section, pair, &entry, err) || set_entry(file, &entry, prefix, err))
 			return GC_FATAL;
 	}
@@ -235,8 +227,8 @@ static enum gc_verdict fail_yaml(const struct file *file, const yaml_parser_t *p
 {
 	char sentence[300];
 	if (parser->error == YAML_READER_ERROR)
-		return gc_fail(err, GC_FATAL, "config_not_yaml", file->path, "is not YAML: %s at byte %zu",
-			       parser->problem, parser->problem_offset);
+		return gc_fail(err, GC_FATAL, "config_not_yaml", file->path, "is not YAML: %s at byte %zu", parser->problem,
+			       parser->problem_offset);
 	snprintf(sentence, sizeof(sentence), "is not YAML: %s%s%s", parser->problem ? parser->problem : "unreadable",
 		 parser->context ? " " : "", parser->context ? parser->context : "");
 	return fail_at(file, parser->problem_mark, "config_not_yaml", sentence, err);
@@ -269,8 +261,7 @@ static enum gc_verdict check_end(struct file *file, yaml_parser_t *parser, struc
 	const yaml_node_t *root = yaml_document_get_root_node(&file->document);
 	enum gc_verdict verdict = GC_OK;
 	if (root)
-		verdict = fail_at(file, root->start_mark, "config_not_yaml", "the file must be one document, without ---",
-				  err);
+		verdict = fail_at(file, root->start_mark, "config_not_yaml", "the file must be one document, without ---", err);
 	yaml_document_delete(&file->document);
 	return verdict;
 }

@@ -27,11 +27,7 @@ static const struct unit sizes[] = {
 };
 /* Read, never printed: 1 MB is no multiple of anything here. */
 static const struct unit decimal_sizes[] = {
-	{ "kB", 1000 },
-	{ "MB", 1000000 },
-	{ "GB", 1000000000 },
-	{ "TB", INT64_C(1000000000000) },
-	{ NULL, 0 },
+	{ "kB", 1000 }, { "MB", 1000000 }, { "GB", 1000000000 }, { "TB", INT64_C(1000000000000) }, { NULL, 0 },
 };
 static const struct unit durations[] = {
 	{ "us", 1 },
@@ -131,8 +127,7 @@ static int edit_distance(const char *a, size_t a_len, const char *b, size_t b_le
 		for (size_t j = 1; j <= b_len; j++) {
 			int differs = fold(a[i - 1]) != fold(b[j - 1]);
 			row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + differs);
-			bool swapped = i > 1 && j > 1 && fold(a[i - 1]) == fold(b[j - 2]) &&
-				       fold(a[i - 2]) == fold(b[j - 1]);
+			bool swapped = i > 1 && j > 1 && fold(a[i - 1]) == fold(b[j - 2]) && fold(a[i - 2]) == fold(b[j - 1]);
 			if (swapped && before[j - 2] + 1 < row[j])
 				row[j] = before[j - 2] + 1;
 		}

@@ -134,14 +134,13 @@ const char *gc_option_nearest(const struct gc_config *config, const char *name, 
 	return whole.best ? whole.best : nearest_key(config, name, buffer, bytes).best;
 }
 
-enum gc_verdict gc_option_unknown(const struct gc_config *config, const char *name, const char *where,
-				  struct gc_err *err)
+enum gc_verdict gc_option_unknown(const struct gc_config *config, const char *name, const char *where, struct gc_err *err)
 {
 	char buffer[GC_NAME_MAX];
 	const char *nearest = gc_option_nearest(config, name, buffer, sizeof(buffer));
 	if (nearest)
-		return gc_fail(err, GC_FATAL, "config_unknown_key", where,
-			       "there is no option %.80s; did you mean %s?", name, nearest);
-	return gc_fail(err, GC_FATAL, "config_unknown_key", where,
-		       "there is no option %.80s; `gracecube config show` lists them", name);
+		return gc_fail(err, GC_FATAL, "config_unknown_key", where, "there is no option %.80s; did you mean %s?", name,
+			       nearest);
+	return gc_fail(err, GC_FATAL, "config_unknown_key", where, "there is no option %.80s; `gracecube config show` lists them",
+		       name);
 }

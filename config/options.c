@@ -67,8 +67,7 @@ static const char *check_listen_or_none(const char *value)
 static const char *check_topics(const char *value)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-, ";
-	return value[strspn(value, allowed)] == '\0' ? NULL :
-						       "must be names of topics: letters, digits, dot, underscore, minus";
+	return value[strspn(value, allowed)] == '\0' ? NULL : "must be names of topics: letters, digits, dot, underscore, minus";
 }
 
 /* -- the table, in the order of struct gc_config -- */
@@ -96,6 +95,7 @@ const struct gc_section gc_sections[] = {
 	{ NULL, NULL },
 };
 
+/* clang-format off */
 const struct gc_option gc_options[] = {
 	{ "postgres.dsn", GC_OPTION_TEXT, "", INTO(postgres_dsn),
 	  .description = "Conninfo string or URI of the database; empty means libpq's own defaults and the PG* variables." },
@@ -183,7 +183,9 @@ const struct gc_option gc_options[] = {
 	  .description = "The form of a line." },
 	{ .name = NULL },
 };
+/* clang-format on */
 
+/* clang-format off */
 const struct gc_option gc_stream_options[] = {
 	{ "topics", GC_OPTION_LIST, "grace.public.<stream>,grace.<stream>",
 	  .offset = offsetof(struct gc_stream_config, topics),
@@ -194,6 +196,7 @@ const struct gc_option gc_stream_options[] = {
 	  .description = "Unit of times given as numbers; auto tells it from their size." },
 	{ .name = NULL },
 };
+/* clang-format on */
 
 /* Positions, their fence, the size of the queues and what a publisher counts as delivered belong to the design; all else of
  * librdkafka is free. */

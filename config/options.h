@@ -60,8 +60,8 @@ struct gc_place {
 };
 enum gc_verdict gc_option_assign(struct gc_config *config, const struct gc_option_at *at, const char *value,
 				 const struct gc_place *place, struct gc_err *err) GC_MUST_CHECK;
-enum gc_verdict gc_property_assign(struct gc_config *config, const char *name, const char *value,
-				   const struct gc_place *place, struct gc_err *err) GC_MUST_CHECK;
+enum gc_verdict gc_property_assign(struct gc_config *config, const char *name, const char *value, const struct gc_place *place,
+				   struct gc_err *err) GC_MUST_CHECK;
 /* "must be a whole number from 1 to 64"; returns buffer. */
 const char *gc_option_domain(const struct gc_option *option, char *buffer, size_t bytes);
 /* The value as a user would type it; malloc'ed. */
@@ -74,8 +74,7 @@ char *gc_option_initially(const struct gc_option *option, const char *stream);
 const char *gc_option_variable(const char *name, char *buffer, size_t bytes);
 /* The option or group whose name is nearest, into buffer; NULL when none is near. */
 const char *gc_option_nearest(const struct gc_config *config, const char *name, char *buffer, size_t bytes);
-enum gc_verdict gc_option_unknown(const struct gc_config *config, const char *name, const char *where,
-				  struct gc_err *err);
+enum gc_verdict gc_option_unknown(const struct gc_config *config, const char *name, const char *where, struct gc_err *err);
 
 void gc_origin_put(struct gc_config *config, const char *name, const char *origin);
 const char *gc_origin_get(const struct gc_config *config, const char *name);

@@ -120,8 +120,7 @@ static void sample_streams(const char *const *stream_names, FILE *out)
 {
 	char buffer[160];
 	for (const struct gc_option *option = gc_stream_options; option->name; option++)
-		fprintf(out, "  # %s: %s (%s)\n", option->name, option->description,
-			type_of(option, buffer, sizeof(buffer)));
+		fprintf(out, "  # %s: %s (%s)\n", option->name, option->description, type_of(option, buffer, sizeof(buffer)));
 	const char **sorted = sort_names(stream_names);
 	for (const char **name = sorted; *name; name++)
 		sample_stream(*name, out);
@@ -158,9 +157,8 @@ static void refer_option(const char *name, const struct gc_option *option, FILE 
 {
 	char type[160], variable[GC_NAME_MAX + 16];
 	bool empty = *option->initially == '\0';
-	fprintf(out, "| `%s` | %s | %s%s%s | `%s` | %s |\n", name, type_of(option, type, sizeof(type)),
-		empty ? "" : "`", option->initially, empty ? "" : "`",
-		gc_option_variable(name, variable, sizeof(variable)), option->description);
+	fprintf(out, "| `%s` | %s | %s%s%s | `%s` | %s |\n", name, type_of(option, type, sizeof(type)), empty ? "" : "`",
+		option->initially, empty ? "" : "`", gc_option_variable(name, variable, sizeof(variable)), option->description);
 }
 
 static void refer_stream_options(FILE *out)
@@ -202,8 +200,8 @@ static void refer_streams(const char *const *stream_names, FILE *out)
 
 static void refer_section(const struct gc_section *section, const char *const *stream_names, FILE *out)
 {
-	fprintf(out, "\n## %s\n%s\n\n| option | type | default | environment | meaning |\n|---|---|---|---|---|\n",
-		section->name, section->description);
+	fprintf(out, "\n## %s\n%s\n\n| option | type | default | environment | meaning |\n|---|---|---|---|---|\n", section->name,
+		section->description);
 	for (const struct gc_option *option = gc_options; option->name; option++)
 		if (is_in(option, section))
 			refer_option(option->name, option, out);

@@ -34,8 +34,7 @@ static bool is_secret(const char *name, size_t len)
 	if (ends_with(name, len, "file") || ends_with(name, len, ".location"))
 		return false;
 	return contains(name, len, "password") || contains(name, len, "passwd") || contains(name, len, "secret") ||
-	       contains(name, len, "jaas.config") || contains(name, len, "oauthbearer.config") ||
-	       ends_with(name, len, "key.pem");
+	       contains(name, len, "jaas.config") || contains(name, len, "oauthbearer.config") || ends_with(name, len, "key.pem");
 }
 
 bool gc_secret_name(const char *name)
@@ -135,8 +134,7 @@ char *gc_secret_mask(const char *text)
 
 /* -- the password file -- */
 
-static enum gc_verdict fail_file(const struct gc_config *config, const char *code, const char *problem,
-				 struct gc_err *err)
+static enum gc_verdict fail_file(const struct gc_config *config, const char *code, const char *problem, struct gc_err *err)
 {
 	return gc_fail(err, GC_FATAL, code, config->postgres_password_file, "postgres.password_file %s", problem);
 }
@@ -154,8 +152,7 @@ static enum gc_verdict check_mode(const struct gc_config *config, int fd, struct
 	if (fstat(fd, &status) || !S_ISREG(status.st_mode))
 		return fail_file(config, "config_unreadable", "is no plain file", err);
 	if (status.st_mode & (is_handed_by_root(&status) ? 037 : 077))
-		return fail_file(config, "config_secret", "can be read by others; its mode must be 0600 or stricter",
-				 err);
+		return fail_file(config, "config_secret", "can be read by others; its mode must be 0600 or stricter", err);
 	return GC_OK;
 }
 

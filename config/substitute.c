@@ -39,8 +39,8 @@ static size_t name_length(const char *text)
 /* What stands between the braces: NAME, NAME:-default, NAME:?message. */
 struct reference {
 	char name[128];
-	char operator;        /* 0, '-' or '?' */
-	const char *rest;     /* the default or the message */
+	char operator;    /* 0, '-' or '?' */
+	const char *rest; /* the default or the message */
 	size_t rest_len;
 };
 
@@ -49,13 +49,13 @@ static bool read_reference(const char *inside, size_t len, struct reference *ret
 	size_t name_len = name_length(inside);
 	if (name_len == 0 || name_len > len || name_len >= sizeof(ret_reference->name))
 		return false;
-	struct reference reference = { .operator = 0 };
+	struct reference reference = { .operator= 0 };
 	memcpy(reference.name, inside, name_len);
 	if (name_len < len) {
 		const char *colon = inside + name_len;
 		if (len - name_len < 2 || colon[0] != ':' || (colon[1] != '-' && colon[1] != '?'))
 			return false;
-		reference.operator = colon[1];
+		reference.operator= colon[1];
 		reference.rest = colon + 2;
 		reference.rest_len = len - name_len - 2;
 	}
@@ -71,17 +71,16 @@ static bool expand(struct text *text, const struct reference *reference, char *p
 		append(text, value, strlen(value));
 		return true;
 	}
-	if (reference->operator == '-') {
+	if (reference->operator== '-') {
 		append(text, reference->rest, reference->rest_len);
 		return true;
 	}
-	if (reference->operator == '?')
+	if (reference->operator== '?')
 		snprintf(problem, problem_bytes, "the environment variable %s is not set: %.*s", reference->name,
 			 (int)reference->rest_len, reference->rest);
 	else
-		snprintf(problem, problem_bytes,
-			 "the environment variable %s is not set; ${%s:-default} gives it a default", reference->name,
-			 reference->name);
+		snprintf(problem, problem_bytes, "the environment variable %s is not set; ${%s:-default} gives it a default",
+			 reference->name, reference->name);
 	return false;
 }
 

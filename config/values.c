@@ -32,18 +32,17 @@ static enum gc_human_unit unit_of(const struct gc_option *option)
 
 static bool is_number(const struct gc_option *option)
 {
-	return option->type == GC_OPTION_COUNT || option->type == GC_OPTION_BYTES ||
-	       option->type == GC_OPTION_DURATION;
+	return option->type == GC_OPTION_COUNT || option->type == GC_OPTION_BYTES || option->type == GC_OPTION_DURATION;
 }
 
 static const char *number_domain(const struct gc_option *option, char *buffer, size_t bytes)
 {
-	static const char *const kinds[] = { [GC_HUMAN_COUNT] = "whole number", [GC_HUMAN_BYTES] = "size",
-					     [GC_HUMAN_TIME] = "duration" };
+	static const char *const kinds[] = {
+		[GC_HUMAN_COUNT] = "whole number", [GC_HUMAN_BYTES] = "size", [GC_HUMAN_TIME] = "duration"
+	};
 	enum gc_human_unit unit = unit_of(option);
 	char min[GC_HUMAN_BYTES_MAX], max[GC_HUMAN_BYTES_MAX];
-	snprintf(buffer, bytes, "must be a %s from %s to %s", kinds[unit],
-		 gc_human_print(option->min, unit, min, sizeof(min)),
+	snprintf(buffer, bytes, "must be a %s from %s to %s", kinds[unit], gc_human_print(option->min, unit, min, sizeof(min)),
 		 gc_human_print(option->max, unit, max, sizeof(max)));
 	return buffer;
 }
@@ -52,8 +51,7 @@ static const char *choice_domain(const struct gc_option *option, char *buffer, s
 {
 	size_t used = (size_t)snprintf(buffer, bytes, "must be one of");
 	for (const char *const *choice = option->choices; *choice && used < bytes; choice++)
-		used += (size_t)snprintf(buffer + used, bytes - used, "%s %s", choice == option->choices ? "" : ",",
-					 *choice);
+		used += (size_t)snprintf(buffer + used, bytes - used, "%s %s", choice == option->choices ? "" : ",", *choice);
 	return buffer;
 }
 
@@ -110,8 +108,8 @@ static enum gc_verdict fail_choice(const struct gc_option_at *at, const char *va
 	gc_option_domain(at->option, must, sizeof(must));
 	if (!nearest.best)
 		return fail_value(at, "config_wrong_type", must, value, place, err);
-	return gc_fail(err, GC_FATAL, "config_wrong_type", place->where, "%s %s, not \"%.80s\"; did you mean %s?",
-		       at->name, must, value, nearest.best);
+	return gc_fail(err, GC_FATAL, "config_wrong_type", place->where, "%s %s, not \"%.80s\"; did you mean %s?", at->name, must,
+		       value, nearest.best);
 }
 
 static enum gc_verdict assign_choice(unsigned *choice, const struct gc_option_at *at, const char *value,
@@ -223,8 +221,7 @@ char *gc_option_print(const struct gc_config *config, const struct gc_option_at 
 	if (option->type == GC_OPTION_CHOICE)
 		return gc_strdup(option->choices[*(const unsigned *)from]);
 	if (option->type == GC_OPTION_LIST)
-		return join_commas(*(char *const *const *)from,
-				   *(const size_t *)place_of(config, at, option->count_offset));
+		return join_commas(*(char *const *const *)from, *(const size_t *)place_of(config, at, option->count_offset));
 	return gc_strdup(*(char *const *)from);
 }
 

@@ -234,25 +234,22 @@ static const struct gc_json *member(const struct gc_capture *capture, const char
 	return gc_json_get(capture->record, gc_span_of(name));
 }
 
-static enum gc_verdict refuse_text(struct gc_capture *capture, const char *name, const struct gc_json *value,
-				   struct gc_err *err)
+static enum gc_verdict refuse_text(struct gc_capture *capture, const char *name, const struct gc_json *value, struct gc_err *err)
 {
 	if (value->type == GC_JSON_STRING)
 		return refuse(capture, err, "half_character", "%s has half a surrogate pair, which stands for no bytes", name);
-	return refuse(capture, err, "not_text", "%s is of type %s; it must be text or null", name,
-		      gc_json_type_name(value));
+	return refuse(capture, err, "not_text", "%s is of type %s; it must be text or null", name, gc_json_type_name(value));
 }
 
-static enum gc_verdict take_member(struct gc_capture *capture, const char *name, struct gc_span *ret_text,
-				   struct gc_err *err)
+static enum gc_verdict take_member(struct gc_capture *capture, const char *name, struct gc_span *ret_text, struct gc_err *err)
 {
 	const struct gc_json *value = member(capture, name);
 
 	return take_text(&capture->arena, value, ret_text) ? GC_OK : refuse_text(capture, name, value, err);
 }
 
-static enum gc_verdict take_number(struct gc_capture *capture, const char *name, int64_t min, int64_t max,
-				   int64_t *number, struct gc_err *err)
+static enum gc_verdict take_number(struct gc_capture *capture, const char *name, int64_t min, int64_t max, int64_t *number,
+				   struct gc_err *err)
 {
 	const struct gc_json *value = member(capture, name);
 

@@ -23,8 +23,8 @@ enum gc_verdict gc_capture_open(const char *path, struct gc_capture **ret_captur
 void gc_capture_close(struct gc_capture *capture);
 /* The next record; *ret_message is NULL at the end, and lives until the next call. GC_REJECT: this line is bad, the next
  * call goes on behind it. GC_FATAL: the file cannot be read on (a gzip cut short, an I/O error). err->where is file:line. */
-enum gc_verdict gc_capture_next(struct gc_capture *capture, const struct gc_message **ret_message, struct gc_err *err)
-	GC_MUST_CHECK;
+enum gc_verdict gc_capture_next(struct gc_capture *capture, const struct gc_message **ret_message,
+				struct gc_err *err) GC_MUST_CHECK;
 /* "file:line" of the record last returned. */
 const char *gc_capture_place(const struct gc_capture *capture);
 

@@ -63,8 +63,7 @@ static void tell(struct check *check, enum outcome outcome, const char *name, co
 		return;
 	}
 	gc_arena_init(&arena);
-	printf("%-4s  %-*s  %s\n", outcomes[outcome].shown, NAME_WIDTH, name,
-	       gc_answer_escape(gc_span_of(text), false, &arena));
+	printf("%-4s  %-*s  %s\n", outcomes[outcome].shown, NAME_WIDTH, name, gc_answer_escape(gc_span_of(text), false, &arena));
 	fflush(stdout); /* the next check may take a while */
 	gc_arena_done(&arena);
 }
@@ -215,8 +214,9 @@ static bool ask(struct check *check, struct gc_pg *pg, const char *name, const c
 
 static void check_server(struct check *check, struct gc_pg *pg, struct gc_arena *arena)
 {
-	static const char sql[] = "SELECT current_setting('server_version_num'), current_setting('server_version'), current_database(),"
-				  " current_user";
+	static const char sql[] =
+		"SELECT current_setting('server_version_num'), current_setting('server_version'), current_database(),"
+		" current_user";
 	struct row row = { .arena = arena };
 
 	if (!ask(check, pg, "database", sql, &row))
@@ -230,15 +230,14 @@ static void check_server(struct check *check, struct gc_pg *pg, struct gc_arena 
 
 static void check_schema(struct check *check, struct gc_pg *pg, struct gc_arena *arena)
 {
-	static const char sql[] = "SELECT version, program, " GC_SQL_US("applied_at")
-				  " FROM cube.schema_version ORDER BY version DESC LIMIT 1";
+	static const char sql[] =
+		"SELECT version, program, " GC_SQL_US("applied_at") " FROM cube.schema_version ORDER BY version DESC LIMIT 1";
 	struct row row = { .arena = arena };
 	char time[GC_ANSWER_BYTES];
 
 	if (ask(check, pg, "schema version", sql, &row))
 		tell(check, OUTCOME_OK, "schema version", "version %s, the one needed; applied by gracecube %s at %s UTC",
-		     row.values[0], row.values[1],
-		     gc_answer_time(gc_answer_int(row.values[2], GC_NO_TIME), time, sizeof(time)));
+		     row.values[0], row.values[1], gc_answer_time(gc_answer_int(row.values[2], GC_NO_TIME), time, sizeof(time)));
 }
 
 /* What `run` and `verify` call, and what all commands read. A function that is not there is no right either. */
@@ -276,8 +275,8 @@ static void take_statement(void *arg, const char *name, const char *problem)
 	if (!problem)
 		return;
 	check->bad_statements++;
-	tell(check, OUTCOME_BAD, "statements", "cube.merge_%s does not fit its descriptor, the schema was made by another program: %s",
-	     name, problem);
+	tell(check, OUTCOME_BAD, "statements",
+	     "cube.merge_%s does not fit its descriptor, the schema was made by another program: %s", name, problem);
 }
 
 static void check_statements(struct check *check, struct gc_pg *pg)
@@ -302,8 +301,9 @@ static void check_ledger(struct check *check, struct gc_pg *pg, struct gc_arena 
 	if (gc_answer_int(row.values[1], 0) == 0)
 		tell(check, OUTCOME_OK, "ledger", "closed in all of %s partitions", row.values[0]);
 	else
-		tell(check, OUTCOME_BAD, "ledger", "not closed in %s of %s partitions, for example %s; somebody changed cube.etl_offset",
-		     row.values[1], row.values[0], row.values[2]);
+		tell(check, OUTCOME_BAD, "ledger",
+		     "not closed in %s of %s partitions, for example %s; somebody changed cube.etl_offset", row.values[1],
+		     row.values[0], row.values[2]);
 }
 
 static void check_clock(struct check *check, struct gc_pg *pg, struct gc_arena *arena)
@@ -465,8 +465,7 @@ static const struct gc_flag flags[] = {
 	{ "live", 0, NULL, "ask the running process at http.listen instead (GET /readyz)", GC_FLAG_BOOL,
 	  .offset = offsetof(struct check_options, live) },
 	{ "timeout", 0, "TIME", "how long Kafka may take to answer", GC_FLAG_DURATION,
-	  .offset = offsetof(struct check_options, timeout_us), .initially = "10s", .min = GC_SECOND_US / 10,
-	  .max = GC_HOUR_US },
+	  .offset = offsetof(struct check_options, timeout_us), .initially = "10s", .min = GC_SECOND_US / 10, .max = GC_HOUR_US },
 	{ .name = NULL },
 };
 

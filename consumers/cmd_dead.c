@@ -41,18 +41,17 @@ enum list_column {
 	LIST_TOTAL, /* of all that fit, the same in every row */
 };
 
-static const char list_sql[] =
-	"SELECT dead_letter_id, topic, partition, kafka_offset, " GC_SQL_US("dead_at") ", stream, error_code, error_where, reason,"
-	" count(*) OVER ()"
-	" FROM cube.etl_dead_letter WHERE group_id = $1"
-	" AND ($2::text IS NULL OR topic = $2) AND ($3::text IS NULL OR stream = $3) AND ($4::text IS NULL OR error_code = $4)"
-	" AND dead_at >= to_timestamp($5::bigint / 1e6)"
-	" ORDER BY dead_letter_id DESC LIMIT $6::bigint";
+static const char list_sql[] = "SELECT dead_letter_id, topic, partition, kafka_offset, " GC_SQL_US(
+	"dead_at") ", stream, error_code, error_where, reason,"
+		   " count(*) OVER ()"
+		   " FROM cube.etl_dead_letter WHERE group_id = $1"
+		   " AND ($2::text IS NULL OR topic = $2) AND ($3::text IS NULL OR stream = $3) AND ($4::text IS NULL OR error_code = $4)"
+		   " AND dead_at >= to_timestamp($5::bigint / 1e6)"
+		   " ORDER BY dead_letter_id DESC LIMIT $6::bigint";
 
 static const struct gc_table_column list_columns[] = {
-	{ "id", true, 0 },	{ "topic", false, 0 },	 { "partition", true, 0 },
-	{ "offset", true, 0 },	{ "refused", false, 0 }, { "stream", false, 0 },
-	{ "code", false, 0 },	{ "where", false, 40 },	 { "reason", false, 0 },
+	{ "id", true, 0 },      { "topic", false, 0 }, { "partition", true, 0 }, { "offset", true, 0 },  { "refused", false, 0 },
+	{ "stream", false, 0 }, { "code", false, 0 },  { "where", false, 40 },   { "reason", false, 0 },
 };
 
 struct list {
@@ -64,9 +63,8 @@ struct list {
 static void list_json(struct list *list, const char *const *values)
 {
 	json_t *letter = json_pack("{s:I, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "id",
-				   (json_int_t)gc_answer_int(values[LIST_ID], 0), "topic",
-				   gc_answer_text_json(values[LIST_TOPIC]), "partition",
-				   (json_int_t)gc_answer_int(values[LIST_PARTITION], 0), "offset",
+				   (json_int_t)gc_answer_int(values[LIST_ID], 0), "topic", gc_answer_text_json(values[LIST_TOPIC]),
+				   "partition", (json_int_t)gc_answer_int(values[LIST_PARTITION], 0), "offset",
 				   (json_int_t)gc_answer_int(values[LIST_OFFSET], 0), "refused_at",
 				   gc_answer_time_json(gc_answer_int(values[LIST_TIME], GC_NO_TIME)), "stream",
 				   gc_answer_text_json(values[LIST_STREAM]), "code", gc_answer_text_json(values[LIST_CODE]),
@@ -133,8 +131,8 @@ static enum gc_verdict explain_nothing(struct gc_pg *pg, const char *group, stru
 	if (mine)
 		fprintf(stderr, "gracecube: none of the %" PRId64 " dead letters of group %s fits\n", mine, group);
 	else if (others)
-		fprintf(stderr, "gracecube: no dead letters of group %s; other groups have %" PRId64 ", see kafka.group_id\n", group,
-			others);
+		fprintf(stderr, "gracecube: no dead letters of group %s; other groups have %" PRId64 ", see kafka.group_id\n",
+			group, others);
 	else
 		fprintf(stderr, "gracecube: no dead letters\n");
 	return GC_OK;
@@ -193,10 +191,10 @@ enum show_column {
 	SHOW_TIME,
 };
 
-static const char show_sql[] =
-	"SELECT dead_letter_id, group_id, topic, partition, kafka_offset, " GC_SQL_US("kafka_timestamp") ", stream,"
-	" encode(key, 'base64'), encode(value, 'base64'), headers, error_code, error_where, reason, " GC_SQL_US("dead_at")
-	" FROM cube.etl_dead_letter WHERE dead_letter_id = $1";
+static const char show_sql[] = "SELECT dead_letter_id, group_id, topic, partition, kafka_offset, " GC_SQL_US(
+	"kafka_timestamp") ", stream,"
+			   " encode(key, 'base64'), encode(value, 'base64'), headers, error_code, error_where, reason, " GC_SQL_US(
+				   "dead_at") " FROM cube.etl_dead_letter WHERE dead_letter_id = $1";
 
 struct show {
 	const struct dead_options *options;
@@ -245,8 +243,7 @@ static json_t *headers_json(const char *text, struct gc_arena *arena)
 	json_t *stored = json_loads(text_of(text), 0, NULL), *headers = json_array(), *header;
 	size_t i;
 
-	json_array_foreach(stored, i, header)
-		json_array_append_new(headers, header_json(header, arena));
+	json_array_foreach(stored, i, header) json_array_append_new(headers, header_json(header, arena));
 	json_decref(stored);
 	return headers;
 }
@@ -295,7 +292,8 @@ static void print_headers(const char *text, struct gc_arena *arena)
 	json_t *headers = json_loads(text_of(text), 0, NULL), *header;
 	size_t i;
 
-	json_array_foreach(headers, i, header) {
+	json_array_foreach(headers, i, header)
+	{
 		struct gc_span name = decode(json_string_value(json_array_get(header, 0)), arena);
 
 		printf("header     %s: ", gc_answer_escape(name, false, arena));

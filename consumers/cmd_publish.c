@@ -88,8 +88,7 @@ static enum gc_verdict publish_record(struct publish *publish, const struct gc_m
 }
 
 /* GC_OK also for a refused line; *ret_more is false at the end of the file. */
-static enum gc_verdict publish_line(struct publish *publish, struct gc_capture *capture, bool *ret_more,
-				    struct gc_err *err)
+static enum gc_verdict publish_line(struct publish *publish, struct gc_capture *capture, bool *ret_more, struct gc_err *err)
 {
 	const struct gc_message *message = NULL;
 	enum gc_verdict verdict = gc_capture_next(capture, &message, err);
@@ -141,8 +140,8 @@ static enum gc_verdict check_files(const struct gc_command_line *line, struct gc
 	return GC_OK;
 }
 
-static enum gc_verdict publish_files(struct publish *publish, const struct gc_command_line *line,
-				     const struct gc_config *cfg, struct gc_err *err)
+static enum gc_verdict publish_files(struct publish *publish, const struct gc_command_line *line, const struct gc_config *cfg,
+				     struct gc_err *err)
 {
 	enum gc_verdict verdict = check_files(line, err);
 
@@ -170,11 +169,11 @@ static double seconds_of(const struct publish *publish)
 static void print_json(const struct publish *publish)
 {
 	const struct gc_producer_counts *counts = &publish->counts;
-	json_t *facts = json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b}", "dry_run", publish->options->dry_run,
-				  "read", (json_int_t)publish->read, "published", (json_int_t)counts->delivered,
-				  "refused", (json_int_t)publish->refused, "failed", (json_int_t)counts->failed, "bytes",
-				  (json_int_t)counts->bytes, "topics", (json_int_t)counts->topics, "seconds",
-				  seconds_of(publish), "stopped", gc_stop_was_asked());
+	json_t *facts = json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b}", "dry_run", publish->options->dry_run, "read",
+				  (json_int_t)publish->read, "published", (json_int_t)counts->delivered, "refused",
+				  (json_int_t)publish->refused, "failed", (json_int_t)counts->failed, "bytes",
+				  (json_int_t)counts->bytes, "topics", (json_int_t)counts->topics, "seconds", seconds_of(publish),
+				  "stopped", gc_stop_was_asked());
 
 	json_dumpf(facts, stdout, JSON_REAL_PRECISION(6));
 	putchar('\n');

@@ -53,8 +53,8 @@ static void report(struct gc_run *run, struct gc_run_summary *last)
 	gc_run_summary(run, &now);
 	if (now.records > last->records)
 		gc_info("records applied", GC_I("records", now.records - last->records), GC_I("dead", now.dead - last->dead),
-			GC_I("batches", now.batches - last->batches), GC_R("per_second",
-			(double)(now.records - last->records) / (now.wall_s - last->wall_s)));
+			GC_I("batches", now.batches - last->batches),
+			GC_R("per_second", (double)(now.records - last->records) / (now.wall_s - last->wall_s)));
 	*last = now;
 }
 
@@ -134,8 +134,8 @@ static void print_summary(const struct gc_run_summary *s, bool json)
 
 	if (!json) {
 		printf("%lld records: %lld applied, %lld superseded, %lld ignored, %lld dead letters, in %.1f s (%.0f/s)\n",
-		       (long long)s->records, (long long)s->applied, (long long)s->superseded, (long long)s->ignored, (long long)s->dead,
-		       s->wall_s, s->wall_s > 0 ? (double)s->records / s->wall_s : 0);
+		       (long long)s->records, (long long)s->applied, (long long)s->superseded, (long long)s->ignored,
+		       (long long)s->dead, s->wall_s, s->wall_s > 0 ? (double)s->records / s->wall_s : 0);
 		return;
 	}
 	o = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I}", "records",
@@ -143,8 +143,9 @@ static void print_summary(const struct gc_run_summary *s, bool json)
 		      (json_int_t)s->superseded, "ignored", (json_int_t)s->ignored, "dead", (json_int_t)s->dead, "retries",
 		      (json_int_t)s->retries, "fenced", (json_int_t)s->fenced, "rejected", (json_int_t)s->rejected, "reconnects",
 		      (json_int_t)s->reconnects, "rebalances", (json_int_t)s->rebalances, "wall_seconds", s->wall_s, "cpu_seconds",
-		      s->cpu_s, "poll_seconds", s->poll_s, "decode_seconds", s->decode_s, "keys_seconds", s->keys_s, "apply_seconds",
-		      s->apply_s, "encode_cpu_seconds", s->send_cpu_s, "memory_bytes", (json_int_t)s->memory_bytes);
+		      s->cpu_s, "poll_seconds", s->poll_s, "decode_seconds", s->decode_s, "keys_seconds", s->keys_s,
+		      "apply_seconds", s->apply_s, "encode_cpu_seconds", s->send_cpu_s, "memory_bytes",
+		      (json_int_t)s->memory_bytes);
 	json_dumpf(o, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(o);

@@ -169,8 +169,9 @@ static enum gc_verdict play(const struct gc_config *config, const struct gc_comm
 		return verdict;
 	verdict = publish(config, run, line, &published, err);
 	if (verdict == GC_OK && !options->until_caught_up)
-		fprintf(stderr, "The sandbox is up: kafka.brokers=%s. Publish to it with\n"
-				"  gracecube publish -s kafka.brokers=%s FILE…\nCtrl-C ends it.\n",
+		fprintf(stderr,
+			"The sandbox is up: kafka.brokers=%s. Publish to it with\n"
+			"  gracecube publish -s kafka.brokers=%s FILE…\nCtrl-C ends it.\n",
 			config->kafka_brokers, config->kafka_brokers);
 	if (verdict == GC_OK)
 		watch(run, options, published);
@@ -205,9 +206,9 @@ static int sandbox(struct gc_command_line *line)
 	gc_config_free(&config);
 	if (verdict != GC_OK)
 		return gc_command_fail(&err);
-	printf("%lld records: %lld applied, %lld superseded, %lld ignored, %lld dead letters, in %.1f s\n", (long long)summary.records,
-	       (long long)summary.applied, (long long)summary.superseded, (long long)summary.ignored, (long long)summary.dead,
-	       summary.wall_s);
+	printf("%lld records: %lld applied, %lld superseded, %lld ignored, %lld dead letters, in %.1f s\n",
+	       (long long)summary.records, (long long)summary.applied, (long long)summary.superseded, (long long)summary.ignored,
+	       (long long)summary.dead, summary.wall_s);
 	return GC_EXIT_DONE;
 }
 

@@ -76,14 +76,13 @@ static void pause_for(int64_t us)
 
 static const char rows_sql[] =
 	"SELECT o.topic, o.partition, o.stream, o.first_offset, o.next_offset, o.applied, o.superseded, o.dead, o.ignored, o.owner,"
-	" (EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = o.owner_pid AND a.datname = current_database()))::int, "
-	GC_SQL_US("o.last_record_at") ", " GC_SQL_US("o.updated_at")
-	" FROM cube.etl_offset o WHERE o.group_id = $1 ORDER BY o.topic COLLATE \"C\", o.partition";
+	" (EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = o.owner_pid AND a.datname = current_database()))::int, " GC_SQL_US(
+		"o.last_record_at") ", " GC_SQL_US("o.updated_at") " FROM cube.etl_offset o WHERE o.group_id = $1 ORDER BY o.topic COLLATE \"C\", o.partition";
 
-static const char rest_sql[] =
-	"SELECT " GC_SQL_US("clock_timestamp()") ","
-	" (SELECT coalesce(sum(to_offset - from_offset), 0)::bigint FROM cube.etl_gap WHERE group_id = $1),"
-	" (SELECT string_agg(DISTINCT group_id, ', ') FROM cube.etl_offset WHERE group_id <> $1)";
+static const char rest_sql[] = "SELECT " GC_SQL_US(
+	"clock_timestamp()") ","
+			     " (SELECT coalesce(sum(to_offset - from_offset), 0)::bigint FROM cube.etl_gap WHERE group_id = $1),"
+			     " (SELECT string_agg(DISTINCT group_id, ', ') FROM cube.etl_offset WHERE group_id <> $1)";
 
 static struct place *add_place(struct look *look)
 {
@@ -91,8 +90,9 @@ static struct place *add_place(struct look *look)
 		look->capacity = look->capacity ? 2 * look->capacity : 64;
 		look->places = gc_realloc(look->places, look->capacity * sizeof(*look->places));
 	}
-	look->places[look->count] = (struct place){ .low = -1, .high = -1, .lag = -1, .state = STATE_UNKNOWN,
-						    .data_through_us = GC_NO_TIME, .moved_us = GC_NO_TIME };
+	look->places[look->count] = (struct place){
+		.low = -1, .high = -1, .lag = -1, .state = STATE_UNKNOWN, .data_through_us = GC_NO_TIME, .moved_us = GC_NO_TIME
+	};
 	return &look->places[look->count++];
 }
 
@@ -386,9 +386,9 @@ static struct totals sum_up(const struct look *look)
 }
 
 static const struct gc_table_column columns[] = {
-	{ "state", false, 0 },	      { "topic", false, 60 }, { "partition", true, 0 }, { "next", true, 0 },
-	{ "end", true, 0 },	      { "lag", true, 0 },     { "behind", true, 0 },	{ "applied", true, 0 },
-	{ "superseded", true, 0 },    { "dead", true, 0 },    { "ignored", true, 0 },	{ "moved", true, 0 },
+	{ "state", false, 0 },        { "topic", false, 60 }, { "partition", true, 0 }, { "next", true, 0 },
+	{ "end", true, 0 },           { "lag", true, 0 },     { "behind", true, 0 },    { "applied", true, 0 },
+	{ "superseded", true, 0 },    { "dead", true, 0 },    { "ignored", true, 0 },   { "moved", true, 0 },
 	{ "data through", false, 0 }, { "owner", false, 0 },
 };
 
@@ -496,7 +496,8 @@ static void print_notes(const struct look *look)
 	if (look->kafka.verdict)
 		printf("Kafka does not answer, so ends and lag are unknown: %s\n", look->kafka.text);
 	if (look->row_count == 0 && look->other_groups)
-		printf("group %s has read nothing yet; the cube has positions of: %s (kafka.group_id)\n", group, look->other_groups);
+		printf("group %s has read nothing yet; the cube has positions of: %s (kafka.group_id)\n", group,
+		       look->other_groups);
 	else if (look->row_count == 0)
 		printf("group %s has read nothing yet; `gracecube run` begins\n", group);
 	if (look->count == 0 && !look->kafka.verdict)
@@ -532,8 +533,7 @@ static json_t *place_json(const struct look *look, const struct place *place)
 	json_object_set_new(json, "next_offset", known_json(place->next_offset, has_row));
 	json_object_set_new(json, "high_watermark", known_json(place->high, place->high >= 0));
 	json_object_set_new(json, "lag_records", known_json(place->lag, place->lag >= 0));
-	json_object_set_new(json, "seconds_behind",
-			    behind == GC_NO_TIME ? json_null() : json_real((double)behind / GC_SECOND_US));
+	json_object_set_new(json, "seconds_behind", behind == GC_NO_TIME ? json_null() : json_real((double)behind / GC_SECOND_US));
 	json_object_set_new(json, "applied", known_json(place->applied, has_row));
 	json_object_set_new(json, "superseded", known_json(place->superseded, has_row));
 	json_object_set_new(json, "dead", known_json(place->dead, has_row));
@@ -668,8 +668,7 @@ static const struct gc_flag flags[] = {
 	{ "every", 0, "TIME", "how long between two looks of --watch", GC_FLAG_DURATION,
 	  .offset = offsetof(struct status_options, every_us), .initially = "2s", .min = GC_SECOND_US / 10, .max = GC_HOUR_US },
 	{ "timeout", 0, "TIME", "how long Kafka may take to answer", GC_FLAG_DURATION,
-	  .offset = offsetof(struct status_options, timeout_us), .initially = "10s", .min = GC_SECOND_US / 10,
-	  .max = GC_HOUR_US },
+	  .offset = offsetof(struct status_options, timeout_us), .initially = "10s", .min = GC_SECOND_US / 10, .max = GC_HOUR_US },
 	{ .name = NULL },
 };
 

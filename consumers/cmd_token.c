@@ -36,7 +36,11 @@ static enum gc_verdict keep(struct gc_pg *pg, const struct gc_token *token, cons
 {
 	static const char sql[] = "SELECT cube.create_api_token($1, decode($2, 'hex'), $3, $4, $5, to_timestamp($6::bigint / 1e6))";
 	char hash[2 * GC_TOKEN_HASH_BYTES + 1], expires[24];
-	const char *values[] = { token->id, hash, name, roles[options->role], options->tier ? tiers[options->tier] : NULL,
+	const char *values[] = { token->id,
+				 hash,
+				 name,
+				 roles[options->role],
+				 options->tier ? tiers[options->tier] : NULL,
 				 options->expires_us ? expires : NULL };
 	enum gc_verdict verdict;
 
@@ -44,7 +48,8 @@ static enum gc_verdict keep(struct gc_pg *pg, const struct gc_token *token, cons
 	snprintf(expires, sizeof(expires), "%" PRId64, gc_now_us() + options->expires_us);
 	verdict = gc_pg_query(pg, sql, values, 6, NULL, NULL, err);
 	if (verdict != GC_OK && strcmp(err->code, "23505") == 0)
-		return gc_fail(err, GC_FATAL, "usage", "token", "there is a valid token named %s already; revoke it first, or choose another name", name);
+		return gc_fail(err, GC_FATAL, "usage", "token",
+			       "there is a valid token named %s already; revoke it first, or choose another name", name);
 	return verdict;
 }
 
@@ -87,12 +92,13 @@ static enum gc_verdict create(struct gc_pg *pg, struct gc_command_line *line, st
 enum list_column { LIST_ID, LIST_NAME, LIST_ROLE, LIST_TIER, LIST_CREATED, LIST_EXPIRES, LIST_USED, LIST_STATE, LIST_COUNT };
 
 static const char list_sql[] =
-	"SELECT token_id, name, role, coalesce(highest_tier, 'all'), " GC_SQL_US("created_at") ", " GC_SQL_US("expires_at") ", " GC_SQL_US("last_used_at") ","
-	" CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= now() THEN 'expired' ELSE 'valid' END"
-	" FROM cube.api_token ORDER BY created_at, token_id";
+	"SELECT token_id, name, role, coalesce(highest_tier, 'all'), " GC_SQL_US("created_at") ", " GC_SQL_US("expires_at") ", " GC_SQL_US(
+		"last_used_at") ","
+				" CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= now() THEN 'expired' ELSE 'valid' END"
+				" FROM cube.api_token ORDER BY created_at, token_id";
 
 static const struct gc_table_column list_columns[LIST_COUNT] = {
-	{ "id", false, 0 },      { "name", false, 40 },    { "role", false, 0 },      { "highest tier", false, 0 },
+	{ "id", false, 0 },      { "name", false, 40 },   { "role", false, 0 },      { "highest tier", false, 0 },
 	{ "created", false, 0 }, { "expires", false, 0 }, { "last used", false, 0 }, { "state", false, 0 },
 };
 
@@ -119,7 +125,8 @@ static void take_token(void *arg, const char *const *values, int columns)
 		if (!token)
 			gc_table_add(&list->table, is_time(i) ? gc_answer_time(us, time, sizeof(time)) : values[i]);
 		else
-			json_object_set_new(token, list_columns[i].title, is_time(i) ? gc_answer_time_json(us) : gc_answer_text_json(values[i]));
+			json_object_set_new(token, list_columns[i].title,
+					    is_time(i) ? gc_answer_time_json(us) : gc_answer_text_json(values[i]));
 	}
 	if (token)
 		json_array_append_new(list->json, token);
@@ -158,7 +165,8 @@ static enum gc_verdict revoke(struct gc_pg *pg, struct gc_command_line *line, st
 	enum gc_verdict verdict = gc_pg_query(pg, "SELECT cube.revoke_api_token($1)", &which, 1, take_name, &found, err);
 
 	if (verdict == GC_OK && !found)
-		return gc_fail(err, GC_REJECT, "no_token", "token", "there is no valid token with the id or name %s; `gracecube token list` shows them", which);
+		return gc_fail(err, GC_REJECT, "no_token", "token",
+			       "there is no valid token with the id or name %s; `gracecube token list` shows them", which);
 	return verdict;
 }
 

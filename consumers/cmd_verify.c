@@ -41,8 +41,8 @@ struct verify {
 	struct position *positions;
 	size_t position_count, position_capacity;
 	int64_t check_count, compared, differing;
-	const char *example; /* the first difference; NULL for none */
-	struct gc_err kafka; /* why Kafka was not compared; verdict GC_OK when it was */
+	const char *example;  /* the first difference; NULL for none */
+	struct gc_err kafka;  /* why Kafka was not compared; verdict GC_OK when it was */
 	int64_t not_in_kafka; /* positions of topics that Kafka does not have */
 };
 
@@ -161,8 +161,7 @@ static void stop_watcher(struct watcher *watcher)
 /* ---- checks ---- */
 
 static const struct gc_table_column columns[] = {
-	{ "check", false, 0 },	   { "of", false, 0 },	    { "compared", true, 0 },
-	{ "differing", true, 0 }, { "example", false, 0 },
+	{ "check", false, 0 }, { "of", false, 0 }, { "compared", true, 0 }, { "differing", true, 0 }, { "example", false, 0 },
 };
 
 static void add_count(struct gc_table *table, int64_t number)
@@ -180,10 +179,9 @@ static void add_check(struct verify *verify, const char *name, const char *subje
 	verify->differing += differing;
 	if (differing && !verify->example)
 		verify->example = gc_arena_dup(&verify->arena, gc_span_of(example)).ptr;
-	json_array_append_new(verify->checks,
-			      json_pack("{s:o, s:o, s:I, s:I, s:o}", "check", gc_answer_text_json(name), "of",
-					gc_answer_text_json(subject), "compared", (json_int_t)compared, "differing",
-					(json_int_t)differing, "example", gc_answer_text_json(example)));
+	json_array_append_new(verify->checks, json_pack("{s:o, s:o, s:I, s:I, s:o}", "check", gc_answer_text_json(name), "of",
+							gc_answer_text_json(subject), "compared", (json_int_t)compared, "differing",
+							(json_int_t)differing, "example", gc_answer_text_json(example)));
 	if (verify->options->quiet && differing == 0)
 		return;
 	gc_table_add(&verify->table, name);
@@ -301,8 +299,8 @@ static size_t pick_existing(struct verify *verify, const struct gc_kafka_topic *
 	return count;
 }
 
-static void compare_positions(struct verify *verify, const struct position *positions,
-			      const struct gc_kafka_watermarks *marks, size_t count)
+static void compare_positions(struct verify *verify, const struct position *positions, const struct gc_kafka_watermarks *marks,
+			      size_t count)
 {
 	int64_t compared = 0, beyond = 0;
 	char example[400] = "";
@@ -363,8 +361,8 @@ static void print_json(struct verify *verify)
 	bool asked = verify->kafka.verdict == GC_OK;
 
 	gc_answer_print_json(json_pack("{s:b, s:I, s:I, s:I, s:b, s:o, s:I, s:O}", "equal", verify->differing == 0, "checks_run",
-				       (json_int_t)verify->check_count, "comparisons", (json_int_t)verify->compared,
-				       "differing", (json_int_t)verify->differing, "kafka_compared", asked, "kafka_error",
+				       (json_int_t)verify->check_count, "comparisons", (json_int_t)verify->compared, "differing",
+				       (json_int_t)verify->differing, "kafka_compared", asked, "kafka_error",
 				       asked ? json_null() : gc_answer_text_json(verify->kafka.text), "partitions_not_in_kafka",
 				       (json_int_t)verify->not_in_kafka, "checks", verify->checks),
 			     false);

@@ -70,10 +70,10 @@ struct gc_flag {
 	const char *argument;    /* "FILE"; NULL for GC_FLAG_BOOL */
 	const char *description; /* one line, lower case, no full stop */
 	enum gc_flag_type type;
-	size_t offset;           /* offsetof(struct <name>_options, ...) */
-	const char *initially;   /* as a user would type it; NULL: zero */
+	size_t offset;              /* offsetof(struct <name>_options, ...) */
+	const char *initially;      /* as a user would type it; NULL: zero */
 	const char *const *choices; /* GC_FLAG_CHOICE; ends with NULL */
-	int64_t min, max;        /* of INT, SIZE, DURATION (µs); both 0: no limit but int64's, and not negative */
+	int64_t min, max;           /* of INT, SIZE, DURATION (µs); both 0: no limit but int64's, and not negative */
 };
 
 struct gc_command_line;
@@ -89,14 +89,14 @@ struct gc_verb {
 
 struct gc_command {
 	const char *name;
-	const char *summary; /* one line: "brings the schema up to date" */
-	const char *usage;   /* after "gracecube ": "publish [options] FILE…" */
-	const char *help;    /* examples first, then what it does, then its exit codes; lines end with \n */
-	const struct gc_flag *flags; /* ends with a NULL name; NULL: none but the global ones */
-	size_t options_bytes;        /* of the struct that the flags' offsets point into */
-	bool has_json;               /* takes --json */
-	int args_min, args_max;      /* words after the flags, where there are no verbs; args_max -1: any number */
-	const struct gc_verb *verbs; /* ends with a NULL name; NULL: none, and run is called */
+	const char *summary;                      /* one line: "brings the schema up to date" */
+	const char *usage;                        /* after "gracecube ": "publish [options] FILE…" */
+	const char *help;                         /* examples first, then what it does, then its exit codes; lines end with \n */
+	const struct gc_flag *flags;              /* ends with a NULL name; NULL: none but the global ones */
+	size_t options_bytes;                     /* of the struct that the flags' offsets point into */
+	bool has_json;                            /* takes --json */
+	int args_min, args_max;                   /* words after the flags, where there are no verbs; args_max -1: any number */
+	const struct gc_verb *verbs;              /* ends with a NULL name; NULL: none, and run is called */
 	int (*run)(struct gc_command_line *line); /* returns an enum gc_exit */
 };
 
@@ -119,8 +119,8 @@ struct gc_command_line {
 };
 
 /* Loads the configuration, puts the flags over it and sets up the log. Free it with gc_config_free(). */
-enum gc_verdict gc_command_config(const struct gc_command_line *line, struct gc_config *ret_config, struct gc_err *err)
-	GC_MUST_CHECK;
+enum gc_verdict gc_command_config(const struct gc_command_line *line, struct gc_config *ret_config,
+				  struct gc_err *err) GC_MUST_CHECK;
 
 /* Of gc_streams, for gc_config_load() and the pages; ends with NULL; free the array. */
 const char **gc_command_stream_names(void);
@@ -131,8 +131,7 @@ enum gc_exit gc_exit_code(const struct gc_err *err);
 /* Tells people on stderr and returns the exit code: `return gc_command_fail(&err);` */
 int gc_command_fail(const struct gc_err *err);
 /* The same for a wrong word on the command line: always GC_EXIT_USAGE. */
-int gc_command_misuse(const struct gc_command_line *line, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+int gc_command_misuse(const struct gc_command_line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The table, consumers/commands.c; ends with NULL. */
 extern const struct gc_command *const gc_commands[];
@@ -142,8 +141,8 @@ int gc_command_main(const struct gc_command *const *commands, int argc, char **a
 
 /* Finds the command and its verb and puts flags and words into `line`. GC_FATAL with code "usage" when one is wrong.
  * line->command is NULL when none was named. Free it in any case. */
-enum gc_verdict gc_command_line_parse(struct gc_command_line *ret_line, const struct gc_command *const *commands,
-				      int argc, char **argv, struct gc_err *err) GC_MUST_CHECK;
+enum gc_verdict gc_command_line_parse(struct gc_command_line *ret_line, const struct gc_command *const *commands, int argc,
+				      char **argv, struct gc_err *err) GC_MUST_CHECK;
 void gc_command_line_free(struct gc_command_line *line);
 
 /* The flags that every command has. --json is refused by commands that print no facts. */

@@ -26,8 +26,8 @@ static void print_flag(const struct gc_flag *flag, FILE *out)
 	size_t width;
 
 	letter[1] = flag->letter;
-	snprintf(left, sizeof(left), "  %s--%s%s%s", flag->letter ? letter : "    ", flag->name,
-		 flag->argument ? " " : "", flag->argument ? flag->argument : "");
+	snprintf(left, sizeof(left), "  %s--%s%s%s", flag->letter ? letter : "    ", flag->name, flag->argument ? " " : "",
+		 flag->argument ? flag->argument : "");
 	width = gc_answer_width(left);
 	fprintf(out, "%s%*s  %s", left, width < FLAG_COLUMN ? (int)(FLAG_COLUMN - width) : 0, "", flag->description);
 	for (const char *const *choice = flag->choices; choice && *choice; choice++)

@@ -19,8 +19,7 @@
 
 const struct gc_flag gc_global_flags[] = {
 	[GC_GLOBAL_HELP] = { "help", 'h', NULL, "show help", GC_FLAG_BOOL },
-	[GC_GLOBAL_CONFIG] = { "config", 'c', "FILE", "configuration; else config/gracecube.yaml if there is one",
-			       GC_FLAG_TEXT },
+	[GC_GLOBAL_CONFIG] = { "config", 'c', "FILE", "configuration; else config/gracecube.yaml if there is one", GC_FLAG_TEXT },
 	[GC_GLOBAL_SET] = { "set", 's', "NAME=VALUE", "one option, like run.workers=4; repeatable", GC_FLAG_LIST },
 	[GC_GLOBAL_PROPERTY] = { "property", 'X', "NAME=VALUE", "one property of librdkafka; repeatable", GC_FLAG_LIST },
 	[GC_GLOBAL_JSON] = { "json", 0, NULL, "print facts as JSON", GC_FLAG_BOOL },
@@ -51,16 +50,16 @@ static enum gc_verdict fail_unknown_flag(const struct parser *parser, const char
 	for (size_t i = 0; i < parser->flag_count; i++)
 		gc_nearest_offer(&nearest, parser->flags[i]->name);
 	if (nearest.best)
-		return gc_fail(err, GC_FATAL, "usage", where(parser->line), "there is no option --%.80s; did you mean --%s?",
-			       name, nearest.best);
+		return gc_fail(err, GC_FATAL, "usage", where(parser->line), "there is no option --%.80s; did you mean --%s?", name,
+			       nearest.best);
 	return gc_fail(err, GC_FATAL, "usage", where(parser->line), "there is no option --%.80s; see --help", name);
 }
 
-static enum gc_verdict fail_value(const struct parser *parser, const struct gc_flag *flag, const char *must,
-				  const char *value, struct gc_err *err)
+static enum gc_verdict fail_value(const struct parser *parser, const struct gc_flag *flag, const char *must, const char *value,
+				  struct gc_err *err)
 {
-	return gc_fail(err, GC_FATAL, "usage", where(parser->line), "--%s %s %s, not \"%.80s\"", flag->name,
-		       flag->argument, must, value);
+	return gc_fail(err, GC_FATAL, "usage", where(parser->line), "--%s %s %s, not \"%.80s\"", flag->name, flag->argument, must,
+		       value);
 }
 
 /* -- values -- */
@@ -80,8 +79,8 @@ static const char *number_kind(enum gc_flag_type type, enum gc_human_unit *ret_u
 	}
 }
 
-static enum gc_verdict put_number(const struct parser *parser, const struct gc_flag *flag, const char *value,
-				  int64_t *into, struct gc_err *err)
+static enum gc_verdict put_number(const struct parser *parser, const struct gc_flag *flag, const char *value, int64_t *into,
+				  struct gc_err *err)
 {
 	enum gc_human_unit unit;
 	const char *kind = number_kind(flag->type, &unit);
@@ -89,16 +88,16 @@ static enum gc_verdict put_number(const struct parser *parser, const struct gc_f
 	char must[120], low[GC_HUMAN_BYTES_MAX], high[GC_HUMAN_BYTES_MAX];
 	snprintf(must, sizeof(must), "must be a %s", kind);
 	if (max != INT64_MAX)
-		snprintf(must, sizeof(must), "must be a %s from %s to %s", kind,
-			 gc_human_print(flag->min, unit, low, sizeof(low)), gc_human_print(max, unit, high, sizeof(high)));
+		snprintf(must, sizeof(must), "must be a %s from %s to %s", kind, gc_human_print(flag->min, unit, low, sizeof(low)),
+			 gc_human_print(max, unit, high, sizeof(high)));
 	if (!gc_human_parse(value, unit, &number) || number < flag->min || number > max)
 		return fail_value(parser, flag, must, value, err);
 	*into = number;
 	return GC_OK;
 }
 
-static enum gc_verdict put_time(const struct parser *parser, const struct gc_flag *flag, const char *value,
-				int64_t *into, struct gc_err *err)
+static enum gc_verdict put_time(const struct parser *parser, const struct gc_flag *flag, const char *value, int64_t *into,
+				struct gc_err *err)
 {
 	if (!gc_time_parse(gc_span_of(value), GC_UNIT_AUTO, into))
 		return fail_value(parser, flag, "must be a time like 2026-11-23T07:45:02Z or 2026-11-23", value, err);
@@ -116,8 +115,7 @@ static enum gc_verdict put_choice(const struct parser *parser, const struct gc_f
 			return GC_OK;
 		}
 		if (used < sizeof(must))
-			used += (size_t)snprintf(must + used, sizeof(must) - used, "%s %s", i ? "," : "",
-						 flag->choices[i]);
+			used += (size_t)snprintf(must + used, sizeof(must) - used, "%s %s", i ? "," : "", flag->choices[i]);
 	}
 	return fail_value(parser, flag, must, value, err);
 }
@@ -142,8 +140,7 @@ static void put_list(const char *value, struct gc_flag_list *list)
 	}
 }
 
-static enum gc_verdict put_own(const struct parser *parser, const struct gc_flag *flag, const char *value,
-			       struct gc_err *err)
+static enum gc_verdict put_own(const struct parser *parser, const struct gc_flag *flag, const char *value, struct gc_err *err)
 {
 	void *into = (char *)parser->line->options + flag->offset;
 	switch (flag->type) {
@@ -170,8 +167,7 @@ static enum gc_verdict put_own(const struct parser *parser, const struct gc_flag
 
 /* -- the global flags -- */
 
-static void add_setting(struct gc_command_line *line, const char *flag, const char *prefix, struct gc_span name,
-			const char *value)
+static void add_setting(struct gc_command_line *line, const char *flag, const char *prefix, struct gc_span name, const char *value)
 {
 	size_t bytes = strlen(prefix) + name.len + 1;
 	struct gc_setting setting = { .flag = flag, .name = gc_malloc(bytes), .value = gc_strdup(value) };
@@ -191,8 +187,7 @@ static enum gc_verdict put_setting(const struct parser *parser, const char *flag
 	return GC_OK;
 }
 
-static enum gc_verdict put_global(const struct parser *parser, enum gc_global_flag which, const char *value,
-				  struct gc_err *err)
+static enum gc_verdict put_global(const struct parser *parser, enum gc_global_flag which, const char *value, struct gc_err *err)
 {
 	struct gc_command_line *line = parser->line;
 	switch (which) {
@@ -221,8 +216,7 @@ static enum gc_verdict put_global(const struct parser *parser, enum gc_global_fl
 	return GC_OK;
 }
 
-static enum gc_verdict put_flag(const struct parser *parser, const struct gc_flag *flag, const char *value,
-				struct gc_err *err)
+static enum gc_verdict put_flag(const struct parser *parser, const struct gc_flag *flag, const char *value, struct gc_err *err)
 {
 	bool is_global = flag >= gc_global_flags && flag < gc_global_flags + GC_GLOBAL_COUNT;
 	if (is_global)
@@ -343,13 +337,13 @@ static enum gc_verdict fail_word(const char *kind, const struct gc_nearest *near
 				 struct gc_err *err)
 {
 	if (nearest->best)
-		return gc_fail(err, GC_FATAL, "usage", in, "there is no %s %.80s; did you mean %s?", kind,
-			       nearest->word, nearest->best);
+		return gc_fail(err, GC_FATAL, "usage", in, "there is no %s %.80s; did you mean %s?", kind, nearest->word,
+			       nearest->best);
 	return gc_fail(err, GC_FATAL, "usage", in, "there is no %s %.80s; see `%s`", kind, nearest->word, see);
 }
 
-static enum gc_verdict find_command(struct gc_command_line *line, const struct gc_command *const *commands,
-				    const char *name, struct gc_err *err)
+static enum gc_verdict find_command(struct gc_command_line *line, const struct gc_command *const *commands, const char *name,
+				    struct gc_err *err)
 {
 	struct gc_nearest nearest = { .word = name };
 	line->command = gc_command_find(commands, name);
@@ -392,11 +386,10 @@ static enum gc_verdict check_word_count(const struct gc_command_line *line, stru
 	int min = line->verb ? line->verb->args_min : line->command->args_min;
 	int max = line->verb ? line->verb->args_max : line->command->args_max;
 	if (line->arg_count < min)
-		return gc_fail(err, GC_FATAL, "usage", where(line), "something is missing: gracecube %s",
-			       line->command->usage);
+		return gc_fail(err, GC_FATAL, "usage", where(line), "something is missing: gracecube %s", line->command->usage);
 	if (max >= 0 && line->arg_count > max)
-		return gc_fail(err, GC_FATAL, "usage", where(line), "\"%.80s\" is one word too many: gracecube %s",
-			       line->args[max], line->command->usage);
+		return gc_fail(err, GC_FATAL, "usage", where(line), "\"%.80s\" is one word too many: gracecube %s", line->args[max],
+			       line->command->usage);
 	return GC_OK;
 }
 
@@ -424,8 +417,8 @@ static enum gc_verdict parse_command(struct gc_command_line *line, int argc, cha
 	return check_word_count(line, err);
 }
 
-enum gc_verdict gc_command_line_parse(struct gc_command_line *ret_line, const struct gc_command *const *commands,
-				      int argc, char **argv, struct gc_err *err)
+enum gc_verdict gc_command_line_parse(struct gc_command_line *ret_line, const struct gc_command *const *commands, int argc,
+				      char **argv, struct gc_err *err)
 {
 	int next;
 	*ret_line = (struct gc_command_line){ .command = NULL };

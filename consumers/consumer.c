@@ -190,8 +190,8 @@ static enum gc_verdict make_client(struct gc_consumer *c, struct gc_err *err)
 	return GC_OK;
 }
 
-enum gc_verdict gc_consumer_open(const struct gc_config *config, void *run, int index, const char *const *topics, size_t topic_count,
-				 struct gc_consumer **ret_consumer, struct gc_err *err)
+enum gc_verdict gc_consumer_open(const struct gc_config *config, void *run, int index, const char *const *topics,
+				 size_t topic_count, struct gc_consumer **ret_consumer, struct gc_err *err)
 {
 	struct gc_consumer *c = gc_calloc(1, sizeof(*c));
 	enum gc_verdict verdict;
@@ -303,7 +303,9 @@ static void keep_record(struct gc_consumer *c, rd_kafka_message_t *fetched, stru
 		c->record_capacity = c->record_capacity ? c->record_capacity * 2 : 1024;
 		c->records = gc_realloc(c->records, c->record_capacity * sizeof(*c->records));
 	}
-	c->records[c->record_count++] = (struct gc_record){ .fetched = fetched, .message = *message, .part = (uint32_t)(part - c->parts) };
+	c->records[c->record_count++] = (struct gc_record){ .fetched = fetched,
+							    .message = *message,
+							    .part = (uint32_t)(part - c->parts) };
 	c->record_bytes += fetched->len + fetched->key_len;
 	gc_counter_add(&part->position->records, 1);
 	gc_counter_add(&part->position->bytes, (int64_t)(fetched->len + fetched->key_len));
@@ -443,8 +445,8 @@ static enum gc_verdict ask_watermarks(struct gc_consumer *c, const struct gc_par
 	verdict = gc_kafka_watermarks(c->rk, marks, count, GC_KAFKA_TIMEOUT_US, err);
 	for (size_t i = 0; verdict == GC_OK && i < count; i++) {
 		if (marks[i].low < 0)
-			verdict = gc_fail(err, GC_RETRY, "watermark", marks[i].topic, "the broker did not tell the first offset of %s[%d]",
-					  marks[i].topic, marks[i].partition);
+			verdict = gc_fail(err, GC_RETRY, "watermark", marks[i].topic,
+					  "the broker did not tell the first offset of %s[%d]", marks[i].topic, marks[i].partition);
 	}
 	return verdict;
 }
@@ -468,11 +470,12 @@ static enum gc_verdict check_ends(struct gc_consumer *c, const struct gc_part *p
 			asked_again = true;
 		}
 		if (verdict == GC_OK && is_beyond(&claims[i], &marks[i]))
-			verdict = gc_fail(err, GC_FATAL, "topic_recreated", parts[i].position->topic,
-					  "the cube stands at offset %lld of %s[%d], but Kafka ends at %lld: the topic was truncated or made "
-					  "anew; give it a new group (kafka.group_id) to read it from its beginning",
-					  (long long)claims[i].next_offset, parts[i].position->topic, parts[i].partition,
-					  (long long)marks[i].high);
+			verdict = gc_fail(
+				err, GC_FATAL, "topic_recreated", parts[i].position->topic,
+				"the cube stands at offset %lld of %s[%d], but Kafka ends at %lld: the topic was truncated or made "
+				"anew; give it a new group (kafka.group_id) to read it from its beginning",
+				(long long)claims[i].next_offset, parts[i].position->topic, parts[i].partition,
+				(long long)marks[i].high);
 	}
 	return verdict;
 }
@@ -484,8 +487,10 @@ static enum gc_verdict claim_parts(struct gc_consumer *c, struct gc_pg *pg, stru
 	enum gc_verdict verdict = ask_watermarks(c, parts, count, marks, err);
 
 	for (size_t i = 0; i < count; i++)
-		claims[i] = (struct gc_claim){ .stream = parts[i].stream->name, .topic = gc_span_of(parts[i].position->topic),
-					       .partition = parts[i].partition, .low_offset = marks[i].low };
+		claims[i] = (struct gc_claim){ .stream = parts[i].stream->name,
+					       .topic = gc_span_of(parts[i].position->topic),
+					       .partition = parts[i].partition,
+					       .low_offset = marks[i].low };
 	if (verdict == GC_OK)
 		verdict = gc_pg_claim(pg, c->config->kafka_group_id, c->owner, claims, count, err);
 	if (verdict == GC_OK)
@@ -518,8 +523,8 @@ static enum gc_verdict start_reading(struct gc_consumer *c, struct gc_err *err)
 		struct gc_part *part = &c->parts[i];
 
 		part->has_witness = part->last_hash != 0;
-		rd_kafka_topic_partition_list_add(list, part->position->topic, part->partition)->offset =
-			part->next_offset - part->has_witness;
+		rd_kafka_topic_partition_list_add(list, part->position->topic, part->partition)->offset = part->next_offset -
+													  part->has_witness;
 	}
 	read_nothing(c->rk);
 	code = read_these(c->rk, list);
@@ -603,9 +608,10 @@ enum gc_verdict gc_consumer_restart(struct gc_consumer *c, struct gc_pg *pg, str
 
 	gc_consumer_drop(c, c->record_count);
 	if (verdict == GC_OK && c->is_adrift && lost_of(c) == lost)
-		verdict = gc_fail(err, GC_FATAL, "offset_out_of_range", c->config->kafka_group_id,
-				  "Kafka does not have the offset at which the cube stands, though it lies between the first and the last "
-				  "one: the topic was truncated or made anew; see `gracecube status`");
+		verdict = gc_fail(
+			err, GC_FATAL, "offset_out_of_range", c->config->kafka_group_id,
+			"Kafka does not have the offset at which the cube stands, though it lies between the first and the last "
+			"one: the topic was truncated or made anew; see `gracecube status`");
 	if (verdict == GC_OK)
 		c->is_adrift = false;
 	return verdict == GC_OK && c->part_count > 0 ? start_reading(c, err) : verdict;
@@ -632,8 +638,8 @@ void gc_consumer_hint(struct gc_consumer *c, int64_t wait_us)
 		return;
 	list = rd_kafka_topic_partition_list_new((int)c->part_count);
 	for (size_t i = 0; i < c->part_count; i++)
-		rd_kafka_topic_partition_list_add(list, c->parts[i].position->topic, c->parts[i].partition)->offset =
-			c->parts[i].next_offset;
+		rd_kafka_topic_partition_list_add(list, c->parts[i].position->topic, c->parts[i].partition)
+			->offset = c->parts[i].next_offset;
 	if (wait_us > 0)
 		commit_within(c->rk, list, wait_us);
 	else

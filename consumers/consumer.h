@@ -20,11 +20,11 @@ struct gc_position {
 	char *topic;
 	int32_t partition;
 	_Atomic int64_t next_offset;
-	_Atomic int64_t target; /* high watermark when it was claimed */
-	_Atomic int64_t holder; /* index of the worker that reads it, 0 for none here */
-	_Atomic int64_t lag;       /* records behind Kafka's end */
-	_Atomic int64_t oldest_us; /* Kafka's time of the first record that is in hand and not in the cube, 0 for none */
-	_Atomic int64_t data_us;   /* Kafka's time of the newest record in the cube, as far as this process knows; 0 */
+	_Atomic int64_t target;               /* high watermark when it was claimed */
+	_Atomic int64_t holder;               /* index of the worker that reads it, 0 for none here */
+	_Atomic int64_t lag;                  /* records behind Kafka's end */
+	_Atomic int64_t oldest_us;            /* Kafka's time of the first record that is in hand and not in the cube, 0 for none */
+	_Atomic int64_t data_us;              /* Kafka's time of the newest record in the cube, as far as this process knows; 0 */
 	_Atomic int64_t records, bytes, lost; /* fetched; found deleted by retention */
 };
 struct gc_position *gc_position_get(void *run, const char *topic, int32_t partition);
@@ -35,11 +35,11 @@ struct gc_part {
 	enum gc_time_unit unit;
 	int32_t partition;
 	int64_t offset_id, owner_epoch;
-	int64_t next_offset; /* the next one to be applied */
-	int64_t last_hash;   /* of the record before it, as of the claim; 0: not known */
-	bool has_witness;    /* that record is read first, and must be the same one */
-	bool at_end;         /* the end was reached once since the claim */
-	uint32_t in_batch;   /* index + 1 in the batch under way, 0: not there */
+	int64_t next_offset;  /* the next one to be applied */
+	int64_t last_hash;    /* of the record before it, as of the claim; 0: not known */
+	bool has_witness;     /* that record is read first, and must be the same one */
+	bool at_end;          /* the end was reached once since the claim */
+	uint32_t in_batch;    /* index + 1 in the batch under way, 0: not there */
 	int64_t end, reached; /* Kafka's end, as far as it is known; the last end of the partition that was reached */
 	int64_t oldest_us;    /* see gc_count_gathered() */
 	struct gc_stream_counters *counters;
@@ -62,17 +62,17 @@ struct gc_consumer {
 	rd_kafka_topic_partition_list_t *pending; /* assigned by the group, to be claimed */
 	bool joined;
 	bool is_revoked; /* what it held was taken away, and what it gets is not known yet */
-	bool is_adrift; /* Kafka has not (or no more) what is to be read next: gc_consumer_restart() finds out what happened */
+	bool is_adrift;  /* Kafka has not (or no more) what is to be read next: gc_consumer_restart() finds out what happened */
 	struct gc_record *records; /* fetched, not applied yet, in log order */
 	size_t record_count, record_capacity;
 	size_t record_bytes;
-	uint64_t stale;       /* records of a former assignment or below the position: dropped */
+	uint64_t stale; /* records of a former assignment or below the position: dropped */
 	uint64_t rebalances;
 	struct gc_err broken; /* GC_FATAL: the client is of no use any more */
 };
 
-enum gc_verdict gc_consumer_open(const struct gc_config *config, void *run, int index, const char *const *topics, size_t topic_count,
-				 struct gc_consumer **ret_consumer, struct gc_err *err) GC_MUST_CHECK;
+enum gc_verdict gc_consumer_open(const struct gc_config *config, void *run, int index, const char *const *topics,
+				 size_t topic_count, struct gc_consumer **ret_consumer, struct gc_err *err) GC_MUST_CHECK;
 /* Leaves the group; takes at most twenty seconds. NULL is allowed. */
 void gc_consumer_close(struct gc_consumer *consumer);
 

@@ -10,14 +10,13 @@
 #define ENDS_INTERVAL_US (250 * 1000)
 
 #define MS 1000
-const struct gc_buckets gc_delay_buckets = {
-	15, { 5 * MS, 10 * MS, 25 * MS, 50 * MS, 100 * MS, 250 * MS, 500 * MS, 1000 * MS, 2500 * MS, 5000 * MS, 10000 * MS, 30000 * MS,
-	      60000 * MS, 300000 * MS, INT64_C(3600000) * MS }
-};
-const struct gc_buckets gc_stage_buckets = {
-	14, { MS / 10, MS / 4, MS, 5 * MS / 2, 5 * MS, 10 * MS, 25 * MS, 50 * MS, 100 * MS, 250 * MS, 500 * MS, 1000 * MS, 5000 * MS,
-	      30000 * MS }
-};
+const struct gc_buckets gc_delay_buckets = { 15,
+					     { 5 * MS, 10 * MS, 25 * MS, 50 * MS, 100 * MS, 250 * MS, 500 * MS, 1000 * MS,
+					       2500 * MS, 5000 * MS, 10000 * MS, 30000 * MS, 60000 * MS, 300000 * MS,
+					       INT64_C(3600000) * MS } };
+const struct gc_buckets gc_stage_buckets = { 14,
+					     { MS / 10, MS / 4, MS, 5 * MS / 2, 5 * MS, 10 * MS, 25 * MS, 50 * MS, 100 * MS,
+					       250 * MS, 500 * MS, 1000 * MS, 5000 * MS, 30000 * MS } };
 const struct gc_buckets gc_record_buckets = { 11, { 1, 5, 10, 50, 100, 500, 1000, 2500, 5000, 10000, 100000 } };
 
 void gc_histogram_add(struct gc_histogram *histogram, const struct gc_buckets *buckets, int64_t value)
@@ -39,9 +38,9 @@ static const struct {
 	const char *code;
 	enum gc_retry_class class;
 } retry_classes[] = {
-	{ "connection", GC_RETRY_CONNECTION }, { "08", GC_RETRY_CONNECTION },  { "57P", GC_RETRY_CONNECTION },
-	{ "25006", GC_RETRY_CONNECTION },      { "40", GC_RETRY_CONFLICT },    { "57014", GC_RETRY_TIMEOUT },
-	{ "55P03", GC_RETRY_TIMEOUT },	       { "53", GC_RETRY_RESOURCES },   { "watermark", GC_RETRY_KAFKA },
+	{ "connection", GC_RETRY_CONNECTION }, { "08", GC_RETRY_CONNECTION }, { "57P", GC_RETRY_CONNECTION },
+	{ "25006", GC_RETRY_CONNECTION },      { "40", GC_RETRY_CONFLICT },   { "57014", GC_RETRY_TIMEOUT },
+	{ "55P03", GC_RETRY_TIMEOUT },         { "53", GC_RETRY_RESOURCES },  { "watermark", GC_RETRY_KAFKA },
 };
 
 static bool is_sqlstate(const char *code)
@@ -71,7 +70,7 @@ enum gc_retry_class gc_retry_class_of(const char *code)
 /* The last two take what is no code of ours: SQLSTATEs, and what nobody has thought of. */
 enum { REASON_DATABASE = GC_DEAD_REASONS - 2, REASON_OTHER };
 const char *const gc_dead_reasons[GC_DEAD_REASONS] = {
-	"not_json", "not_object",	 "unknown_op", "no_key",   "bad_key",  "missing_field",
+	"not_json", "not_object",        "unknown_op", "no_key",   "bad_key",  "missing_field",
 	"bad_type", "time_out_of_range", "too_large",  "too_long", "database", "other",
 };
 
@@ -145,7 +144,8 @@ static void look_up_ends(struct gc_consumer *c)
 	for (size_t i = 0; i < c->part_count; i++) {
 		struct gc_part *part = &c->parts[i];
 
-		if (rd_kafka_get_watermark_offsets(c->rk, part->position->topic, part->partition, &low, &high) == 0 && high > part->end)
+		if (rd_kafka_get_watermark_offsets(c->rk, part->position->topic, part->partition, &low, &high) == 0 &&
+		    high > part->end)
 			part->end = high;
 	}
 }
@@ -204,7 +204,8 @@ static void count_delays(struct gc_worker *w, size_t from, size_t to, int64_t no
 			continue;
 		if (!part->counters)
 			part->counters = counters_of(w, part->stream);
-		gc_histogram_add(&part->counters->delay, &gc_delay_buckets, now > message->timestamp_us ? now - message->timestamp_us : 0);
+		gc_histogram_add(&part->counters->delay, &gc_delay_buckets,
+				 now > message->timestamp_us ? now - message->timestamp_us : 0);
 	}
 }
 
@@ -215,7 +216,8 @@ static void count_ledger(struct gc_worker *w)
 
 	for (size_t i = 0; i < w->consumer->part_count; i++) {
 		struct gc_part *part = &w->consumer->parts[i];
-		const struct gc_partition *ledger = part->in_batch > 0 && part->in_batch <= count ? &moved[part->in_batch - 1] : NULL;
+		const struct gc_partition *ledger = part->in_batch > 0 && part->in_batch <= count ? &moved[part->in_batch - 1]
+												  : NULL;
 		struct gc_stream_counters *counters = ledger ? counters_of(w, part->stream) : NULL;
 
 		if (!ledger)

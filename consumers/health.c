@@ -211,8 +211,8 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status
 	return send_text(connection, status, "text/plain; charset=utf-8", gc_strdup(text), strlen(text));
 }
 
-static enum MHD_Result answer(void *arg, struct MHD_Connection *connection, const char *path, const char *method, const char *version,
-			      const char *upload, size_t *upload_bytes, void **state)
+static enum MHD_Result answer(void *arg, struct MHD_Connection *connection, const char *path, const char *method,
+			      const char *version, const char *upload, size_t *upload_bytes, void **state)
 {
 	const struct route *route = find_route(path);
 	/* "?verbose" has no value, so it is looked for among the names */

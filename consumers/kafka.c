@@ -70,8 +70,8 @@ void gc_kafka_log(const rd_kafka_t *rk, int syslog_level, const char *facility, 
 
 	if (level > gc_log_level() || (level <= GC_LOG_WARN && !should_log(text, &repeated)))
 		return;
-	GC_LOG(level, "librdkafka reports", GC_S("client", rk ? rd_kafka_name(rk) : ""), GC_S("what", facility),
-	       GC_S("text", text), GC_I("repeated", repeated));
+	GC_LOG(level, "librdkafka reports", GC_S("client", rk ? rd_kafka_name(rk) : ""), GC_S("what", facility), GC_S("text", text),
+	       GC_I("repeated", repeated));
 }
 
 /* ---- errors ---- */
@@ -139,8 +139,7 @@ static const struct fault faults[] = {
 	  "the brokers refused the login; see the sasl.* properties under kafka.properties" },
 	{ RD_KAFKA_RESP_ERR_UNSUPPORTED_COMPRESSION_TYPE, GC_FATAL,
 	  "the broker does not take this compression.type; choose another under kafka.properties" },
-	{ RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, GC_FATAL,
-	  "another process uses the same group.instance.id; give each its own" },
+	{ RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, GC_FATAL, "another process uses the same group.instance.id; give each its own" },
 	{ RD_KAFKA_RESP_ERR_INVALID_RECORD, GC_FATAL,
 	  "the broker refused it, or a record sent with it; a compacted topic takes none without a key" },
 };
@@ -204,8 +203,7 @@ static enum gc_verdict set_ours(rd_kafka_conf_t *conf, struct gc_err *err)
 	return verdict ? verdict : gc_kafka_set(conf, "log.thread.name", "false", err);
 }
 
-static enum gc_verdict set_users(rd_kafka_conf_t *conf, const struct gc_config *cfg, const char *role,
-				 struct gc_err *err)
+static enum gc_verdict set_users(rd_kafka_conf_t *conf, const struct gc_config *cfg, const char *role, struct gc_err *err)
 {
 	for (size_t i = 0; i < cfg->kafka_property_count; i++) {
 		const struct gc_property *property = &cfg->kafka_properties[i];
@@ -219,8 +217,7 @@ static enum gc_verdict set_users(rd_kafka_conf_t *conf, const struct gc_config *
 	return GC_OK;
 }
 
-enum gc_verdict gc_kafka_conf(const struct gc_config *cfg, const char *role, rd_kafka_conf_t **ret_conf,
-			      struct gc_err *err)
+enum gc_verdict gc_kafka_conf(const struct gc_config *cfg, const char *role, rd_kafka_conf_t **ret_conf, struct gc_err *err)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	enum gc_verdict verdict;
@@ -332,8 +329,7 @@ static int32_t find_partitions(const struct rd_kafka_metadata *metadata, const c
 }
 
 /* Asks for all topics and looks for ours: asking for one by name makes brokers with auto.create.topics.enable create it. */
-enum gc_verdict gc_kafka_topics(rd_kafka_t *rk, struct gc_kafka_topic *topics, size_t count, int64_t timeout_us,
-				struct gc_err *err)
+enum gc_verdict gc_kafka_topics(rd_kafka_t *rk, struct gc_kafka_topic *topics, size_t count, int64_t timeout_us, struct gc_err *err)
 {
 	const struct rd_kafka_metadata *metadata;
 	rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 1, NULL, &metadata, milliseconds(timeout_us));
@@ -349,8 +345,8 @@ enum gc_verdict gc_kafka_topics(rd_kafka_t *rk, struct gc_kafka_topic *topics, s
 /* The protocol's ListOffsets takes -2 for the first offset and -1 for the end where a time would stand, and
  * rd_kafka_offsets_for_times() hands them on: one request a broker instead of two a partition. Tested with 2.0.2 and the
  * broker of the tests. */
-static rd_kafka_resp_err_t list_offsets(rd_kafka_t *rk, const struct gc_kafka_watermarks *marks, size_t count,
-					int64_t which, int64_t timeout_us, rd_kafka_topic_partition_list_t **ret_list)
+static rd_kafka_resp_err_t list_offsets(rd_kafka_t *rk, const struct gc_kafka_watermarks *marks, size_t count, int64_t which,
+					int64_t timeout_us, rd_kafka_topic_partition_list_t **ret_list)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
 	rd_kafka_resp_err_t code;
@@ -366,9 +362,8 @@ static rd_kafka_resp_err_t list_offsets(rd_kafka_t *rk, const struct gc_kafka_wa
 }
 
 /* One partition that is changing its leader fails the whole request, for a moment. */
-static enum gc_verdict find_offsets(rd_kafka_t *rk, const struct gc_kafka_watermarks *marks, size_t count,
-				    int64_t which, int64_t timeout_us, rd_kafka_topic_partition_list_t **ret_list,
-				    struct gc_err *err)
+static enum gc_verdict find_offsets(rd_kafka_t *rk, const struct gc_kafka_watermarks *marks, size_t count, int64_t which,
+				    int64_t timeout_us, rd_kafka_topic_partition_list_t **ret_list, struct gc_err *err)
 {
 	int64_t left_us, give_up_us = gc_monotonic_us() + timeout_us;
 	rd_kafka_resp_err_t code = list_offsets(rk, marks, count, which, timeout_us, ret_list);
@@ -387,8 +382,8 @@ static int64_t offset_of(const rd_kafka_topic_partition_list_t *list, size_t i)
 	return answer->err || answer->offset < 0 ? -1 : answer->offset;
 }
 
-enum gc_verdict gc_kafka_watermarks(rd_kafka_t *rk, struct gc_kafka_watermarks *marks, size_t count,
-				    int64_t timeout_us, struct gc_err *err)
+enum gc_verdict gc_kafka_watermarks(rd_kafka_t *rk, struct gc_kafka_watermarks *marks, size_t count, int64_t timeout_us,
+				    struct gc_err *err)
 {
 	rd_kafka_topic_partition_list_t *lows = NULL, *highs = NULL;
 	enum gc_verdict verdict;

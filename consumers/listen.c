@@ -17,7 +17,9 @@
 
 static enum gc_verdict find_address(const char *address, struct addrinfo **ret_found, struct gc_err *err)
 {
-	const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
+	const struct addrinfo hints = { .ai_family = AF_UNSPEC,
+					.ai_socktype = SOCK_STREAM,
+					.ai_flags = AI_PASSIVE | AI_NUMERICSERV };
 	const char *colon = strrchr(address, ':');
 	bool bracketed = *address == '[' && colon && colon[-1] == ']';
 	char host[128];
@@ -41,9 +43,11 @@ enum gc_verdict gc_listen(const char *address, const char *option, int *ret_fd, 
 		return verdict;
 	fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)); /* else a restart waits for old connections to time out */
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on,
+			   sizeof(on)); /* else a restart waits for old connections to time out */
 	if (fd < 0 || bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
-		verdict = gc_fail(err, GC_FATAL, option, address, "cannot listen here: %s; choose another address with %s", strerror(errno), option);
+		verdict = gc_fail(err, GC_FATAL, option, address, "cannot listen here: %s; choose another address with %s",
+				  strerror(errno), option);
 		if (fd >= 0)
 			close(fd);
 	} else {

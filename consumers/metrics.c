@@ -232,7 +232,8 @@ static void print_stream_histograms(struct printer *p)
 		int64_t seen = 0;
 
 		for (size_t i = 0; i < gc_run_workers(p->source->run); i++)
-			add_histogram(&tally, (const void *)((const char *)&gc_run_counters(p->source->run, i)->streams[s] + p->metric->offset));
+			add_histogram(&tally, (const void *)((const char *)&gc_run_counters(p->source->run, i)->streams[s] +
+							     p->metric->offset));
 		for (int i = 0; i <= GC_BUCKETS_MAX; i++)
 			seen += tally.counts[i];
 		snprintf(label, sizeof(label), "stream=\"%s\"", gc_streams[s]->name);
@@ -392,8 +393,9 @@ static void print_cpu(struct printer *p)
 	struct rusage usage;
 
 	getrusage(RUSAGE_SELF, &usage);
-	print_line(p, "", NULL, (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-					(double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
+	print_line(p, "", NULL,
+		   (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+			   (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6);
 }
 
 /* The nth number behind the name in /proc/self/stat; -1 when there is none. Its fields are numbered from 1 in proc(5). */
@@ -460,10 +462,12 @@ static void print_max_files(struct printer *p)
 #define OF_STREAM(member) .offset = offsetof(struct gc_stream_counters, member)
 #define OF_POSITION(member) .offset = offsetof(struct gc_position, member)
 
-static const char records_help[] = "Records accounted for, by what became of them: applied, older than what the cube holds, dead letter, "
-				   "or without meaning here. A record that only PostgreSQL finds to be older counts as applied here; "
-				   "cube.etl_offset has the exact ledger, over restarts too.";
+static const char records_help[] =
+	"Records accounted for, by what became of them: applied, older than what the cube holds, dead letter, "
+	"or without meaning here. A record that only PostgreSQL finds to be older counts as applied here; "
+	"cube.etl_offset has the exact ledger, over restarts too.";
 
+/* clang-format off */
 static const struct metric metrics[] = {
 	{ "gracecube_kafka_records_consumed_total", COUNTER, "topic", NULL,
 	  "Records fetched; those dropped at a rebalance are fetched again by their next owner.", print_topics, OF_POSITION(records) },
@@ -544,6 +548,7 @@ static const struct metric metrics[] = {
 	{ "process_open_fds", GAUGE, NULL, NULL, "Open file descriptors.", print_open_files, .offset = 0 },
 	{ "process_max_fds", GAUGE, NULL, NULL, "How many there may be.", print_max_files, .offset = 0 },
 };
+/* clang-format on */
 #define METRIC_COUNT (sizeof(metrics) / sizeof(metrics[0]))
 
 static bool begins_family(size_t i)

@@ -92,12 +92,13 @@ static void take_version(void *arg, const char *const *values, int columns)
 static enum gc_verdict ask_version(struct gc_monitor *m, struct gc_err *err)
 {
 	int64_t version = 0;
-	enum gc_verdict verdict = gc_pg_query(m->pg, "SELECT max(version) FROM cube.schema_version", NULL, 0, take_version, &version, err);
+	enum gc_verdict verdict = gc_pg_query(m->pg, "SELECT max(version) FROM cube.schema_version", NULL, 0, take_version,
+					      &version, err);
 
 	if (verdict != GC_OK || version == GC_SCHEMA_VERSION)
 		return verdict;
-	return gc_fail(err, GC_FATAL, "schema_version", "cube.schema_version", "the cube has schema version %lld, this program needs %d",
-		       (long long)version, GC_SCHEMA_VERSION);
+	return gc_fail(err, GC_FATAL, "schema_version", "cube.schema_version",
+		       "the cube has schema version %lld, this program needs %d", (long long)version, GC_SCHEMA_VERSION);
 }
 
 static enum gc_verdict probe(struct gc_monitor *m, struct gc_err *err)
@@ -174,8 +175,11 @@ struct gc_monitor *gc_monitor_start(const struct gc_config *config)
 
 	m->config = config;
 	m->asked_facts_us = -FACTS_INTERVAL_US;
-	m->facts = (struct gc_database_facts){ .verified_s = -1, .verified_equal_s = -1, .verify_differing = -1,
-					       .why = "not asked yet", .streams = gc_calloc(count, sizeof(*m->facts.streams)) };
+	m->facts = (struct gc_database_facts){ .verified_s = -1,
+					       .verified_equal_s = -1,
+					       .verify_differing = -1,
+					       .why = "not asked yet",
+					       .streams = gc_calloc(count, sizeof(*m->facts.streams)) };
 	for (size_t i = 0; i < count; i++)
 		m->facts.streams[i] = (struct gc_stream_facts){ -1, -1 };
 	pthread_mutex_init(&m->lock, NULL);

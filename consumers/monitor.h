@@ -14,13 +14,13 @@ struct gc_monitor;
 struct gc_database_facts {
 	bool reachable; /* it answered within the last seconds */
 	bool schema_is_right;
-	char why[256]; /* it is not reachable, or the schema is not right */
+	char why[256];                       /* it is not reachable, or the schema is not right */
 	double verified_s, verified_equal_s; /* epoch: the last `verify`, and the last one that found nothing */
 	int64_t verify_differing;
 	struct gc_stream_facts {
 		double last_record_s; /* epoch, Kafka's time of the newest record in the cube */
 		int64_t dead_letters; /* that wait for a decision */
-	} *streams; /* one for each of gc_streams; owned by the monitor */
+	} *streams;                   /* one for each of gc_streams; owned by the monitor */
 };
 
 struct gc_monitor *gc_monitor_start(const struct gc_config *config);

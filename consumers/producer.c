@@ -211,8 +211,7 @@ static bool is_topic_name(const char *name)
 	return name[0] != '\0' && name[strspn(name, allowed)] == '\0' && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
-static enum gc_verdict check_topic(const struct gc_producer_options *options, const struct gc_message *message,
-				   struct gc_err *err)
+static enum gc_verdict check_topic(const struct gc_producer_options *options, const struct gc_message *message, struct gc_err *err)
 {
 	char name[TOPIC_NAME_MAX + 1];
 
@@ -234,8 +233,7 @@ static enum gc_verdict check_timestamp(const struct gc_message *message, struct 
 		       (long long)message->timestamp_us);
 }
 
-enum gc_verdict gc_producer_check(const struct gc_producer_options *options, const struct gc_message *message,
-				  struct gc_err *err)
+enum gc_verdict gc_producer_check(const struct gc_producer_options *options, const struct gc_message *message, struct gc_err *err)
 {
 	enum gc_verdict verdict = check_topic(options, message, err);
 
@@ -258,8 +256,7 @@ static enum gc_verdict ask_metadata(struct gc_producer *producer, rd_kafka_topic
 	enum gc_verdict verdict;
 
 	do {
-		rd_kafka_resp_err_t code =
-			rd_kafka_metadata(producer->client.rk, 0, topic, ret_metadata, METADATA_TURN_US / 1000);
+		rd_kafka_resp_err_t code = rd_kafka_metadata(producer->client.rk, 0, topic, ret_metadata, METADATA_TURN_US / 1000);
 
 		if (!code) {
 			producer->client.heard = RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -293,8 +290,8 @@ static bool may_appear(rd_kafka_resp_err_t code)
 	return code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
 }
 
-static enum gc_verdict fail_topic(const struct gc_producer *producer, const struct topic *topic,
-				  rd_kafka_resp_err_t code, struct gc_err *err)
+static enum gc_verdict fail_topic(const struct gc_producer *producer, const struct topic *topic, rd_kafka_resp_err_t code,
+				  struct gc_err *err)
 {
 	if (!may_appear(code))
 		return gc_kafka_fail(err, code, topic->name, "The topic cannot be published to");
@@ -353,8 +350,7 @@ static rd_kafka_resp_err_t read_creation(rd_kafka_event_t *event, char *ret_text
 	return code;
 }
 
-static rd_kafka_resp_err_t request_topic(struct gc_producer *producer, rd_kafka_NewTopic_t *wish, char *ret_text,
-					 size_t bytes)
+static rd_kafka_resp_err_t request_topic(struct gc_producer *producer, rd_kafka_NewTopic_t *wish, char *ret_text, size_t bytes)
 {
 	rd_kafka_t *rk = producer->client.rk;
 	rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
@@ -379,8 +375,7 @@ static bool is_passing(rd_kafka_resp_err_t code)
 	return code == RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR || gc_kafka_verdict(code) == GC_RETRY;
 }
 
-static rd_kafka_resp_err_t insist_on_topic(struct gc_producer *producer, rd_kafka_NewTopic_t *wish, char *ret_text,
-					   size_t bytes)
+static rd_kafka_resp_err_t insist_on_topic(struct gc_producer *producer, rd_kafka_NewTopic_t *wish, char *ret_text, size_t bytes)
 {
 	int64_t give_up_us = gc_monotonic_us() + patience_us(producer);
 	rd_kafka_resp_err_t code = request_topic(producer, wish, ret_text, bytes);
@@ -440,8 +435,7 @@ static struct topic *keep_topic(struct gc_producer *producer, struct gc_span ask
 	return &producer->topics[index];
 }
 
-static enum gc_verdict open_topic(struct gc_producer *producer, struct gc_span asked, struct topic **ret_topic,
-				  struct gc_err *err)
+static enum gc_verdict open_topic(struct gc_producer *producer, struct gc_span asked, struct topic **ret_topic, struct gc_err *err)
 {
 	char name[TOPIC_NAME_MAX + 1];
 	struct topic fresh = { .name = NULL };
@@ -460,8 +454,8 @@ static enum gc_verdict open_topic(struct gc_producer *producer, struct gc_span a
 	return GC_OK;
 }
 
-static enum gc_verdict find_topic(struct gc_producer *producer, const struct gc_message *message,
-				  struct topic **ret_topic, struct gc_err *err)
+static enum gc_verdict find_topic(struct gc_producer *producer, const struct gc_message *message, struct topic **ret_topic,
+				  struct gc_err *err)
 {
 	struct gc_span asked = producer->options->topic ? GC_LIT("") : message->topic;
 	int64_t index;
@@ -475,22 +469,21 @@ static enum gc_verdict find_topic(struct gc_producer *producer, const struct gc_
 /* ---- partitions ---- */
 
 /* librdkafka's partitioner decides, unless somebody must know the partition before the message is sent. */
-static int32_t choose_partition(const struct gc_producer *producer, struct topic *topic,
-				const struct gc_message *message)
+static int32_t choose_partition(const struct gc_producer *producer, struct topic *topic, const struct gc_message *message)
 {
 	if (producer->options->keep_partition)
 		return message->partition;
 	if (!producer->options->may_send)
 		return RD_KAFKA_PARTITION_UA;
 	if (message->key.ptr)
-		return rd_kafka_msg_partitioner_murmur2(topic->handle, message->key.ptr, message->key.len,
-							topic->partitions, NULL, NULL);
+		return rd_kafka_msg_partitioner_murmur2(topic->handle, message->key.ptr, message->key.len, topic->partitions, NULL,
+							NULL);
 	topic->next_partition = (topic->next_partition + 1) % topic->partitions;
 	return topic->next_partition;
 }
 
-static enum gc_verdict check_partition(const struct gc_producer *producer, const struct topic *topic,
-				       int32_t partition, struct gc_err *err)
+static enum gc_verdict check_partition(const struct gc_producer *producer, const struct topic *topic, int32_t partition,
+				       struct gc_err *err)
 {
 	if (!producer->options->keep_partition || (partition >= 0 && partition < topic->partitions))
 		return GC_OK;
@@ -513,8 +506,7 @@ static enum gc_verdict wait_for_leave(struct gc_producer *producer, const struct
 {
 	const struct gc_producer_options *options = producer->options;
 
-	while (options->may_send &&
-	       !options->may_send(options->arg, topic->name, partition, bytes_in_log(message))) {
+	while (options->may_send && !options->may_send(options->arg, topic->name, partition, bytes_in_log(message))) {
 		if (is_stopping(producer))
 			return fail_stopped(err);
 		gc_producer_poll(producer, TURN_US);
@@ -593,8 +585,7 @@ enum gc_verdict gc_producer_send(struct gc_producer *producer, const struct gc_m
 	if (gc_producer_check(producer->options, message, err) || find_topic(producer, message, &topic, err))
 		return err->verdict;
 	partition = choose_partition(producer, topic, message);
-	if (check_partition(producer, topic, partition, err) ||
-	    wait_for_leave(producer, topic, partition, message, err) ||
+	if (check_partition(producer, topic, partition, err) || wait_for_leave(producer, topic, partition, message, err) ||
 	    queue_message(producer, topic, partition, message, err))
 		return err->verdict;
 	producer->counts.sent++;

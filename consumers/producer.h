@@ -15,11 +15,11 @@
 #include <gracecube/message.h>
 
 struct gc_producer_options {
-	const char *topic;        /* every message goes there; NULL: to its own */
-	const char *topic_prefix; /* put before the message's topic; NULL: nothing */
-	bool keep_partition;      /* the message's partition, not the key's */
-	bool create_topics;       /* missing ones, by an admin request; else the brokers' own policy decides */
-	int32_t partitions;       /* of topics created here; 0: the brokers' default */
+	const char *topic;                        /* every message goes there; NULL: to its own */
+	const char *topic_prefix;                 /* put before the message's topic; NULL: nothing */
+	bool keep_partition;                      /* the message's partition, not the key's */
+	bool create_topics;                       /* missing ones, by an admin request; else the brokers' own policy decides */
+	int32_t partitions;                       /* of topics created here; 0: the brokers' default */
 	const struct gc_property *topic_settings; /* of topics created here */
 	size_t topic_setting_count;
 	int64_t timeout_us; /* how long to wait for brokers, and for a topic; 0: GC_KAFKA_TIMEOUT_US */
@@ -33,11 +33,11 @@ struct gc_producer_options {
 };
 
 struct gc_producer_counts {
-	uint64_t sent;      /* taken by gc_producer_send() */
-	uint64_t delivered; /* acknowledged */
-	uint64_t failed;    /* not acknowledged; whether the broker has it is not known after a time-out */
-	uint64_t bytes;     /* keys and values of the delivered */
-	uint64_t topics;    /* that messages were sent to */
+	uint64_t sent;               /* taken by gc_producer_send() */
+	uint64_t delivered;          /* acknowledged */
+	uint64_t failed;             /* not acknowledged; whether the broker has it is not known after a time-out */
+	uint64_t bytes;              /* keys and values of the delivered */
+	uint64_t topics;             /* that messages were sent to */
 	struct gc_err first_failure; /* why the first of the failed did */
 };
 
@@ -54,8 +54,7 @@ enum gc_verdict gc_producer_check(const struct gc_producer_options *options, con
 				  struct gc_err *err) GC_MUST_CHECK;
 /* Copies and queues. GC_REJECT: this message cannot be published, others can. GC_RETRY: the brokers are away, or code
  * "stopped": the hook said so. GC_FATAL: a topic is missing, a right is, or the producer is broken for good. */
-enum gc_verdict gc_producer_send(struct gc_producer *producer, const struct gc_message *message, struct gc_err *err)
-	GC_MUST_CHECK;
+enum gc_verdict gc_producer_send(struct gc_producer *producer, const struct gc_message *message, struct gc_err *err) GC_MUST_CHECK;
 /* Takes what has been acknowledged; waits for it at most that long. */
 void gc_producer_poll(struct gc_producer *producer, int64_t wait_us);
 /* Waits until the fate of all messages is known: at most librdkafka's message.timeout.ms (5 min), or, once the stopping hook

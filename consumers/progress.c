@@ -27,8 +27,7 @@ static enum gc_progress_mode choose_mode(void)
 	return isatty(STDERR_FILENO) && !plain ? GC_PROGRESS_BAR : GC_PROGRESS_LOG;
 }
 
-void gc_progress_start(struct gc_progress *progress, enum gc_progress_mode mode, const char *what, const char *unit,
-		       int64_t total)
+void gc_progress_start(struct gc_progress *progress, enum gc_progress_mode mode, const char *what, const char *unit, int64_t total)
 {
 	int64_t now_us = gc_monotonic_us();
 	*progress = (struct gc_progress){
@@ -62,13 +61,11 @@ const char *gc_progress_line(const struct gc_progress *progress, int64_t now_us,
 {
 	int64_t rate = rate_of(progress, now_us);
 	if (progress->total > 0)
-		snprintf(buffer, bytes,
-			 "%s: %" PRId64 "/%" PRId64 " %s, %" PRId64 "%%, %" PRId64 "/s, %" PRId64 " s left",
+		snprintf(buffer, bytes, "%s: %" PRId64 "/%" PRId64 " %s, %" PRId64 "%%, %" PRId64 "/s, %" PRId64 " s left",
 			 progress->what, progress->done, progress->total, progress->unit, percent_of(progress), rate,
 			 seconds_left(progress, rate));
 	else
-		snprintf(buffer, bytes, "%s: %" PRId64 " %s, %" PRId64 "/s", progress->what, progress->done,
-			 progress->unit, rate);
+		snprintf(buffer, bytes, "%s: %" PRId64 " %s, %" PRId64 "/s", progress->what, progress->done, progress->unit, rate);
 	return buffer;
 }
 
@@ -83,12 +80,11 @@ static void show_log(const struct gc_progress *progress, int64_t now_us)
 {
 	int64_t rate = rate_of(progress, now_us);
 	if (progress->total > 0)
-		gc_info("progress", GC_S("of", progress->what), GC_I("done", progress->done),
-			GC_I("total", progress->total), GC_S("unit", progress->unit), GC_I("per_second", rate),
-			GC_I("seconds_left", seconds_left(progress, rate)));
+		gc_info("progress", GC_S("of", progress->what), GC_I("done", progress->done), GC_I("total", progress->total),
+			GC_S("unit", progress->unit), GC_I("per_second", rate), GC_I("seconds_left", seconds_left(progress, rate)));
 	else
-		gc_info("progress", GC_S("of", progress->what), GC_I("done", progress->done),
-			GC_S("unit", progress->unit), GC_I("per_second", rate));
+		gc_info("progress", GC_S("of", progress->what), GC_I("done", progress->done), GC_S("unit", progress->unit),
+			GC_I("per_second", rate));
 }
 
 void gc_progress_at(struct gc_progress *progress, int64_t done)

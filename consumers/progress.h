@@ -33,8 +33,7 @@ struct gc_progress {
 	int64_t started_us, shown_us; /* monotonic */
 };
 
-void gc_progress_start(struct gc_progress *progress, enum gc_progress_mode mode, const char *what, const char *unit,
-		       int64_t total);
+void gc_progress_start(struct gc_progress *progress, enum gc_progress_mode mode, const char *what, const char *unit, int64_t total);
 /* Cheap: shows something at most ten times a second (a log line every two). */
 void gc_progress_at(struct gc_progress *progress, int64_t done);
 /* Takes the line away, so that the next message starts on a clean one. Facts are printed by the caller. */

@@ -155,10 +155,11 @@ static enum gc_verdict check_topics(struct gc_run *run, struct gc_err *err)
 	}
 	gc_kafka_close(client);
 	if (verdict == GC_OK && found == 0)
-		return gc_fail(err, GC_FATAL, "no_topics", run->config->kafka_brokers,
-			       "none of the %zu configured topics exists, the first being %s; create them, or name yours under streams in the "
-			       "configuration",
-			       run->topic_count, run->topic_count ? run->topics[0] : "none");
+		return gc_fail(
+			err, GC_FATAL, "no_topics", run->config->kafka_brokers,
+			"none of the %zu configured topics exists, the first being %s; create them, or name yours under streams in the "
+			"configuration",
+			run->topic_count, run->topic_count ? run->topics[0] : "none");
 	if (verdict == GC_OK)
 		gc_info("topics found", GC_I("found", found), GC_I("configured", run->topic_count));
 	return verdict;
@@ -184,8 +185,11 @@ static void start_worker(struct gc_run *run, int i)
 	struct gc_worker *worker = &run->workers[i];
 	struct start *start = gc_malloc(sizeof(*start));
 
-	*worker = (struct gc_worker){ .config = run->config, .run = run, .index = i + 1,
-				      .topics = (const char *const *)run->topics, .topic_count = run->topic_count };
+	*worker = (struct gc_worker){ .config = run->config,
+				      .run = run,
+				      .index = i + 1,
+				      .topics = (const char *const *)run->topics,
+				      .topic_count = run->topic_count };
 	gc_counters_init(&worker->counters);
 	*start = (struct start){ worker, &run->ended[i] };
 	if (pthread_create(&run->threads[i], NULL, run_worker, start) != 0)

@@ -13,15 +13,15 @@ struct gc_run;
 struct gc_run_summary {
 	int64_t records, batches, applied, superseded, dead, ignored;
 	int64_t retries, fenced, rejected, reconnects, rebalances, cache_hits, cache_misses;
-	double wall_s, cpu_s; /* cpu: of the whole process */
+	double wall_s, cpu_s;                                 /* cpu: of the whole process */
 	double poll_s, decode_s, keys_s, apply_s, send_cpu_s; /* summed over the workers */
-	int64_t memory_bytes; /* peak resident set of the process */
+	int64_t memory_bytes;                                 /* peak resident set of the process */
 };
 
 /* Starts the workers on those topics of the configuration that exist; `only` (may be NULL, ends with NULL) names the streams to read.
  * GC_FATAL when none exists, and nobody will make one. */
-enum gc_verdict gc_run_start(const struct gc_config *config, const char *const *only, struct gc_run **ret_run, struct gc_err *err)
-	GC_MUST_CHECK;
+enum gc_verdict gc_run_start(const struct gc_config *config, const char *const *only, struct gc_run **ret_run,
+			     struct gc_err *err) GC_MUST_CHECK;
 /* All workers have nothing left to read. */
 bool gc_run_is_caught_up(struct gc_run *run);
 /* A worker has ended by itself: something is wrong. */

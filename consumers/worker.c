@@ -143,8 +143,8 @@ static void read_headers(struct gc_worker *w, struct gc_record *record)
 static uint32_t partition_of(struct gc_worker *w, struct gc_part *part)
 {
 	if (part->in_batch == 0)
-		part->in_batch = 1 + gc_batch_partition(w->batch, gc_span_of(part->position->topic), part->partition, part->offset_id,
-							part->owner_epoch, part->next_offset);
+		part->in_batch = 1 + gc_batch_partition(w->batch, gc_span_of(part->position->topic), part->partition,
+							part->offset_id, part->owner_epoch, part->next_offset);
 	return part->in_batch - 1;
 }
 

@@ -19,7 +19,7 @@ struct gc_worker {
 	int index;
 	const char *const *topics;
 	size_t topic_count;
-	_Atomic int state;            /* enum gc_worker_state */
+	_Atomic int state;              /* enum gc_worker_state */
 	_Atomic int64_t drain_until_us; /* monotonic, while draining */
 	struct gc_worker_counters counters;
 	struct gc_err failure; /* why it ended, verdict GC_OK when it was told to */

@@ -112,8 +112,8 @@ void gc_batch_reset(struct gc_batch *batch)
 	gc_keys_trim(batch->keys);
 }
 
-uint32_t gc_batch_partition(struct gc_batch *batch, struct gc_span topic, int32_t partition, int64_t offset_id,
-			    int64_t owner_epoch, int64_t from_offset)
+uint32_t gc_batch_partition(struct gc_batch *batch, struct gc_span topic, int32_t partition, int64_t offset_id, int64_t owner_epoch,
+			    int64_t from_offset)
 {
 	*PUSH(&batch->partitions, struct gc_partition) = (struct gc_partition){
 		.topic = topic,
@@ -180,8 +180,8 @@ static void put_dead(struct gc_batch *batch, uint32_t partition, const struct gc
 	AT(&batch->partitions, struct gc_partition, partition).dead++;
 }
 
-void gc_batch_add_dead(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream,
-		       const struct gc_message *message, const struct gc_err *err)
+void gc_batch_add_dead(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream, const struct gc_message *message,
+		       const struct gc_err *err)
 {
 	move_position(batch, partition, message);
 	put_dead(batch, partition, stream, message, err);
@@ -215,7 +215,8 @@ static void note_misses(struct gc_batch *batch, const struct gc_row *row)
 	gc_time_civil(row->values[target->created_at].integer, &year, &month_of_year, &day);
 	month = (year - 1970) * 12 + month_of_year - 1;
 	if (!gc_keys_has_partition(batch->keys, target->name, month))
-		*PUSH(&batch->missing_partitions, struct gc_missing_partition) = (struct gc_missing_partition){ target->name, month };
+		*PUSH(&batch->missing_partitions, struct gc_missing_partition) = (struct gc_missing_partition){ target->name,
+														month };
 }
 
 static void begin_message(struct gc_batch *batch)
@@ -278,7 +279,8 @@ static const struct gc_stream *stream_of(const struct gc_stream *stream, const s
 
 static bool find_key(struct gc_decode *decode)
 {
-	if (gc_envelope_key(decode->change, decode->stream, decode->key_bytes_max, decode->arena, &decode->key, &decode->err) != GC_OK)
+	if (gc_envelope_key(decode->change, decode->stream, decode->key_bytes_max, decode->arena, &decode->key, &decode->err) !=
+	    GC_OK)
 		return false;
 	if (decode->stream->key_is_vocabulary)
 		decode->key = gc_decode_vocabulary(decode, decode->key);
@@ -316,8 +318,14 @@ void gc_batch_add(struct gc_batch *batch, uint32_t partition, const struct gc_st
 		  const struct gc_message *message)
 {
 	struct gc_change change;
-	struct gc_decode decode = { .batch = batch, .arena = &batch->arena, .keys = batch->keys, .stream = stream, .change = &change,
-				    .unit = unit, .partition = partition, .key_bytes_max = batch->key_bytes_max };
+	struct gc_decode decode = { .batch = batch,
+				    .arena = &batch->arena,
+				    .keys = batch->keys,
+				    .stream = stream,
+				    .change = &change,
+				    .unit = unit,
+				    .partition = partition,
+				    .key_bytes_max = batch->key_bytes_max };
 	size_t issues = batch->issues.count, links = batch->links.count;
 
 	move_position(batch, partition, message);
@@ -431,15 +439,16 @@ static void check_step(struct gc_batch *batch, const struct gc_row *older, const
 	to = gc_row_get_text(newer, target->state_column);
 	if (target->is_backward(from, to))
 		gc_batch_put_issue(batch, &(struct gc_issue){
-			.partition = newer->partition,
-			.offset = newer->version.offset,
-			.kafka_us = newer->version.kafka_us,
-			.stream = target->name,
-			.key = newer->key,
-			.raw = gc_arena_printf(&batch->arena, "%.*s -> %.*s", (int)from.len, from.ptr, (int)to.len, to.ptr),
-			.field = target->columns[target->state_column].name,
-			.rule = "a step that the source never makes",
-		});
+						  .partition = newer->partition,
+						  .offset = newer->version.offset,
+						  .kafka_us = newer->version.kafka_us,
+						  .stream = target->name,
+						  .key = newer->key,
+						  .raw = gc_arena_printf(&batch->arena, "%.*s -> %.*s", (int)from.len, from.ptr,
+									 (int)to.len, to.ptr),
+						  .field = target->columns[target->state_column].name,
+						  .rule = "a step that the source never makes",
+					  });
 }
 
 static void supersede(struct gc_batch *batch, struct gc_row *row)

@@ -26,7 +26,9 @@ static bool is_said(const struct gc_decode *decode, const char *field, struct gc
 	const struct gc_issue *issues;
 	size_t count = gc_batch_issues(decode->batch, &issues);
 
-	for (; count > 0 && issues[count - 1].offset == decode->change->message->offset && issues[count - 1].partition == decode->partition; count--) {
+	for (; count > 0 && issues[count - 1].offset == decode->change->message->offset &&
+	       issues[count - 1].partition == decode->partition;
+	     count--) {
 		const struct gc_issue *issue = &issues[count - 1];
 
 		if (strcmp(issue->field, field) == 0 && gc_span_equal(issue->raw, raw) && strcmp(issue->rule, rule) == 0)
@@ -40,15 +42,15 @@ void gc_decode_issue(struct gc_decode *decode, const char *field, struct gc_span
 	if (is_said(decode, field, raw, rule))
 		return;
 	gc_batch_put_issue(decode->batch, &(struct gc_issue){
-		.partition = decode->partition,
-		.offset = decode->change->message->offset,
-		.kafka_us = decode->change->message->timestamp_us,
-		.stream = decode->stream->name,
-		.key = decode->key,
-		.raw = raw,
-		.field = field,
-		.rule = rule,
-	});
+						  .partition = decode->partition,
+						  .offset = decode->change->message->offset,
+						  .kafka_us = decode->change->message->timestamp_us,
+						  .stream = decode->stream->name,
+						  .key = decode->key,
+						  .raw = raw,
+						  .field = field,
+						  .rule = rule,
+					  });
 }
 
 static const struct gc_json *field_of(const struct gc_json *object, const char *field)
@@ -139,13 +141,13 @@ struct gc_span gc_decode_key(struct gc_decode *decode, const struct gc_json *obj
 
 static bool read_bool(struct gc_decode *decode, const struct gc_json *value, const char *field, bool *ret_value)
 {
-	struct gc_span text = value->type == GC_JSON_STRING ? gc_span_trim(gc_json_text(value, decode->arena, NULL)) :
-							      gc_json_raw(value);
+	struct gc_span text = value->type == GC_JSON_STRING ? gc_span_trim(gc_json_text(value, decode->arena, NULL))
+							    : gc_json_raw(value);
 	static const struct {
 		const char *text;
 		bool value;
-	} words[] = { { "true", true },	 { "false", false }, { "t", true },   { "f", false }, { "1", true },
-		      { "0", false },	 { "yes", true },    { "no", false }, { "y", true },  { "n", false } };
+	} words[] = { { "true", true }, { "false", false }, { "t", true },   { "f", false }, { "1", true },
+		      { "0", false },   { "yes", true },    { "no", false }, { "y", true },  { "n", false } };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (gc_span_equal_nocase(text, gc_span_of(words[i].text))) {
@@ -309,7 +311,8 @@ static bool read_time(struct gc_decode *decode, const struct gc_json *value, con
 		ok = gc_time_parse(gc_span_trim(gc_json_text(value, decode->arena, NULL)), decode->unit, &us);
 	else
 		return reject_type(decode, value, field, "a time"), false;
-	if (!ok && value->type == GC_JSON_STRING && !is_beyond_years(decode, gc_span_trim(gc_json_text(value, decode->arena, NULL))))
+	if (!ok && value->type == GC_JSON_STRING &&
+	    !is_beyond_years(decode, gc_span_trim(gc_json_text(value, decode->arena, NULL))))
 		return reject_type(decode, value, field, "a time"), false;
 	if (ok && us >= GC_TIME_MIN_US && us < GC_TIME_END_US) {
 		*ret_us = us;
@@ -343,7 +346,8 @@ struct gc_span gc_decode_hint(struct gc_decode *decode, const struct gc_json *ne
 {
 	const struct gc_json *value = field_of(nested, field);
 
-	return value && value->type != GC_JSON_OBJECT && value->type != GC_JSON_ARRAY ? gc_decode_text(decode, nested, field) : GC_SPAN_NULL;
+	return value && value->type != GC_JSON_OBJECT && value->type != GC_JSON_ARRAY ? gc_decode_text(decode, nested, field)
+										      : GC_SPAN_NULL;
 }
 
 bool gc_decode_is_unavailable(const struct gc_json *object, const char *field)

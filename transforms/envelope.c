@@ -214,10 +214,11 @@ enum gc_verdict gc_envelope_key(const struct gc_change *change, const struct gc_
 	if (key.len == 0)
 		return gc_fail(err, GC_REJECT, "no_key", key_field.ptr, "neither the record nor its Kafka key names the row");
 	if (key.len > bytes_max)
-		return gc_fail(err, GC_REJECT, "too_long", key_field.ptr, "the key is %zu bytes long, more than limits.key_bytes (%zu)",
-			       key.len, bytes_max);
+		return gc_fail(err, GC_REJECT, "too_long", key_field.ptr,
+			       "the key is %zu bytes long, more than limits.key_bytes (%zu)", key.len, bytes_max);
 	if (flags || memchr(key.ptr, 0, key.len) || !gc_span_is_utf8(key))
-		return gc_fail(err, GC_REJECT, "bad_key", key_field.ptr, "the key holds a NUL, a lone surrogate or bytes that are not UTF-8");
+		return gc_fail(err, GC_REJECT, "bad_key", key_field.ptr,
+			       "the key holds a NUL, a lone surrogate or bytes that are not UTF-8");
 	*ret_key = key;
 	return GC_OK;
 }

@@ -163,7 +163,14 @@ static const char *parse_escape(struct parser *ps, const char *p)
 	if (++p == ps->end)
 		return refuse_syntax(ps, p, sentence);
 	switch (*p) {
-	case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't':
+	case '"':
+	case '\\':
+	case '/':
+	case 'b':
+	case 'f':
+	case 'n':
+	case 'r':
+	case 't':
 		return p + 1;
 	case 'u':
 		break;
@@ -461,8 +468,7 @@ static bool is_named(const struct gc_json *key, struct gc_span name)
 /* ---- names of an object ---- */
 
 /* The slot with the name, or the empty one for it. */
-static struct name_slot *find_name_slot(const struct parser *ps, const struct names *names, uint32_t hash,
-					struct gc_span name)
+static struct name_slot *find_name_slot(const struct parser *ps, const struct names *names, uint32_t hash, struct gc_span name)
 {
 	uint32_t mask = names->capacity - 1;
 
@@ -689,7 +695,17 @@ static const char *parse_value(struct parser *ps, const char *p)
 		return parse_word(ps, p, GC_JSON_TRUE, GC_LIT("true"));
 	case 'f':
 		return parse_word(ps, p, GC_JSON_FALSE, GC_LIT("false"));
-	case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
+	case '-':
+	case '0':
+	case '1':
+	case '2':
+	case '3':
+	case '4':
+	case '5':
+	case '6':
+	case '7':
+	case '8':
+	case '9':
 		return parse_number(ps, p);
 	default:
 		return refuse_syntax(ps, p, "expected a value");
@@ -706,13 +722,13 @@ static const char *parse_text(struct parser *ps)
 	return p == ps->end ? p : refuse(ps, p, "not_json", "expected nothing more after the value");
 }
 
-enum gc_verdict gc_json_parse(struct gc_span text, struct gc_arena *arena, const struct gc_json **ret_root,
-			      struct gc_err *err)
+enum gc_verdict gc_json_parse(struct gc_span text, struct gc_arena *arena, const struct gc_json **ret_root, struct gc_err *err)
 {
 	struct gc_json stack[STACK_TOKENS];
 	const char *start = text.len ? text.ptr : "";
-	struct parser ps = { .start = start, .end = start + text.len, .tokens = stack, .capacity = STACK_TOKENS,
-			     .arena = arena, .err = err };
+	struct parser ps = {
+		.start = start, .end = start + text.len, .tokens = stack, .capacity = STACK_TOKENS, .arena = arena, .err = err
+	};
 
 	if (text.len >= UINT32_MAX)
 		return gc_fail(err, GC_REJECT, "not_json", "byte 0", "the text is longer than 4 GiB");
@@ -728,8 +744,7 @@ enum gc_verdict gc_json_parse(struct gc_span text, struct gc_arena *arena, const
 
 const struct gc_json *gc_json_first(const struct gc_json *container)
 {
-	if (!container || container->size == 1 ||
-	    (container->type != GC_JSON_OBJECT && container->type != GC_JSON_ARRAY))
+	if (!container || container->size == 1 || (container->type != GC_JSON_OBJECT && container->type != GC_JSON_ARRAY))
 		return NULL;
 	return container + 1;
 }
@@ -782,8 +797,7 @@ double gc_json_real(const struct gc_json *number)
 
 const char *gc_json_type_name(const struct gc_json *value)
 {
-	static const char *const names[] = { "null", "boolean", "boolean", "integer", "number", "string", "array",
-					     "object" };
+	static const char *const names[] = { "null", "boolean", "boolean", "integer", "number", "string", "array", "object" };
 
 	return value ? names[value->type] : "nothing";
 }

@@ -28,7 +28,7 @@ struct gc_row {
 	uint32_t partition; /* index into the batch's partitions */
 	bool primary;       /* its fate is the message's outcome in the ledger */
 	bool deleted;
-	bool superseded;    /* a newer version of the key is in the same batch */
+	bool superseded;         /* a newer version of the key is in the same batch */
 	struct gc_value *values; /* one a column of the target; NULL for a delete */
 };
 
@@ -36,14 +36,14 @@ struct gc_row {
 struct gc_partition {
 	struct gc_span topic;
 	int32_t partition;
-	int64_t offset_id;   /* cube.etl_offset's row */
+	int64_t offset_id; /* cube.etl_offset's row */
 	int64_t owner_epoch;
 	int64_t from_offset; /* the position before the batch: the fence's old value */
 	int64_t to_offset;   /* and after it */
 	int64_t applied, superseded, dead, ignored;
-	int64_t last_kafka_us; /* of the newest record of the batch */
+	int64_t last_kafka_us;         /* of the newest record of the batch */
 	const struct gc_message *last; /* the batch's last record; it stands before to_offset */
-	int64_t last_hash;     /* its gc_message_hash(), once the batch is sealed */
+	int64_t last_hash;             /* its gc_message_hash(), once the batch is sealed */
 };
 
 struct gc_dead_letter {
@@ -74,15 +74,15 @@ struct gc_batch *gc_batch_new(struct gc_keys *keys, int64_t value_bytes_max, int
 void gc_batch_free(struct gc_batch *batch);
 void gc_batch_reset(struct gc_batch *batch);
 /* Names a partition; the index is what gc_batch_add takes. */
-uint32_t gc_batch_partition(struct gc_batch *batch, struct gc_span topic, int32_t partition, int64_t offset_id,
-			    int64_t owner_epoch, int64_t from_offset);
+uint32_t gc_batch_partition(struct gc_batch *batch, struct gc_span topic, int32_t partition, int64_t offset_id, int64_t owner_epoch,
+			    int64_t from_offset);
 /* Decodes one message. The message must live as long as the batch. Moves the partition's to_offset past it; offsets
  * skipped since the last one (compaction, transaction markers) count as ignored. */
 void gc_batch_add(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream, enum gc_time_unit unit,
 		  const struct gc_message *message);
 /* The message goes to the dead letters unread: the database refused it when it was alone. */
-void gc_batch_add_dead(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream,
-		       const struct gc_message *message, const struct gc_err *err);
+void gc_batch_add_dead(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream, const struct gc_message *message,
+		       const struct gc_err *err);
 /* Coalesces: of each key only the newest version stays. Sorts by key. */
 void gc_batch_seal(struct gc_batch *batch);
 /* Puts surrogate keys in place of natural ones; all misses must have been learned by the keys. */

@@ -27,7 +27,7 @@ enum gc_no_yes { GC_NO, GC_YES };
 struct gc_config {
 	char *path; /* of the file that was read, NULL when none */
 
-	char *postgres_dsn;           /* conninfo string or URI; the password may come from password_file or PGPASSFILE */
+	char *postgres_dsn; /* conninfo string or URI; the password may come from password_file or PGPASSFILE */
 	char *postgres_password_file;
 	int64_t postgres_connect_timeout_us;
 	int64_t postgres_statement_timeout_us;
@@ -57,15 +57,15 @@ struct gc_config {
 
 	char *http_listen; /* "127.0.0.1:9187", "" for none */
 
-	char *serve_listen;                   /* "127.0.0.1:8080" */
-	char *serve_tls_certificate;          /* PEM files; empty: plain HTTP */
+	char *serve_listen;          /* "127.0.0.1:8080" */
+	char *serve_tls_certificate; /* PEM files; empty: plain HTTP */
 	char *serve_tls_key;
-	enum gc_no_yes serve_allow_plain;     /* plain HTTP for other machines too */
-	int64_t serve_connections;            /* to the database */
+	enum gc_no_yes serve_allow_plain; /* plain HTTP for other machines too */
+	int64_t serve_connections;        /* to the database */
 	int64_t serve_clients;
 	int64_t serve_row_limit;
 	int64_t serve_statement_timeout_us;
-	int64_t serve_audit_retention_us;     /* 0: for ever */
+	int64_t serve_audit_retention_us; /* 0: for ever */
 
 	enum gc_log_level log_level;
 	enum gc_log_format log_format;
@@ -79,21 +79,18 @@ enum gc_verdict gc_config_load(struct gc_config *ret_config, const char *path, c
 			       struct gc_err *err) GC_MUST_CHECK;
 /* One option as a flag gives it: name "run.workers", "streams.action_contracts.topics", "kafka.properties.linger.ms".
  * Secrets are refused: a command line is read by everybody on the machine. */
-enum gc_verdict gc_config_set(struct gc_config *config, const char *name, const char *value, struct gc_err *err)
-	GC_MUST_CHECK;
+enum gc_verdict gc_config_set(struct gc_config *config, const char *name, const char *value, struct gc_err *err) GC_MUST_CHECK;
 void gc_config_free(struct gc_config *config);
 /* What must hold between options: after the last gc_config_set(). gc_config_load() has done it for what it read. */
 enum gc_verdict gc_config_check(const struct gc_config *config, struct gc_err *err) GC_MUST_CHECK;
 /* The first line of postgres.password_file, NULL when that option is empty. Read anew at each call, so that a changed
  * secret is taken up; erase and free it after use. GC_FATAL when others than its owner may read the file. */
-enum gc_verdict gc_config_password(const struct gc_config *config, char **ret_password, struct gc_err *err)
-	GC_MUST_CHECK;
+enum gc_verdict gc_config_password(const struct gc_config *config, char **ret_password, struct gc_err *err) GC_MUST_CHECK;
 
 /* Every option with its value as a user would type it and its origin: "default", "config/gracecube.yaml:12",
  * "GRACECUBE_RUN_WORKERS", "flag". Secrets are masked. The texts live as long as the call of `visit`. */
 void gc_config_each(const struct gc_config *config,
-		    void (*visit)(void *context, const char *name, const char *value, const char *origin),
-		    void *context);
+		    void (*visit)(void *context, const char *name, const char *value, const char *origin), void *context);
 /* The sample file (YAML, every option with its default) and the reference page (Markdown), made from the table. */
 void gc_config_sample(const char *const *stream_names, FILE *out);
 void gc_config_reference(const char *const *stream_names, FILE *out);

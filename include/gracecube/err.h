@@ -25,8 +25,8 @@ struct gc_err {
 };
 
 /* Fills err (which may be NULL) and returns the verdict, so that callers can `return gc_fail(...)`. */
-enum gc_verdict gc_fail(struct gc_err *err, enum gc_verdict verdict, const char *code, const char *where,
-			const char *format, ...) __attribute__((format(printf, 5, 6)));
+enum gc_verdict gc_fail(struct gc_err *err, enum gc_verdict verdict, const char *code, const char *where, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
 
 /* "ok", "retry", "reject", "fenced", "fatal" */
 const char *gc_verdict_name(enum gc_verdict verdict);

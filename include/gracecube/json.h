@@ -24,11 +24,11 @@ enum gc_json_type {
 };
 
 struct gc_json {
-	const char *ptr;   /* first byte of the value; of a string the byte after the quote */
-	uint32_t len;      /* bytes of the value; of a string without its quotes */
-	uint32_t size;     /* tokens of the value with all inside it: value + size is the next sibling */
-	uint8_t type;      /* enum gc_json_type */
-	uint8_t escaped;   /* a string with a backslash in it */
+	const char *ptr; /* first byte of the value; of a string the byte after the quote */
+	uint32_t len;    /* bytes of the value; of a string without its quotes */
+	uint32_t size;   /* tokens of the value with all inside it: value + size is the next sibling */
+	uint8_t type;    /* enum gc_json_type */
+	uint8_t escaped; /* a string with a backslash in it */
 };
 
 #define GC_JSON_MAX_DEPTH 32

@@ -35,13 +35,12 @@ void gc_log_context(const char *key, const char *value);
 
 void gc_log_write(enum gc_log_level level, const char *sentence, const struct gc_log_field *fields, size_t count);
 
-#define GC_LOG(level, sentence, ...)                                                                                   \
-	do {                                                                                                           \
-		if ((level) <= gc_log_level()) {                                                                       \
-			const struct gc_log_field gc_fields_[] = { { .key = NULL }, ##__VA_ARGS__ };                   \
-			gc_log_write((level), (sentence), gc_fields_ + 1,                                              \
-				     sizeof(gc_fields_) / sizeof(gc_fields_[0]) - 1);                                  \
-		}                                                                                                      \
+#define GC_LOG(level, sentence, ...)                                                                                               \
+	do {                                                                                                                       \
+		if ((level) <= gc_log_level()) {                                                                                   \
+			const struct gc_log_field gc_fields_[] = { { .key = NULL }, ##__VA_ARGS__ };                               \
+			gc_log_write((level), (sentence), gc_fields_ + 1, sizeof(gc_fields_) / sizeof(gc_fields_[0]) - 1);         \
+		}                                                                                                                  \
 	} while (0)
 #define gc_error(sentence, ...) GC_LOG(GC_LOG_ERROR, sentence, ##__VA_ARGS__)
 #define gc_warn(sentence, ...) GC_LOG(GC_LOG_WARN, sentence, ##__VA_ARGS__)

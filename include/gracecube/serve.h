@@ -13,8 +13,8 @@ struct gc_serve;
 /* Answers on a listening socket, which it closes at the end, also while the database is away. GC_FATAL when a certificate is wrong, or
  * when others than this machine would be answered without TLS and serve.allow_plain does not say so. The
  * configuration must live until gc_serve_stop(). */
-enum gc_verdict gc_serve_start(const struct gc_config *config, int take_listen_fd, struct gc_serve **ret_serve, struct gc_err *err)
-	GC_MUST_CHECK;
+enum gc_verdict gc_serve_start(const struct gc_config *config, int take_listen_fd, struct gc_serve **ret_serve,
+			       struct gc_err *err) GC_MUST_CHECK;
 /* "http://127.0.0.1:8080", with the port that was really taken. */
 const char *gc_serve_address(const struct gc_serve *serve);
 /* Answers what is under way, closes streams, writes the audit. NULL is allowed. */

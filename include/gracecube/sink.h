@@ -15,7 +15,8 @@
 struct gc_pg;
 
 /* Connects and checks the schema version. `role` is shown in pg_stat_activity: "gracecube worker 1". */
-enum gc_verdict gc_pg_open(const struct gc_config *config, const char *role, struct gc_pg **ret_pg, struct gc_err *err) GC_MUST_CHECK;
+enum gc_verdict gc_pg_open(const struct gc_config *config, const char *role, struct gc_pg **ret_pg,
+			   struct gc_err *err) GC_MUST_CHECK;
 /* As gc_pg_open, and takes a lane for its rollup rows, prepares every statement against its descriptor, and learns the
  * declared components. */
 enum gc_verdict gc_pg_open_writer(const struct gc_config *config, const char *role, struct gc_keys *keys, struct gc_pg **ret_pg,
@@ -32,7 +33,7 @@ struct gc_claim {
 	/* answers */
 	int64_t offset_id, owner_epoch, next_offset;
 	int64_t last_hash; /* gc_message_hash() of the record before next_offset; 0: not known */
-	int64_t lost; /* records that retention deleted before they were read: noted in cube.etl_gap */
+	int64_t lost;      /* records that retention deleted before they were read: noted in cube.etl_gap */
 };
 /* Claims partitions for an owner ("host:process:worker"), raising their epochs: whoever held them is fenced off. */
 enum gc_verdict gc_pg_claim(struct gc_pg *pg, const char *group, const char *owner, struct gc_claim *claims, size_t count,
@@ -55,7 +56,8 @@ void gc_pg_print_schema(void *stdio_file);
 
 /* A query for the commands: text parameters, text results; `each` gets every row. NULL values are NULL pointers. */
 enum gc_verdict gc_pg_query(struct gc_pg *pg, const char *sql, const char *const *parameters, int count,
-			    void (*each)(void *arg, const char *const *values, int columns), void *arg, struct gc_err *err) GC_MUST_CHECK;
+			    void (*each)(void *arg, const char *const *values, int columns), void *arg,
+			    struct gc_err *err) GC_MUST_CHECK;
 
 /* Prepares each target's merge statement and compares it with its descriptor; `each` hears of every one. */
 enum gc_verdict gc_pg_check_statements(struct gc_pg *pg, void (*each)(void *arg, const char *name, const char *problem), void *arg,

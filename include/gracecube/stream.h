@@ -28,16 +28,16 @@ enum gc_kind {
 enum gc_dimension { GC_DIM_COMPONENT, GC_DIM_TIER, GC_DIM_ACTOR, GC_DIM_MISSION, GC_DIM_COUNT };
 
 enum gc_column_flag {
-	GC_REQUIRED = 1 << 0,   /* absent or null: dead letter */
-	GC_VOCABULARY = 1 << 1, /* trimmed and lower-cased */
-	GC_UNIT_RANGE = 1 << 2, /* a measure of 0 to 1; outside, NaN or infinite: NULL and a quality issue */
+	GC_REQUIRED = 1 << 0,     /* absent or null: dead letter */
+	GC_VOCABULARY = 1 << 1,   /* trimmed and lower-cased */
+	GC_UNIT_RANGE = 1 << 2,   /* a measure of 0 to 1; outside, NaN or infinite: NULL and a quality issue */
 	GC_NOT_NEGATIVE = 1 << 3, /* a measure; negative, NaN or infinite: NULL and a quality issue */
 	GC_KEEPS = 1 << 4,      /* "as it was" is said by "__debezium_unavailable_value", of a measure by NaN, of others by NULL */
 	GC_JSON_FIELD = 1 << 5, /* text as it stands, an object or array as its JSON text */
 };
 
 struct gc_column {
-	const char *name;  /* parameter of the merge function */
+	const char *name; /* parameter of the merge function */
 	enum gc_kind kind;
 	unsigned flags;
 	const char *field; /* the source field it is read from; NULL: the stream's derive function sets it */
@@ -49,13 +49,13 @@ struct gc_target {
 	const char *name;
 	const struct gc_column *columns;
 	int column_count;
-	int created_at;     /* index of the column that decides time_key and partition, -1 where there is none */
-	bool keep_versions; /* every version counts (histories): rows of one key are not coalesced */
+	int created_at;            /* index of the column that decides time_key and partition, -1 where there is none */
+	bool keep_versions;        /* every version counts (histories): rows of one key are not coalesced */
 	bool makes_missions_known; /* see gc_batch_opens_missions() */
 	/* States that the source never goes between, where it has such: NULL, or true for a step that is a quality issue. */
 	bool (*is_backward)(struct gc_span from, struct gc_span to);
 	int state_column;
-	bool names_missions;       /* a mission_ref that counts once the mission is known: see cube.mission_gate() */
+	bool names_missions; /* a mission_ref that counts once the mission is known: see cube.mission_gate() */
 };
 
 /* Which version of a row is the newer one; 0 is "not known". See gc_version_compare(). */
@@ -77,8 +77,8 @@ enum gc_op { GC_UPSERT, GC_DELETE, GC_IGNORE };
 struct gc_change {
 	const struct gc_message *message;
 	enum gc_op op;
-	const struct gc_json *row; /* the row, or a trigger event; NULL for a delete by key */
-	const struct gc_json *key; /* the parsed key without its schema, NULL when it is no JSON */
+	const struct gc_json *row;    /* the row, or a trigger event; NULL for a delete by key */
+	const struct gc_json *key;    /* the parsed key without its schema, NULL when it is no JSON */
 	const struct gc_json *schema; /* of the row, where the message carries one: decimals need it */
 	struct gc_version version;
 	bool is_trigger_event;
@@ -89,8 +89,8 @@ struct gc_decode;
 
 struct gc_stream {
 	const char *name;
-	const char *record;    /* what one record is, for people */
-	const char *lands_in;  /* for people */
+	const char *record;       /* what one record is, for people */
+	const char *lands_in;     /* for people */
 	const char *key_field;    /* the field of the row and of the key that names the row; NULL: records have no key */
 	const char *key_fallback; /* the field of the row that does so where there is no key_field; may be NULL */
 	const char *key_prefix;   /* what stands before it in the cube's key; may be NULL */

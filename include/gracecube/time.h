@@ -33,8 +33,8 @@ const char *gc_time_format(int64_t us, char *buffer, size_t bytes);
 /* Civil date of a time. */
 void gc_time_civil(int64_t us, int *ret_year, int *ret_month, int *ret_day);
 
-int64_t gc_now_us(void);       /* wall clock */
-int64_t gc_monotonic_us(void); /* for durations */
+int64_t gc_now_us(void);        /* wall clock */
+int64_t gc_monotonic_us(void);  /* for durations */
 int64_t gc_thread_cpu_us(void); /* CPU of the calling thread */
 
 #endif

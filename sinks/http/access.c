@@ -9,7 +9,8 @@
 
 enum found { FOUND_HASH, FOUND_NAME, FOUND_ROLE, FOUND_TIER, FOUND_EXPIRES, FOUND_VALID };
 
-static const char find_sql[] = "SELECT encode(secret_sha256, 'hex'), name, role, highest_tier, expires_at, is_valid FROM cube.find_api_token($1)";
+static const char find_sql[] =
+	"SELECT encode(secret_sha256, 'hex'), name, role, highest_tier, expires_at, is_valid FROM cube.find_api_token($1)";
 
 static const char *field(const PGresult *result, enum found column)
 {

@@ -160,7 +160,7 @@ static enum gc_verdict answer_events(struct gc_request *request, struct gc_datab
 }
 
 static enum gc_verdict (*const answers[])(struct gc_request *request, struct gc_database *db, struct gc_err *err) = {
-	[GC_ANSWER_ROWS] = answer_rows, [GC_ANSWER_ROW] = answer_rows,         [GC_ANSWER_ME] = answer_me,
+	[GC_ANSWER_ROWS] = answer_rows,     [GC_ANSWER_ROW] = answer_rows,        [GC_ANSWER_ME] = answer_me,
 	[GC_ANSWER_EVENTS] = answer_events, [GC_ANSWER_OPENAPI] = answer_openapi,
 };
 
@@ -187,7 +187,8 @@ static void answer_failure(struct gc_request *request, struct gc_database *db, c
 		i++;
 	gc_request_fail(request, failures[i].status, "%s", failures[i].detail);
 	if (failures[i].status != 422 && gc_complain(&db->complaint, gc_monotonic_us(), &repeated))
-		gc_warn("a request could not be answered", GC_S("path", request->path), GC_ERR_FIELDS(err), GC_I("repeated", repeated));
+		gc_warn("a request could not be answered", GC_S("path", request->path), GC_ERR_FIELDS(err),
+			GC_I("repeated", repeated));
 }
 
 /* ---- those that ask the same ---- */

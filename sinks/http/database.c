@@ -13,7 +13,9 @@
 
 void gc_database_init(struct gc_database *db, struct gc_serve *serve, const char *name, const char *setup)
 {
-	*db = (struct gc_database){ .serve = serve, .name = name, .setup = setup,
+	*db = (struct gc_database){ .serve = serve,
+				    .name = name,
+				    .setup = setup,
 				    .answer_us = serve->config.postgres_statement_timeout_us + GC_SECOND_US };
 }
 
@@ -62,7 +64,8 @@ enum gc_verdict gc_database_ensure(struct gc_database *db, struct gc_err *err)
 	/* unless another connection was let in meanwhile */
 	atomic_compare_exchange_strong(next_try_us, &closed_until_us, gc_monotonic_us() + TRY_INTERVAL_US);
 	if (gc_complain(&db->complaint, now, &repeated))
-		gc_warn("the database does not answer", GC_S("connection", db->name), GC_ERR_FIELDS(err), GC_I("repeated", repeated));
+		gc_warn("the database does not answer", GC_S("connection", db->name), GC_ERR_FIELDS(err),
+			GC_I("repeated", repeated));
 	return verdict;
 }
 
@@ -110,8 +113,8 @@ static enum gc_verdict lose(struct gc_database *db, struct gc_err *err)
 	return gc_fail(err, GC_RETRY, "connection", "postgresql", "PostgreSQL did not answer in time, or the connection broke");
 }
 
-enum gc_verdict gc_database_ask(struct gc_database *db, const char *sql, const char *const *values, int count, PGresult **ret_result,
-				struct gc_err *err)
+enum gc_verdict gc_database_ask(struct gc_database *db, const char *sql, const char *const *values, int count,
+				PGresult **ret_result, struct gc_err *err)
 {
 	int64_t until_us = gc_monotonic_us() + db->answer_us;
 	PGresult *result = NULL, *more = NULL;
@@ -186,8 +189,8 @@ static void keep_as_of(const PGresult *result, struct gc_rows *ret_rows)
 	gc_text_done(&text);
 }
 
-enum gc_verdict gc_database_read(struct gc_database *db, const char *tier, bool as_self, const struct gc_query *query, struct gc_rows *ret_rows,
-				 struct gc_err *err)
+enum gc_verdict gc_database_read(struct gc_database *db, const char *tier, bool as_self, const struct gc_query *query,
+				 struct gc_rows *ret_rows, struct gc_err *err)
 {
 	PGresult *results[READ_MAX] = { NULL };
 	int count = send_reading(db->pg->conn, tier, as_self, query);
@@ -212,9 +215,9 @@ static const struct {
 	Oid type;
 	enum gc_cell cell;
 } cells[] = {
-	{ 16, GC_CELL_BOOLEAN }, { 20, GC_CELL_INTEGER }, { 21, GC_CELL_INTEGER }, { 23, GC_CELL_INTEGER }, { 700, GC_CELL_NUMBER },
-	{ 701, GC_CELL_NUMBER },  { 1700, GC_CELL_NUMBER }, { 1082, GC_CELL_DATE },  { 1184, GC_CELL_TIME },  { 114, GC_CELL_JSON },
-	{ 3802, GC_CELL_JSON },
+	{ 16, GC_CELL_BOOLEAN }, { 20, GC_CELL_INTEGER }, { 21, GC_CELL_INTEGER },  { 23, GC_CELL_INTEGER },
+	{ 700, GC_CELL_NUMBER }, { 701, GC_CELL_NUMBER }, { 1700, GC_CELL_NUMBER }, { 1082, GC_CELL_DATE },
+	{ 1184, GC_CELL_TIME },  { 114, GC_CELL_JSON },   { 3802, GC_CELL_JSON },
 };
 
 enum gc_cell gc_database_cell(const PGresult *result, int column)

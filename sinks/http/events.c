@@ -42,7 +42,7 @@ struct gc_events {
 
 	/* the listener's own */
 	struct gc_database db;
-	struct gc_text changed; /* names of streams, as members of a JSON array */
+	struct gc_text changed;    /* names of streams, as members of a JSON array */
 	char seen[GC_AS_OF_BYTES]; /* the newest commit that it looked at */
 	bool has_changed, was_away;
 	int64_t told_us, looked_us, pinged_us;

@@ -61,7 +61,8 @@ static void put_parameters(struct gc_text *text, const struct gc_route *route, i
 
 	gc_text_puts(text, "\"parameters\":[");
 	if (part.ptr)
-		gc_text_printf(text, "{\"name\":\"%.*s\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"}}", (int)part.len, part.ptr);
+		gc_text_printf(text, "{\"name\":\"%.*s\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"}}",
+			       (int)part.len, part.ptr);
 	for (size_t n = 0; (filter = gc_route_filter(route, n)); n++) {
 		gc_text_puts(text, n || part.ptr ? ",{" : "{");
 		put_pair(text, "name", filter->parameter->name);
@@ -119,7 +120,8 @@ static void put_columns(struct gc_text *text, const PGresult *description, const
 }
 
 /* What the route's statement returns. It is prepared, not run. */
-static enum gc_verdict describe(struct gc_database *db, const struct gc_route *route, PGresult **ret_description, struct gc_err *err)
+static enum gc_verdict describe(struct gc_database *db, const struct gc_route *route, PGresult **ret_description,
+				struct gc_err *err)
 {
 	struct gc_values values = { .row_limit = 1 };
 	struct gc_query query;
@@ -156,23 +158,27 @@ static void put_problems(struct gc_text *text, const struct gc_route *route)
 	static const struct {
 		int status;
 		const char *when;
-	} problems[] = { { 401, "No token, or none that is valid." }, { 403, "The token's role or tier does not reach this." },
-			 { 404, "There is no such record." },         { 422, "A parameter is unknown or not allowed." },
+	} problems[] = { { 401, "No token, or none that is valid." },
+			 { 403, "The token's role or tier does not reach this." },
+			 { 404, "There is no such record." },
+			 { 422, "A parameter is unknown or not allowed." },
 			 { 503, "The database does not answer, or not in time." } };
 
 	for (size_t i = 0; i < sizeof(problems) / sizeof(problems[0]); i++) {
 		if (problems[i].status == 404 && route->answer != GC_ANSWER_ROW)
 			continue;
-		gc_text_printf(text, ",\"%d\":{\"description\":\"%s\",\"content\":{\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/Problem\"}}}}",
-			       problems[i].status, problems[i].when);
+		gc_text_printf(
+			text,
+			",\"%d\":{\"description\":\"%s\",\"content\":{\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/Problem\"}}}}",
+			problems[i].status, problems[i].when);
 	}
 }
 
 static const char as_of_header[] = "\"headers\":{\"X-Cube-As-Of\":{\"$ref\":\"#/components/headers/AsOf\"},"
 				   "\"X-Cube-Records\":{\"$ref\":\"#/components/headers/Records\"}},";
 
-static enum gc_verdict put_rows_answer(struct gc_text *text, const struct gc_route *route, struct gc_database *db, const PGresult *comments,
-				       struct gc_err *err)
+static enum gc_verdict put_rows_answer(struct gc_text *text, const struct gc_route *route, struct gc_database *db,
+				       const PGresult *comments, struct gc_err *err)
 {
 	PGresult *description = NULL;
 	enum gc_verdict verdict = describe(db, route, &description, err);
@@ -190,8 +196,8 @@ static void put_other_answer(struct gc_text *text, const struct gc_route *route)
 {
 	const char *type = route->answer == GC_ANSWER_EVENTS ? "text/event-stream" : "application/json";
 
-	gc_text_printf(text, "\"200\":{\"description\":\"The answer.\",%s\"content\":{\"%s\":{\"schema\":{\"type\":\"%s\"}}}}", as_of_header, type,
-		       route->answer == GC_ANSWER_EVENTS ? "string" : "object");
+	gc_text_printf(text, "\"200\":{\"description\":\"The answer.\",%s\"content\":{\"%s\":{\"schema\":{\"type\":\"%s\"}}}}",
+		       as_of_header, type, route->answer == GC_ANSWER_EVENTS ? "string" : "object");
 }
 
 /* "/api/cube/executions/{contract_id}/timeline" → "executions_contract_id_timeline" */
@@ -210,8 +216,8 @@ static void put_operation_id(struct gc_text *text, const char *path)
 	put_pair(text, "operationId", id);
 }
 
-static enum gc_verdict put_route(struct gc_text *text, const struct gc_route *route, const struct gc_serve *serve, struct gc_database *db,
-				 const PGresult *comments, struct gc_err *err)
+static enum gc_verdict put_route(struct gc_text *text, const struct gc_route *route, const struct gc_serve *serve,
+				 struct gc_database *db, const PGresult *comments, struct gc_err *err)
 {
 	enum gc_verdict verdict = GC_OK;
 

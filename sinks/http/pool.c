@@ -11,8 +11,9 @@
 
 /* Every answer is small: to start helpers or to compile takes longer than it saves, by tens and hundreds of milliseconds, and with
  * many clients at once there is no idle core. */
-static const char session[] = "SET default_transaction_isolation = 'repeatable read'; SET default_transaction_read_only = on; SET jit = off;"
-			      " SET max_parallel_workers_per_gather = 0";
+static const char session[] =
+	"SET default_transaction_isolation = 'repeatable read'; SET default_transaction_read_only = on; SET jit = off;"
+	" SET max_parallel_workers_per_gather = 0";
 
 /* Those who had the same answer ask again, one after the other, as soon as each has it. If the first of them were answered at once, all
  * others would wait for that look and for the next one: twice as long. So the question rests until the answer has been sent to all, and
@@ -23,7 +24,7 @@ static const char session[] = "SET default_transaction_isolation = 'repeatable r
 
 struct rest {
 	uint64_t question, round;
-	int sending; /* how many have not got all of it */
+	int sending;                  /* how many have not got all of it */
 	int64_t started_us, until_us; /* monotonic: the look; the rest's end */
 };
 
@@ -163,8 +164,10 @@ static void begin_rest(struct gc_pool *pool, int64_t thread, int64_t started_us)
 {
 	struct rest *rest = &pool->rests[thread];
 
-	*rest = (struct rest){ .question = gc_request_hash(pool->answering[thread]), .round = ++pool->rounds,
-			       .started_us = started_us, .until_us = gc_monotonic_us() + REST_MAX_US };
+	*rest = (struct rest){ .question = gc_request_hash(pool->answering[thread]),
+			       .round = ++pool->rounds,
+			       .started_us = started_us,
+			       .until_us = gc_monotonic_us() + REST_MAX_US };
 	for (struct gc_request *request = pool->answering[thread]; request; request = request->next) {
 		request->round = rest->round;
 		rest->sending++;

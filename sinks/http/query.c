@@ -85,7 +85,8 @@ static void put_condition(struct gc_text *sql, struct gc_query *query, const cha
 	gc_text_puts(sql, condition);
 }
 
-static void put_conditions(struct gc_text *sql, struct gc_query *query, const struct gc_route *route, const struct gc_values *values)
+static void put_conditions(struct gc_text *sql, struct gc_query *query, const struct gc_route *route,
+			   const struct gc_values *values)
 {
 	bool is_first = true;
 

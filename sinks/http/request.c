@@ -15,8 +15,12 @@ static const struct {
 	int status;
 	const char *title;
 } titles[] = {
-	{ 401, "Unauthorized" },          { 403, "Forbidden" },           { 404, "Not Found" },
-	{ 405, "Method Not Allowed" },    { 422, "Unprocessable Content" }, { 500, "Internal Server Error" },
+	{ 401, "Unauthorized" },
+	{ 403, "Forbidden" },
+	{ 404, "Not Found" },
+	{ 405, "Method Not Allowed" },
+	{ 422, "Unprocessable Content" },
+	{ 500, "Internal Server Error" },
 	{ 503, "Service Unavailable" },
 };
 
@@ -44,7 +48,8 @@ void gc_request_refuse(struct gc_request *request, const struct gc_problem *prob
 	gc_shared_drop(request->shared);
 	request->shared = NULL;
 	gc_text_done(body);
-	gc_text_printf(body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d", title_of(problem->status), problem->status);
+	gc_text_printf(body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d", title_of(problem->status),
+		       problem->status);
 	put_member(body, "detail", problem->detail);
 	put_member(body, "parameter", problem->parameter);
 	put_member(body, "allowed", problem->allowed);
@@ -141,5 +146,6 @@ uint64_t gc_request_hash(const struct gc_request *request)
 bool gc_request_is_same(const struct gc_request *a, const struct gc_request *b)
 {
 	return a->route == b->route && is_for_all(a->route->answer) && a->wants_csv == b->wants_csv && !a->problem.status &&
-	       !b->problem.status && strcmp(a->part ? a->part : "", b->part ? b->part : "") == 0 && has_same_values(&a->values, &b->values);
+	       !b->problem.status && strcmp(a->part ? a->part : "", b->part ? b->part : "") == 0 &&
+	       has_same_values(&a->values, &b->values);
 }

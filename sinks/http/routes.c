@@ -17,17 +17,39 @@ const char gc_allowed_methods[] = "GET, HEAD";
 
 static const char *const formats[] = { "json", "csv", NULL };
 
-static const struct gc_parameter from = { "from", "Begin, included: a date (its midnight, UTC) or RFC 3339.", .type = GC_PARAMETER_TIME };
-static const struct gc_parameter to = { "to", "End, not included: a date (its midnight, UTC) or RFC 3339.", .type = GC_PARAMETER_TIME };
-static const struct gc_parameter days = { "days", "So many days back from now, instead of `from`.", .type = GC_PARAMETER_INTEGER, .min = 1, .max = 90,
+static const struct gc_parameter from = { "from", "Begin, included: a date (its midnight, UTC) or RFC 3339.",
+					  .type = GC_PARAMETER_TIME };
+static const struct gc_parameter to = { "to", "End, not included: a date (its midnight, UTC) or RFC 3339.",
+					.type = GC_PARAMETER_TIME };
+static const struct gc_parameter days = { "days",
+					  "So many days back from now, instead of `from`.",
+					  .type = GC_PARAMETER_INTEGER,
+					  .min = 1,
+					  .max = 90,
 					  .instead_of = "from" };
-static const struct gc_parameter rate_days = { "days", "So many days back from now, to the minute, instead of `from`.", .type = GC_PARAMETER_INTEGER,
-					       .min = 1, .max = 90, .initially = "7", .instead_of = "from" };
-static const struct gc_parameter week = { "days", "So many days back from now, instead of `from`.", .type = GC_PARAMETER_INTEGER, .min = 1, .max = 90,
-					  .initially = "7", .instead_of = "from" };
-static const struct gc_parameter month = { "days", "So many days back from now, instead of `from`.", .type = GC_PARAMETER_INTEGER, .min = 1, .max = 90,
-					   .initially = "30", .instead_of = "from" };
-static const struct gc_parameter tier = { "tier", "Code of a tier.", .type = GC_PARAMETER_TEXT, .pattern = "^(tier_[1-9][0-9]?|unknown)$" };
+static const struct gc_parameter rate_days = { "days",
+					       "So many days back from now, to the minute, instead of `from`.",
+					       .type = GC_PARAMETER_INTEGER,
+					       .min = 1,
+					       .max = 90,
+					       .initially = "7",
+					       .instead_of = "from" };
+static const struct gc_parameter week = { "days",
+					  "So many days back from now, instead of `from`.",
+					  .type = GC_PARAMETER_INTEGER,
+					  .min = 1,
+					  .max = 90,
+					  .initially = "7",
+					  .instead_of = "from" };
+static const struct gc_parameter month = { "days",
+					   "So many days back from now, instead of `from`.",
+					   .type = GC_PARAMETER_INTEGER,
+					   .min = 1,
+					   .max = 90,
+					   .initially = "30",
+					   .instead_of = "from" };
+static const struct gc_parameter tier = { "tier", "Code of a tier.", .type = GC_PARAMETER_TEXT,
+					  .pattern = "^(tier_[1-9][0-9]?|unknown)$" };
 static const struct gc_parameter rate_tier = { "tier", "Code of a tier.", .type = GC_PARAMETER_TEXT, .pattern = "^tier_[123]$" };
 static const struct gc_parameter component = { "component", "Name of a component.", .type = GC_PARAMETER_TEXT };
 static const struct gc_parameter severity = { "severity", "Severity, as the records have it.", .type = GC_PARAMETER_TEXT };
@@ -36,9 +58,12 @@ static const struct gc_parameter mission = { "mission", "Id of a mission.", .typ
 static const struct gc_parameter actor = { "actor", "Id of an actor: user:alice.", .type = GC_PARAMETER_TEXT };
 static const struct gc_parameter status = { "status", "Status, as the records have it.", .type = GC_PARAMETER_TEXT };
 static const struct gc_parameter error_type = { "type", "Type of error.", .type = GC_PARAMETER_TEXT };
-static const struct gc_parameter search = { "q", "Text that id, action, trigger or error message must contain, in any case.", .type = GC_PARAMETER_TEXT };
-static const struct gc_parameter token = { "token", "The bearer token, for browsers' event streams, which send no headers.", .type = GC_PARAMETER_TEXT };
-static const struct gc_parameter format = { "format", "Form of the answer; else the Accept header decides.", .type = GC_PARAMETER_CHOICE, .choices = formats };
+static const struct gc_parameter search = { "q", "Text that id, action, trigger or error message must contain, in any case.",
+					    .type = GC_PARAMETER_TEXT };
+static const struct gc_parameter token = { "token", "The bearer token, for browsers' event streams, which send no headers.",
+					   .type = GC_PARAMETER_TEXT };
+static const struct gc_parameter format = { "format", "Form of the answer; else the Accept header decides.",
+					    .type = GC_PARAMETER_CHOICE, .choices = formats };
 static const struct gc_parameter limit = { "limit", "Rows at most.", .type = GC_PARAMETER_INTEGER, .min = 1 };
 static const struct gc_parameter offset = { "offset", "Rows to leave out first.", .type = GC_PARAMETER_INTEGER, .max = 100000000 };
 
@@ -47,11 +72,12 @@ const struct gc_filter gc_common_filters[] = { { &format, NULL }, { &limit, NULL
 /* ---- which conditions they are ---- */
 
 /* A day counts when any of it is in the window. */
-#define BY_DAY { &from, "day >= " UTC_DAY }, { &to, "day < $::timestamptz AT TIME ZONE 'UTC'" }, { &days, "day >= (" DAYS_AGO ")::date" }
+#define BY_DAY                                                                                                                     \
+	{ &from, "day >= " UTC_DAY }, { &to, "day < $::timestamptz AT TIME ZONE 'UTC'" }, { &days, "day >= (" DAYS_AGO ")::date" }
 /* time_key beside created_at: its index finds the newest rows without sorting. */
-#define BY_CREATION                                                                                                                           \
-	{ &from, "created_at >= $::timestamptz AND time_key >= cube.time_key($::timestamptz)" },                                               \
-		{ &to, "created_at < $::timestamptz AND time_key <= cube.time_key($::timestamptz)" },                                          \
+#define BY_CREATION                                                                                                                \
+	{ &from, "created_at >= $::timestamptz AND time_key >= cube.time_key($::timestamptz)" },                                   \
+		{ &to, "created_at < $::timestamptz AND time_key <= cube.time_key($::timestamptz)" },                              \
 		{ &days, "created_at >= " DAYS_AGO " AND time_key >= cube.time_key(" DAYS_AGO ")" }
 #define BY_TIER_NAME { &tier, "tier_name = " TIER_NAME }
 #define BY_COMPONENT { &component, "component_name = $" }
@@ -59,6 +85,7 @@ const struct gc_filter gc_common_filters[] = { { &format, NULL }, { &limit, NULL
 #define BY_SEVERITY { &severity, "severity = $" }
 #define END { NULL, NULL }
 
+/* clang-format off */
 static const struct gc_filter by_rate[] = { { &rate_tier, NULL }, { &component, NULL }, { &rate_days, NULL }, { &from, NULL }, { &to, NULL }, END };
 static const struct gc_filter by_trend[] = { { &rate_days, NULL }, { &from, NULL }, { &to, NULL }, BY_SEVERITY, END };
 /* Answers that grow with every hour or day by many rows are of some time unless told otherwise. */
@@ -82,6 +109,7 @@ static const struct gc_filter of_errors[] = { BY_CREATION, BY_SEVERITY, { &compo
 static const struct gc_filter of_approvals[] = { BY_CREATION, { &tier, NULL }, { &status, "status = $" }, END };
 static const struct gc_filter of_audit[] = { { &from, "asked_at >= $::timestamptz" }, { &to, "asked_at < $::timestamptz" }, { &days, "asked_at >= " DAYS_AGO }, END };
 static const struct gc_filter of_events[] = { { &token, NULL }, END };
+/* clang-format on */
 
 /* ---- the table: the three of the design document, the views, the facts, the rest ---- */
 
@@ -91,6 +119,7 @@ static const struct gc_filter of_events[] = { { &token, NULL }, END };
 #define DAYS "(" BEGIN " AT TIME ZONE 'UTC')::date, :to::timestamptz, :tier, :component"
 #define METRIC(name) "/api/cube/metrics/" name, GC_ANSWER_ROWS, GC_ACCESS_VIEWER
 
+/* clang-format off */
 const struct gc_route gc_routes[] = {
 	{ METRIC("verification-success-rate"), "Success rate of executions by tier, over a rolling window that is exact to the minute.",
 	  "cube_verification_success_rate", "SELECT * FROM cube.verification_success_rate(:tier, :component, " WINDOW ")", by_rate, NULL, 0 },
@@ -179,6 +208,7 @@ const struct gc_route gc_routes[] = {
 	{ "/", GC_ANSWER_ASSET, GC_ACCESS_ANYBODY, "The dashboard.", NULL, NULL, NULL, NULL, 0 },
 	{ .path = NULL },
 };
+/* clang-format on */
 
 /* ---- finding ---- */
 

@@ -19,8 +19,8 @@ struct gc_parameter {
 	const char *name;
 	const char *meaning; /* one sentence */
 	enum gc_parameter_type type;
-	const char *pattern; /* of a text: a regular expression that is the same for POSIX and ECMA */
-	int64_t min, max;    /* max 0: serve.row_limit */
+	const char *pattern;        /* of a text: a regular expression that is the same for POSIX and ECMA */
+	int64_t min, max;           /* max 0: serve.row_limit */
 	const char *const *choices; /* ends with NULL */
 	const char *initially;      /* when it is not given; NULL: nothing is asked of the database */
 	const char *instead_of;     /* may not be given together with this one */

@@ -86,8 +86,8 @@ static struct MHD_Response *make_response(struct gc_request *request)
 	struct gc_shared *shared = request->shared;
 
 	if (!response && shared) {
-		response = MHD_create_response_from_buffer_with_free_callback_cls(shared->text.len, shared->text.ptr, gc_shared_drop,
-										  gc_shared_hold(shared));
+		response = MHD_create_response_from_buffer_with_free_callback_cls(shared->text.len, shared->text.ptr,
+										  gc_shared_drop, gc_shared_hold(shared));
 		if (!response)
 			gc_shared_drop(shared);
 	} else if (!response) {
@@ -153,8 +153,8 @@ static enum MHD_Result send_probe(struct gc_request *request, bool is_good, cons
 
 /* ---- reading ---- */
 
-static enum MHD_Result keep_parameter(void *argument, enum MHD_ValueKind kind, const char *name, size_t name_bytes, const char *value,
-				      size_t value_bytes)
+static enum MHD_Result keep_parameter(void *argument, enum MHD_ValueKind kind, const char *name, size_t name_bytes,
+				      const char *value, size_t value_bytes)
 {
 	struct gc_request *request = argument;
 	struct gc_span key = { name, name_bytes }, text = { value ? value : "", value ? value_bytes : 0 };
@@ -252,7 +252,8 @@ static enum MHD_Result begin(struct gc_request *request)
 	case GC_ANSWER_LIVE:
 		return send_probe(request, true, "");
 	case GC_ANSWER_READY:
-		return send_probe(request, gc_events_is_ready(request->serve->events), "the database does not answer, or its schema is another version's");
+		return send_probe(request, gc_events_is_ready(request->serve->events),
+				  "the database does not answer, or its schema is another version's");
 	default:
 		return begin_api(request);
 	}
@@ -266,8 +267,8 @@ static enum MHD_Result skip_body(struct gc_request *request, size_t *bytes)
 	return request->body_bytes > BODY_BYTES_MAX ? MHD_NO : MHD_YES;
 }
 
-static enum MHD_Result handle(void *argument, struct MHD_Connection *connection, const char *path, const char *method, const char *version,
-			      const char *upload, size_t *upload_bytes, void **context)
+static enum MHD_Result handle(void *argument, struct MHD_Connection *connection, const char *path, const char *method,
+			      const char *version, const char *upload, size_t *upload_bytes, void **context)
 {
 	struct gc_request *request = *context;
 
@@ -364,12 +365,14 @@ static enum gc_verdict read_address(struct gc_serve *serve, int fd, struct gc_er
 		return gc_fail(err, GC_FATAL, "listen", "serve.listen", "%s", strerror(errno));
 	getnameinfo((struct sockaddr *)&address, bytes, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
 	is_six = strchr(host, ':');
-	snprintf(serve->address, sizeof(serve->address), "%s://%s%s%s:%s", is_tls ? "https" : "http", is_six ? "[" : "", host, is_six ? "]" : "",
-		 port);
+	snprintf(serve->address, sizeof(serve->address), "%s://%s%s%s:%s", is_tls ? "https" : "http", is_six ? "[" : "", host,
+		 is_six ? "]" : "", port);
 	if (!is_tls && !is_loopback(&address) && !serve->config.serve_allow_plain)
-		return gc_fail(err, GC_FATAL, "plain_http", "serve.listen",
-			       "%s can be reached from other machines, and tokens would travel in clear text: give serve.tls_certificate and "
-			       "serve.tls_key, or, behind a proxy that does TLS, serve.allow_plain=true", serve->address);
+		return gc_fail(
+			err, GC_FATAL, "plain_http", "serve.listen",
+			"%s can be reached from other machines, and tokens would travel in clear text: give serve.tls_certificate and "
+			"serve.tls_key, or, behind a proxy that does TLS, serve.allow_plain=true",
+			serve->address);
 	return GC_OK;
 }
 
@@ -384,10 +387,9 @@ static enum gc_verdict start_daemon(struct gc_serve *serve, int fd, struct gc_er
 
 	serve->daemon = MHD_start_daemon(flags | (serve->certificate ? MHD_USE_TLS : 0), 0, NULL, NULL, handle, serve,
 					 MHD_OPTION_EXTERNAL_LOGGER, log_line, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-					 MHD_OPTION_NOTIFY_COMPLETED, complete, serve,
-					 MHD_OPTION_CONNECTION_LIMIT, (unsigned)serve->config.serve_clients,
-					 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS_MAX,
-					 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES_MAX,
+					 MHD_OPTION_NOTIFY_COMPLETED, complete, serve, MHD_OPTION_CONNECTION_LIMIT,
+					 (unsigned)serve->config.serve_clients, MHD_OPTION_CONNECTION_TIMEOUT,
+					 (unsigned)IDLE_SECONDS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES_MAX,
 					 MHD_OPTION_ARRAY, serve->certificate ? tls : &tls[2], MHD_OPTION_END);
 	if (!serve->daemon)
 		return gc_fail(err, GC_FATAL, "listen", serve->address, "the server does not start%s",

@@ -27,10 +27,10 @@ struct gc_serve;
 
 struct gc_database {
 	struct gc_serve *serve;
-	const char *name; /* in pg_stat_activity */
+	const char *name;  /* in pg_stat_activity */
 	const char *setup; /* SQL after connecting */
 	struct gc_pg *pg;
-	int64_t answer_us; /* how long an answer may take before the connection counts as dead */
+	int64_t answer_us;      /* how long an answer may take before the connection counts as dead */
 	struct gc_text openapi; /* once it was asked for */
 	struct gc_complaint complaint;
 };
@@ -43,8 +43,8 @@ void gc_database_close(struct gc_database *db);
 enum gc_verdict gc_database_ensure(struct gc_database *db, struct gc_err *err) GC_MUST_CHECK;
 bool gc_database_is_lost(const struct gc_database *db);
 /* One statement; text results. The caller clears *ret_result. */
-enum gc_verdict gc_database_ask(struct gc_database *db, const char *sql, const char *const *values, int count, PGresult **ret_result,
-				struct gc_err *err) GC_MUST_CHECK;
+enum gc_verdict gc_database_ask(struct gc_database *db, const char *sql, const char *const *values, int count,
+				PGresult **ret_result, struct gc_err *err) GC_MUST_CHECK;
 
 /* Rows as they were at one moment. */
 struct gc_rows {
@@ -53,8 +53,8 @@ struct gc_rows {
 };
 /* In one round trip and one snapshot: takes the role that answers for `tier` (NULL: no limit; as_self: none), reads how fresh the cube
  * is, and asks. */
-enum gc_verdict gc_database_read(struct gc_database *db, const char *tier, bool as_self, const struct gc_query *query, struct gc_rows *ret_rows,
-				 struct gc_err *err) GC_MUST_CHECK;
+enum gc_verdict gc_database_read(struct gc_database *db, const char *tier, bool as_self, const struct gc_query *query,
+				 struct gc_rows *ret_rows, struct gc_err *err) GC_MUST_CHECK;
 enum gc_cell gc_database_cell(const PGresult *result, int column);
 
 /* ---- requests ---- */
@@ -82,7 +82,7 @@ struct gc_request {
 	struct gc_values values;
 	char token[GC_TOKEN_TEXT_BYTES]; /* as it was shown */
 	bool has_token, wants_csv;
-	size_t body_bytes; /* of what was sent and is not read */
+	size_t body_bytes;         /* of what was sent and is not read */
 	struct gc_problem problem; /* of the parameters, told once it is known who asks; status 0: none */
 
 	/* who asks, once it is known */
@@ -127,7 +127,8 @@ void gc_pool_stop(struct gc_pool *pool);
 enum gc_verdict gc_access_check(struct gc_request *request, struct gc_database *db, struct gc_err *err) GC_MUST_CHECK;
 /* Answers a list of requests that ask the same, whatever happens. */
 void gc_answer_requests(struct gc_request *first, struct gc_database *db);
-enum gc_verdict gc_openapi_make(struct gc_text *text, const struct gc_serve *serve, struct gc_database *db, struct gc_err *err) GC_MUST_CHECK;
+enum gc_verdict gc_openapi_make(struct gc_text *text, const struct gc_serve *serve, struct gc_database *db,
+				struct gc_err *err) GC_MUST_CHECK;
 
 /* ---- events.c ---- */
 
@@ -174,7 +175,7 @@ struct gc_serve {
 	struct gc_audit *audit;
 	_Atomic int stopping;
 	_Atomic int64_t next_try_us; /* monotonic: when the database, which did not let somebody in, is asked again; 0: at once */
-	_Atomic int64_t suspended; /* connections that the pool or a stream has suspended */
+	_Atomic int64_t suspended;   /* connections that the pool or a stream has suspended */
 };
 
 #endif

@@ -134,7 +134,8 @@ static struct gc_span headers_of(struct gc_arena *arena, const struct gc_message
 	char *json, *at;
 
 	for (size_t i = 0; i < message->header_count; i++)
-		bytes += sizeof(", [\"\", null]") + base64_bytes(message->headers[i].name) + base64_bytes(message->headers[i].value);
+		bytes += sizeof(", [\"\", null]") + base64_bytes(message->headers[i].name) +
+			 base64_bytes(message->headers[i].value);
 	json = gc_arena_alloc(arena, bytes);
 	at = put_text(json, "[");
 	for (size_t i = 0; i < message->header_count; i++) {
@@ -171,9 +172,16 @@ static void send_dead_letters(struct gc_pg *pg, struct gc_batch *batch)
 	for (size_t i = 0; i < count; i++) {
 		const struct gc_message *m = letters[i].message;
 
-		rows[i] = (struct dead_row){ parts[letters[i].partition].offset_id, m->offset, m->timestamp_us,
-					     gc_span_of(letters[i].stream), m->key, m->value, headers_of(arena, m),
-					     gc_span_of(letters[i].code), gc_span_of(letters[i].where), letters[i].reason };
+		rows[i] = (struct dead_row){ parts[letters[i].partition].offset_id,
+					     m->offset,
+					     m->timestamp_us,
+					     gc_span_of(letters[i].stream),
+					     m->key,
+					     m->value,
+					     headers_of(arena, m),
+					     gc_span_of(letters[i].code),
+					     gc_span_of(letters[i].where),
+					     letters[i].reason };
 	}
 	gc_pg_parameters_init(&p, arena);
 	gc_pg_add_int8s(&p, &rows->offset_id, sizeof(*rows), count);
@@ -207,8 +215,13 @@ static void send_issues(struct gc_pg *pg, struct gc_batch *batch)
 		return;
 	gc_batch_partitions(batch, &parts);
 	for (size_t i = 0; i < count; i++)
-		rows[i] = (struct issue_row){ parts[issues[i].partition].offset_id, issues[i].offset, issues[i].kafka_us,
-					      gc_span_of(issues[i].stream), issues[i].key, gc_span_of(issues[i].field), issues[i].raw,
+		rows[i] = (struct issue_row){ parts[issues[i].partition].offset_id,
+					      issues[i].offset,
+					      issues[i].kafka_us,
+					      gc_span_of(issues[i].stream),
+					      issues[i].key,
+					      gc_span_of(issues[i].field),
+					      issues[i].raw,
 					      gc_span_of(issues[i].rule) };
 	gc_pg_parameters_init(&p, arena);
 	gc_pg_add_int8s(&p, &rows->offset_id, sizeof(*rows), count);

@@ -23,7 +23,7 @@ enum gc_verdict gc_pg_fail(struct gc_pg *pg, const PGresult *result, const char 
 	if (!sqlstate)
 		return gc_fail(err, GC_RETRY, "connection", doing, "%s", first_line(PQerrorMessage(pg->conn), line, sizeof(line)));
 	if (gc_sqlstate_verdict(sqlstate) == GC_RETRY && (strncmp(sqlstate, "57P", 3) == 0 || strncmp(sqlstate, "08", 2) == 0 ||
-							   strcmp(sqlstate, "25006") == 0 || strcmp(sqlstate, "26000") == 0))
+							  strcmp(sqlstate, "25006") == 0 || strcmp(sqlstate, "26000") == 0))
 		pg->lost = true; /* the session will not get better: a new one may */
 	return gc_fail(err, gc_sqlstate_verdict(sqlstate), sqlstate, doing, "%s",
 		       first_line(primary ? primary : "", line, sizeof(line)));
@@ -65,9 +65,16 @@ enum gc_verdict gc_pg_query(struct gc_pg *pg, const char *sql, const char *const
  * connection, so the server's words decide, after the few that mean "not yet". */
 static enum gc_verdict refuse_connection(PGconn *conn, struct gc_err *err)
 {
-	static const char *const people[] = { "password authentication failed", "no password supplied", "does not exist",
-					      "no pg_hba.conf entry", "permission denied", "is not permitted to log in",
-					      "invalid connection option", "missing \"=\"", "invalid URI", "certificate" };
+	static const char *const people[] = { "password authentication failed",
+					      "no password supplied",
+					      "does not exist",
+					      "no pg_hba.conf entry",
+					      "permission denied",
+					      "is not permitted to log in",
+					      "invalid connection option",
+					      "missing \"=\"",
+					      "invalid URI",
+					      "certificate" };
 	const char *message = PQerrorMessage(conn);
 	char line[400], where[120];
 	enum gc_verdict verdict = GC_RETRY;
@@ -86,8 +93,9 @@ static enum gc_verdict refuse_connection(PGconn *conn, struct gc_err *err)
 static PGconn *connect_to(const struct gc_config *config, const char *role, const char *password)
 {
 	char timeout[24];
-	const char *const keys[] = { "dbname", "application_name", "connect_timeout", "keepalives_idle", "tcp_user_timeout",
-				     "target_session_attrs", "client_encoding", password ? "password" : NULL, NULL };
+	const char *const keys[] = { "dbname",          "application_name",           "connect_timeout",
+				     "keepalives_idle", "tcp_user_timeout",           "target_session_attrs",
+				     "client_encoding", password ? "password" : NULL, NULL };
 	const char *const values[] = { config->postgres_dsn, role, timeout, "5", "10000", "read-write", "UTF8", password, NULL };
 
 	snprintf(timeout, sizeof(timeout), "%lld", (long long)(config->postgres_connect_timeout_us / GC_SECOND_US));
@@ -189,12 +197,15 @@ enum gc_verdict gc_pg_open_writer(const struct gc_config *config, const char *ro
 	enum gc_verdict verdict = gc_pg_open(config, role, &pg, err);
 
 	if (verdict == GC_OK)
-		verdict = gc_pg_do(pg, "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SELECT cube.take_lane()", err);
+		verdict = gc_pg_do(pg,
+				   "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SELECT cube.take_lane()",
+				   err);
 	if (verdict == GC_OK)
 		verdict = gc_pg_prepare(pg, err);
 	if (verdict == GC_OK)
-		verdict = gc_pg_query(pg, "SELECT component_name FROM cube.dim_component WHERE NOT is_inferred AND component_key > 0", NULL,
-				      0, declare_component, keys, err);
+		verdict = gc_pg_query(pg,
+				      "SELECT component_name FROM cube.dim_component WHERE NOT is_inferred AND component_key > 0",
+				      NULL, 0, declare_component, keys, err);
 	if (verdict != GC_OK) {
 		gc_pg_close(pg);
 		return verdict;
@@ -235,7 +246,8 @@ void gc_pg_send(struct gc_pg *pg, const char *sql, const struct gc_pg_parameters
 void gc_pg_send_prepared(struct gc_pg *pg, const char *name, const struct gc_pg_parameters *parameters)
 {
 	pg->statements++;
-	if (!PQsendQueryPrepared(pg->conn, name, parameters->count, parameters->values, parameters->lengths, parameters->formats, 0))
+	if (!PQsendQueryPrepared(pg->conn, name, parameters->count, parameters->values, parameters->lengths, parameters->formats,
+				 0))
 		pg->lost = true;
 }
 
@@ -268,12 +280,14 @@ static bool check_answer(struct gc_pg *pg, const PGresult *result, bool is_last,
 		return result && PQstatus(pg->conn) != CONNECTION_BAD;
 	}
 	if (*verdict == GC_OK && is_last && !is_committed(result))
-		*verdict = gc_fail(err, GC_RETRY, "not_committed", "postgresql", "COMMIT was answered with %s", PQcmdStatus((PGresult *)result));
+		*verdict = gc_fail(err, GC_RETRY, "not_committed", "postgresql", "COMMIT was answered with %s",
+				   PQcmdStatus((PGresult *)result));
 	return true;
 }
 
 /* Nobody hears of an answer before the commit is certain: a key learned from a transaction that is rolled back names no member. */
-enum gc_verdict gc_pg_commit(struct gc_pg *pg, void (*each)(void *arg, int n, const PGresult *result), void *arg, struct gc_err *err)
+enum gc_verdict gc_pg_commit(struct gc_pg *pg, void (*each)(void *arg, int n, const PGresult *result), void *arg,
+			     struct gc_err *err)
 {
 	enum gc_verdict verdict = GC_OK;
 	int count = pg->statements + 2, got = 0; /* with BEGIN and COMMIT */

@@ -20,7 +20,7 @@
 static const struct {
 	Oid element, array;
 } types[] = {
-	{ BOOL_OID, 1000 }, { BYTEA_OID, 1001 },  { INT8_OID, 1016 },	      { INT4_OID, 1007 },
+	{ BOOL_OID, 1000 }, { BYTEA_OID, 1001 },  { INT8_OID, 1016 },        { INT4_OID, 1007 },
 	{ TEXT_OID, 1009 }, { FLOAT8_OID, 1022 }, { TIMESTAMPTZ_OID, 1185 },
 };
 

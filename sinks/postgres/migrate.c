@@ -84,8 +84,8 @@ static enum gc_verdict find_version(struct gc_pg *pg, int *ret_version, struct g
 {
 	bool exists = false;
 	int answer = 0, version = 0;
-	enum gc_verdict verdict = gc_pg_query(pg, "SELECT (to_regclass('cube.schema_version') IS NOT NULL)::int", NULL, 0, read_version,
-					      &answer, err);
+	enum gc_verdict verdict = gc_pg_query(pg, "SELECT (to_regclass('cube.schema_version') IS NOT NULL)::int", NULL, 0,
+					      read_version, &answer, err);
 
 	exists = answer == 1;
 	if (verdict == GC_OK && exists)
@@ -114,9 +114,10 @@ static enum gc_verdict write_settings(struct gc_pg *pg, const struct gc_config *
 	/* asked first, so that whoever may not write can see that there is nothing to write */
 	static const char same[] = "SELECT count(*) FROM cube.setting WHERE (name, value) IN (('cube.business_days', $1),"
 				   " ('cube.business_hours', $2), ('cube.business_zone', $3))";
-	static const char sql[] = "INSERT INTO cube.setting (name, value) VALUES ('cube.business_days', $1), ('cube.business_hours', $2),"
-				  " ('cube.business_zone', $3) ON CONFLICT (name) DO UPDATE SET value = excluded.value, loaded_at = now()"
-				  " WHERE setting.value <> excluded.value";
+	static const char sql[] =
+		"INSERT INTO cube.setting (name, value) VALUES ('cube.business_days', $1), ('cube.business_hours', $2),"
+		" ('cube.business_zone', $3) ON CONFLICT (name) DO UPDATE SET value = excluded.value, loaded_at = now()"
+		" WHERE setting.value <> excluded.value";
 	const char *values[] = { config->cube_business_days, config->cube_business_hours, config->cube_business_zone };
 	int equal = 0;
 	enum gc_verdict verdict = gc_pg_query(pg, same, values, 3, read_version, &equal, err);

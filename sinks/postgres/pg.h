@@ -12,8 +12,8 @@ struct gc_pg {
 };
 
 /* Connects without asking for a schema. */
-enum gc_verdict gc_pg_connect(const struct gc_config *config, const char *role, struct gc_pg **ret_pg, struct gc_err *err)
-	GC_MUST_CHECK;
+enum gc_verdict gc_pg_connect(const struct gc_config *config, const char *role, struct gc_pg **ret_pg,
+			      struct gc_err *err) GC_MUST_CHECK;
 
 /* Fills err from a failed result, or from the connection when there is none. */
 enum gc_verdict gc_pg_fail(struct gc_pg *pg, const PGresult *result, const char *doing, struct gc_err *err);

@@ -8,7 +8,7 @@
 static const struct {
 	const char *name;
 	Oid type;
-} version_columns[] = { { "deleted", 1000 },	   { "lsn", 1016 },	      { "source_us", 1016 },
+} version_columns[] = { { "deleted", 1000 },  { "lsn", 1016 },           { "source_us", 1016 },
 			{ "kafka_us", 1016 }, { "record_offset", 1016 }, { "offset_id", 1016 } };
 #define VERSION_COLUMNS ((int)(sizeof(version_columns) / sizeof(version_columns[0])))
 
@@ -32,7 +32,8 @@ struct gc_span gc_pg_merge_text(const struct gc_target *target, struct gc_arena 
 }
 
 /* types: NULL lets the server tell them. */
-static enum gc_verdict prepare(struct gc_pg *pg, const char *name, const char *text, const Oid *types, int count, struct gc_err *err)
+static enum gc_verdict prepare(struct gc_pg *pg, const char *name, const char *text, const Oid *types, int count,
+			       struct gc_err *err)
 {
 	PGresult *result = PQprepare(pg->conn, name, text, count, types);
 	enum gc_verdict verdict = GC_OK;
@@ -51,8 +52,8 @@ static enum gc_verdict prepare_target(struct gc_pg *pg, const struct gc_target *
 	enum gc_verdict verdict;
 
 	for (int i = 0; i < count; i++)
-		types[i] = i < target->column_count ? gc_pg_array_type(target->columns[i].kind) :
-						      version_columns[i - target->column_count].type;
+		types[i] = i < target->column_count ? gc_pg_array_type(target->columns[i].kind)
+						    : version_columns[i - target->column_count].type;
 	gc_arena_init(&arena);
 	verdict = prepare(pg, gc_pg_merge_name(target, &arena).ptr, gc_pg_merge_text(target, &arena).ptr, types, count, err);
 	gc_arena_done(&arena);

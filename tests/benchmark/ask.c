@@ -59,7 +59,8 @@ static bool give_up(struct client *client, const char *path, const char *what)
 
 static bool open_connection(struct client *client)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(client->run->port),
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_port = htons(client->run->port),
 				       .sin_addr = { .s_addr = htonl(INADDR_LOOPBACK) } };
 	int on = 1;
 
@@ -73,7 +74,8 @@ static bool open_connection(struct client *client)
 static bool send_request(struct client *client, const char *path)
 {
 	char text[2048];
-	int n = snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n\r\n", path, client->run->token);
+	int n = snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n\r\n", path,
+			 client->run->token);
 
 	if (n >= (int)sizeof(text) || send(client->fd, text, (size_t)n, MSG_NOSIGNAL) != n)
 		return give_up(client, path, "could not be sent");

@@ -31,9 +31,12 @@ static const struct {
 	const char *name;
 	uint32_t element, array; /* oids */
 } types[] = {
-	[TYPE_TEXT] = { "text", 25, 1009 },    [TYPE_BOOL] = { "boolean", 16, 1000 },
-	[TYPE_INT4] = { "integer", 23, 1007 }, [TYPE_INT8] = { "bigint", 20, 1016 },
-	[TYPE_FLOAT8] = { "double precision", 701, 1022 }, [TYPE_TIME] = { "timestamp with time zone", 1184, 1185 },
+	[TYPE_TEXT] = { "text", 25, 1009 },
+	[TYPE_BOOL] = { "boolean", 16, 1000 },
+	[TYPE_INT4] = { "integer", 23, 1007 },
+	[TYPE_INT8] = { "bigint", 20, 1016 },
+	[TYPE_FLOAT8] = { "double precision", 701, 1022 },
+	[TYPE_TIME] = { "timestamp with time zone", 1184, 1185 },
 };
 
 struct column {
@@ -324,11 +327,12 @@ static void make_table(PGconn *pg, const struct table *table)
 	tell(pg, "DROP SCHEMA IF EXISTS ceiling CASCADE; CREATE SCHEMA ceiling;"
 		 "CREATE TABLE ceiling.fact (LIKE cube.fact_verification_executions INCLUDING DEFAULTS,"
 		 " PRIMARY KEY (contract_id, created_at)) PARTITION BY RANGE (created_at)");
-	snprintf(sql, sizeof(sql),
-		 "DO $$ DECLARE m timestamptz; n int := 0; BEGIN FOR m IN SELECT generate_series(date_trunc('month', timestamptz '%s', 'UTC'),"
-		 " '%s', interval '1 month') LOOP EXECUTE format('CREATE TABLE ceiling.%%I PARTITION OF ceiling.fact FOR VALUES FROM (%%L) TO (%%L)"
-		 " WITH (fillfactor = 85)', 'fact_' || n, m, m + interval '1 month'); n := n + 1; END LOOP; END $$",
-		 gc_time_format(first, from, sizeof(from)), gc_time_format(last, to, sizeof(to)));
+	snprintf(
+		sql, sizeof(sql),
+		"DO $$ DECLARE m timestamptz; n int := 0; BEGIN FOR m IN SELECT generate_series(date_trunc('month', timestamptz '%s', 'UTC'),"
+		" '%s', interval '1 month') LOOP EXECUTE format('CREATE TABLE ceiling.%%I PARTITION OF ceiling.fact FOR VALUES FROM (%%L) TO (%%L)"
+		" WITH (fillfactor = 85)', 'fact_' || n, m, m + interval '1 month'); n := n + 1; END LOOP; END $$",
+		gc_time_format(first, from, sizeof(from)), gc_time_format(last, to, sizeof(to)));
 	tell(pg, "SET TimeZone = 'UTC'");
 	tell(pg, sql);
 	tell(pg, "CHECKPOINT");
@@ -352,7 +356,8 @@ static void prepare(PGconn *pg, const struct table *table)
 	}
 	snprintf(sql, sizeof(sql),
 		 "INSERT INTO ceiling.fact (%s) SELECT * FROM unnest(%s) ON CONFLICT (contract_id, created_at) DO UPDATE SET %s"
-		 "loaded_at = excluded.loaded_at", names, parameters, updates);
+		 "loaded_at = excluded.loaded_at",
+		 names, parameters, updates);
 	result = PQprepare(pg, "upsert", sql, table->column_count, oids);
 	if (PQresultStatus(result) != PGRES_COMMAND_OK)
 		stop("upsert", PQerrorMessage(pg));

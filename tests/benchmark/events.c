@@ -24,7 +24,8 @@ struct form {
 	size_t bytes; /* of the captured text */
 };
 
-struct template {
+struct template
+{
 	char *id; /* while reading */
 	struct gc_message states[BENCH_STATES];
 	int state_count;
@@ -130,8 +131,7 @@ static void read_state(struct bench_events *events, const struct gc_message *mes
 	status = gc_json_text(gc_json_get(after, GC_LIT("status")), &events->arena, NULL);
 	if (t->state_count < BENCH_STATES - 1 && !gc_span_equal(status, gc_span_of(wanted[t->state_count])))
 		return;
-	if (t->state_count == BENCH_STATES ||
-	    gc_span_equal(status, GC_LIT("pending")) != (t->state_count == 0))
+	if (t->state_count == BENCH_STATES || gc_span_equal(status, GC_LIT("pending")) != (t->state_count == 0))
 		return;
 	t->created_us = gc_json_int(created);
 	t->states[t->state_count++] = dup_message(&events->arena, message);
@@ -171,8 +171,10 @@ static bool begins_number(const char *at, const char *name)
 
 static enum slot slot_at(const char *at, const char *id, size_t *ret_before, size_t *ret_length)
 {
-	static const struct cut cuts[] = { { "\"created_at\":", SLOT_TIME }, { "\"executed_at\":", SLOT_TIME },
-					   { "\"verified_at\":", SLOT_TIME }, { "\"lsn\":", SLOT_LSN } };
+	static const struct cut cuts[] = { { "\"created_at\":", SLOT_TIME },
+					   { "\"executed_at\":", SLOT_TIME },
+					   { "\"verified_at\":", SLOT_TIME },
+					   { "\"lsn\":", SLOT_LSN } };
 
 	if (strncmp(at, id, strlen(id)) == 0) {
 		*ret_before = 0;
@@ -192,7 +194,8 @@ static enum slot slot_at(const char *at, const char *id, size_t *ret_before, siz
 static void add_piece(struct form *form, const char *from, const char *to, enum slot slot)
 {
 	form->pieces = gc_realloc(form->pieces, (form->count + 1) * sizeof(*form->pieces));
-	form->pieces[form->count++] = (struct piece){ { from, (size_t)(to - from) }, slot,
+	form->pieces[form->count++] = (struct piece){ { from, (size_t)(to - from) },
+						      slot,
 						      slot == SLOT_TIME ? strtoll(to, NULL, 10) : 0 };
 }
 
@@ -301,7 +304,8 @@ static int compare_places(const void *a, const void *b)
 
 	if (left->at != right->at)
 		return left->at < right->at ? -1 : 1;
-	return left->contract != right->contract ? (left->contract < right->contract ? -1 : 1) : (int)left->state - (int)right->state;
+	return left->contract != right->contract ? (left->contract < right->contract ? -1 : 1)
+						 : (int)left->state - (int)right->state;
 }
 
 static void order_places(struct bench_events *events)
@@ -332,7 +336,8 @@ enum gc_verdict bench_events_open(const struct bench_events_options *options, st
 	if (verdict == GC_OK)
 		cut_templates(events);
 	if (verdict == GC_OK && events->template_count == 0)
-		verdict = gc_fail(err, GC_FATAL, "no_contracts", options->capture, "no contract with three states is in %s", options->capture);
+		verdict = gc_fail(err, GC_FATAL, "no_contracts", options->capture, "no contract with three states is in %s",
+				  options->capture);
 	if (verdict != GC_OK) {
 		bench_events_close(events);
 		return verdict;
@@ -394,7 +399,8 @@ static struct copy copy_of(const struct bench_events *events, uint64_t contract)
 		day++;
 	large = day->small_count == 0 || (day->large_count > 0 && unit_of(random + 1) < events->large_share);
 	copy.template = large ? day->large[mix(random + 2) % day->large_count] : day->small[mix(random + 2) % day->small_count];
-	copy.created_us = day->number * GC_DAY_US + (int64_t)((double)(nth - day->first) * (double)GC_DAY_US / (double)day->contracts);
+	copy.created_us = day->number * GC_DAY_US +
+			  (int64_t)((double)(nth - day->first) * (double)GC_DAY_US / (double)day->contracts);
 	snprintf(copy.id, sizeof(copy.id), "contract-%016llx-%lld.%06lld", (unsigned long long)random,
 		 (long long)(copy.created_us / GC_SECOND_US), (long long)(copy.created_us % GC_SECOND_US));
 	return copy;
@@ -416,7 +422,8 @@ static struct gc_span fill_form(const struct form *form, const struct copy *copy
 		else if (piece->slot == SLOT_LSN)
 			at += snprintf(at, SLOT_BYTES_MAX, "%lld", (long long)(65000000 + 408 * number));
 		else if (piece->slot == SLOT_TIME)
-			at += snprintf(at, SLOT_BYTES_MAX, "%lld", (long long)(piece->captured + copy->created_us - copy->template->created_us));
+			at += snprintf(at, SLOT_BYTES_MAX, "%lld",
+				       (long long)(piece->captured + copy->created_us - copy->template->created_us));
 	}
 	return (struct gc_span){ *buffer, (size_t)(at - *buffer) };
 }

@@ -20,15 +20,15 @@
 struct bench_events;
 
 struct bench_events_options {
-	const char *capture;  /* of action_contracts */
+	const char *capture; /* of action_contracts */
 	uint64_t count;
-	uint64_t salt;        /* other events with other keys */
-	bool neighbours;      /* the states of a contract follow one another */
-	bool days_mixed;      /* contracts come in no order of time */
+	uint64_t salt;   /* other events with other keys */
+	bool neighbours; /* the states of a contract follow one another */
+	bool days_mixed; /* contracts come in no order of time */
 };
 
-enum gc_verdict bench_events_open(const struct bench_events_options *options, struct bench_events **ret_events, struct gc_err *err)
-	GC_MUST_CHECK;
+enum gc_verdict bench_events_open(const struct bench_events_options *options, struct bench_events **ret_events,
+				  struct gc_err *err) GC_MUST_CHECK;
 void bench_events_close(struct bench_events *events);
 /* False at the end. Key, value and headers live until the next call; offset counts from 0. */
 bool bench_events_next(struct bench_events *events, struct gc_message *ret_message);

@@ -54,8 +54,9 @@ static rd_kafka_t *make_producer(const char *brokers, int64_t *acknowledged)
 static PGconn *make_reader(const char *conninfo)
 {
 	PGconn *pg = PQconnectdb(conninfo);
-	PGresult *result = PQprepare(pg, "see", "SELECT contract_status FROM cube.fact_verification_executions WHERE contract_id = $1",
-				     1, NULL);
+	PGresult *result = PQprepare(pg, "see",
+				     "SELECT contract_status FROM cube.fact_verification_executions WHERE contract_id = $1", 1,
+				     NULL);
 
 	if (PQresultStatus(result) != PGRES_COMMAND_OK) {
 		fprintf(stderr, "%s", PQerrorMessage(pg));
@@ -111,7 +112,8 @@ static bool take_sample(rd_kafka_t *rk, const char *topic, PGconn *pg, const str
 		*ret_sample = (struct sample){ *acknowledged - started, gc_monotonic_us() - started };
 	}
 	if (!visible)
-		fprintf(stderr, "the row of %s was not there after %lld s\n", id ? id : "an event", (long long)(GIVE_UP_US / GC_SECOND_US));
+		fprintf(stderr, "the row of %s was not there after %lld s\n", id ? id : "an event",
+			(long long)(GIVE_UP_US / GC_SECOND_US));
 	gc_arena_done(&arena);
 	return visible;
 }

@@ -27,8 +27,11 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
 
 static rd_kafka_t *make_producer(const char *brokers, struct tally *tally)
 {
-	static const char *const settings[][2] = { { "acks", "all" }, { "linger.ms", "50" }, { "batch.size", "1000000" },
-						   { "partitioner", "murmur2_random" }, { "queue.buffering.max.kbytes", "131072" } };
+	static const char *const settings[][2] = { { "acks", "all" },
+						   { "linger.ms", "50" },
+						   { "batch.size", "1000000" },
+						   { "partitioner", "murmur2_random" },
+						   { "queue.buffering.max.kbytes", "131072" } };
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	char text[256];
 	rd_kafka_t *rk;

@@ -63,12 +63,14 @@ static size_t key_of(struct numbers *numbers, const struct gc_message *message)
 }
 
 /* Takes the texts of the message. */
-static void add_record(struct capture *capture, struct numbers *numbers, const struct gc_stream_config *stream, struct gc_message message)
+static void add_record(struct capture *capture, struct numbers *numbers, const struct gc_stream_config *stream,
+		       struct gc_message message)
 {
 	struct record *record;
 
 	if ((capture->count & (capture->count - 1)) == 0)
-		capture->records = gc_realloc(capture->records, (capture->count ? capture->count * 2 : 1) * sizeof(*capture->records));
+		capture->records = gc_realloc(capture->records,
+					      (capture->count ? capture->count * 2 : 1) * sizeof(*capture->records));
 	record = &capture->records[capture->count++];
 	*record = (struct record){
 		.message = message,
@@ -98,8 +100,10 @@ static enum gc_verdict read_file(const struct gc_config *config, const char *pat
 		stream = find_stream(config, message->topic);
 		if (stream)
 			add_record(capture, numbers, stream,
-				   (struct gc_message){ .topic = copy_span(message->topic), .timestamp_us = message->timestamp_us,
-							.key = copy_span(message->key), .value = copy_span(message->value) });
+				   (struct gc_message){ .topic = copy_span(message->topic),
+							.timestamp_us = message->timestamp_us,
+							.key = copy_span(message->key),
+							.value = copy_span(message->value) });
 	}
 	gc_capture_close(file);
 	return verdict;
@@ -116,7 +120,9 @@ static void add_edges(const struct gc_config *config, struct capture *capture, s
 			if (strcmp(stream->name, edge.stream) == 0)
 				add_record(capture, numbers, stream,
 					   (struct gc_message){ .topic = copy_span(gc_span_of(stream->topics[0])),
-								.timestamp_us = edge.timestamp_us, .key = edge.key, .value = edge.value });
+								.timestamp_us = edge.timestamp_us,
+								.key = edge.key,
+								.value = edge.value });
 		}
 	}
 }

@@ -56,8 +56,8 @@ struct crew {
 	const struct gc_config *config;
 	const struct plan *plan;
 	const struct crew_options *options;
-	_Atomic size_t *owners;      /* of each track: who should hold it */
-	_Atomic int64_t *committed;  /* of each track: the position, as far as anybody knows */
+	_Atomic size_t *owners;     /* of each track: who should hold it */
+	_Atomic int64_t *committed; /* of each track: the position, as far as anybody knows */
 	_Atomic bool failed;
 	struct worker workers[WORKERS_MAX];
 };
@@ -112,7 +112,9 @@ static enum gc_verdict claim(struct worker *w, const bool *wanted)
 		if (!wanted[t])
 			continue;
 		tracks[count] = t;
-		claims[count++] = (struct gc_claim){ .stream = track->stream->name, .topic = track->topic, .partition = track->partition,
+		claims[count++] = (struct gc_claim){ .stream = track->stream->name,
+						     .topic = track->topic,
+						     .partition = track->partition,
 						     .low_offset = track->low_offset };
 	}
 	snprintf(owner, sizeof(owner), "property:%zu", w->index);
@@ -170,7 +172,8 @@ static size_t find_foreign_track(struct worker *w)
 	for (size_t i = 0; i < plan->count; i++) {
 		size_t t = (from + i) % plan->count;
 
-		if (atomic_load(&w->crew->owners[t]) != w->index && atomic_load(&w->crew->committed[t]) < plan->tracks[t].end_offset)
+		if (atomic_load(&w->crew->owners[t]) != w->index &&
+		    atomic_load(&w->crew->committed[t]) < plan->tracks[t].end_offset)
 			return t;
 	}
 	return SIZE_MAX;
@@ -204,8 +207,8 @@ static enum gc_verdict forget_caches(struct worker *w)
 
 	w->tally.forgotten++;
 	gc_keys_forget(&w->keys);
-	verdict = gc_pg_query(w->pg, "SELECT component_name FROM cube.dim_component WHERE NOT is_inferred AND component_key > 0", NULL, 0,
-			      declare, &w->keys, &w->err);
+	verdict = gc_pg_query(w->pg, "SELECT component_name FROM cube.dim_component WHERE NOT is_inferred AND component_key > 0",
+			      NULL, 0, declare, &w->keys, &w->err);
 	if (verdict != GC_OK) { /* cancelled: gc_pg_open_writer() leaves no half-opened connection either */
 		gc_pg_close(w->pg);
 		w->pg = NULL;
@@ -220,7 +223,8 @@ static enum gc_verdict disturb(struct worker *w, const char *how)
 
 	snprintf(sql, sizeof(sql),
 		 "SELECT %s(pid) FROM (SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
-		 " AND application_name LIKE 'gracecube property %%' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1) p", how);
+		 " AND application_name LIKE 'gracecube property %%' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1) p",
+		 how);
 	return gc_pg_query(w->pg, sql, NULL, 0, NULL, NULL, &w->err);
 }
 

@@ -57,8 +57,9 @@ static enum gc_verdict name_cube(const struct gc_config *config, const char *suf
 	}
 	snprintf(cube->name, sizeof(cube->name), "%.40s_%s", option->val, suffix);
 	PQconninfoFree(options);
-	snprintf(cube->dsn, sizeof(cube->dsn), "%s dbname=%s options='-c deadlock_timeout=30ms -c synchronous_commit=off -c jit=off'",
-		 config->postgres_dsn, cube->name);
+	snprintf(cube->dsn, sizeof(cube->dsn),
+		 "%s dbname=%s options='-c deadlock_timeout=30ms -c synchronous_commit=off -c jit=off'", config->postgres_dsn,
+		 cube->name);
 	cube->config = *config;
 	cube->config.postgres_dsn = cube->dsn;
 	return GC_OK;
@@ -192,9 +193,10 @@ static void read_hashes(const PGresult *result, struct cube_hashes *hashes)
 
 static enum gc_verdict hash_tables(PGconn *conn, struct cube_hashes *ret_hashes, struct gc_err *err)
 {
-	static const char sql[] = "WITH h AS MATERIALIZED (SELECT * FROM property.hashes())"
-				  " SELECT name, hash, row_count FROM h UNION ALL"
-				  " SELECT NULL, md5(string_agg(name || hash, ' ' ORDER BY name COLLATE \"C\")), sum(row_count) FROM h ORDER BY 1 NULLS LAST";
+	static const char sql[] =
+		"WITH h AS MATERIALIZED (SELECT * FROM property.hashes())"
+		" SELECT name, hash, row_count FROM h UNION ALL"
+		" SELECT NULL, md5(string_agg(name || hash, ' ' ORDER BY name COLLATE \"C\")), sum(row_count) FROM h ORDER BY 1 NULLS LAST";
 	PGresult *result = query(conn, sql, NULL);
 	enum gc_verdict verdict = GC_OK;
 
@@ -208,7 +210,8 @@ static enum gc_verdict hash_tables(PGconn *conn, struct cube_hashes *ret_hashes,
 
 static enum gc_verdict verify(PGconn *conn, struct gc_err *err)
 {
-	PGresult *result = query(conn, "SELECT check_name, subject, differing, example FROM cube.verify() WHERE differing <> 0", NULL);
+	PGresult *result = query(conn, "SELECT check_name, subject, differing, example FROM cube.verify() WHERE differing <> 0",
+				 NULL);
 	enum gc_verdict verdict = GC_OK;
 
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)

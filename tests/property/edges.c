@@ -14,7 +14,9 @@
 #define FIRST_US INT64_C(1795500000000000)
 
 enum edge_shape {
-	CREATE = 'c', UPDATE = 'u', DELETE = 'd', /* Debezium envelopes */
+	CREATE = 'c',
+	UPDATE = 'u',
+	DELETE = 'd', /* Debezium envelopes */
 	TOMBSTONE = 't',
 	FLAT = 'f', /* as it stands: flat rows, trigger events, rubbish */
 };
@@ -27,6 +29,7 @@ struct edge {
 };
 
 /* In the order of their source. */
+/* clang-format off */
 static const struct edge edges[] = {
 	/* a tier's policy: changed, deleted, made again; one that was only inferred */
 	{ "tier_policies", "{'tier_code':'tier_2'}", CREATE, "{'tier_code':'tier_2','tier_name':'Tactical','requires_approval':false,'risk_level':'medium'}" },
@@ -157,6 +160,7 @@ static const struct edge edges[] = {
 	{ "immutable_log", NULL, FLAT, "[1, 2]" },
 	{ "trigger_events", NULL, FLAT, "{'event_type':'error.detected','payload':{},'timestamp':'2026-11-20T12:05:42Z'}" },
 };
+/* clang-format on */
 
 static struct gc_span quoted(const char *text)
 {

@@ -161,7 +161,8 @@ struct layout {
 	bool has_gaps;
 };
 
-static void make_layout(const struct capture *capture, enum order order, struct chance *chance, struct layout *layout, struct plan *plan)
+static void make_layout(const struct capture *capture, enum order order, struct chance *chance, struct layout *layout,
+			struct plan *plan)
 {
 	bool plain = order == ORDER_AS_CAPTURED;
 	double skew = plain ? 0 : (double)chance_below(chance, 4);

@@ -47,7 +47,7 @@ struct test {
 	struct capture capture;
 	struct cube model, used_model, in_order;
 	struct cube_hashes expected;
-	_Atomic long next;   /* seed to be taken, counted from 0 */
+	_Atomic long next; /* seed to be taken, counted from 0 */
 	_Atomic long failed;
 	pthread_mutex_t report; /* guards stdout and the two below */
 	struct tally tally;
@@ -69,7 +69,8 @@ static struct kind kind_of(long seed)
 
 static const char *kind_text(struct kind kind)
 {
-	static const char *const texts[2][2] = { { "mode A (in order within a key)", "mode A (in order within a key), concurrent workers" },
+	static const char *const texts[2][2] = { { "mode A (in order within a key)",
+						   "mode A (in order within a key), concurrent workers" },
 						 { "mode B (any order)", "mode B (any order), concurrent workers" } };
 
 	return texts[kind.order == ORDER_NONE][kind.concurrent];
@@ -125,10 +126,12 @@ static void report(struct test *test, struct kind kind, const struct cube *cube,
 		       (long long)tally->messages, (long long)tally->batches, (long long)tally->retries, (double)took_us / 1e6);
 	if (err->verdict != GC_OK) {
 		atomic_fetch_add(&test->failed, 1);
-		printf("FAILED seed %llu, %s: %s %s: %s\n", (unsigned long long)kind.seed, kind_text(kind), err->code, err->where, err->text);
+		printf("FAILED seed %llu, %s: %s %s: %s\n", (unsigned long long)kind.seed, kind_text(kind), err->code, err->where,
+		       err->text);
 		if (found->count > 0 && strcmp(found->all, test->expected.all) != 0)
 			cube_print_difference(&test->in_order, &test->expected, cube, found);
-		printf("  again: property --seed %llu --keep%s\n", (unsigned long long)kind.seed, kind.concurrent ? " --times 20" : "");
+		printf("  again: property --seed %llu --keep%s\n", (unsigned long long)kind.seed,
+		       kind.concurrent ? " --times 20" : "");
 	}
 	fflush(stdout);
 	pthread_mutex_unlock(&test->report);
@@ -246,27 +249,49 @@ static long number_of(const char *name, const char *text, long min, long max)
 
 static void read_options(int argc, char **argv, struct options *options)
 {
-	static const struct option names[] = { { "seeds", 1, NULL, 'n' }, { "first", 1, NULL, 'f' },   { "seed", 1, NULL, 's' },
-					       { "times", 1, NULL, 't' }, { "jobs", 1, NULL, 'j' },	   { "keep", 0, NULL, 'k' },
+	static const struct option names[] = { { "seeds", 1, NULL, 'n' },    { "first", 1, NULL, 'f' },   { "seed", 1, NULL, 's' },
+					       { "times", 1, NULL, 't' },    { "jobs", 1, NULL, 'j' },    { "keep", 0, NULL, 'k' },
 					       { "no-edges", 0, NULL, 'e' }, { "verbose", 0, NULL, 'v' }, { "help", 0, NULL, 'h' },
 					       { NULL, 0, NULL, 0 } };
 	const char *seeds = getenv("CUBE_TEST_SEEDS");
 	int letter;
 
 	*options = (struct options){ .seeds = seeds && *seeds ? number_of("CUBE_TEST_SEEDS", seeds, 1, 1000000000) : SEEDS_DEFAULT,
-				     .first = 1, .times = 1, .jobs = sysconf(_SC_NPROCESSORS_ONLN) };
+				     .first = 1,
+				     .times = 1,
+				     .jobs = sysconf(_SC_NPROCESSORS_ONLN) };
 	while ((letter = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		switch (letter) {
-		case 'n': options->seeds = number_of("--seeds", optarg, 1, 1000000000); break;
-		case 'f': options->first = number_of("--first", optarg, 1, 1000000000); break;
-		case 's': options->first = number_of("--seed", optarg, 1, 1000000000), options->seeds = 1; break;
-		case 't': options->times = number_of("--times", optarg, 1, 1000000); break;
-		case 'j': options->jobs = number_of("--jobs", optarg, 1, JOBS_MAX); break;
-		case 'k': options->keep = true; break;
-		case 'e': options->no_edges = true; break;
-		case 'v': options->verbose = true; break;
-		case 'h': fputs(usage, stdout); exit(0);
-		default: fputs(usage, stderr); exit(2);
+		case 'n':
+			options->seeds = number_of("--seeds", optarg, 1, 1000000000);
+			break;
+		case 'f':
+			options->first = number_of("--first", optarg, 1, 1000000000);
+			break;
+		case 's':
+			options->first = number_of("--seed", optarg, 1, 1000000000), options->seeds = 1;
+			break;
+		case 't':
+			options->times = number_of("--times", optarg, 1, 1000000);
+			break;
+		case 'j':
+			options->jobs = number_of("--jobs", optarg, 1, JOBS_MAX);
+			break;
+		case 'k':
+			options->keep = true;
+			break;
+		case 'e':
+			options->no_edges = true;
+			break;
+		case 'v':
+			options->verbose = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			exit(0);
+		default:
+			fputs(usage, stderr);
+			exit(2);
 		}
 	}
 	if (options->jobs > JOBS_MAX)

@@ -121,8 +121,8 @@ struct tally {
 
 struct crew_options {
 	size_t workers;
-	bool concurrent;     /* threads; else one thread that runs now this one, now that one */
-	bool mishaps;        /* caches forgotten, connections cut, partitions given to others */
+	bool concurrent; /* threads; else one thread that runs now this one, now that one */
+	bool mishaps;    /* caches forgotten, connections cut, partitions given to others */
 	size_t batch_max;
 	int64_t cache_limit;
 	uint64_t seed;

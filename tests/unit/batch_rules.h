@@ -131,7 +131,8 @@ static inline const char *broken_rule_of_ledger(const struct gc_batch *batch)
 
 	for (size_t i = 0; i < count; i++) {
 		if (parts[i].applied < 0 || parts[i].superseded < 0 || parts[i].dead < 0 || parts[i].ignored < 0 ||
-		    parts[i].applied + parts[i].superseded + parts[i].dead + parts[i].ignored != parts[i].to_offset - parts[i].from_offset)
+		    parts[i].applied + parts[i].superseded + parts[i].dead + parts[i].ignored !=
+			    parts[i].to_offset - parts[i].from_offset)
 			return "the ledger does not close";
 	}
 	return NULL;

@@ -115,9 +115,14 @@ static void test_count(void **state)
 	static const struct {
 		int64_t number;
 		const char *text;
-	} rows[] = { { 0, "0" },	     { 999, "999" },		{ 1000, "1,000" },
-		     { 123456, "123,456" },  { 1234567, "1,234,567" },	{ -1000, "-1,000" },
-		     { -123456, "-123,456" }, { INT64_MAX, "9,223,372,036,854,775,807" },
+	} rows[] = { { 0, "0" },
+		     { 999, "999" },
+		     { 1000, "1,000" },
+		     { 123456, "123,456" },
+		     { 1234567, "1,234,567" },
+		     { -1000, "-1,000" },
+		     { -123456, "-123,456" },
+		     { INT64_MAX, "9,223,372,036,854,775,807" },
 		     { INT64_MIN, "-9,223,372,036,854,775,808" } };
 	char buffer[GC_ANSWER_BYTES];
 
@@ -192,7 +197,8 @@ static void test_is_text(void **state)
 	assert_false(gc_answer_is_text(GC_LIT("a\0b")));
 	assert_false(gc_answer_is_text(GC_LIT("\033[2J")));
 	assert_false(gc_answer_is_text(GC_LIT("\x7F")));
-	assert_false(gc_answer_is_text(GC_LIT("\xC2\x9B" "2J"))); /* a control sequence in one character */
+	assert_false(gc_answer_is_text(GC_LIT("\xC2\x9B"
+					      "2J"))); /* a control sequence in one character */
 	assert_false(gc_answer_is_text(GC_LIT("\xFF\xFE")));
 	assert_false(gc_answer_is_text(GC_LIT("a\xC3")));
 	assert_false(gc_answer_is_text(GC_LIT("\xED\xA0\x80"))); /* a surrogate */
@@ -208,8 +214,7 @@ static void test_escape(void **state)
 	assert_string_equal(gc_answer_escape(GC_LIT("a\nb\tc\rd"), false, &arena), "a\\nb\\tc\\rd");
 	assert_string_equal(gc_answer_escape(GC_LIT("a\nb\tc"), true, &arena), "a\nb\tc");
 	assert_string_equal(gc_answer_escape(GC_LIT("\0\033\x7F\xC2\x9B"), true, &arena), "\\u0000\\u001b\\u007f\\u009b");
-	assert_string_equal(gc_answer_escape(GC_LIT("\xFFx\xE2\x82"), false, &arena),
-			    "\xEF\xBF\xBDx\xEF\xBF\xBD\xEF\xBF\xBD");
+	assert_string_equal(gc_answer_escape(GC_LIT("\xFFx\xE2\x82"), false, &arena), "\xEF\xBF\xBDx\xEF\xBF\xBD\xEF\xBF\xBD");
 	assert_string_equal(gc_answer_escape(GC_SPAN_NULL, false, &arena), "");
 	gc_arena_done(&arena);
 }
@@ -232,9 +237,16 @@ static void test_base64(void **state)
 {
 	static const struct {
 		const char *text, *bytes;
-	} rows[] = { { "", "" },	    { "Zg==", "f" },	     { "Zm8=", "fo" },	      { "Zm9v", "foo" },
-		     { "Zm9vYg==", "foob" }, { "Zm9v\nYmE=\n", "fooba" }, { " Zm9v YmFy ", "foobar" }, { "/+8=", "\xFF\xEF" } };
-	static const char *const wrong[] = { "Z", "Zg", "Zg=", "Zm8", "Z===", "=", "====", "Zg==Zg==", "Zm9v=", "Zg=a", "Zm9-", "Zg===" };
+	} rows[] = { { "", "" },
+		     { "Zg==", "f" },
+		     { "Zm8=", "fo" },
+		     { "Zm9v", "foo" },
+		     { "Zm9vYg==", "foob" },
+		     { "Zm9v\nYmE=\n", "fooba" },
+		     { " Zm9v YmFy ", "foobar" },
+		     { "/+8=", "\xFF\xEF" } };
+	static const char *const wrong[] = { "Z",    "Zg",       "Zg=",   "Zm8",  "Z===", "=",
+					     "====", "Zg==Zg==", "Zm9v=", "Zg=a", "Zm9-", "Zg===" };
 	struct gc_arena arena;
 	struct gc_span bytes;
 

@@ -82,7 +82,10 @@ static void error_text_is_cut_between_characters(void **state)
 		assert_true(strlen(err.text) > sizeof(err.text) - 5);
 		assert_null(strchr(err.text, '?'));
 	}
-	gc_fail(&err, GC_REJECT, "c", "a\xFF" "b", "%s", "\xC3(");
+	gc_fail(&err, GC_REJECT, "c",
+		"a\xFF"
+		"b",
+		"%s", "\xC3(");
 	assert_string_equal(err.where, "a?b");
 	assert_string_equal(err.text, "?(");
 }
@@ -163,8 +166,19 @@ static void spans_are_split(void **state)
 
 static void integers_are_read_whole(void **state)
 {
-	static const char *const refused[] = { "",     "-",   "+",  " 1", "1 ",	 "1.0", "0x1", "--1", "+-1",
-					       "1e3", "abc", "9223372036854775808", "-9223372036854775809",
+	static const char *const refused[] = { "",
+					       "-",
+					       "+",
+					       " 1",
+					       "1 ",
+					       "1.0",
+					       "0x1",
+					       "--1",
+					       "+-1",
+					       "1e3",
+					       "abc",
+					       "9223372036854775808",
+					       "-9223372036854775809",
 					       "99999999999999999999999" };
 	int64_t value = 42;
 
@@ -190,8 +204,8 @@ static void assert_double(const char *text, double wanted)
 static void doubles_are_read_whole(void **state)
 {
 	static const char *const refused[] = {
-		"", ".", "-", "1e", "1e+", "e5", "1 ", " 1", "0x10", "1.2.3", "1,5", "inf", "nan(1)", "+NaN",
-		"-NaN", "--Infinity", "1e400", "-1e999999999999999999",
+		"",      ".",   "-",   "1e",     "1e+",  "e5",   "1 ",         " 1",    "0x10",
+		"1.2.3", "1,5", "inf", "nan(1)", "+NaN", "-NaN", "--Infinity", "1e400", "-1e999999999999999999",
 	};
 	double value = 42;
 
@@ -291,14 +305,35 @@ static void utf8_is_checked(void **state)
 		const char *text;
 		bool valid;
 	} cases[] = {
-		{ "", true }, { "plain", true }, { "é€😀", true }, { "\xC2\x80", true }, { "\xDF\xBF", true },
-		{ "\xE0\xA0\x80", true }, { "\xED\x9F\xBF", true }, { "\xEE\x80\x80", true }, { "\xEF\xBF\xBF", true },
-		{ "\xF0\x90\x80\x80", true }, { "\xF4\x8F\xBF\xBF", true }, { "long enough for eight é", true },
-		{ "\x80", false }, { "\xBF", false }, { "\xC0\x80", false }, { "\xC1\xBF", false }, { "\xC2", false },
-		{ "\xC2\x41", false }, { "\xE0\x9F\xBF", false }, { "\xED\xA0\x80", false }, { "\xED\xBF\xBF", false },
-		{ "\xE2\x82", false }, { "\xE2\x82\x41", false }, { "\xF0\x8F\xBF\xBF", false },
-		{ "\xF4\x90\x80\x80", false }, { "\xF5\x80\x80\x80", false }, { "\xF0\x9F\x98", false },
-		{ "\xFF", false }, { "eight by\xFFtes", false },
+		{ "", true },
+		{ "plain", true },
+		{ "é€😀", true },
+		{ "\xC2\x80", true },
+		{ "\xDF\xBF", true },
+		{ "\xE0\xA0\x80", true },
+		{ "\xED\x9F\xBF", true },
+		{ "\xEE\x80\x80", true },
+		{ "\xEF\xBF\xBF", true },
+		{ "\xF0\x90\x80\x80", true },
+		{ "\xF4\x8F\xBF\xBF", true },
+		{ "long enough for eight é", true },
+		{ "\x80", false },
+		{ "\xBF", false },
+		{ "\xC0\x80", false },
+		{ "\xC1\xBF", false },
+		{ "\xC2", false },
+		{ "\xC2\x41", false },
+		{ "\xE0\x9F\xBF", false },
+		{ "\xED\xA0\x80", false },
+		{ "\xED\xBF\xBF", false },
+		{ "\xE2\x82", false },
+		{ "\xE2\x82\x41", false },
+		{ "\xF0\x8F\xBF\xBF", false },
+		{ "\xF4\x90\x80\x80", false },
+		{ "\xF5\x80\x80\x80", false },
+		{ "\xF0\x9F\x98", false },
+		{ "\xFF", false },
+		{ "eight by\xFFtes", false },
 	};
 
 	(void)state;
@@ -591,9 +626,8 @@ static void log_lines_are_logfmt(void **state)
 	assert_int_equal(errno, ENOENT);
 	gc_debug("too quiet");
 	char *text = capture_end();
-	assert_string_equal(skip_time(text),
-			    "level=info msg=\"batch applied\" topic=grace.public.x rows=-3 seconds=0.1 "
-			    "actor=\"user:Al \\\"x\\\"\\n=\\\\\" none=null empty=\"\"\n");
+	assert_string_equal(skip_time(text), "level=info msg=\"batch applied\" topic=grace.public.x rows=-3 seconds=0.1 "
+					     "actor=\"user:Al \\\"x\\\"\\n=\\\\\" none=null empty=\"\"\n");
 	free(text);
 }
 

@@ -73,8 +73,12 @@ static void add(uint32_t partition, int64_t offset, int64_t kafka_us, const char
 {
 	struct gc_message *message = gc_arena_zalloc(&texts, sizeof(*message));
 
-	*message = (struct gc_message){ .topic = GC_LIT("topic"), .partition = (int32_t)partition, .offset = offset, .timestamp_us = kafka_us,
-					.key = key, .value = value };
+	*message = (struct gc_message){ .topic = GC_LIT("topic"),
+					.partition = (int32_t)partition,
+					.offset = offset,
+					.timestamp_us = kafka_us,
+					.key = key,
+					.value = value };
 	gc_batch_add(batch, partition, stream_named(stream), GC_UNIT_AUTO, message);
 }
 
@@ -148,10 +152,14 @@ static void add_version(const struct version *v)
 	struct gc_span key = GC_LIT("{\"id\":\"k\"}"), value = GC_SPAN_NULL;
 
 	if (v->step == DELETE)
-		value = gc_arena_printf(&texts, "{\"op\":\"d\",\"before\":{\"id\":\"k\",\"created_at\":0,\"status\":\"\"},\"source\":{\"lsn\":%lld}}",
-					(long long)v->lsn);
+		value = gc_arena_printf(
+			&texts,
+			"{\"op\":\"d\",\"before\":{\"id\":\"k\",\"created_at\":0,\"status\":\"\"},\"source\":{\"lsn\":%lld}}",
+			(long long)v->lsn);
 	else if (v->step != TOMBSTONE)
-		value = gc_arena_printf(&texts, "{\"op\":\"%c\",\"after\":{\"id\":\"k\",\"created_at\":" T0 ",\"status\":\"s%d\"},\"source\":{\"lsn\":%lld}}",
+		value = gc_arena_printf(&texts,
+					"{\"op\":\"%c\",\"after\":{\"id\":\"k\",\"created_at\":" T0
+					",\"status\":\"s%d\"},\"source\":{\"lsn\":%lld}}",
 					v->step == INSERT ? 'c' : 'u', v->number, (long long)v->lsn);
 	add(0, v->offset, v->kafka_us, "approval_requests", key, value);
 }
@@ -278,7 +286,9 @@ static void for_every_sequence(void (*make)(struct version *version, size_t rank
 			permute(order, count, ranks);
 			for (unsigned kind = 0; kind < kinds; kind++) {
 				for (size_t i = 0, k = kind; i < count; i++, k /= 3) {
-					versions[i] = (struct version){ .step = (enum step)(k % 3), .offset = (int64_t)i, .number = (int)i };
+					versions[i] = (struct version){ .step = (enum step)(k % 3),
+									.offset = (int64_t)i,
+									.number = (int)i };
 					make(&versions[i], ranks[i]);
 				}
 				check_sequence(versions, count, flat);
@@ -335,7 +345,7 @@ static void check_cuts(const struct version *history, size_t count, unsigned cut
 }
 
 static const struct version made_again[] = {
-	{ INSERT, 1, 1001, 0, 1 }, { UPDATE, 2, 1002, 1, 2 }, { DELETE, 3, 1003, 2, 0 },
+	{ INSERT, 1, 1001, 0, 1 },    { UPDATE, 2, 1002, 1, 2 }, { DELETE, 3, 1003, 2, 0 },
 	{ TOMBSTONE, 3, 1003, 3, 0 }, { INSERT, 5, 1005, 4, 5 }, { UPDATE, 6, 1006, 5, 6 },
 };
 static const struct version gone_twice[] = {
@@ -466,9 +476,12 @@ static void what_is_unavailable_is_carried(void **state)
 				const char *reason = cases[c].reasons[at];
 
 				if (strcmp(reason, "-") == 0)
-					add_next("approval_requests", "{\"id\":\"k\",\"__deleted\":\"true\",\"__lsn\":%zu}", at + 1);
+					add_next("approval_requests", "{\"id\":\"k\",\"__deleted\":\"true\",\"__lsn\":%zu}",
+						 at + 1);
 				else
-					add_next("approval_requests", "{\"id\":\"k\",\"created_at\":" T0 ",\"reason\":\"%s\",\"__lsn\":%zu}", reason, at + 1);
+					add_next("approval_requests",
+						 "{\"id\":\"k\",\"created_at\":" T0 ",\"reason\":\"%s\",\"__lsn\":%zu}", reason,
+						 at + 1);
 			}
 			gc_batch_seal(batch);
 			assert_int_equal(gc_batch_rows(batch, target_of("approval_requests"), &rows), 1);
@@ -501,7 +514,9 @@ static void offsets_without_a_record_are_ignored(void **state)
 static void each_partition_has_its_counts(void **state)
 {
 	struct gc_partition *parts;
-	struct gc_message refused = { .topic = GC_LIT("topic"), .partition = 1, .offset = 3, .timestamp_us = -1, .key = GC_LIT("x") };
+	struct gc_message refused = {
+		.topic = GC_LIT("topic"), .partition = 1, .offset = 3, .timestamp_us = -1, .key = GC_LIT("x")
+	};
 	const struct gc_dead_letter *letters;
 	struct gc_err err;
 
@@ -556,13 +571,19 @@ static void refused_messages_leave_nothing_behind(void **state)
 	static const struct {
 		const char *stream, *value;
 	} cases[] = {
-		{ "approval_requests", "{\"id\":\"k\",\"contract_id\":\"c\",\"tier\":\"tier_9\",\"decision_by\":\"x\",\"risk_score\":-1,\"created_at\":\"soon\"}" },
-		{ "approval_requests", "{\"id\":\"k\",\"created_at\":" T0 ",\"contract_id\":\"c\",\"risk_score\":-1,\"decided_at\":[]}" },
+		{ "approval_requests",
+		  "{\"id\":\"k\",\"contract_id\":\"c\",\"tier\":\"tier_9\",\"decision_by\":\"x\",\"risk_score\":-1,\"created_at\":\"soon\"}" },
+		{ "approval_requests",
+		  "{\"id\":\"k\",\"created_at\":" T0 ",\"contract_id\":\"c\",\"risk_score\":-1,\"decided_at\":[]}" },
 		{ "mission_timelines", "{\"id\":\"k\",\"mission_id\":\"m\",\"started_at\":{}}" },
 		{ "playbook_runs", "{\"id\":4,\"diagnosis\":{\"event\":5},\"service\":\"new\",\"created_at\":\"1960-01-01\"}" },
-		{ "immutable_log", "{\"id\":4,\"sequence\":4,\"timestamp\":" T0 ",\"action\":\"failed\",\"resource\":\"security_event:1\",\"result\":{}}" },
-		{ "trigger_events", "{\"event_type\":\"error.detected\",\"payload\":{\"error_id\":\"e\",\"severity\":\"a\\u0000\"},\"timestamp\":null}" },
-		{ "action_contracts", "{\"id\":\"k\",\"mission_id\":\"m\",\"triggered_by\":\"a:b\",\"confidence_score\":7,\"created_at\":" T0 ",\"run_id\":\"x\"}" },
+		{ "immutable_log", "{\"id\":4,\"sequence\":4,\"timestamp\":" T0
+				   ",\"action\":\"failed\",\"resource\":\"security_event:1\",\"result\":{}}" },
+		{ "trigger_events",
+		  "{\"event_type\":\"error.detected\",\"payload\":{\"error_id\":\"e\",\"severity\":\"a\\u0000\"},\"timestamp\":null}" },
+		{ "action_contracts",
+		  "{\"id\":\"k\",\"mission_id\":\"m\",\"triggered_by\":\"a:b\",\"confidence_score\":7,\"created_at\":" T0
+		  ",\"run_id\":\"x\"}" },
 		{ "action_contracts", "{\"id\":\"k\",\"created_at\":" T0 ",\"id\":\"k\"}" },
 	};
 	const struct gc_target *const *targets;
@@ -633,8 +654,9 @@ static void assert_links(const char *const (*wanted)[2], size_t count)
 static void links_are_locked_with_own_keys(void **state)
 {
 	static const char *const own[][2] = {
-		{ "error_events", "security_event:1" }, { "error_events", "security_event:5" }, { "error_events", "security_event:9" },
-		{ "verification_executions", "c1" }, { "verification_executions", "c2" }, { "verification_executions", "c3" },
+		{ "error_events", "security_event:1" }, { "error_events", "security_event:5" },
+		{ "error_events", "security_event:9" }, { "verification_executions", "c1" },
+		{ "verification_executions", "c2" },    { "verification_executions", "c3" },
 	};
 	static const char *const others[][2] = { { "verification_executions", "c2" } };
 
@@ -687,9 +709,15 @@ static void misses_are_unique_and_sorted(void **state)
 	gc_keys_forget(&keys);
 	gc_keys_learn(&keys, GC_DIM_ACTOR, GC_LIT("user:known"), 4);
 	begin_two_partitions();
-	add_next("action_contracts", "{\"id\":\"c1\",\"created_at\":" T0 ",\"triggered_by\":\"user:zoë\",\"tier\":\"tier_2\",\"component\":\"b\",\"mission_id\":\"m2\"}");
-	add_next("action_contracts", "{\"id\":\"c2\",\"created_at\":\"2026-10-24T01:59:59Z\",\"triggered_by\":\"user:bob\",\"tier\":\"TIER_2\",\"component\":\"a\"}");
-	add_next("action_contracts", "{\"id\":\"c2\",\"created_at\":\"2026-10-24T02:00:00Z\",\"triggered_by\":\"user:known\",\"tier\":\"tier_1\",\"component\":\"b\",\"mission_id\":\"m1\"}");
+	add_next("action_contracts",
+		 "{\"id\":\"c1\",\"created_at\":" T0
+		 ",\"triggered_by\":\"user:zoë\",\"tier\":\"tier_2\",\"component\":\"b\",\"mission_id\":\"m2\"}");
+	add_next(
+		"action_contracts",
+		"{\"id\":\"c2\",\"created_at\":\"2026-10-24T01:59:59Z\",\"triggered_by\":\"user:bob\",\"tier\":\"TIER_2\",\"component\":\"a\"}");
+	add_next(
+		"action_contracts",
+		"{\"id\":\"c2\",\"created_at\":\"2026-10-24T02:00:00Z\",\"triggered_by\":\"user:known\",\"tier\":\"tier_1\",\"component\":\"b\",\"mission_id\":\"m1\"}");
 	add_next("approval_requests", "{\"id\":1,\"created_at\":\"2025-12-31T23:59:59Z\",\"decision_by\":\"bob\"}");
 	add_next("action_contracts", "{\"id\":\"c3\",\"__deleted\":\"true\"}");
 	gc_batch_seal(batch);
@@ -740,7 +768,8 @@ static void keys_take_the_place_of_names(void **state)
 	(void)state;
 	gc_keys_forget(&keys);
 	begin_two_partitions();
-	add_next("action_contracts", "{\"id\":\"c1\",\"created_at\":" T0 ",\"triggered_by\":\"user:zoë\",\"tier\":\"tier_2\",\"mission_id\":\"m2\"}");
+	add_next("action_contracts",
+		 "{\"id\":\"c1\",\"created_at\":" T0 ",\"triggered_by\":\"user:zoë\",\"tier\":\"tier_2\",\"mission_id\":\"m2\"}");
 	add_next("action_contracts", "{\"id\":\"c2\",\"created_at\":" T0 "}");
 	add_next("action_contracts", "{\"id\":\"c3\",\"__deleted\":\"true\"}");
 	gc_batch_seal(batch);
@@ -759,7 +788,8 @@ static void keys_take_the_place_of_names(void **state)
 
 	/* the same again misses nothing */
 	begin_two_partitions();
-	add_next("action_contracts", "{\"id\":\"c1\",\"created_at\":" T0 ",\"triggered_by\":\"user:zoë\",\"tier\":\"tier_2\",\"mission_id\":\"m2\"}");
+	add_next("action_contracts",
+		 "{\"id\":\"c1\",\"created_at\":" T0 ",\"triggered_by\":\"user:zoë\",\"tier\":\"tier_2\",\"mission_id\":\"m2\"}");
 	gc_batch_seal(batch);
 	for (int d = 0; d < GC_DIM_COUNT; d++)
 		assert_int_equal(gc_batch_misses(batch)->member_count[d], 0);
@@ -778,7 +808,8 @@ static void full_caches_lose_nothing_of_a_batch(void **state)
 	for (int round = 0; round < 50; round++) {
 		begin_two_partitions();
 		for (int i = 0; i < 6; i++)
-			add_next("action_contracts", "{\"id\":\"c%d\",\"created_at\":" T0 ",\"tier\":\"tier_%d\"}", i, (round * (i % 3) + i) % 17);
+			add_next("action_contracts", "{\"id\":\"c%d\",\"created_at\":" T0 ",\"tier\":\"tier_%d\"}", i,
+				 (round * (i % 3) + i) % 17);
 		gc_batch_seal(batch);
 		learn_misses(1000 + round * 10);
 		gc_batch_bind(batch);
@@ -815,7 +846,8 @@ static void caches_are_bounded(void **state)
 		gc_keys_learn_mission(&keys, name);
 		gc_keys_learn_partition(&keys, "approvals", i);
 		gc_keys_learn_hour(&keys, i);
-		assert_true(gc_keys_knows_mission(&keys, name) && gc_keys_has_partition(&keys, "approvals", i) && gc_keys_has_hour(&keys, i));
+		assert_true(gc_keys_knows_mission(&keys, name) && gc_keys_has_partition(&keys, "approvals", i) &&
+			    gc_keys_has_hour(&keys, i));
 		assert_in_range(keys.known_missions.count, 1, 110);
 		assert_in_range(keys.partitions.count, 1, 110);
 		assert_in_range(keys.hours.count, 1, 110);
@@ -853,8 +885,13 @@ static void fill_batch(void)
 {
 	begin_two_partitions();
 	for (int i = 0; i < 300; i++) {
-		add_next("action_contracts", "{\"id\":\"c%d\",\"created_at\":" T0 ",\"confidence_score\":%d,\"triggered_by\":\"user:u%d\"}", i % 200, i, i);
-		add_next("immutable_log", "{\"id\":%d,\"sequence\":%d,\"timestamp\":" T0 ",\"action\":\"failed\",\"resource\":\"security_event:%d\"}", i, i, i);
+		add_next("action_contracts",
+			 "{\"id\":\"c%d\",\"created_at\":" T0 ",\"confidence_score\":%d,\"triggered_by\":\"user:u%d\"}", i % 200, i,
+			 i);
+		add_next("immutable_log",
+			 "{\"id\":%d,\"sequence\":%d,\"timestamp\":" T0
+			 ",\"action\":\"failed\",\"resource\":\"security_event:%d\"}",
+			 i, i, i);
 		add_next("approval_requests", "{\"id\":%d,\"created_at\":\"soon\"}", i);
 	}
 	gc_batch_seal(batch);

@@ -47,10 +47,10 @@ static int stop_broker(void **state)
 
 /* ---- what the tests are made of ---- */
 
-#define MUST(call)                                                                                                     \
-	do {                                                                                                           \
-		if ((call) != GC_OK)                                                                                   \
-			fail_msg("%s: %s: %s", err.code, err.where, err.text);                                         \
+#define MUST(call)                                                                                                                 \
+	do {                                                                                                                       \
+		if ((call) != GC_OK)                                                                                               \
+			fail_msg("%s: %s: %s", err.code, err.where, err.text);                                                     \
 	} while (0)
 
 static struct gc_producer *open_producer(const struct gc_producer_options *options)
@@ -166,10 +166,13 @@ static void records_arrive_byte_for_byte(void **state)
 		{ GC_LIT(""), GC_LIT("") },
 	};
 	static const struct gc_message messages[] = {
-		{ .topic = GC_LIT("bytes"), .timestamp_us = 1000, .key = GC_LIT("k\0\xFF"), .value = GC_LIT("\0\x80 v"),
-		  .headers = headers, .header_count = COUNT(headers) },
-		{ .topic = GC_LIT("bytes"), .timestamp_us = INT64_C(1795410143304000), .key = GC_SPAN_NULL,
-		  .value = GC_SPAN_NULL },
+		{ .topic = GC_LIT("bytes"),
+		  .timestamp_us = 1000,
+		  .key = GC_LIT("k\0\xFF"),
+		  .value = GC_LIT("\0\x80 v"),
+		  .headers = headers,
+		  .header_count = COUNT(headers) },
+		{ .topic = GC_LIT("bytes"), .timestamp_us = INT64_C(1795410143304000), .key = GC_SPAN_NULL, .value = GC_SPAN_NULL },
 		{ .topic = GC_LIT("bytes"), .timestamp_us = INT64_C(7258118399999000), .key = GC_LIT(""), .value = GC_LIT("") },
 	};
 	const struct gc_producer_options options = { .keep_partition = true };
@@ -477,8 +480,9 @@ static void with_a_throttle_nothing_is_dropped_unread(void **state)
 {
 	struct slow_reader reader = { .position = 0 };
 	struct gc_throttle *throttle = gc_throttle_new(read_some, &reader);
-	const struct gc_producer_options options = { .topic = "narrow", .keep_partition = true,
-						     .may_send = gc_throttle_may_send, .arg = throttle };
+	const struct gc_producer_options options = {
+		.topic = "narrow", .keep_partition = true, .may_send = gc_throttle_may_send, .arg = throttle
+	};
 	struct gc_producer *producer = open_producer(&options);
 
 	(void)state;
@@ -560,8 +564,7 @@ static void a_wrong_property_is_named(void **state)
 {
 	struct gc_property unknown[] = { { .name = (char[]){ "linger.sm" }, .value = (char[]){ "1" } } };
 	struct gc_property wrong[] = { { .name = (char[]){ "linger.ms" }, .value = (char[]){ "soon" } } };
-	struct gc_config with = { .kafka_brokers = cfg.kafka_brokers, .kafka_properties = unknown,
-				  .kafka_property_count = 1 };
+	struct gc_config with = { .kafka_brokers = cfg.kafka_brokers, .kafka_properties = unknown, .kafka_property_count = 1 };
 	rd_kafka_conf_t *conf = NULL;
 	struct gc_err err;
 

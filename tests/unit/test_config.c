@@ -235,8 +235,8 @@ static const struct mistake mistakes[] = {
 	{ "run:\n  workers: 3\n  workers: 4\n", "config_duplicate_key", "cube.yaml:3:3",
 	  "run.workers is given twice, first in line 2", "3 |   workers: 4" },
 	{ "run: {}\nrun: {}\n", "config_duplicate_key", "cube.yaml:2:1", "run is given twice, first in line 1", "run" },
-	{ "kafka: {properties: {a: 1, a: 2}}\n", "config_duplicate_key", "cube.yaml:1:28",
-	  "kafka.properties.a is given twice", "^" },
+	{ "kafka: {properties: {a: 1, a: 2}}\n", "config_duplicate_key", "cube.yaml:1:28", "kafka.properties.a is given twice",
+	  "^" },
 
 	{ "run:\n  workers: many\n", "config_wrong_type", "cube.yaml:2:12",
 	  "run.workers must be a whole number from 1 to 64, not \"many\"", "\n       |            ^" },
@@ -254,8 +254,8 @@ static const struct mistake mistakes[] = {
 	  "run.shutdown_timeout must be a duration from 1s to 1h, not \"20\"", "20" },
 	{ "log: {level: inof}\n", "config_wrong_type", "cube.yaml:1:14",
 	  "log.level must be one of error, warn, info, debug, not \"inof\"; did you mean info?", "inof" },
-	{ "log: {format: xml}\n", "config_wrong_type", "cube.yaml:1:15",
-	  "log.format must be one of logfmt, json, not \"xml\"", "xml" },
+	{ "log: {format: xml}\n", "config_wrong_type", "cube.yaml:1:15", "log.format must be one of logfmt, json, not \"xml\"",
+	  "xml" },
 	{ "cube: {business_days: 5-1}\n", "config_wrong_type", "cube.yaml:1:23", "1 is Monday and 7 Sunday", "5-1" },
 	{ "cube: {business_hours: 9-17}\n", "config_wrong_type", "cube.yaml:1:24", "like 09-17, not \"9-17\"", "9-17" },
 	{ "cube: {business_zone: \"a b\"}\n", "config_wrong_type", "cube.yaml:1:23", "name of a time zone", "a b" },
@@ -264,10 +264,9 @@ static const struct mistake mistakes[] = {
 	{ "kafka: {brokers: \"\"}\n", "config_wrong_type", "cube.yaml:1:18", "kafka.brokers must not be empty", "^" },
 	{ "kafka: {brokers: [[a]]}\n", "config_wrong_type", "cube.yaml:1:19", "must be one value", "^" },
 	{ "kafka: {group_id: \"a\\0b\"}\n", "config_wrong_type", "cube.yaml:1:19", "kafka.group_id has no value", "^" },
-	{ "streams: {trigger_events: {topics: [^mesh.*]}}\n", "config_wrong_type", "cube.yaml:1:36",
-	  "must be names of topics", "^mesh" },
-	{ "streams: {trigger_events: {time_unit: us2}}\n", "config_wrong_type", "cube.yaml:1:39", "did you mean us?",
-	  "us2" },
+	{ "streams: {trigger_events: {topics: [^mesh.*]}}\n", "config_wrong_type", "cube.yaml:1:36", "must be names of topics",
+	  "^mesh" },
+	{ "streams: {trigger_events: {time_unit: us2}}\n", "config_wrong_type", "cube.yaml:1:39", "did you mean us?", "us2" },
 
 	{ "run:\n  workers: 65\n", "config_out_of_range", "cube.yaml:2:12", "from 1 to 64, not \"65\"", "65" },
 	{ "run:\n  workers: 0\n", "config_out_of_range", "cube.yaml:2:12", "from 1 to 64, not \"0\"", "0" },
@@ -277,16 +276,14 @@ static const struct mistake mistakes[] = {
 
 	{ "kafka:\n  properties:\n    enable.auto.commit: true\n", "config_protected", "cube.yaml:3:5",
 	  "enable.auto.commit cannot be set: that nothing is lost or doubled depends on it", "    ^" },
-	{ "kafka: {properties: {group.id: x}}\n", "config_protected", "cube.yaml:1:22",
-	  "group.id is set by kafka.group_id", "group.id" },
+	{ "kafka: {properties: {group.id: x}}\n", "config_protected", "cube.yaml:1:22", "group.id is set by kafka.group_id",
+	  "group.id" },
 	{ "kafka: {properties: {\"\": x}}\n", "config_unknown_key", "cube.yaml:1:22", "has a name like linger.ms", "^" },
 	{ "kafka: {properties: 3}\n", "config_wrong_type", "cube.yaml:1:21", "kafka.properties must be a section", "^" },
 
-	{ "streams:\n  trigger_events: {topics: x}\n  action_contracts: {topics: [y, x]}\n",
-	  "config_duplicate_topic", "cube.yaml:3",
-	  "topic x stands in streams.trigger_events.topics and in streams.action_contracts.topics", "" },
-	{ "streams:\n  trigger_events: {topics: [x, x]}\n", "config_duplicate_topic", "cube.yaml:2", "topic x stands in",
-	  "" },
+	{ "streams:\n  trigger_events: {topics: x}\n  action_contracts: {topics: [y, x]}\n", "config_duplicate_topic",
+	  "cube.yaml:3", "topic x stands in streams.trigger_events.topics and in streams.action_contracts.topics", "" },
+	{ "streams:\n  trigger_events: {topics: [x, x]}\n", "config_duplicate_topic", "cube.yaml:2", "topic x stands in", "" },
 
 	{ "postgres: {dsn: \"${ABSENT}\"}\n", "config_variable", "cube.yaml:1:17",
 	  "postgres.dsn: the environment variable ABSENT is not set; ${ABSENT:-default} gives it a default", "^" },
@@ -312,9 +309,8 @@ static void mistakes_are_told_with_place_and_remedy(void **state)
 		struct gc_config config;
 		struct gc_err err = { .verdict = GC_OK };
 		enum gc_verdict verdict = load_text(&config, mistake->file, &err);
-		if (verdict != GC_FATAL || strcmp(err.code, mistake->code) != 0 ||
-		    strcmp(err.where, mistake->where) != 0 || !strstr(err.text, mistake->sentence) ||
-		    !strstr(err.text, mistake->excerpt))
+		if (verdict != GC_FATAL || strcmp(err.code, mistake->code) != 0 || strcmp(err.where, mistake->where) != 0 ||
+		    !strstr(err.text, mistake->sentence) || !strstr(err.text, mistake->excerpt))
 			fail_msg("%s---\n%s: %s (%s)", mistake->file, err.where, err.text, err.code);
 	}
 }
@@ -772,12 +768,12 @@ static void what_is_no_number_is_refused(void **state)
 		enum gc_human_unit unit;
 		const char *text;
 	} cases[] = {
-		{ GC_HUMAN_COUNT, "" },	       { GC_HUMAN_COUNT, " 1" },  { GC_HUMAN_COUNT, "1 " },
-		{ GC_HUMAN_COUNT, "+1" },      { GC_HUMAN_COUNT, "1k" },  { GC_HUMAN_COUNT, "9223372036854775808" },
-		{ GC_HUMAN_BYTES, "1mib" },    { GC_HUMAN_BYTES, "1 B" }, { GC_HUMAN_BYTES, "9223372036854775807KiB" },
-		{ GC_HUMAN_BYTES, "1s" },      { GC_HUMAN_TIME, "1" },	  { GC_HUMAN_TIME, "1min" },
-		{ GC_HUMAN_TIME, "1h30m" },    { GC_HUMAN_TIME, "s" },	  { GC_HUMAN_TIME, "9223372036854775807d" },
-		{ GC_HUMAN_TIME, "-1s" },      { GC_HUMAN_TIME, "00x" },  { GC_HUMAN_TIME, "1.5s" },
+		{ GC_HUMAN_COUNT, "" },     { GC_HUMAN_COUNT, " 1" },  { GC_HUMAN_COUNT, "1 " },
+		{ GC_HUMAN_COUNT, "+1" },   { GC_HUMAN_COUNT, "1k" },  { GC_HUMAN_COUNT, "9223372036854775808" },
+		{ GC_HUMAN_BYTES, "1mib" }, { GC_HUMAN_BYTES, "1 B" }, { GC_HUMAN_BYTES, "9223372036854775807KiB" },
+		{ GC_HUMAN_BYTES, "1s" },   { GC_HUMAN_TIME, "1" },    { GC_HUMAN_TIME, "1min" },
+		{ GC_HUMAN_TIME, "1h30m" }, { GC_HUMAN_TIME, "s" },    { GC_HUMAN_TIME, "9223372036854775807d" },
+		{ GC_HUMAN_TIME, "-1s" },   { GC_HUMAN_TIME, "00x" },  { GC_HUMAN_TIME, "1.5s" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		int64_t value = -7;
@@ -792,9 +788,17 @@ static void nearest_name_is_found(void **state)
 	static const struct {
 		const char *word, *best;
 	} cases[] = {
-		{ "stauts", "status" }, { "STATUS", "status" }, { "stat", "status" }, { "verfy", "verify" },
-		{ "rnu", "run" },	{ "ru", "run" },	{ "until", "until-caught-up" },
-		{ "until_cought_up", "until-caught-up" },	{ "frobnicate", NULL }, { "", NULL }, { "xyz", NULL },
+		{ "stauts", "status" },
+		{ "STATUS", "status" },
+		{ "stat", "status" },
+		{ "verfy", "verify" },
+		{ "rnu", "run" },
+		{ "ru", "run" },
+		{ "until", "until-caught-up" },
+		{ "until_cought_up", "until-caught-up" },
+		{ "frobnicate", NULL },
+		{ "", NULL },
+		{ "xyz", NULL },
 	};
 	static const char *const names[] = { "status", "verify", "run", "until-caught-up", "until-noon" };
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {

@@ -131,8 +131,8 @@ static void close_array(const struct reader *r)
 static void bytes_stand_as_postgres_reads_them(void **state)
 {
 	static const unsigned char int4s[] = {
-		0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 23, 0, 0, 0, 2, 0, 0, 0, 1, /* header */
-		0, 0, 0, 4, 0, 0, 1, 2, 0, 0, 0, 4, 255, 255, 255, 254,
+		0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 23, 0,   0,   0,   2,   0, 0, 0, 1, /* header */
+		0, 0, 0, 4, 0, 0, 1, 2, 0, 0, 0, 4,  255, 255, 255, 254,
 	};
 	static const unsigned char texts[] = {
 		0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 25, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0xC3, 0xA9, 255, 255, 255, 255, 0, 0, 0, 0,
@@ -164,7 +164,9 @@ static void members_of_structs_are_sent_by_stride(void **state)
 		struct gc_span name;
 		int32_t small;
 	} records[] = {
-		{ INT64_MIN, GC_LIT("a\0b"), 7 }, { INT64_MAX, GC_SPAN_NULL, INT32_MIN }, { -1, GC_LIT(""), INT32_MAX },
+		{ INT64_MIN, GC_LIT("a\0b"), 7 },
+		{ INT64_MAX, GC_SPAN_NULL, INT32_MIN },
+		{ -1, GC_LIT(""), INT32_MAX },
 	};
 	struct reader r;
 
@@ -190,11 +192,11 @@ static void members_of_structs_are_sent_by_stride(void **state)
 /* One column of each kind. */
 enum { KEY, FLAG, SMALL, LARGE, REAL, AT, COMPONENT, TIER, ACTOR, MISSION, COLUMN_COUNT };
 static const struct gc_column columns[] = {
-	[KEY] = { "key", GC_TEXT, 0, NULL },	   [FLAG] = { "flag", GC_BOOL, 0, NULL },
-	[SMALL] = { "small", GC_INT4, 0, NULL },   [LARGE] = { "large", GC_INT8, 0, NULL },
-	[REAL] = { "real", GC_FLOAT8, 0, NULL },   [AT] = { "at", GC_TIME, 0, NULL },
+	[KEY] = { "key", GC_TEXT, 0, NULL },          [FLAG] = { "flag", GC_BOOL, 0, NULL },
+	[SMALL] = { "small", GC_INT4, 0, NULL },      [LARGE] = { "large", GC_INT8, 0, NULL },
+	[REAL] = { "real", GC_FLOAT8, 0, NULL },      [AT] = { "at", GC_TIME, 0, NULL },
 	[COMPONENT] = { "c", GC_COMPONENT, 0, NULL }, [TIER] = { "t", GC_TIER, 0, NULL },
-	[ACTOR] = { "a", GC_ACTOR, 0, NULL },	   [MISSION] = { "m", GC_MISSION, 0, NULL },
+	[ACTOR] = { "a", GC_ACTOR, 0, NULL },         [MISSION] = { "m", GC_MISSION, 0, NULL },
 };
 static const struct gc_target target = { .name = "kinds", .columns = columns, .column_count = COLUMN_COUNT, .created_at = AT };
 
@@ -218,7 +220,7 @@ static void array_types_follow_the_kind(void **state)
 	static const struct {
 		enum gc_kind kind;
 		Oid type;
-	} cases[] = { { GC_TEXT, 1009 }, { GC_BOOL, 1000 }, { GC_INT4, 1007 }, { GC_INT8, 1016 }, { GC_FLOAT8, 1022 },
+	} cases[] = { { GC_TEXT, 1009 }, { GC_BOOL, 1000 },      { GC_INT4, 1007 }, { GC_INT8, 1016 },  { GC_FLOAT8, 1022 },
 		      { GC_TIME, 1185 }, { GC_COMPONENT, 1007 }, { GC_TIER, 1007 }, { GC_ACTOR, 1007 }, { GC_MISSION, 1007 } };
 
 	(void)state;
@@ -228,11 +230,16 @@ static void array_types_follow_the_kind(void **state)
 
 static void columns_of_rows_are_sent(void **state)
 {
-	struct gc_value first[COLUMN_COUNT] = { [KEY] = text("k1 é"), [FLAG] = integer(1), [SMALL] = integer(-5), [LARGE] = integer(INT64_MAX),
-						[REAL] = real(-0.0), [AT] = integer(0), [COMPONENT] = integer(7), [TIER] = integer(0),
-						[ACTOR] = integer(INT32_MAX), [MISSION] = integer(1) };
-	struct gc_value second[COLUMN_COUNT] = { [KEY] = text(""), [FLAG] = integer(0), [REAL] = real(1e-320),
-						 [AT] = integer(POSTGRES_EPOCH_US + 1), [MISSION] = integer(2) };
+	struct gc_value first[COLUMN_COUNT] = {
+		[KEY] = text("k1 é"),         [FLAG] = integer(1),   [SMALL] = integer(-5),    [LARGE] = integer(INT64_MAX),
+		[REAL] = real(-0.0),          [AT] = integer(0),     [COMPONENT] = integer(7), [TIER] = integer(0),
+		[ACTOR] = integer(INT32_MAX), [MISSION] = integer(1)
+	};
+	struct gc_value second[COLUMN_COUNT] = { [KEY] = text(""),
+						 [FLAG] = integer(0),
+						 [REAL] = real(1e-320),
+						 [AT] = integer(POSTGRES_EPOCH_US + 1),
+						 [MISSION] = integer(2) };
 	struct gc_row rows[] = { { .target = &target, .values = first }, { .target = &target, .values = second } };
 	struct gc_row *const list[] = { &rows[0], &rows[1] };
 	struct reader r;

@@ -28,7 +28,9 @@ static int tear_down(void **state)
 
 static struct gc_message message_of(const char *key, const char *value)
 {
-	return (struct gc_message){ .topic = GC_LIT("t"), .offset = 7, .timestamp_us = 5000, .key = gc_span_of(key), .value = gc_span_of(value) };
+	return (struct gc_message){
+		.topic = GC_LIT("t"), .offset = 7, .timestamp_us = 5000, .key = gc_span_of(key), .value = gc_span_of(value)
+	};
 }
 
 static struct gc_change open_value(struct gc_message *message, const char *key, const char *value)
@@ -72,9 +74,11 @@ static void shapes_are_told_apart(void **state)
 		{ "{\"schema\":{},\"payload\":{},\"x\":1}", GC_UPSERT, "{\"schema\":{},\"payload\":{},\"x\":1}", false },
 		{ "{\"schema\":\"public\",\"payload\":{}}", GC_UPSERT, "{\"schema\":\"public\",\"payload\":{}}", false },
 		{ "{\"a\":1,\"__deleted\":\"true\"}", GC_DELETE, "{\"a\":1,\"__deleted\":\"true\"}", false },
-		{ "{\"a\":1,\"__deleted\":\"False\",\"__op\":\"u\"}", GC_UPSERT, "{\"a\":1,\"__deleted\":\"False\",\"__op\":\"u\"}", false },
+		{ "{\"a\":1,\"__deleted\":\"False\",\"__op\":\"u\"}", GC_UPSERT, "{\"a\":1,\"__deleted\":\"False\",\"__op\":\"u\"}",
+		  false },
 		{ "{\"event_type\":\"x\",\"payload\":{}}", GC_UPSERT, "{\"event_type\":\"x\",\"payload\":{}}", true },
-		{ "{\"event_type\":\"x\",\"payload\":{},\"schema\":null}", GC_UPSERT, "{\"event_type\":\"x\",\"payload\":{},\"schema\":null}", true },
+		{ "{\"event_type\":\"x\",\"payload\":{},\"schema\":null}", GC_UPSERT,
+		  "{\"event_type\":\"x\",\"payload\":{},\"schema\":null}", true },
 		{ "{\"event_type\":\"x\",\"payload\":\"text\"}", GC_UPSERT, "{\"event_type\":\"x\",\"payload\":\"text\"}", false },
 		{ "{\"event_type\":\"x\"}", GC_UPSERT, "{\"event_type\":\"x\"}", false },
 	};
@@ -157,7 +161,8 @@ static void versions_are_read(void **state)
 		struct gc_change change = open_value(&message, NULL, cases[i].value);
 
 		if (change.version.lsn != cases[i].lsn || change.version.source_us != cases[i].source_us)
-			fail_msg("%s: lsn %lld, time %lld", cases[i].value, (long long)change.version.lsn, (long long)change.version.source_us);
+			fail_msg("%s: lsn %lld, time %lld", cases[i].value, (long long)change.version.lsn,
+				 (long long)change.version.source_us);
 		assert_int_equal(change.version.kafka_us, 5000);
 		assert_int_equal(change.version.offset, 7);
 	}
@@ -178,7 +183,8 @@ static void messages_without_a_time_have_a_version(void **state)
 static void schemas_of_rows_are_found(void **state)
 {
 	struct gc_message message;
-	struct gc_change change = open_value(&message, NULL,
+	struct gc_change change = open_value(
+		&message, NULL,
 		"{\"schema\":{\"fields\":[{\"field\":\"before\",\"n\":1},{\"field\":\"after\",\"n\":2},{\"n\":3}]},\"payload\":{\"op\":\"c\",\"after\":{}}}");
 
 	(void)state;
@@ -281,12 +287,9 @@ static void bad_keys_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(shapes_are_told_apart),
-		cmocka_unit_test(other_values_are_refused),
-		cmocka_unit_test(versions_are_read),
-		cmocka_unit_test(messages_without_a_time_have_a_version),
-		cmocka_unit_test(schemas_of_rows_are_found),
-		cmocka_unit_test(keys_are_found),
+		cmocka_unit_test(shapes_are_told_apart),     cmocka_unit_test(other_values_are_refused),
+		cmocka_unit_test(versions_are_read),         cmocka_unit_test(messages_without_a_time_have_a_version),
+		cmocka_unit_test(schemas_of_rows_are_found), cmocka_unit_test(keys_are_found),
 		cmocka_unit_test(bad_keys_are_refused),
 	};
 

@@ -34,11 +34,12 @@
 #define TIMESTAMP_MS INT64_C(1795410138600)
 
 /* The components that a new cube declares. */
-static const char *const declared[] = { "input_sentinel", "action_executor", "hunter", "cognition_authority",
-					"policy_engine", "shard_orchestrator", "grace_autonomous", "parliament_engine" };
+static const char *const declared[] = { "input_sentinel", "action_executor",    "hunter",           "cognition_authority",
+					"policy_engine",  "shard_orchestrator", "grace_autonomous", "parliament_engine" };
 /* What every stream whose records have a key must show. */
-static const char *const wanted_cases[] = { "ordinary", "shape_flat", "shape_envelope", "shape_schema", "shape_flattened",
-					    "shape_tombstone", "shape_trigger_event", "delete_filler", "bad_input" };
+static const char *const wanted_cases[] = { "ordinary",        "shape_flat",      "shape_envelope",      "shape_schema",
+					    "shape_flattened", "shape_tombstone", "shape_trigger_event", "delete_filler",
+					    "bad_input" };
 
 struct fixture {
 	char *stream, *name;
@@ -203,8 +204,7 @@ static struct scene *open_scene(const struct fixture *fixture)
 	scene->key_bytes = integer_or(scene->settings, "key_bytes", KEY_BYTES);
 	if (json_is_object(scene->messages))
 		read_message(scene, scene->messages);
-	json_array_foreach(scene->messages, i, message)
-		read_message(scene, message);
+	json_array_foreach(scene->messages, i, message) read_message(scene, message);
 	return scene;
 }
 
@@ -484,13 +484,15 @@ static void compare_objects(const char *place, const json_t *wanted, const json_
 	json_t *value;
 	char inner[512];
 
-	json_object_foreach((json_t *)wanted, name, value) {
+	json_object_foreach((json_t *)wanted, name, value)
+	{
 		if (is_same(value, json_object_get(got, name)))
 			continue;
 		snprintf(inner, sizeof(inner), "%s.%s", place, name);
 		say_difference(inner, value, json_object_get(got, name));
 	}
-	json_object_foreach((json_t *)got, name, value) {
+	json_object_foreach((json_t *)got, name, value)
+	{
 		if (json_object_get(wanted, name) || is_optional(name, optional))
 			continue;
 		snprintf(inner, sizeof(inner), "%s.%s", place, name);
@@ -511,8 +513,10 @@ static json_t *take_row(json_t *rows, const json_t *like)
 	size_t i;
 	json_t *row;
 
-	json_array_foreach(rows, i, row) {
-		if (strcmp(text_of(row, "target"), text_of(like, "target")) == 0 && strcmp(text_of(row, "key"), text_of(like, "key")) == 0) {
+	json_array_foreach(rows, i, row)
+	{
+		if (strcmp(text_of(row, "target"), text_of(like, "target")) == 0 &&
+		    strcmp(text_of(row, "key"), text_of(like, "key")) == 0) {
 			json_incref(row);
 			json_array_remove(rows, i);
 			return row;
@@ -528,7 +532,8 @@ static void compare_rows(const json_t *wanted, const json_t *got)
 	char place[512];
 	size_t i;
 
-	json_array_foreach(wanted, i, row) {
+	json_array_foreach(wanted, i, row)
+	{
 		json_t *found = take_row(left, row);
 
 		snprintf(place, sizeof(place), "%s %s", text_of(row, "target"), text_of(row, "key"));
@@ -538,8 +543,7 @@ static void compare_rows(const json_t *wanted, const json_t *got)
 			say_difference(place, row, NULL);
 		json_decref(found);
 	}
-	json_array_foreach(left, i, row)
-		say_difference("rows", NULL, row);
+	json_array_foreach(left, i, row) say_difference("rows", NULL, row);
 	json_decref(left);
 }
 
@@ -548,7 +552,8 @@ static bool is_like(const json_t *wanted, const json_t *got)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)wanted, name, value) {
+	json_object_foreach((json_t *)wanted, name, value)
+	{
 		bool contains = strcmp(name, "reason") == 0 && strstr(text_of(got, "reason"), text_of(wanted, "reason"));
 
 		if (!contains && !is_same(value, json_object_get(got, name)))
@@ -563,10 +568,12 @@ static void compare_sets(const char *place, const json_t *wanted, const json_t *
 	json_t *left = json_copy((json_t *)got), *item, *other;
 	size_t i, j;
 
-	json_array_foreach(wanted, i, item) {
+	json_array_foreach(wanted, i, item)
+	{
 		bool found = false;
 
-		json_array_foreach(left, j, other) {
+		json_array_foreach(left, j, other)
+		{
 			if (is_like(item, other)) {
 				json_array_remove(left, j);
 				found = true;
@@ -576,8 +583,7 @@ static void compare_sets(const char *place, const json_t *wanted, const json_t *
 		if (!found)
 			say_difference(place, item, NULL);
 	}
-	json_array_foreach(left, i, item)
-		say_difference(place, NULL, item);
+	json_array_foreach(left, i, item) say_difference(place, NULL, item);
 	json_decref(left);
 }
 
@@ -604,11 +610,14 @@ static json_t *ledger_of(const json_t *expected, size_t messages)
 
 static void compare_names(const json_t *expected)
 {
-	static const char *const known[] = { "rows", "issues", "dead", "outcome", "ledger", "links", "opens_missions", "why", NULL };
+	static const char *const known[] = {
+		"rows", "issues", "dead", "outcome", "ledger", "links", "opens_missions", "why", NULL
+	};
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)expected, name, value) {
+	json_object_foreach((json_t *)expected, name, value)
+	{
 		if (!is_optional(name, known))
 			say_difference("expected.json", NULL, json_object_get(expected, name));
 	}
@@ -799,7 +808,8 @@ static bool is_chosen(const char *stream, const char *name)
 {
 	size_t len = strlen(stream);
 
-	return !chosen || (strncmp(chosen, stream, len) == 0 && (!chosen[len] || (chosen[len] == '/' && strcmp(chosen + len + 1, name) == 0)));
+	return !chosen ||
+	       (strncmp(chosen, stream, len) == 0 && (!chosen[len] || (chosen[len] == '/' && strcmp(chosen + len + 1, name) == 0)));
 }
 
 static void find_cases_of(const char *stream)
@@ -857,5 +867,6 @@ int main(int argc, char **argv)
 	};
 
 	chosen = argc > 1 ? argv[1] : NULL;
-	return chosen ? cmocka_run_group_tests(some, find_cases, forget_cases) : cmocka_run_group_tests(all, find_cases, forget_cases);
+	return chosen ? cmocka_run_group_tests(some, find_cases, forget_cases)
+		      : cmocka_run_group_tests(all, find_cases, forget_cases);
 }

@@ -50,8 +50,17 @@ static void paths_find_their_route(void **state)
 
 static void other_paths_find_none(void **state)
 {
-	static const char *const paths[] = { "", "//", "/api", "/api/", "/api/cube", RATE "/", "/api/cube/metrics/", "/api/cube/executions/",
-					     "/assets/", "/API/cube/me", "/api/cube/metrics/api_token" };
+	static const char *const paths[] = { "",
+					     "//",
+					     "/api",
+					     "/api/",
+					     "/api/cube",
+					     RATE "/",
+					     "/api/cube/metrics/",
+					     "/api/cube/executions/",
+					     "/assets/",
+					     "/API/cube/me",
+					     "/api/cube/metrics/api_token" };
 	struct gc_span part;
 
 	(void)state;
@@ -80,7 +89,8 @@ static int put(const char *path, const char *name, const char *text, struct gc_p
 {
 	struct gc_values values = { .row_limit = 10000 };
 	const struct gc_route *route = route_of(path);
-	bool good = gc_values_put(&values, route, gc_span_of(name), gc_span_of(text), problem) && gc_values_finish(&values, route, problem);
+	bool good = gc_values_put(&values, route, gc_span_of(name), gc_span_of(text), problem) &&
+		    gc_values_finish(&values, route, problem);
 
 	gc_values_done(&values);
 	return good ? 200 : problem->status;
@@ -224,8 +234,10 @@ static void a_route_names_its_parameters(void **state)
 
 	(void)state;
 	ask(&asked, RATE, (const char *const[]){ "tier", "tier_2", NULL });
-	assert_string_equal(asked.query.sql, "SELECT * FROM cube.verification_success_rate($1, $2, coalesce($3::timestamptz, now() - make_interval(days => "
-					     "$4::int)), $5::timestamptz) LIMIT 501");
+	assert_string_equal(
+		asked.query.sql,
+		"SELECT * FROM cube.verification_success_rate($1, $2, coalesce($3::timestamptz, now() - make_interval(days => "
+		"$4::int)), $5::timestamptz) LIMIT 501");
 	assert_int_equal(asked.query.count, 5);
 	assert_string_equal(asked.query.values[0], "tier_2");
 	assert_null(asked.query.values[1]);
@@ -240,15 +252,20 @@ static void conditions_are_those_that_were_asked_for(void **state)
 	struct asked asked;
 
 	(void)state;
-	ask(&asked, "/api/cube/metrics/daily-approvals", (const char *const[]){ "to", "2026-11-05", "limit", "20", "offset", "40", NULL });
-	assert_string_equal(asked.query.sql, "SELECT * FROM cube.cube_daily_approvals WHERE day < $1::timestamptz AT TIME ZONE 'UTC' ORDER BY day LIMIT 21 "
-					     "OFFSET 40");
+	ask(&asked, "/api/cube/metrics/daily-approvals",
+	    (const char *const[]){ "to", "2026-11-05", "limit", "20", "offset", "40", NULL });
+	assert_string_equal(
+		asked.query.sql,
+		"SELECT * FROM cube.cube_daily_approvals WHERE day < $1::timestamptz AT TIME ZONE 'UTC' ORDER BY day LIMIT 21 "
+		"OFFSET 40");
 	assert_string_equal(asked.query.values[0], "2026-11-05T00:00:00.000000Z");
 	assert_int_equal(asked.query.limit, 20);
 	done(&asked);
 	ask(&asked, "/api/cube/approvals", (const char *const[]){ "status", "x' OR true --", NULL });
-	assert_string_equal(asked.query.sql, "SELECT * FROM cube.approvals($1) WHERE status = $2 ORDER BY time_key DESC, created_at DESC, approval_id LIMIT "
-					     "101");
+	assert_string_equal(
+		asked.query.sql,
+		"SELECT * FROM cube.approvals($1) WHERE status = $2 ORDER BY time_key DESC, created_at DESC, approval_id LIMIT "
+		"101");
 	assert_null(asked.query.values[0]);
 	assert_string_equal(asked.query.values[1], "x' OR true --");
 	done(&asked);

@@ -115,7 +115,13 @@ static void what_is_no_token_is_refused(void **state)
 {
 	static const char good[] = "gcube_0123456789ab_00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 	static const char *const bad[] = {
-		"", "x", "gcube", "gcube_", "gcube_0123456789ab", "gcube_0123456789ab_", "gcube_0123456789ab_00",
+		"",
+		"x",
+		"gcube",
+		"gcube_",
+		"gcube_0123456789ab",
+		"gcube_0123456789ab_",
+		"gcube_0123456789ab_00",
 		"Gcube_0123456789ab_00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
 		"gcube_0123456789aB_00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
 		"gcube_0123456789ab-00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",

@@ -85,8 +85,7 @@ static void broken_texts_are_refused_with_their_place(void **state)
 		{ "{\"a\":1", "not_json", "byte 6", "expected ',' or '}' after a member, but the text ends" },
 		{ "  \"abc", "not_json", "byte 2", "a string begins here and never ends" },
 		{ "\"\\\"", "not_json", "byte 0", "a string begins here and never ends" },
-		{ "\"\\", "not_json", "byte 2",
-		  "expected one of \" \\ / b f n r t u after a backslash, but the text ends" },
+		{ "\"\\", "not_json", "byte 2", "expected one of \" \\ / b f n r t u after a backslash, but the text ends" },
 		{ "\"\\x\"", "not_json", "byte 2", "expected one of \" \\ / b f n r t u after a backslash" },
 		{ "\"\\u12G4\"", "not_json", "byte 5", "expected four hexadecimal digits after \\u" },
 		{ "\"\\u12", "not_json", "byte 5", "expected four hexadecimal digits after \\u, but the text ends" },
@@ -108,14 +107,11 @@ static void broken_texts_are_refused_with_their_place(void **state)
 		{ "1e1.5", "not_json", "byte 3", "expected nothing more after the value" },
 		{ "[1e309]", "not_json", "byte 1", "a number is out of the range of a double" },
 		{ "-1e99999999999999999999", "not_json", "byte 0", "a number is out of the range of a double" },
-		{ "{\"a\":1,\"b\":2,\"a\":3}", "duplicate_key", "byte 13",
-		  "the name \"a\" stands twice in one object" },
+		{ "{\"a\":1,\"b\":2,\"a\":3}", "duplicate_key", "byte 13", "the name \"a\" stands twice in one object" },
 		{ "{\"\":1,\"\":2}", "duplicate_key", "byte 6", "the name \"\" stands twice in one object" },
-		{ "{\"a\":1,\"\\u0061\":2}", "duplicate_key", "byte 7",
-		  "the name \"\\u0061\" stands twice in one object" },
+		{ "{\"a\":1,\"\\u0061\":2}", "duplicate_key", "byte 7", "the name \"\\u0061\" stands twice in one object" },
 		{ "{\"\\u0061\":1,\"a\":2}", "duplicate_key", "byte 12", "the name \"a\" stands twice in one object" },
-		{ "[{\"x\\/\":{\"x/\":1},\"x/\":1}]", "duplicate_key", "byte 17",
-		  "the name \"x/\" stands twice in one object" },
+		{ "[{\"x\\/\":{\"x/\":1},\"x/\":1}]", "duplicate_key", "byte 17", "the name \"x/\" stands twice in one object" },
 	};
 
 	(void)state;
@@ -197,13 +193,22 @@ static void numbers_are_read(void **state)
 		const char *text;
 		double wanted;
 	} cases[] = {
-		{ "0", 0 }, { "-0.0", -0.0 }, { "0.1", 0.1 }, { "1E+2", 100 }, { "1e-2", 0.01 },
+		{ "0", 0 },
+		{ "-0.0", -0.0 },
+		{ "0.1", 0.1 },
+		{ "1E+2", 100 },
+		{ "1e-2", 0.01 },
 		{ "123456789012345678", 123456789012345678.0 },
-		{ "9007199254740993", 9007199254740992.0 }, { "9223372036854775807", 0x1p63 },
+		{ "9007199254740993", 9007199254740992.0 },
+		{ "9223372036854775807", 0x1p63 },
 		{ "18446744073709551616", 0x1p64 },
-		{ "0.8734512345678901", 0.8734512345678901 }, { "1.7976931348623157e308", DBL_MAX },
-		{ "1e-320", 1e-320 }, { "2.2250738585072011e-308", 2.2250738585072011e-308 }, { "1e-99999", 0 },
-		{ "0e99999", 0 }, { "179769313486231570000000000000000000000e270", DBL_MAX },
+		{ "0.8734512345678901", 0.8734512345678901 },
+		{ "1.7976931348623157e308", DBL_MAX },
+		{ "1e-320", 1e-320 },
+		{ "2.2250738585072011e-308", 2.2250738585072011e-308 },
+		{ "1e-99999", 0 },
+		{ "0e99999", 0 },
+		{ "179769313486231570000000000000000000000e270", DBL_MAX },
 	};
 
 	(void)state;
@@ -231,8 +236,7 @@ static void strings_are_unescaped(void **state)
 		{ "\"\"", "", 0 },
 		{ "\"plain é 😀\"", "plain é 😀", 0 },
 		{ "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t", 0 },
-		{ "\"a long text in front of it\\n and one behind it\"",
-		  "a long text in front of it\n and one behind it", 0 },
+		{ "\"a long text in front of it\\n and one behind it\"", "a long text in front of it\n and one behind it", 0 },
 		{ "\"\\u0041\\u00e9\\u20AC\\uD83D\\ude00\"", "Aé€😀", 0 },
 		{ "\"\\uDBFF\\uDFFF\\uFFFF\"", "\xF4\x8F\xBF\xBF\xEF\xBF\xBF", 0 },
 		{ "\"a\\u0000b\"", "a" REPLACEMENT "b", GC_JSON_REPLACED },
@@ -325,8 +329,7 @@ static char *write_wide_object(size_t members, bool escaped)
 
 	text[used++] = '{';
 	for (size_t i = 0; i < members; i++)
-		used += (size_t)snprintf(text + used, 40, "%s\"%s%zu\":%zu", i ? "," : "",
-					 escaped ? "\\u006bey" : "key", i, i);
+		used += (size_t)snprintf(text + used, 40, "%s\"%s%zu\":%zu", i ? "," : "", escaped ? "\\u006bey" : "key", i, i);
 	text[used++] = '}';
 	text[used] = '\0';
 	return text;
@@ -576,9 +579,10 @@ static void readers_agree_on_cut_texts(void **state)
 static void readers_agree_on_every_byte(void **state)
 {
 	static const char *const places[] = {
-		"@", "\"@\"", "\"0123456@\"", "\"\\@\"", "\"\\u00@0\"", "[1@]", "[@1]", "1@5", "{@}", "{\"a\"@1}",
-		"{\"a\":@}", "1e@5", "-@", "\"\xC3@\"", "\"\xE2\x82@\"", "\"\xF0@\x80\x80\"", "\"@\x80\x80\"",
-		"\"@\x80\x80\x80\"", "\"@\x80\"",
+		"@",         "\"@\"",     "\"0123456@\"",  "\"\\@\"",           "\"\\u00@0\"",   "[1@]",
+		"[@1]",      "1@5",       "{@}",           "{\"a\"@1}",         "{\"a\":@}",     "1e@5",
+		"-@",        "\"\xC3@\"", "\"\xE2\x82@\"", "\"\xF0@\x80\x80\"", "\"@\x80\x80\"", "\"@\x80\x80\x80\"",
+		"\"@\x80\"",
 	};
 	int accepted = 0;
 
@@ -617,11 +621,52 @@ static void put_word(struct draft *draft, const char *word)
 static const char *choose_piece(void)
 {
 	static const char *const pieces[] = {
-		"\"", "\\", "{", "}", "[", "]", ",", ":", "0", "-", ".", "e", "E+", "1e400", "\\u", "\\u0000",
-		"\\ud800", "\\udc00", "\\u0061", "\\n", "\x80", "\xC3", "\xE2\x82\xAC", "\xED\xA0\x80",
-		"\xF0\x9F\x98\x80", "\xF4\x90\x80\x80", "\xFF", "\x1F", "\x7F", "\n", " ", "null", "true", "\"a\":1,",
-		",\"a\":2", "\"\"", "[]", "{}", "99999999999999999999", "-9223372036854775808", "0.30000000000000004",
-		"1E-400", "00", "/", "//", "'",
+		"\"",
+		"\\",
+		"{",
+		"}",
+		"[",
+		"]",
+		",",
+		":",
+		"0",
+		"-",
+		".",
+		"e",
+		"E+",
+		"1e400",
+		"\\u",
+		"\\u0000",
+		"\\ud800",
+		"\\udc00",
+		"\\u0061",
+		"\\n",
+		"\x80",
+		"\xC3",
+		"\xE2\x82\xAC",
+		"\xED\xA0\x80",
+		"\xF0\x9F\x98\x80",
+		"\xF4\x90\x80\x80",
+		"\xFF",
+		"\x1F",
+		"\x7F",
+		"\n",
+		" ",
+		"null",
+		"true",
+		"\"a\":1,",
+		",\"a\":2",
+		"\"\"",
+		"[]",
+		"{}",
+		"99999999999999999999",
+		"-9223372036854775808",
+		"0.30000000000000004",
+		"1E-400",
+		"00",
+		"/",
+		"//",
+		"'",
 	};
 
 	return pieces[roll(COUNT(pieces))];
@@ -683,8 +728,8 @@ static void write_space(struct draft *draft)
 static void write_string(struct draft *draft)
 {
 	static const char *const pieces[] = {
-		"a", "b", "key", "eight by", "\\\"", "\\\\", "\\/", "\\n", "\\u0061", "\\u00E9", "\\u20ac",
-		"\\ud83d\\ude00", "\\u0000", "é", "€", "😀", "\x7F",
+		"a",       "b", "key", "eight by", "\\\"", "\\\\", "\\/", "\\n", "\\u0061", "\\u00E9", "\\u20ac", "\\ud83d\\ude00",
+		"\\u0000", "é", "€",   "😀",       "\x7F",
 	};
 
 	put_word(draft, "\"");

@@ -43,7 +43,8 @@ static void first_that_both_know_decides(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		if (gc_version_compare(cases[i].older, cases[i].newer) >= 0 || gc_version_compare(cases[i].newer, cases[i].older) <= 0)
+		if (gc_version_compare(cases[i].older, cases[i].newer) >= 0 ||
+		    gc_version_compare(cases[i].newer, cases[i].older) <= 0)
 			fail_msg("%s", cases[i].what);
 		assert_int_equal(gc_version_compare(cases[i].older, cases[i].older), 0);
 		assert_int_equal(gc_version_compare(cases[i].newer, cases[i].newer), 0);

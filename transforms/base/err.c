@@ -34,8 +34,7 @@ static void copy_clean(char *ret_text, size_t size, const char *source)
 	ret_text[used] = '\0';
 }
 
-enum gc_verdict gc_fail(struct gc_err *err, enum gc_verdict verdict, const char *code, const char *where,
-			const char *format, ...)
+enum gc_verdict gc_fail(struct gc_err *err, enum gc_verdict verdict, const char *code, const char *where, const char *format, ...)
 {
 	struct gc_err fresh = { .verdict = verdict };
 	char text[FORMAT_BYTES];

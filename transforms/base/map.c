@@ -62,8 +62,7 @@ bool gc_map_get(const struct gc_map *map, struct gc_span key, int64_t *ret_value
 
 static void grow(struct gc_map *map)
 {
-	struct gc_map larger = { .count = map->count,
-				 .capacity = map->capacity ? map->capacity * 2 : CAPACITY_MIN };
+	struct gc_map larger = { .count = map->count, .capacity = map->capacity ? map->capacity * 2 : CAPACITY_MIN };
 
 	larger.slots = gc_calloc(larger.capacity, sizeof(*larger.slots));
 	for (size_t i = 0; i < map->capacity; i++) {

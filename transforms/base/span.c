@@ -190,12 +190,11 @@ static bool scan_decimal(struct gc_span text, struct decimal *ret_decimal)
 /* Both operands are exact doubles, so the one operation rounds correctly (Clinger's fast path). */
 static bool round_exactly(const struct decimal *dec, double *ret_value)
 {
-	static const double tens[] = { 1e0,  1e1,  1e2,	 1e3,  1e4,  1e5,  1e6,	 1e7,  1e8,  1e9,  1e10, 1e11,
+	static const double tens[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
 				       1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
 	double mantissa = (double)dec->mantissa;
 
-	if (dec->significant > MANTISSA_DIGITS || dec->mantissa > EXACT_MANTISSA || dec->exponent < -22 ||
-	    dec->exponent > 22)
+	if (dec->significant > MANTISSA_DIGITS || dec->mantissa > EXACT_MANTISSA || dec->exponent < -22 || dec->exponent > 22)
 		return false;
 	*ret_value = dec->exponent < 0 ? mantissa / tens[-dec->exponent] : mantissa * tens[dec->exponent];
 	return true;

@@ -37,8 +37,7 @@ static int64_t count_days(int year, int month, int day)
 	int64_t year_of_era = y - era * 400;
 	int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
 
-	return era * DAYS_PER_ERA + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year -
-	       DAYS_TO_1970;
+	return era * DAYS_PER_ERA + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - DAYS_TO_1970;
 }
 
 /* The same page, civil_from_days. */
@@ -125,17 +124,15 @@ static bool take_fraction(struct gc_span *text, int places, int64_t *ret_value, 
 
 static bool take_date(struct gc_span *text, struct clock_text *ct)
 {
-	return take_number(text, 4, 1, 9999, &ct->year) && take_char(text, '-') &&
-	       take_number(text, 2, 1, 12, &ct->month) && take_char(text, '-') &&
-	       take_number(text, 2, 1, days_in_month(ct->year, ct->month), &ct->day);
+	return take_number(text, 4, 1, 9999, &ct->year) && take_char(text, '-') && take_number(text, 2, 1, 12, &ct->month) &&
+	       take_char(text, '-') && take_number(text, 2, 1, days_in_month(ct->year, ct->month), &ct->day);
 }
 
 static bool take_clock(struct gc_span *text, struct clock_text *ct)
 {
 	bool rest;
 
-	if (!take_number(text, 2, 0, 23, &ct->hour) || !take_char(text, ':') ||
-	    !take_number(text, 2, 0, 59, &ct->minute))
+	if (!take_number(text, 2, 0, 23, &ct->hour) || !take_char(text, ':') || !take_number(text, 2, 0, 59, &ct->minute))
 		return false;
 	if (!take_char(text, ':'))
 		return true;
@@ -182,8 +179,8 @@ static bool parse_calendar(struct gc_span text, int64_t *ret_us)
 		if (!take_clock(&text, &ct) || !take_zone(&text, &ct) || text.len)
 			return false;
 	}
-	int64_t us = count_days(ct.year, ct.month, ct.day) * GC_DAY_US + ct.hour * GC_HOUR_US +
-		     ct.minute * GC_MINUTE_US + ct.second * GC_SECOND_US + ct.fraction_us - ct.offset_us;
+	int64_t us = count_days(ct.year, ct.month, ct.day) * GC_DAY_US + ct.hour * GC_HOUR_US + ct.minute * GC_MINUTE_US +
+		     ct.second * GC_SECOND_US + ct.fraction_us - ct.offset_us;
 	if (!is_second_possible(&ct, us))
 		return false;
 	*ret_us = us;
@@ -246,8 +243,8 @@ static bool parse_decimal_epoch(struct gc_span text, enum gc_time_unit unit, int
 
 	if (!negative)
 		take_char(&text, '+');
-	if (!gc_span_split(text, '.', &whole_text, &fraction_text) || whole_text.len == 0 ||
-	    !is_digit(whole_text.ptr[0]) || !gc_span_int64(whole_text, &whole))
+	if (!gc_span_split(text, '.', &whole_text, &fraction_text) || whole_text.len == 0 || !is_digit(whole_text.ptr[0]) ||
+	    !gc_span_int64(whole_text, &whole))
 		return false;
 	unit = choose_unit(unit, (double)whole);
 	if (!take_fraction(&fraction_text, count_places(unit), &fraction, &rest) || fraction_text.len ||

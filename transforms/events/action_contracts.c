@@ -1,28 +1,28 @@
 /* action_contracts → fact_verification_executions: one contract, sent again at each change of state. Threads: pure. */
 #include "../decode.h"
 
-#define COLUMNS(X)                                                                                                             \
-	X(contract_id, GC_TEXT, 0, NULL)                                                                                       \
-	X(component_key, GC_COMPONENT, 0, NULL)                                                                                \
-	X(tier_key, GC_TIER, 0, NULL)                                                                                          \
-	X(actor_key, GC_ACTOR, 0, NULL)                                                                                        \
-	X(action_type, GC_TEXT, 0, "action_type")                                                                              \
-	X(playbook_id, GC_TEXT, 0, "playbook_id")                                                                              \
-	X(duration_seconds, GC_FLOAT8, 0, NULL)                                                                                \
-	X(confidence_score, GC_FLOAT8, GC_UNIT_RANGE, "confidence_score")                                                      \
-	X(was_successful, GC_BOOL, 0, NULL)                                                                                    \
-	X(was_rolled_back, GC_BOOL, 0, NULL)                                                                                   \
-	X(contract_status, GC_TEXT, GC_VOCABULARY, "status")                                                                   \
-	X(error_message, GC_TEXT, GC_KEEPS, "error_message")                                                                   \
-	X(created_at, GC_TIME, GC_REQUIRED, "created_at")                                                                      \
-	X(executed_at, GC_TIME, 0, "executed_at")                                                                              \
-	X(verified_at, GC_TIME, 0, "verified_at")                                                                              \
-	X(triggered_by, GC_TEXT, 0, "triggered_by")                                                                            \
-	X(mission_ref, GC_TEXT, 0, NULL)                                                                                       \
-	X(tier_text, GC_TEXT, 0, "tier")                                                                                       \
-	X(safe_hold_snapshot_id, GC_TEXT, 0, "safe_hold_snapshot_id")                                                          \
-	X(playbook_run_id, GC_INT8, 0, "run_id")                                                                               \
-	X(requires_approval, GC_BOOL, 0, "requires_approval")                                                                  \
+#define COLUMNS(X)                                                                                                                 \
+	X(contract_id, GC_TEXT, 0, NULL)                                                                                           \
+	X(component_key, GC_COMPONENT, 0, NULL)                                                                                    \
+	X(tier_key, GC_TIER, 0, NULL)                                                                                              \
+	X(actor_key, GC_ACTOR, 0, NULL)                                                                                            \
+	X(action_type, GC_TEXT, 0, "action_type")                                                                                  \
+	X(playbook_id, GC_TEXT, 0, "playbook_id")                                                                                  \
+	X(duration_seconds, GC_FLOAT8, 0, NULL)                                                                                    \
+	X(confidence_score, GC_FLOAT8, GC_UNIT_RANGE, "confidence_score")                                                          \
+	X(was_successful, GC_BOOL, 0, NULL)                                                                                        \
+	X(was_rolled_back, GC_BOOL, 0, NULL)                                                                                       \
+	X(contract_status, GC_TEXT, GC_VOCABULARY, "status")                                                                       \
+	X(error_message, GC_TEXT, GC_KEEPS, "error_message")                                                                       \
+	X(created_at, GC_TIME, GC_REQUIRED, "created_at")                                                                          \
+	X(executed_at, GC_TIME, 0, "executed_at")                                                                                  \
+	X(verified_at, GC_TIME, 0, "verified_at")                                                                                  \
+	X(triggered_by, GC_TEXT, 0, "triggered_by")                                                                                \
+	X(mission_ref, GC_TEXT, 0, NULL)                                                                                           \
+	X(tier_text, GC_TEXT, 0, "tier")                                                                                           \
+	X(safe_hold_snapshot_id, GC_TEXT, 0, "safe_hold_snapshot_id")                                                              \
+	X(playbook_run_id, GC_INT8, 0, "run_id")                                                                                   \
+	X(requires_approval, GC_BOOL, 0, "requires_approval")                                                                      \
 	X(own_mission_key, GC_MISSION, 0, "mission_id")
 
 enum { COLUMNS(GC_COLUMN_INDEX) COLUMN_COUNT };
@@ -35,7 +35,8 @@ static int rank_of(struct gc_span status)
 	static const struct {
 		const char *status;
 		int rank;
-	} ranks[] = { { "pending", 1 }, { "executing", 2 }, { "verified", 3 }, { "partial_success", 3 }, { "failed", 3 }, { "rolled_back", 4 } };
+	} ranks[] = { { "pending", 1 },         { "executing", 2 }, { "verified", 3 },
+		      { "partial_success", 3 }, { "failed", 3 },    { "rolled_back", 4 } };
 
 	for (size_t i = 0; i < sizeof(ranks) / sizeof(ranks[0]); i++) {
 		if (gc_span_equal(status, gc_span_of(ranks[i].status)))

@@ -1,23 +1,23 @@
 /* agentic_insights → fact_agentic_insights: one step of an agent's reasoning. Threads: pure. */
 #include "../decode.h"
 
-#define COLUMNS(X)														\
-	X(insight_id, GC_TEXT, 0, NULL)												\
-	X(component_key, GC_COMPONENT, 0, NULL)											\
-	X(actor_key, GC_ACTOR, 0, NULL)												\
-	X(run_id, GC_TEXT, 0, "run_id")												\
-	X(phase, GC_TEXT, GC_VOCABULARY, "phase")										\
-	X(signal_type, GC_TEXT, 0, "signal_type")										\
-	X(plan_type, GC_TEXT, 0, "plan_type")											\
-	X(outcome, GC_TEXT, GC_VOCABULARY, "outcome")										\
-	X(guardrails_passed, GC_BOOL, 0, "guardrails_passed")									\
-	X(approval_required, GC_BOOL, 0, "approval_required")									\
-	X(was_verified, GC_BOOL, 0, "verified")											\
-	X(confidence_score, GC_FLOAT8, GC_UNIT_RANGE, "confidence")								\
-	X(risk_score, GC_FLOAT8, GC_UNIT_RANGE, "risk_score")									\
-	X(mission_ref, GC_TEXT, 0, NULL)											\
-	X(created_at, GC_TIME, GC_REQUIRED, "timestamp")									\
-	X(approved_at, GC_TIME, 0, "approved_at")										\
+#define COLUMNS(X)                                                                                                                 \
+	X(insight_id, GC_TEXT, 0, NULL)                                                                                            \
+	X(component_key, GC_COMPONENT, 0, NULL)                                                                                    \
+	X(actor_key, GC_ACTOR, 0, NULL)                                                                                            \
+	X(run_id, GC_TEXT, 0, "run_id")                                                                                            \
+	X(phase, GC_TEXT, GC_VOCABULARY, "phase")                                                                                  \
+	X(signal_type, GC_TEXT, 0, "signal_type")                                                                                  \
+	X(plan_type, GC_TEXT, 0, "plan_type")                                                                                      \
+	X(outcome, GC_TEXT, GC_VOCABULARY, "outcome")                                                                              \
+	X(guardrails_passed, GC_BOOL, 0, "guardrails_passed")                                                                      \
+	X(approval_required, GC_BOOL, 0, "approval_required")                                                                      \
+	X(was_verified, GC_BOOL, 0, "verified")                                                                                    \
+	X(confidence_score, GC_FLOAT8, GC_UNIT_RANGE, "confidence")                                                                \
+	X(risk_score, GC_FLOAT8, GC_UNIT_RANGE, "risk_score")                                                                      \
+	X(mission_ref, GC_TEXT, 0, NULL)                                                                                           \
+	X(created_at, GC_TIME, GC_REQUIRED, "timestamp")                                                                           \
+	X(approved_at, GC_TIME, 0, "approved_at")                                                                                  \
 	X(executed_at, GC_TIME, 0, "executed_at")
 
 enum { COLUMNS(GC_COLUMN_INDEX) COLUMN_COUNT };

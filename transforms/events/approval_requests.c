@@ -1,21 +1,21 @@
 /* approval_requests → fact_approvals: one approval, pending, then decided. Threads: pure. */
 #include "../decode.h"
 
-#define COLUMNS(X)                                                                                                             \
-	X(approval_id, GC_TEXT, 0, NULL)                                                                                       \
-	X(actor_key, GC_ACTOR, 0, NULL)                                                                                        \
-	X(approval_type, GC_TEXT, 0, "approval_type")                                                                          \
-	X(action_description, GC_TEXT, GC_KEEPS, "reason")                                                                     \
-	X(was_approved, GC_BOOL, 0, NULL)                                                                                      \
-	X(decision_time_seconds, GC_FLOAT8, 0, NULL)                                                                           \
-	X(risk_score, GC_FLOAT8, GC_NOT_NEGATIVE, "risk_score")                                                                \
-	X(created_at, GC_TIME, GC_REQUIRED, "created_at")                                                                      \
-	X(decided_at, GC_TIME, 0, "decided_at")                                                                                \
-	X(status, GC_TEXT, GC_VOCABULARY, "status")                                                                            \
-	X(contract_id, GC_TEXT, 0, NULL)                                                                                       \
-	X(error_id, GC_TEXT, 0, "error_id")                                                                                    \
-	X(requested_by, GC_TEXT, 0, "requested_by")                                                                            \
-	X(decision_reason, GC_TEXT, GC_KEEPS, "decision_reason")                                                               \
+#define COLUMNS(X)                                                                                                                 \
+	X(approval_id, GC_TEXT, 0, NULL)                                                                                           \
+	X(actor_key, GC_ACTOR, 0, NULL)                                                                                            \
+	X(approval_type, GC_TEXT, 0, "approval_type")                                                                              \
+	X(action_description, GC_TEXT, GC_KEEPS, "reason")                                                                         \
+	X(was_approved, GC_BOOL, 0, NULL)                                                                                          \
+	X(decision_time_seconds, GC_FLOAT8, 0, NULL)                                                                               \
+	X(risk_score, GC_FLOAT8, GC_NOT_NEGATIVE, "risk_score")                                                                    \
+	X(created_at, GC_TIME, GC_REQUIRED, "created_at")                                                                          \
+	X(decided_at, GC_TIME, 0, "decided_at")                                                                                    \
+	X(status, GC_TEXT, GC_VOCABULARY, "status")                                                                                \
+	X(contract_id, GC_TEXT, 0, NULL)                                                                                           \
+	X(error_id, GC_TEXT, 0, "error_id")                                                                                        \
+	X(requested_by, GC_TEXT, 0, "requested_by")                                                                                \
+	X(decision_reason, GC_TEXT, GC_KEEPS, "decision_reason")                                                                   \
 	X(own_tier_key, GC_TIER, 0, NULL)
 
 enum { COLUMNS(GC_COLUMN_INDEX) COLUMN_COUNT };

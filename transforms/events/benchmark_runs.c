@@ -3,19 +3,19 @@
 
 #include <math.h>
 
-#define COLUMNS(X)                                                                                                             \
-	X(benchmark_id, GC_TEXT, 0, NULL)                                                                                      \
-	X(actor_key, GC_ACTOR, 0, NULL)                                                                                        \
-	X(run_id, GC_TEXT, 0, "run_id")                                                                                        \
-	X(contract_id, GC_TEXT, 0, NULL)                                                                                       \
-	X(benchmark_type, GC_TEXT, 0, "benchmark_type")                                                                        \
-	X(passed, GC_BOOL, 0, "passed")                                                                                        \
-	X(drift_detected, GC_BOOL, 0, "drift_detected")                                                                        \
-	X(drift_score, GC_FLOAT8, GC_NOT_NEGATIVE | GC_KEEPS, "drift_score")                                                   \
-	X(duration_seconds, GC_FLOAT8, GC_NOT_NEGATIVE, "duration_seconds")                                                    \
-	X(baseline_id, GC_TEXT, 0, "baseline_id")                                                                              \
-	X(is_golden, GC_BOOL, 0, "is_golden")                                                                                  \
-	X(triggered_by, GC_TEXT, 0, "triggered_by")                                                                            \
+#define COLUMNS(X)                                                                                                                 \
+	X(benchmark_id, GC_TEXT, 0, NULL)                                                                                          \
+	X(actor_key, GC_ACTOR, 0, NULL)                                                                                            \
+	X(run_id, GC_TEXT, 0, "run_id")                                                                                            \
+	X(contract_id, GC_TEXT, 0, NULL)                                                                                           \
+	X(benchmark_type, GC_TEXT, 0, "benchmark_type")                                                                            \
+	X(passed, GC_BOOL, 0, "passed")                                                                                            \
+	X(drift_detected, GC_BOOL, 0, "drift_detected")                                                                            \
+	X(drift_score, GC_FLOAT8, GC_NOT_NEGATIVE | GC_KEEPS, "drift_score")                                                       \
+	X(duration_seconds, GC_FLOAT8, GC_NOT_NEGATIVE, "duration_seconds")                                                        \
+	X(baseline_id, GC_TEXT, 0, "baseline_id")                                                                                  \
+	X(is_golden, GC_BOOL, 0, "is_golden")                                                                                      \
+	X(triggered_by, GC_TEXT, 0, "triggered_by")                                                                                \
 	X(created_at, GC_TIME, GC_REQUIRED, "created_at")
 
 enum { COLUMNS(GC_COLUMN_INDEX) COLUMN_COUNT };
@@ -35,7 +35,8 @@ static void derive_drift(struct gc_decode *decode, struct gc_row *row, const str
 
 	for (const struct gc_json *m = gc_json_first(delta); m && delta->type == GC_JSON_OBJECT; m = gc_json_next(delta, m + 1)) {
 		const struct gc_json *change = gc_json_get(m + 1, GC_LIT("percent_change"));
-		double percent = change && (change->type == GC_JSON_INT || change->type == GC_JSON_REAL) ? gc_json_real(change) : NAN;
+		double percent = change && (change->type == GC_JSON_INT || change->type == GC_JSON_REAL) ? gc_json_real(change)
+													 : NAN;
 
 		if (isfinite(percent) && fabs(percent) > largest)
 			largest = fabs(percent);

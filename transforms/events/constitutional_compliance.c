@@ -1,18 +1,18 @@
 /* constitutional_compliance → fact_compliance_checks: one check of one action against the principles. Threads: pure. */
 #include "../decode.h"
 
-#define COLUMNS(X)														\
-	X(check_id, GC_TEXT, 0, NULL)												\
-	X(component_key, GC_COMPONENT, 0, NULL)											\
-	X(actor_key, GC_ACTOR, 0, NULL)												\
-	X(contract_id, GC_TEXT, 0, NULL)											\
-	X(action_type, GC_TEXT, 0, "action_type")										\
-	X(resource, GC_TEXT, GC_KEEPS, "resource")										\
-	X(is_compliant, GC_BOOL, 0, "compliant")										\
-	X(compliance_score, GC_FLOAT8, GC_UNIT_RANGE, "compliance_score")							\
-	X(principles_checked, GC_INT4, 0, NULL)											\
-	X(principles_failed, GC_INT4, 0, NULL)											\
-	X(failed_principles, GC_TEXT, GC_JSON_FIELD, "principles_failed")							\
+#define COLUMNS(X)                                                                                                                 \
+	X(check_id, GC_TEXT, 0, NULL)                                                                                              \
+	X(component_key, GC_COMPONENT, 0, NULL)                                                                                    \
+	X(actor_key, GC_ACTOR, 0, NULL)                                                                                            \
+	X(contract_id, GC_TEXT, 0, NULL)                                                                                           \
+	X(action_type, GC_TEXT, 0, "action_type")                                                                                  \
+	X(resource, GC_TEXT, GC_KEEPS, "resource")                                                                                 \
+	X(is_compliant, GC_BOOL, 0, "compliant")                                                                                   \
+	X(compliance_score, GC_FLOAT8, GC_UNIT_RANGE, "compliance_score")                                                          \
+	X(principles_checked, GC_INT4, 0, NULL)                                                                                    \
+	X(principles_failed, GC_INT4, 0, NULL)                                                                                     \
+	X(failed_principles, GC_TEXT, GC_JSON_FIELD, "principles_failed")                                                          \
 	X(created_at, GC_TIME, GC_REQUIRED, "created_at")
 
 enum { COLUMNS(GC_COLUMN_INDEX) COLUMN_COUNT };

@@ -1,21 +1,21 @@
 /* execution_tasks → fact_execution_tasks: one queued task, sent again as it progresses. Threads: pure. */
 #include "../decode.h"
 
-#define COLUMNS(X)														\
-	X(task_key, GC_TEXT, 0, NULL)												\
-	X(component_key, GC_COMPONENT, 0, NULL)											\
-	X(actor_key, GC_ACTOR, 0, NULL)												\
-	X(task_id, GC_TEXT, 0, "task_id")											\
-	X(task_type, GC_TEXT, 0, "task_type")											\
-	X(status, GC_TEXT, GC_VOCABULARY, "status")										\
-	X(was_successful, GC_BOOL, 0, NULL)											\
-	X(has_failed, GC_BOOL, 0, NULL)												\
-	X(progress, GC_FLOAT8, GC_NOT_NEGATIVE, "progress")									\
-	X(queue_seconds, GC_FLOAT8, 0, NULL)											\
-	X(run_seconds, GC_FLOAT8, 0, NULL)											\
-	X(error, GC_TEXT, GC_KEEPS, "error")											\
-	X(created_at, GC_TIME, GC_REQUIRED, "created_at")									\
-	X(started_at, GC_TIME, 0, "started_at")											\
+#define COLUMNS(X)                                                                                                                 \
+	X(task_key, GC_TEXT, 0, NULL)                                                                                              \
+	X(component_key, GC_COMPONENT, 0, NULL)                                                                                    \
+	X(actor_key, GC_ACTOR, 0, NULL)                                                                                            \
+	X(task_id, GC_TEXT, 0, "task_id")                                                                                          \
+	X(task_type, GC_TEXT, 0, "task_type")                                                                                      \
+	X(status, GC_TEXT, GC_VOCABULARY, "status")                                                                                \
+	X(was_successful, GC_BOOL, 0, NULL)                                                                                        \
+	X(has_failed, GC_BOOL, 0, NULL)                                                                                            \
+	X(progress, GC_FLOAT8, GC_NOT_NEGATIVE, "progress")                                                                        \
+	X(queue_seconds, GC_FLOAT8, 0, NULL)                                                                                       \
+	X(run_seconds, GC_FLOAT8, 0, NULL)                                                                                         \
+	X(error, GC_TEXT, GC_KEEPS, "error")                                                                                       \
+	X(created_at, GC_TIME, GC_REQUIRED, "created_at")                                                                          \
+	X(started_at, GC_TIME, 0, "started_at")                                                                                    \
 	X(completed_at, GC_TIME, 0, "completed_at")
 
 enum { COLUMNS(GC_COLUMN_INDEX) COLUMN_COUNT };

@@ -1,18 +1,18 @@
 /* governance_members → fact_governance_members: one member of the parliament, sent again as it votes. Threads: pure. */
 #include "../decode.h"
 
-#define COLUMNS(X)														\
-	X(governance_member_id, GC_TEXT, 0, NULL)										\
-	X(component_key, GC_COMPONENT, 0, NULL)											\
-	X(actor_key, GC_ACTOR, 0, NULL)												\
-	X(member_id, GC_TEXT, 0, "member_id")											\
-	X(member_type, GC_TEXT, GC_VOCABULARY, "member_type")									\
-	X(display_name, GC_TEXT, 0, "display_name")										\
-	X(role, GC_TEXT, GC_VOCABULARY, "role")											\
-	X(vote_weight, GC_FLOAT8, GC_NOT_NEGATIVE, "vote_weight")								\
-	X(is_active, GC_BOOL, 0, "active")											\
-	X(is_suspended, GC_BOOL, 0, "suspended")										\
-	X(created_at, GC_TIME, GC_REQUIRED, "created_at")									\
+#define COLUMNS(X)                                                                                                                 \
+	X(governance_member_id, GC_TEXT, 0, NULL)                                                                                  \
+	X(component_key, GC_COMPONENT, 0, NULL)                                                                                    \
+	X(actor_key, GC_ACTOR, 0, NULL)                                                                                            \
+	X(member_id, GC_TEXT, 0, "member_id")                                                                                      \
+	X(member_type, GC_TEXT, GC_VOCABULARY, "member_type")                                                                      \
+	X(display_name, GC_TEXT, 0, "display_name")                                                                                \
+	X(role, GC_TEXT, GC_VOCABULARY, "role")                                                                                    \
+	X(vote_weight, GC_FLOAT8, GC_NOT_NEGATIVE, "vote_weight")                                                                  \
+	X(is_active, GC_BOOL, 0, "active")                                                                                         \
+	X(is_suspended, GC_BOOL, 0, "suspended")                                                                                   \
+	X(created_at, GC_TIME, GC_REQUIRED, "created_at")                                                                          \
 	X(last_vote_at, GC_TIME, 0, "last_vote_at")
 
 enum { COLUMNS(GC_COLUMN_INDEX) COLUMN_COUNT };

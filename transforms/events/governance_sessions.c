@@ -1,25 +1,25 @@
 /* governance_sessions → fact_governance_sessions: one matter put to the vote, sent again as votes come. Threads: pure. */
 #include "../decode.h"
 
-#define COLUMNS(X)														\
-	X(governance_session_id, GC_TEXT, 0, NULL)										\
-	X(component_key, GC_COMPONENT, 0, NULL)											\
-	X(actor_key, GC_ACTOR, 0, NULL)												\
-	X(session_id, GC_TEXT, 0, "session_id")											\
-	X(policy_name, GC_TEXT, 0, "policy_name")										\
-	X(action_type, GC_TEXT, 0, "action_type")										\
-	X(category, GC_TEXT, 0, "category")											\
-	X(committee, GC_TEXT, 0, "committee")											\
-	X(risk_level, GC_TEXT, GC_VOCABULARY, "risk_level")									\
-	X(status, GC_TEXT, GC_VOCABULARY, "status")										\
-	X(outcome, GC_TEXT, GC_VOCABULARY, "outcome")										\
-	X(quorum_required, GC_INT4, 0, "quorum_required")									\
-	X(approval_threshold, GC_FLOAT8, GC_UNIT_RANGE, "approval_threshold")							\
-	X(total_votes, GC_INT4, 0, "total_votes")										\
-	X(decision_seconds, GC_FLOAT8, 0, NULL)											\
-	X(created_at, GC_TIME, GC_REQUIRED, "created_at")									\
-	X(voting_started_at, GC_TIME, 0, "voting_started_at")									\
-	X(decided_at, GC_TIME, 0, "decided_at")											\
+#define COLUMNS(X)                                                                                                                 \
+	X(governance_session_id, GC_TEXT, 0, NULL)                                                                                 \
+	X(component_key, GC_COMPONENT, 0, NULL)                                                                                    \
+	X(actor_key, GC_ACTOR, 0, NULL)                                                                                            \
+	X(session_id, GC_TEXT, 0, "session_id")                                                                                    \
+	X(policy_name, GC_TEXT, 0, "policy_name")                                                                                  \
+	X(action_type, GC_TEXT, 0, "action_type")                                                                                  \
+	X(category, GC_TEXT, 0, "category")                                                                                        \
+	X(committee, GC_TEXT, 0, "committee")                                                                                      \
+	X(risk_level, GC_TEXT, GC_VOCABULARY, "risk_level")                                                                        \
+	X(status, GC_TEXT, GC_VOCABULARY, "status")                                                                                \
+	X(outcome, GC_TEXT, GC_VOCABULARY, "outcome")                                                                              \
+	X(quorum_required, GC_INT4, 0, "quorum_required")                                                                          \
+	X(approval_threshold, GC_FLOAT8, GC_UNIT_RANGE, "approval_threshold")                                                      \
+	X(total_votes, GC_INT4, 0, "total_votes")                                                                                  \
+	X(decision_seconds, GC_FLOAT8, 0, NULL)                                                                                    \
+	X(created_at, GC_TIME, GC_REQUIRED, "created_at")                                                                          \
+	X(voting_started_at, GC_TIME, 0, "voting_started_at")                                                                      \
+	X(decided_at, GC_TIME, 0, "decided_at")                                                                                    \
 	X(expires_at, GC_TIME, 0, "expires_at")
 
 enum { COLUMNS(GC_COLUMN_INDEX) COLUMN_COUNT };

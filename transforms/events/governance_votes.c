@@ -1,16 +1,16 @@
 /* governance_votes → fact_governance_votes: one vote of a member in a session, both of which it looks up. Threads: pure. */
 #include "../decode.h"
 
-#define COLUMNS(X)														\
-	X(vote_id, GC_TEXT, 0, NULL)												\
-	X(component_key, GC_COMPONENT, 0, NULL)											\
-	X(governance_session_id, GC_TEXT, 0, NULL)										\
-	X(governance_member_id, GC_TEXT, 0, NULL)										\
-	X(vote, GC_TEXT, GC_VOCABULARY, "vote")											\
-	X(vote_weight, GC_FLOAT8, GC_NOT_NEGATIVE, "vote_weight")								\
-	X(is_automated, GC_BOOL, 0, "automated")										\
-	X(confidence_score, GC_FLOAT8, GC_UNIT_RANGE, "confidence")								\
-	X(verification_status, GC_TEXT, GC_VOCABULARY, "verification_status")							\
+#define COLUMNS(X)                                                                                                                 \
+	X(vote_id, GC_TEXT, 0, NULL)                                                                                               \
+	X(component_key, GC_COMPONENT, 0, NULL)                                                                                    \
+	X(governance_session_id, GC_TEXT, 0, NULL)                                                                                 \
+	X(governance_member_id, GC_TEXT, 0, NULL)                                                                                  \
+	X(vote, GC_TEXT, GC_VOCABULARY, "vote")                                                                                    \
+	X(vote_weight, GC_FLOAT8, GC_NOT_NEGATIVE, "vote_weight")                                                                  \
+	X(is_automated, GC_BOOL, 0, "automated")                                                                                   \
+	X(confidence_score, GC_FLOAT8, GC_UNIT_RANGE, "confidence")                                                                \
+	X(verification_status, GC_TEXT, GC_VOCABULARY, "verification_status")                                                      \
 	X(created_at, GC_TIME, GC_REQUIRED, "created_at")
 
 enum { COLUMNS(GC_COLUMN_INDEX) COLUMN_COUNT };

@@ -1,13 +1,13 @@
 /* healing_actions → fact_healing_actions: one remediation action of a component. Threads: pure. */
 #include "../decode.h"
 
-#define COLUMNS(X)														\
-	X(action_id, GC_TEXT, 0, NULL)												\
-	X(component_key, GC_COMPONENT, 0, "component")										\
-	X(actor_key, GC_ACTOR, 0, NULL)												\
-	X(action, GC_TEXT, 0, "action")												\
-	X(result, GC_TEXT, GC_VOCABULARY, "result")										\
-	X(detail, GC_TEXT, GC_KEEPS, "detail")											\
+#define COLUMNS(X)                                                                                                                 \
+	X(action_id, GC_TEXT, 0, NULL)                                                                                             \
+	X(component_key, GC_COMPONENT, 0, "component")                                                                             \
+	X(actor_key, GC_ACTOR, 0, NULL)                                                                                            \
+	X(action, GC_TEXT, 0, "action")                                                                                            \
+	X(result, GC_TEXT, GC_VOCABULARY, "result")                                                                                \
+	X(detail, GC_TEXT, GC_KEEPS, "detail")                                                                                     \
 	X(created_at, GC_TIME, GC_REQUIRED, "created_at")
 
 enum { COLUMNS(GC_COLUMN_INDEX) COLUMN_COUNT };

@@ -6,24 +6,24 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 
-#define COLUMNS(X)                                                                                                             \
-	X(entry_id, GC_TEXT, 0, NULL)                                                                                          \
-	X(component_key, GC_COMPONENT, 0, NULL)                                                                                \
-	X(actor_key, GC_ACTOR, 0, NULL)                                                                                        \
-	X(mission_key, GC_MISSION, 0, NULL)                                                                                    \
-	X(sequence, GC_INT8, GC_REQUIRED, "sequence")                                                                          \
-	X(actor, GC_TEXT, 0, "actor")                                                                                          \
-	X(action, GC_TEXT, 0, "action")                                                                                        \
-	X(resource, GC_TEXT, GC_KEEPS, "resource")                                                                             \
-	X(subsystem, GC_TEXT, 0, "subsystem")                                                                                  \
-	X(result, GC_TEXT, 0, "result")                                                                                        \
-	X(severity, GC_TEXT, 0, NULL)                                                                                          \
-	X(contract_id, GC_TEXT, 0, NULL)                                                                                       \
-	X(names_mission, GC_BOOL, 0, NULL)                                                                                     \
-	X(error_id, GC_TEXT, 0, NULL)                                                                                          \
-	X(entry_hash, GC_TEXT, 0, "entry_hash")                                                                                \
-	X(previous_hash, GC_TEXT, 0, "previous_hash")                                                                          \
-	X(hash_matches, GC_BOOL, 0, NULL)                                                                                      \
+#define COLUMNS(X)                                                                                                                 \
+	X(entry_id, GC_TEXT, 0, NULL)                                                                                              \
+	X(component_key, GC_COMPONENT, 0, NULL)                                                                                    \
+	X(actor_key, GC_ACTOR, 0, NULL)                                                                                            \
+	X(mission_key, GC_MISSION, 0, NULL)                                                                                        \
+	X(sequence, GC_INT8, GC_REQUIRED, "sequence")                                                                              \
+	X(actor, GC_TEXT, 0, "actor")                                                                                              \
+	X(action, GC_TEXT, 0, "action")                                                                                            \
+	X(resource, GC_TEXT, GC_KEEPS, "resource")                                                                                 \
+	X(subsystem, GC_TEXT, 0, "subsystem")                                                                                      \
+	X(result, GC_TEXT, 0, "result")                                                                                            \
+	X(severity, GC_TEXT, 0, NULL)                                                                                              \
+	X(contract_id, GC_TEXT, 0, NULL)                                                                                           \
+	X(names_mission, GC_BOOL, 0, NULL)                                                                                         \
+	X(error_id, GC_TEXT, 0, NULL)                                                                                              \
+	X(entry_hash, GC_TEXT, 0, "entry_hash")                                                                                    \
+	X(previous_hash, GC_TEXT, 0, "previous_hash")                                                                              \
+	X(hash_matches, GC_BOOL, 0, NULL)                                                                                          \
 	X(created_at, GC_TIME, GC_REQUIRED, "timestamp")
 
 enum { COLUMNS(GC_COLUMN_INDEX) COLUMN_COUNT };
@@ -42,7 +42,8 @@ static void derive_contract(struct gc_decode *decode, struct gc_row *row, const 
 	struct gc_span completed = gc_decode_member(decode, gc_decode_hint(decode, payload, "action_contract_id"), "payload");
 	struct gc_span mentioned = gc_decode_member(decode, gc_decode_hint(decode, payload, "contract_id"), "payload");
 	struct gc_span mission = gc_decode_member(decode, gc_row_get_text(row, AT_resource), "resource");
-	bool names = completed.len > 0 && mission.len > 0 && gc_span_equal(gc_row_get_text(row, AT_actor), GC_LIT("progression_tracker")) &&
+	bool names = completed.len > 0 && mission.len > 0 &&
+		     gc_span_equal(gc_row_get_text(row, AT_actor), GC_LIT("progression_tracker")) &&
 		     gc_span_equal(gc_row_get_text(row, AT_action), GC_LIT("action_completed"));
 
 	gc_row_text(row, AT_contract_id, completed.len > 0 ? completed : mentioned);
@@ -85,7 +86,8 @@ static void derive_hash(struct gc_decode *decode, struct gc_row *row, const stru
 	unsigned char digest[32];
 	char hex[65];
 
-	if (decode->rejected || hash.len != 64 || gc_decode_is_unavailable(log, "payload") || gc_decode_is_unavailable(log, "resource"))
+	if (decode->rejected || hash.len != 64 || gc_decode_is_unavailable(log, "payload") ||
+	    gc_decode_is_unavailable(log, "resource"))
 		return;
 	if (json && (json->type == GC_JSON_OBJECT || json->type == GC_JSON_ARRAY)) /* written in another way when it was hashed */
 		return;
@@ -107,7 +109,8 @@ static bool is_error_like(struct gc_span action)
 	return gc_span_contains_nocase(action, GC_LIT("error")) || gc_span_contains_nocase(action, GC_LIT("fail"));
 }
 
-static void add_error(struct gc_decode *decode, const struct gc_row *entry, const struct gc_json *log, const struct gc_json *payload)
+static void add_error(struct gc_decode *decode, const struct gc_row *entry, const struct gc_json *log,
+		      const struct gc_json *payload)
 {
 	struct gc_span id = gc_arena_printf(decode->arena, "log:%lld", (long long)entry->values[AT_sequence].integer);
 	struct gc_row *row = gc_decode_row(decode, &gc_target_error_events, id, log);

@@ -1,13 +1,13 @@
 /* mission_timelines → dim_mission and its history: one mission, sent again as it progresses. Threads: pure. */
 #include "../decode.h"
 
-#define COLUMNS(X)                                                                                                             \
-	X(source_id, GC_TEXT, 0, NULL)                                                                                         \
-	X(mission_key, GC_MISSION, GC_REQUIRED, "mission_id")                                                                  \
-	X(mission_name, GC_TEXT, 0, "mission_name")                                                                            \
-	X(mission_type, GC_TEXT, 0, NULL)                                                                                      \
-	X(started_at, GC_TIME, 0, "started_at")                                                                                \
-	X(completed_at, GC_TIME, 0, "completed_at")                                                                            \
+#define COLUMNS(X)                                                                                                                 \
+	X(source_id, GC_TEXT, 0, NULL)                                                                                             \
+	X(mission_key, GC_MISSION, GC_REQUIRED, "mission_id")                                                                      \
+	X(mission_name, GC_TEXT, 0, "mission_name")                                                                                \
+	X(mission_type, GC_TEXT, 0, NULL)                                                                                          \
+	X(started_at, GC_TIME, 0, "started_at")                                                                                    \
+	X(completed_at, GC_TIME, 0, "completed_at")                                                                                \
 	X(final_status, GC_TEXT, 0, NULL)
 
 enum { COLUMNS(GC_COLUMN_INDEX) COLUMN_COUNT };
@@ -26,7 +26,9 @@ static struct gc_span final_status(struct gc_span status)
 {
 	static const struct {
 		const char *status, *final;
-	} ends[] = { { "completed", "success" }, { "failed", "failed" }, { "partial", "partial" }, { "rolled_back", "rolled_back" } };
+	} ends[] = {
+		{ "completed", "success" }, { "failed", "failed" }, { "partial", "partial" }, { "rolled_back", "rolled_back" }
+	};
 
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
 		if (gc_span_equal(status, gc_span_of(ends[i].status)))

@@ -1,21 +1,21 @@
 /* playbook_runs → fact_playbook_runs: one remediation; its diagnosis may name the error it repairs. Threads: pure. */
 #include "../decode.h"
 
-#define COLUMNS(X)                                                                                                             \
-	X(run_id, GC_TEXT, 0, NULL)                                                                                            \
-	X(component_key, GC_COMPONENT, 0, "service")                                                                           \
-	X(actor_key, GC_ACTOR, 0, NULL)                                                                                        \
-	X(run_number, GC_INT8, GC_REQUIRED, "id")                                                                              \
-	X(playbook_id, GC_TEXT, 0, "playbook_id")                                                                              \
-	X(status, GC_TEXT, GC_VOCABULARY, "status")                                                                            \
-	X(was_successful, GC_BOOL, 0, NULL)                                                                                    \
-	X(diagnosis_code, GC_TEXT, GC_KEEPS, NULL)                                                                             \
-	X(error_id, GC_TEXT, GC_KEEPS, NULL)                                                                                   \
-	X(approval_id, GC_TEXT, 0, "approval_request_id")                                                                      \
-	X(queue_seconds, GC_FLOAT8, 0, NULL)                                                                                   \
-	X(duration_seconds, GC_FLOAT8, 0, NULL)                                                                                \
-	X(created_at, GC_TIME, GC_REQUIRED, "created_at")                                                                      \
-	X(started_at, GC_TIME, 0, "started_at")                                                                                \
+#define COLUMNS(X)                                                                                                                 \
+	X(run_id, GC_TEXT, 0, NULL)                                                                                                \
+	X(component_key, GC_COMPONENT, 0, "service")                                                                               \
+	X(actor_key, GC_ACTOR, 0, NULL)                                                                                            \
+	X(run_number, GC_INT8, GC_REQUIRED, "id")                                                                                  \
+	X(playbook_id, GC_TEXT, 0, "playbook_id")                                                                                  \
+	X(status, GC_TEXT, GC_VOCABULARY, "status")                                                                                \
+	X(was_successful, GC_BOOL, 0, NULL)                                                                                        \
+	X(diagnosis_code, GC_TEXT, GC_KEEPS, NULL)                                                                                 \
+	X(error_id, GC_TEXT, GC_KEEPS, NULL)                                                                                       \
+	X(approval_id, GC_TEXT, 0, "approval_request_id")                                                                          \
+	X(queue_seconds, GC_FLOAT8, 0, NULL)                                                                                       \
+	X(duration_seconds, GC_FLOAT8, 0, NULL)                                                                                    \
+	X(created_at, GC_TIME, GC_REQUIRED, "created_at")                                                                          \
+	X(started_at, GC_TIME, 0, "started_at")                                                                                    \
 	X(ended_at, GC_TIME, 0, "ended_at")
 
 enum { COLUMNS(GC_COLUMN_INDEX) COLUMN_COUNT };

@@ -1,15 +1,15 @@
 /* playbook_step_runs → fact_playbook_step_runs: one step of a playbook run, whose component and actor it takes. Threads: pure. */
 #include "../decode.h"
 
-#define COLUMNS(X)														\
-	X(step_run_id, GC_TEXT, 0, NULL)											\
-	X(run_id, GC_TEXT, 0, NULL)												\
-	X(step_order, GC_INT4, 0, "step_order")											\
-	X(status, GC_TEXT, GC_VOCABULARY, "status")										\
-	X(was_successful, GC_BOOL, 0, NULL)											\
-	X(duration_seconds, GC_FLOAT8, 0, NULL)											\
-	X(log, GC_TEXT, GC_KEEPS, "log")											\
-	X(created_at, GC_TIME, GC_REQUIRED, "created_at")									\
+#define COLUMNS(X)                                                                                                                 \
+	X(step_run_id, GC_TEXT, 0, NULL)                                                                                           \
+	X(run_id, GC_TEXT, 0, NULL)                                                                                                \
+	X(step_order, GC_INT4, 0, "step_order")                                                                                    \
+	X(status, GC_TEXT, GC_VOCABULARY, "status")                                                                                \
+	X(was_successful, GC_BOOL, 0, NULL)                                                                                        \
+	X(duration_seconds, GC_FLOAT8, 0, NULL)                                                                                    \
+	X(log, GC_TEXT, GC_KEEPS, "log")                                                                                           \
+	X(created_at, GC_TIME, GC_REQUIRED, "created_at")                                                                          \
 	X(ended_at, GC_TIME, 0, "ended_at")
 
 enum { COLUMNS(GC_COLUMN_INDEX) COLUMN_COUNT };

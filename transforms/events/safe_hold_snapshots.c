@@ -1,20 +1,20 @@
 /* safe_hold_snapshots → fact_snapshots: one snapshot, later validated or restored. Threads: pure. */
 #include "../decode.h"
 
-#define COLUMNS(X)                                                                                                             \
-	X(snapshot_id, GC_TEXT, 0, NULL)                                                                                       \
-	X(actor_key, GC_ACTOR, 0, NULL)                                                                                        \
-	X(contract_id, GC_TEXT, 0, NULL)                                                                                       \
-	X(snapshot_type, GC_TEXT, 0, "snapshot_type")                                                                          \
-	X(status, GC_TEXT, GC_VOCABULARY, "status")                                                                            \
-	X(system_health_score, GC_FLOAT8, 0, "system_health_score")                                                            \
-	X(is_golden, GC_BOOL, 0, "is_golden")                                                                                  \
-	X(is_validated, GC_BOOL, 0, "is_validated")                                                                            \
-	X(validation_seconds, GC_FLOAT8, 0, NULL)                                                                              \
-	X(triggered_by, GC_TEXT, 0, "triggered_by")                                                                            \
-	X(notes, GC_TEXT, GC_KEEPS, "notes")                                                                                   \
-	X(created_at, GC_TIME, GC_REQUIRED, "created_at")                                                                      \
-	X(validated_at, GC_TIME, 0, "validated_at")                                                                            \
+#define COLUMNS(X)                                                                                                                 \
+	X(snapshot_id, GC_TEXT, 0, NULL)                                                                                           \
+	X(actor_key, GC_ACTOR, 0, NULL)                                                                                            \
+	X(contract_id, GC_TEXT, 0, NULL)                                                                                           \
+	X(snapshot_type, GC_TEXT, 0, "snapshot_type")                                                                              \
+	X(status, GC_TEXT, GC_VOCABULARY, "status")                                                                                \
+	X(system_health_score, GC_FLOAT8, 0, "system_health_score")                                                                \
+	X(is_golden, GC_BOOL, 0, "is_golden")                                                                                      \
+	X(is_validated, GC_BOOL, 0, "is_validated")                                                                                \
+	X(validation_seconds, GC_FLOAT8, 0, NULL)                                                                                  \
+	X(triggered_by, GC_TEXT, 0, "triggered_by")                                                                                \
+	X(notes, GC_TEXT, GC_KEEPS, "notes")                                                                                       \
+	X(created_at, GC_TIME, GC_REQUIRED, "created_at")                                                                          \
+	X(validated_at, GC_TIME, 0, "validated_at")                                                                                \
 	X(restored_at, GC_TIME, 0, "restored_at")
 
 enum { COLUMNS(GC_COLUMN_INDEX) COLUMN_COUNT };
@@ -30,8 +30,8 @@ static const struct gc_target snapshots = {
 static void decode_snapshot(struct gc_decode *decode, const struct gc_change *change)
 {
 	struct gc_row *row = gc_decode_row(decode, &snapshots, decode->key, change->row);
-	struct gc_span contract =
-		gc_decode_member(decode, gc_decode_text(decode, change->row, "action_contract_id"), "action_contract_id");
+	struct gc_span contract = gc_decode_member(decode, gc_decode_text(decode, change->row, "action_contract_id"),
+						   "action_contract_id");
 
 	gc_row_text(row, AT_contract_id, contract);
 	gc_decode_link(decode, "verification_executions", contract);

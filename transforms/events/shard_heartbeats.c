@@ -1,13 +1,13 @@
 /* shard_heartbeats → fact_shard_heartbeats: one sign of life of one shard; it has no id, so shard and time name it. Threads: pure. */
 #include "../decode.h"
 
-#define COLUMNS(X)														\
-	X(heartbeat_id, GC_TEXT, 0, NULL)											\
-	X(component_key, GC_COMPONENT, 0, NULL)											\
-	X(actor_key, GC_ACTOR, 0, NULL)												\
-	X(shard_id, GC_TEXT, GC_REQUIRED, "shard_id")										\
-	X(status, GC_TEXT, GC_VOCABULARY, "status")										\
-	X(load, GC_FLOAT8, GC_NOT_NEGATIVE, "load")										\
+#define COLUMNS(X)                                                                                                                 \
+	X(heartbeat_id, GC_TEXT, 0, NULL)                                                                                          \
+	X(component_key, GC_COMPONENT, 0, NULL)                                                                                    \
+	X(actor_key, GC_ACTOR, 0, NULL)                                                                                            \
+	X(shard_id, GC_TEXT, GC_REQUIRED, "shard_id")                                                                              \
+	X(status, GC_TEXT, GC_VOCABULARY, "status")                                                                                \
+	X(load, GC_FLOAT8, GC_NOT_NEGATIVE, "load")                                                                                \
 	X(created_at, GC_TIME, GC_REQUIRED, "timestamp")
 
 enum { COLUMNS(GC_COLUMN_INDEX) COLUMN_COUNT };

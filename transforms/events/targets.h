@@ -5,20 +5,20 @@
 #include "../decode.h"
 
 /* fact_error_events: of security_events and immutable_log; its columns are listed here because both set them by name. */
-#define GC_ERROR_COLUMNS(X)                                                                                                    \
-	X(error_id, GC_TEXT, 0, NULL)                                                                                          \
-	X(actor_key, GC_ACTOR, 0, NULL)                                                                                        \
-	X(error_type, GC_TEXT, 0, "action")                                                                                    \
-	X(severity, GC_TEXT, 0, NULL)                                                                                          \
-	X(source, GC_TEXT, 0, "resource")                                                                                      \
-	X(was_auto_resolved, GC_BOOL, 0, NULL)                                                                                 \
-	X(resolution_time_seconds, GC_FLOAT8, 0, NULL)                                                                         \
-	X(status, GC_TEXT, GC_VOCABULARY, "status")                                                                            \
-	X(resolution_note, GC_TEXT, GC_KEEPS, "resolution_note")                                                               \
-	X(created_at, GC_TIME, 0, NULL)                                                                                        \
-	X(resolved_at, GC_TIME, 0, "resolved_at")                                                                              \
-	X(own_component_key, GC_COMPONENT, 0, NULL)                                                                            \
-	X(component_is_explicit, GC_BOOL, 0, NULL)                                                                             \
+#define GC_ERROR_COLUMNS(X)                                                                                                        \
+	X(error_id, GC_TEXT, 0, NULL)                                                                                              \
+	X(actor_key, GC_ACTOR, 0, NULL)                                                                                            \
+	X(error_type, GC_TEXT, 0, "action")                                                                                        \
+	X(severity, GC_TEXT, 0, NULL)                                                                                              \
+	X(source, GC_TEXT, 0, "resource")                                                                                          \
+	X(was_auto_resolved, GC_BOOL, 0, NULL)                                                                                     \
+	X(resolution_time_seconds, GC_FLOAT8, 0, NULL)                                                                             \
+	X(status, GC_TEXT, GC_VOCABULARY, "status")                                                                                \
+	X(resolution_note, GC_TEXT, GC_KEEPS, "resolution_note")                                                                   \
+	X(created_at, GC_TIME, 0, NULL)                                                                                            \
+	X(resolved_at, GC_TIME, 0, "resolved_at")                                                                                  \
+	X(own_component_key, GC_COMPONENT, 0, NULL)                                                                                \
+	X(component_is_explicit, GC_BOOL, 0, NULL)                                                                                 \
 	X(own_human, GC_BOOL, GC_KEEPS, NULL)
 
 #define GC_ERROR_INDEX(name, kind, flags, field) GC_ERROR_##name,

@@ -1,15 +1,15 @@
 /* tier_policies → dim_tier and its history: one tier's policy, sent again when it changes. Threads: pure. */
 #include "../decode.h"
 
-#define COLUMNS(X)                                                                                                             \
-	X(source_id, GC_TEXT, 0, NULL)                                                                                         \
-	X(tier_key, GC_TIER, 0, NULL)                                                                                          \
-	X(tier_name, GC_TEXT, 0, "tier_name")                                                                                  \
-	X(requires_approval, GC_BOOL, 0, "requires_approval")                                                                  \
-	X(requires_snapshot, GC_BOOL, 0, "requires_snapshot")                                                                  \
-	X(requires_benchmark, GC_BOOL, 0, "requires_benchmark")                                                                \
-	X(risk_level, GC_TEXT, GC_VOCABULARY, "risk_level")                                                                    \
-	X(description, GC_TEXT, 0, "description")                                                                              \
+#define COLUMNS(X)                                                                                                                 \
+	X(source_id, GC_TEXT, 0, NULL)                                                                                             \
+	X(tier_key, GC_TIER, 0, NULL)                                                                                              \
+	X(tier_name, GC_TEXT, 0, "tier_name")                                                                                      \
+	X(requires_approval, GC_BOOL, 0, "requires_approval")                                                                      \
+	X(requires_snapshot, GC_BOOL, 0, "requires_snapshot")                                                                      \
+	X(requires_benchmark, GC_BOOL, 0, "requires_benchmark")                                                                    \
+	X(risk_level, GC_TEXT, GC_VOCABULARY, "risk_level")                                                                        \
+	X(description, GC_TEXT, 0, "description")                                                                                  \
 	X(policy_from, GC_TIME, 0, "effective_from")
 
 enum { COLUMNS(GC_COLUMN_INDEX) COLUMN_COUNT };

@@ -3,22 +3,22 @@
  */
 #include "../decode.h"
 
-#define COLUMNS(X)                                                                                                             \
-	X(subject_id, GC_TEXT, 0, NULL)                                                                                        \
-	X(aspect, GC_TEXT, 0, NULL)                                                                                            \
-	X(at, GC_TIME, 0, NULL)                                                                                                \
-	X(digest, GC_INT8, 0, NULL)                                                                                            \
-	X(actor_key, GC_ACTOR, 0, NULL)                                                                                        \
-	X(component_key, GC_COMPONENT, 0, NULL)                                                                                \
-	X(component_is_explicit, GC_BOOL, 0, NULL)                                                                             \
-	X(tier_key, GC_TIER, 0, NULL)                                                                                          \
-	X(title, GC_TEXT, 0, NULL)                                                                                             \
-	X(severity, GC_TEXT, GC_VOCABULARY, "severity")                                                                        \
-	X(source, GC_TEXT, 0, NULL)                                                                                            \
-	X(note, GC_TEXT, 0, NULL)                                                                                              \
-	X(needs_human, GC_BOOL, 0, NULL)                                                                                       \
-	X(error_id, GC_TEXT, 0, NULL)                                                                                          \
-	X(contract_id, GC_TEXT, 0, NULL)                                                                                       \
+#define COLUMNS(X)                                                                                                                 \
+	X(subject_id, GC_TEXT, 0, NULL)                                                                                            \
+	X(aspect, GC_TEXT, 0, NULL)                                                                                                \
+	X(at, GC_TIME, 0, NULL)                                                                                                    \
+	X(digest, GC_INT8, 0, NULL)                                                                                                \
+	X(actor_key, GC_ACTOR, 0, NULL)                                                                                            \
+	X(component_key, GC_COMPONENT, 0, NULL)                                                                                    \
+	X(component_is_explicit, GC_BOOL, 0, NULL)                                                                                 \
+	X(tier_key, GC_TIER, 0, NULL)                                                                                              \
+	X(title, GC_TEXT, 0, NULL)                                                                                                 \
+	X(severity, GC_TEXT, GC_VOCABULARY, "severity")                                                                            \
+	X(source, GC_TEXT, 0, NULL)                                                                                                \
+	X(note, GC_TEXT, 0, NULL)                                                                                                  \
+	X(needs_human, GC_BOOL, 0, NULL)                                                                                           \
+	X(error_id, GC_TEXT, 0, NULL)                                                                                              \
+	X(contract_id, GC_TEXT, 0, NULL)                                                                                           \
 	X(risk_score, GC_FLOAT8, GC_NOT_NEGATIVE, "risk_score")
 
 enum { COLUMNS(GC_COLUMN_INDEX) COLUMN_COUNT };
@@ -43,7 +43,13 @@ static const struct kind {
 	{ "agentic.action_planned", "planned", false, false, false, { NULL }, { NULL } },
 	{ "agentic.problem_resolved", "resolved", false, false, false, { NULL }, { "resolution_note", "resolution", "note" } },
 	{ "agentic.action_failed", "failed", false, false, false, { NULL }, { "error", "reason" } },
-	{ "approval.requested", "requested", true, false, false, { "approval_type", "action_type" }, { "message", "reason", "description" } },
+	{ "approval.requested",
+	  "requested",
+	  true,
+	  false,
+	  false,
+	  { "approval_type", "action_type" },
+	  { "message", "reason", "description" } },
 	{ "approval.granted", "decided", true, true, true, { NULL }, { "decision_reason", "reason" } },
 	{ "approval.approved", "decided", true, true, true, { NULL }, { "decision_reason", "reason" } },
 	{ "approval.rejected", "decided", true, true, false, { NULL }, { "decision_reason", "reason" } },
@@ -93,7 +99,8 @@ static struct gc_span subject_of(struct gc_decode *decode, const struct gc_json 
 	return prefixed(decode, kind->of_approval ? "approval" : "error", id);
 }
 
-static void derive_component(struct gc_decode *decode, struct gc_row *row, const struct gc_json *event, const struct gc_json *payload)
+static void derive_component(struct gc_decode *decode, struct gc_row *row, const struct gc_json *event,
+			     const struct gc_json *payload)
 {
 	struct gc_span component = gc_decode_member(decode, gc_decode_text(decode, payload, "component"), "component");
 
