@@ -141,7 +141,7 @@ static int run_line(struct gc_command_line *line, const struct gc_command *const
 	if (line->help)
 		return print_help(line, commands);
 	if (line->version) {
-		puts("gracecube " GRACECUBE_VERSION);
+		gc_print_version(stdout);
 		return GC_EXIT_DONE;
 	}
 	if (!line->command) {

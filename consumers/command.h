@@ -133,6 +133,9 @@ int gc_command_fail(const struct gc_err *err);
 /* The same for a wrong word on the command line: always GC_EXIT_USAGE. */
 int gc_command_misuse(const struct gc_command_line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* `--version`: one line for the program, one for the libraries that it runs with. */
+void gc_print_version(FILE *out);
+
 /* The table, consumers/commands.c; ends with NULL. */
 extern const struct gc_command *const gc_commands[];
 const struct gc_command *gc_command_find(const struct gc_command *const *commands, const char *name);

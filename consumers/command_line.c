@@ -24,7 +24,7 @@ const struct gc_flag gc_global_flags[] = {
 	[GC_GLOBAL_PROPERTY] = { "property", 'X', "NAME=VALUE", "one property of librdkafka; repeatable", GC_FLAG_LIST },
 	[GC_GLOBAL_JSON] = { "json", 0, NULL, "print facts as JSON", GC_FLAG_BOOL },
 	[GC_GLOBAL_LOG_LEVEL] = { "log-level", 0, "LEVEL", "error, warn, info or debug", GC_FLAG_TEXT },
-	[GC_GLOBAL_VERSION] = { "version", 0, NULL, "show the version", GC_FLAG_BOOL },
+	[GC_GLOBAL_VERSION] = { "version", 0, NULL, "show the version, the commit and the libraries' versions", GC_FLAG_BOOL },
 	[GC_GLOBAL_COUNT] = { .name = NULL },
 };
 

@@ -256,7 +256,7 @@ def works_by_keyboard(page):
         until(3, 'a tooltip in ' + chart, lambda: page.run('return !document.getElementById("tip").hidden'))
         first = page.text('#tip')
         page.press('ArrowRight', 'ArrowDown')
-        until(3, 'the tooltip of %s follows the keys' % chart, lambda: page.text('#tip') != first)
+        until(3, 'the tooltip of %s follows the keys' % chart, lambda first=first: page.text('#tip') != first)
         page.press('Escape')
         until(3, 'Escape hides it', lambda: page.run('return document.getElementById("tip").hidden'))
 
@@ -294,7 +294,7 @@ def works_by_keyboard(page):
     until(3, 'the drawer is closed again', lambda: not page.run('return document.getElementById("drawer").open'))
 
     # the mouse tells the same
-    def hover(step=[0]):
+    def hover(step=[0]):  # noqa: B006 (it is meant to be one for all calls)
         # measured anew each time: the page may still move after the drawer has gone
         x, y = page.run('const f = document.querySelector("#plot-executions svg.chart"); f.scrollIntoView({block: "center"}); '
                         'const r = f.getBoundingClientRect(); return [Math.round(r.left + r.width / 2), Math.round(r.top + r.height / 3)]')
@@ -314,7 +314,7 @@ def is_live(page):
     took = []
     for i in range(3):
         do('publish', 'live-%d' % i)
-        took.append(until(10, 'execution %d is on the page' % (i + 1), lambda: whole(page.tile('execution-count')) == before + i + 1))
+        took.append(until(10, 'execution %d is on the page' % (i + 1), lambda i=i: whole(page.tile('execution-count')) == before + i + 1))
     equal('executions', page.tile('execution-count'), grouped(number('SELECT count(*) FROM cube.fact_verification_executions')))
     if max(took) > 6:
         raise Failed('it took %s s' % ', '.join('%.1f' % t for t in took))

@@ -1,13 +1,13 @@
 """What scenarios in Python need; the counterpart of scenario.sh. See README.md here."""
 import json
 import os
-import signal
+import signal  # noqa: F401 (scenarios take it from here)
 import subprocess
 import sys
-import time
+import time  # noqa: F401
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from kafka import Kafka  # noqa: E402
+from kafka import Kafka  # noqa: E402, F401
 
 ROOT, PROGRAM, PREFIX, BROKERS = (os.environ.get('CUBE_TEST_' + name) or sys.exit(
     'A scenario is run by tests/run --only NAME') for name in ('ROOT', 'BIN', 'PREFIX', 'BROKERS'))

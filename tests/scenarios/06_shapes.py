@@ -68,14 +68,14 @@ def plain_producer():
     """{"id": …} with a raw text key and nothing else: Kafka's time is the version, a tombstone deletes."""
     begin('plain', 'action_contracts', 'approval_requests', 'mission_timelines', 'security_events')
     row = {'status': 'pending', 'created_at': '2026-11-23T10:00:00Z', 'tier': 'tier_2', 'triggered_by': 'agent:x'}
-    for n, (key, value, at) in enumerate((
+    for key, value, at in (
             (b'p1', {'id': 'p1', **row}, 0), (b'p1', {'id': 'p1', **row, 'status': 'verified'}, 10), (b'p1', {'id': 'p1', **row, 'status': 'failed'}, 5),
             (b'p2', row, 0), (b'p2', None, 10), (b'p2', row, 5),              # the id only in the key; deleted; late and older
             (b'p3', {'id': 'p3', **row}, 0), (b'p3', None, 10), (b'p3', {'id': 'p3', **row, 'status': 'verified'}, 20),  # made again
             (b'p4', {'id': 'p4', **row}, 7), (b'p4', {'id': 'p4', **row, 'status': 'verified'}, 7),  # the same moment: the later offset
             (b'p5', {'id': 'p5', **row, '__deleted': 'true'}, 0),
             (b'"p6"', {**row, 'status': 'verified'}, 0), (b'{"contract": "p7"}', {**row, 'status': 'verified'}, 0),
-            (b'8', {'id': 8, **row, 'status': 'verified'}, 0), (b'9', None, 3), (b'9', {'id': 9, **row}, 1))):
+            (b'8', {'id': 8, **row, 'status': 'verified'}, 0), (b'9', None, 3), (b'9', {'id': 9, **row}, 1)):
         send('action_contracts', key, text(value), timestamp=MS + at)
     send('mission_timelines', b'm1', text({'mission_id': 'm1', 'mission_name': 'One', 'status': 'completed', 'mission_type': 'drill'}), timestamp=MS)
     send('mission_timelines', b'm2', text({'mission_id': 'm2', 'mission_name': 'Two', 'status': 'completed'}), timestamp=MS)

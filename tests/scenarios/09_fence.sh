@@ -33,7 +33,7 @@ shown "frozen past its session $frozen times, another took over, then thawed"
 
 # Members that come and go.
 for n in {1..6}; do
-	member guest$n
+	member "guest$n"
 	sleep 1
 	kill -TERM "$PID"
 	ends "$PID" 20

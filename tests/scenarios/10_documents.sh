@@ -60,7 +60,7 @@ missing=$(sql <<-'SQL'
 	SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = 'cube'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL
 SQL
 )
-[ -z "$missing" ] || fail "without a comment: $(echo $missing)"
+[ -z "$missing" ] || fail "without a comment: ${missing//$'\n'/ }"
 shown "$(sql -c "SELECT format('%s tables and views, %s columns, %s functions: each has its comment', count(*) FILTER (WHERE kind = 't'), sum(n) FILTER (WHERE kind = 't'), count(*) FILTER (WHERE kind = 'f')) FROM (SELECT 't' AS kind, relnatts AS n FROM pg_class WHERE relnamespace = 'cube'::regnamespace AND relkind IN ('r', 'p', 'v') UNION ALL SELECT 'f', 0 FROM pg_proc WHERE pronamespace = 'cube'::regnamespace) o")"
 
 # --- The examples of the pages ---

@@ -351,8 +351,8 @@ static void facts_and_messages_go_their_ways(void **state)
 	assert_run("dead list", GC_EXIT_DONE, "list list\n", "");
 	assert_run("try --nmae", GC_EXIT_USAGE, "", "gracecube: try: there is no option --nmae; did you mean --name?\n");
 	assert_run("", GC_EXIT_USAGE, "", "Usage: gracecube COMMAND");
-	assert_run("--version", GC_EXIT_DONE, "gracecube " GRACECUBE_VERSION "\n", "");
-	assert_run("try --version", GC_EXIT_DONE, "gracecube " GRACECUBE_VERSION "\n", "");
+	assert_run("--version", GC_EXIT_DONE, "gracecube " GRACECUBE_VERSION " (commit ", "");
+	assert_run("try --version", GC_EXIT_DONE, "\nlibrdkafka ", "");
 }
 
 static void help_comes_from_the_tables(void **state)
