@@ -110,7 +110,7 @@ int gc_command_fail(const struct gc_err *err)
 {
 	fflush(stdout);
 	fprintf(stderr, "gracecube: %s%s%s\n", err->where, *err->where ? ": " : "", err->text);
-	return gc_exit_code(err);
+	return (int)gc_exit_code(err);
 }
 
 int gc_command_misuse(const struct gc_command_line *line, const char *format, ...)

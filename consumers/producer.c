@@ -305,7 +305,7 @@ static enum gc_verdict fail_topic(const struct gc_producer *producer, const stru
 static enum gc_verdict wait_for_topic(struct gc_producer *producer, struct topic *topic, struct gc_err *err)
 {
 	int64_t give_up_us = gc_monotonic_us() + CREATION_US;
-	rd_kafka_resp_err_t code;
+	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
 
 	do {
 		if (ask_partitions(producer, topic, &code, err))
@@ -413,7 +413,7 @@ static enum gc_verdict create_topic(struct gc_producer *producer, const struct t
 
 static enum gc_verdict find_or_create(struct gc_producer *producer, struct topic *topic, struct gc_err *err)
 {
-	rd_kafka_resp_err_t code;
+	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
 
 	if (ask_partitions(producer, topic, &code, err))
 		return err->verdict;

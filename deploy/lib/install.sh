@@ -1,11 +1,12 @@
 # shellcheck shell=bash
-# Installs the Debian packages that are missing. Needs common.sh. The lists below are the only ones.
+# Installs the Debian packages that are missing. Needs common.sh. The lists below are the only ones. PostgreSQL and Java go by
+# the packages that name no version: each release of Debian has its own.
 
 packages_of() {
 	case $1 in
 	build) echo cmake gcc libc6-dev make pkg-config librdkafka-dev libpq-dev libjansson-dev libyaml-dev zlib1g-dev libxxhash-dev libssl-dev libmicrohttpd-dev ;;
-	run) echo postgresql-15 postgresql-client-15 ;;
-	kafka) echo openjdk-17-jre-headless maven ;;
+	run) echo postgresql postgresql-client ;;
+	kafka) echo default-jre-headless maven ;;
 	tests) echo libcmocka-dev python3 valgrind kcat jq ;;
 	browser) echo chromium chromium-driver fonts-dejavu-core curl ;;
 	operators) echo python3-venv systemd ;;
@@ -36,7 +37,7 @@ install_packages() {
 	echo "missing: ${missing[*]}"
 	become_root_or_explain "${missing[@]}"
 	run_apt update
-	case " ${missing[*]} " in *' postgresql-15 '*) install_without_main_cluster "${missing[@]}" ;; *) run_apt install "${missing[@]}" ;; esac
+	case " ${missing[*]} " in *' postgresql '*) install_without_main_cluster "${missing[@]}" ;; *) run_apt install "${missing[@]}" ;; esac
 	mapfile -t missing < <(missing_packages "$@")
 	[ ${#missing[@]} -eq 0 ] || die "apt-get did not install: ${missing[*]}"
 }

@@ -7,6 +7,8 @@
 #
 # The server never runs as root: for root it belongs to the system user gracecube. Over the socket nobody needs a password,
 # because only the owner (and root) can enter its directory; over TCP everybody does.
+#
+# A cluster keeps its version; a new one gets Debian's newest that is installed, or what POSTGRES_BIN, a directory of binaries, has.
 
 POSTGRES_USER=gracecube
 
@@ -51,7 +53,7 @@ postgres_dsn() { echo "host=$(postgres_socket "$1") port=$(postgres_port "$1") u
 postgres_psql() {
 	local dir=$1 database=$2
 	shift 2
-	"$(postgres_bin "$dir")/psql" -X -q -v ON_ERROR_STOP=1 -d "$(postgres_dsn "$dir" "$database")" "$@"
+	psql -X -q -v ON_ERROR_STOP=1 -d "$(postgres_dsn "$dir" "$database")" "$@"
 }
 
 postgres_has_database() { [ "$(postgres_psql "$1" postgres -Atc "SELECT 1 FROM pg_database WHERE datname = '$2'")" = 1 ]; }
@@ -85,12 +87,13 @@ postgres_remove() {
 	rm -rf --one-file-system "$1"
 }
 
-# The binaries of the cluster's version, or of the newest one that is here.
 postgres_bin() {
-	local version
+	local version bin
 	version=$(as_owner cat "$1/data/PG_VERSION" 2>/dev/null) || version=$(newest_postgres)
-	[ -x "/usr/lib/postgresql/$version/bin/postgres" ] || die "PostgreSQL ${version:-15} is not installed (package postgresql-${version:-15})."
-	echo "/usr/lib/postgresql/$version/bin"
+	bin=${POSTGRES_BIN:-/usr/lib/postgresql/$version/bin}
+	[ "$version" -gt 0 ] || [ -n "${POSTGRES_BIN:-}" ] || die 'PostgreSQL is not installed (package postgresql).'
+	[ -x "$bin/postgres" ] || die "The cluster in $1 is of PostgreSQL $version, which is not installed (package postgresql-$version)."
+	echo "$bin"
 }
 
 newest_postgres() {

@@ -106,8 +106,8 @@ const struct gc_filter *gc_route_filter(const struct gc_route *route, size_t n);
 /* ---- query.c: SQL ---- */
 
 struct gc_query {
-	char *sql; /* made of constants only: what a client says is always a parameter */
-	const char *values[GC_VALUES_MAX];
+	char *sql;                         /* made of constants only: what a client says is always a parameter */
+	const char *values[GC_VALUES_MAX]; /* borrowed: of what gc_query_make() was given */
 	int count;
 	int64_t limit; /* rows wanted; the query asks for one more, to tell whether there are more */
 };

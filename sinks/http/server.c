@@ -299,7 +299,7 @@ static void complete(void *argument, struct MHD_Connection *connection, void **c
 
 /* ---- life ---- */
 
-static void log_line(void *argument, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void log_line(void *argument, const char *format, va_list arguments)
 {
 	char line[300];
 

@@ -1,5 +1,5 @@
 /* SQLSTATE → verdict. The longest prefix that is listed decides; what is not listed stops the program, because retrying an
- * unknown fault for ever helps nobody. Codes: https://www.postgresql.org/docs/15/errcodes-appendix.html. Threads: pure.
+ * unknown fault for ever helps nobody. Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html. Threads: pure.
  */
 #include "pg.h"
 
@@ -12,6 +12,7 @@ static const struct {
 	{ "23", GC_REJECT },    /* constraint: one record is bad */
 	{ "25006", GC_RETRY },  /* read-only: a demoted primary */
 	{ "25P03", GC_RETRY },  /* idle in transaction too long */
+	{ "25P04", GC_RETRY },  /* transaction_timeout, from 17 on: as a statement's, it says nothing against the records */
 	{ "26000", GC_RETRY },  /* prepared statement gone: the connection is a pooler's */
 	{ "40", GC_RETRY },     /* serialization, deadlock */
 	{ "53", GC_RETRY },     /* disk full, too many connections */

@@ -187,6 +187,7 @@ struct asked {
 	struct gc_values values;
 	struct gc_query query;
 	struct gc_problem problem;
+	char part[100]; /* the query borrows it */
 	bool good;
 };
 
@@ -194,15 +195,14 @@ static void ask(struct asked *asked, const char *path, const char *const *pairs)
 {
 	struct gc_span part;
 	const struct gc_route *route = gc_route_find(path, &part);
-	char text[100];
 
 	*asked = (struct asked){ .values.row_limit = 500, .good = true };
-	snprintf(text, sizeof(text), "%.*s", (int)part.len, part.ptr ? part.ptr : "");
+	snprintf(asked->part, sizeof(asked->part), "%.*s", (int)part.len, part.ptr ? part.ptr : "");
 	for (; asked->good && *pairs; pairs += 2)
 		asked->good = gc_values_put(&asked->values, route, gc_span_of(pairs[0]), gc_span_of(pairs[1]), &asked->problem);
 	asked->good = asked->good && gc_values_finish(&asked->values, route, &asked->problem);
 	if (asked->good)
-		gc_query_make(&asked->query, route, &asked->values, text);
+		gc_query_make(&asked->query, route, &asked->values, asked->part);
 }
 
 static void done(struct asked *asked)

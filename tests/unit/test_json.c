@@ -550,8 +550,8 @@ static const char *const samples[] = {
 	"\"\\u07ff\","
 	"\"\\u0800\",\"\\uFFFF\",\"\\ud800\\udc00\",\"\\udbff\\udfff\","
 	"\"\xC2\x80\xDF\xBF\xE0\xA0\x80\xEF\xBF\xBF\xF0\x90\x80\x80\"]",
-	"{\"a\":{\"b\":{\"c\":{\"d\":{\"e\":[[[[[[[[]]]]]]]]}}}},\"\":{},\"aa\":[],\"ab\":[{}],\"b\":[[],[]],"
-	"\"\\u0062b\":false}",
+	("{\"a\":{\"b\":{\"c\":{\"d\":{\"e\":[[[[[[[[]]]]]]]]}}}},\"\":{},\"aa\":[],\"ab\":[{}],\"b\":[[],[]],"
+	 "\"\\u0062b\":false}"),
 	" {\r\n\t\"x\" : [ true , false , null ] , \"y\" : \"plain text that is longer than a word\" } \n",
 };
 

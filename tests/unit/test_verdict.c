@@ -31,6 +31,7 @@ static void sqlstates_have_verdicts(void **state)
 		{ "25006", GC_RETRY, "read_only_sql_transaction" },
 		{ "25P02", GC_FATAL, "in_failed_sql_transaction" },
 		{ "25P03", GC_RETRY, "idle_in_transaction_session_timeout" },
+		{ "25P04", GC_RETRY, "transaction_timeout" },
 		{ "26000", GC_RETRY, "invalid_sql_statement_name" },
 		{ "28P01", GC_FATAL, "invalid_password" },
 		{ "28000", GC_FATAL, "invalid_authorization_specification" },
