@@ -11,6 +11,7 @@ packages_of() {
 	browser) echo chromium chromium-driver fonts-dejavu-core curl ;;
 	operators) echo python3-venv systemd ;;
 	image) echo buildah mmdebstrap podman ;;
+	gcc-* | clang-*) echo "$1" ;; # a compiler is a list of its own
 	*) die "no package list named $1" ;;
 	esac
 }

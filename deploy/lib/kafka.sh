@@ -6,11 +6,20 @@
 #   DIR/kafka.log  the broker's log        DIR/pid       its process
 #
 # KAFKA_PARTITIONS (1) is the number of partitions of topics made on first use, KAFKA_HEAP (384m) the Java heap, KAFKA_EXTRA
-# more lines of server.properties. The jars are kept in ${XDG_CACHE_HOME:-$HOME/.cache}/gracecube/kafka.
+# more lines of server.properties, KAFKA_VERSION the version, 3.9 or newer. The jars are kept, a directory a version, in
+# ${XDG_CACHE_HOME:-$HOME/.cache}/gracecube/kafka.
 
-KAFKA_VERSION=4.3.1
+KAFKA_VERSION=${KAFKA_VERSION:-4.3.1}
 
 kafka_jars_dir() { echo "${XDG_CACHE_HOME:-$HOME/.cache}/gracecube/kafka/$KAFKA_VERSION"; }
+
+# Up to 3.9 Kafka writes its log by reload4j, from 4.0 on by log4j 2.
+kafka_logger() {
+	case $KAFKA_VERSION in
+	3.*) echo '<groupId>org.slf4j</groupId><artifactId>slf4j-reload4j</artifactId><version>1.7.36</version>' ;;
+	*) echo '<groupId>org.apache.logging.log4j</groupId><artifactId>log4j-slf4j-impl</artifactId><version>2.25.1</version>' ;;
+	esac
+}
 
 # kafka_fetch → brings the jars (54 MB) once; they appear at their place only when they are complete
 kafka_fetch() {
@@ -25,7 +34,7 @@ kafka_fetch() {
 		<dependencies>
 		<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>$KAFKA_VERSION</version></dependency>
 		<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>$KAFKA_VERSION</version></dependency>
-		<dependency><groupId>org.apache.logging.log4j</groupId><artifactId>log4j-slf4j-impl</artifactId><version>2.25.1</version></dependency>
+		<dependency>$(kafka_logger)</dependency>
 		</dependencies></project>
 	POM
 	if ! mvn -q -B -Dstyle.color=never -f "$part/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$part/jars" </dev/null; then
@@ -79,7 +88,7 @@ kafka_java() {
 	local dir=$1
 	shift
 	LOG4J_CONFIGURATION_FILE=$dir/log4j2.properties exec setsid java -XX:-UsePerfData -Djava.awt.headless=true -Dlog4j2.configurationFile="$dir/log4j2.properties" \
-		-cp "$(kafka_jars_dir)/*" "$@"
+		-Dlog4j.configuration="file:$dir/log4j.properties" -cp "$(kafka_jars_dir)/*" "$@"
 }
 
 kafka_format() {
@@ -112,6 +121,13 @@ kafka_write_settings() {
 		appender.console.layout.pattern=[%d] %p %m (%c)%n
 		logger.started.name=kafka.server.KafkaRaftServer
 		logger.started.level=info
+	LOG
+	cat >"$dir/log4j.properties" <<-'LOG'
+		log4j.rootLogger=WARN, console
+		log4j.appender.console=org.apache.log4j.ConsoleAppender
+		log4j.appender.console.layout=org.apache.log4j.PatternLayout
+		log4j.appender.console.layout.ConversionPattern=[%d] %p %m (%c)%n
+		log4j.logger.kafka.server.KafkaRaftServer=INFO
 	LOG
 	cat >"$dir/server.properties" <<-SETTINGS
 		process.roles=broker,controller
