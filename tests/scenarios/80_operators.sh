@@ -11,15 +11,18 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/gracecube
 
 # --- Tools, fetched beside everything else ----------------------------------------------------------------------------
 
-# Debian's package, unpacked but not installed: installed, it would start a server that nobody asked for.
+# Debian's package, unpacked but not installed: installed, it would start a server that nobody asked for. From Debian 13 on promtool
+# is one of its own.
 fetch_prometheus() {
 	local part
 	[ ! -d "$CACHE/prometheus" ] || return 0
 	mkdir -p "$CACHE"
 	part=$(mktemp -d "$CACHE/prometheus.XXXXXX")
-	(cd "$part" && apt-get -qq -o Acquire::Retries=3 download prometheus && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb)
+	(cd "$part" && unpack prometheus && { [ -x usr/bin/promtool ] || unpack promtool; })
 	mv -T "$part" "$CACHE/prometheus" 2>/dev/null || rm -rf "$part" # somebody else may have been faster
 }
+
+unpack() { apt-get -qq -o Acquire::Retries=3 download "$1" && dpkg-deb -x "$1"_*.deb . && rm "$1"_*.deb; }
 
 fetch_checkers() {
 	python3 -m venv checkers
