@@ -15,7 +15,7 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/gracecube
 # is one of its own.
 fetch_prometheus() {
 	local part
-	[ ! -d "$CACHE/prometheus" ] || return 0
+	[ ! -x "$CACHE/prometheus/usr/bin/promtool" ] || return 0
 	mkdir -p "$CACHE"
 	part=$(mktemp -d "$CACHE/prometheus.XXXXXX")
 	(cd "$part" && unpack prometheus && { [ -x usr/bin/promtool ] || unpack promtool; })

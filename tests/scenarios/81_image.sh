@@ -12,6 +12,8 @@ ROOT=()
 [ "$(id -u)" -eq 0 ] || ROOT=(sudo -n)
 # vfs and chroot: neither overlay nor namespaces are needed. Everything is below this directory.
 STORE=(--root "$PWD/store" --runroot "$PWD/runroot" --storage-driver vfs)
+# Podman 5 raises its limits to a million, which it may not where this runs in a container that has less.
+LIMITS=(--ulimit "nofile=$(ulimit -Hn)" --ulimit "nproc=$(ulimit -Hu)")
 as_root() { "${ROOT[@]}" env "${MOUNTED[@]}" env TMPDIR="$PWD/tmp" "$@"; }
 
 # Layers are unpacked in a mount namespace whose "/" is made a slave, which only a mount point can be. Inside of a chroot "/" is
@@ -43,8 +45,7 @@ mkdir -p tmp
 trap remove_store EXIT
 make_base
 as_root podman "${STORE[@]}" import -q "$BASE" docker.io/library/debian:12-slim >&2
-# podman 5 asks for more open files than a container that this runs in may be allowed
-as_root podman "${STORE[@]}" build --ulimit "nofile=$(ulimit -Hn)" --isolation chroot --pull=never --format docker --layers=false --jobs 2 \
+as_root podman "${STORE[@]}" build "${LIMITS[@]}" --isolation chroot --pull=never --format docker --layers=false --jobs 2 \
 	-f "$CUBE_TEST_ROOT/deploy/Dockerfile" -t "$IMAGE" "$CUBE_TEST_ROOT" >&2 || fail 'the image cannot be built'
 
 equal 'user' "$(setting '{{.Config.User}}')" 65532:65532
@@ -60,7 +61,7 @@ VARIABLES=(--env "GRACECUBE_KAFKA_BROKERS=$GRACECUBE_KAFKA_BROKERS" --env "PGPAS
 	--env "GRACECUBE_POSTGRES_DSN=host=$CUBE_TEST_PGTCP port=$CUBE_TEST_PGPORT user=$CUBE_TEST_PGUSER dbname=$CUBE_TEST_DATABASE"
 	--env "GRACECUBE_KAFKA_GROUP_ID=$GRACECUBE_KAFKA_GROUP_ID" --env "GRACECUBE_HTTP_LISTEN=127.0.0.1:$(free_port)")
 for stream in $(known_streams); do VARIABLES+=(--env "GRACECUBE_STREAMS_${stream^^}_TOPICS=$CUBE_TEST_PREFIX.$stream"); done
-CONTAINER=$(as_root buildah "${STORE[@]}" from --ulimit "nofile=$(ulimit -Hn)" --pull=never "$IMAGE")
+CONTAINER=$(as_root buildah "${STORE[@]}" from "${LIMITS[@]}" --pull=never "$IMAGE")
 
 equal 'user inside' "$(inside id -u)" 65532
 equal 'version inside' "$(inside /usr/bin/gracecube --version | cut -d' ' -f1,2 | head -n 1)" "$("$CUBE_TEST_BIN" --version | cut -d' ' -f1,2 | head -n 1)"
