@@ -12,8 +12,9 @@ ROOT=()
 [ "$(id -u)" -eq 0 ] || ROOT=(sudo -n)
 # vfs and chroot: neither overlay nor namespaces are needed. Everything is below this directory.
 STORE=(--root "$PWD/store" --runroot "$PWD/runroot" --storage-driver vfs)
+limit() { ulimit "$1" | sed "s/unlimited/-1/"; }
 # Podman 5 raises its limits to a million, which it may not where this runs in a container that has less.
-LIMITS=(--ulimit "nofile=$(ulimit -Hn)" --ulimit "nproc=$(ulimit -Hu)")
+LIMITS=(--ulimit "nofile=$(limit -Hn)" --ulimit "nproc=$(limit -Hu)")
 as_root() { "${ROOT[@]}" env "${MOUNTED[@]}" env TMPDIR="$PWD/tmp" "$@"; }
 
 # Layers are unpacked in a mount namespace whose "/" is made a slave, which only a mount point can be. Inside of a chroot "/" is
