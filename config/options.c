@@ -112,9 +112,9 @@ const struct gc_option gc_options[] = {
 	  .description = "Brokers to ask first, host:port, separated by commas." },
 	{ "kafka.group_id", GC_OPTION_TEXT, "gracecube", INTO(kafka_group_id), .check = check_given,
 	  .description = "Consumer group; positions in the cube are kept under this name." },
-	{ "kafka.queue_bytes", GC_OPTION_BYTES, "160MiB", INTO(kafka_queue_bytes),
-	  .min = 4 * MIB, .max = 64 * GIB,
-	  .description = "How much the process may fetch ahead, divided by the workers." },
+	{ "kafka.queue_bytes", GC_OPTION_BYTES, "0", INTO(kafka_queue_bytes),
+	  .min = 0, .max = 64 * GIB,
+	  .description = "How much the process may fetch ahead, divided by the workers; 0: 64 MiB, with librdkafka before 2.2 160 MiB." },
 
 	{ "run.workers", GC_OPTION_COUNT, "2", INTO(run_workers),
 	  .min = 1, .max = 64,

@@ -11,6 +11,9 @@
 
 #define CLOSE_LIMIT_US (10 * GC_SECOND_US)
 #define POLL_MS 100
+/* What the process fetches ahead unless kafka.queue_bytes says so. */
+#define QUEUE_BYTES (64LL * 1024 * 1024)
+#define QUEUE_BYTES_FOR_A_SECOND (160LL * 1024 * 1024)
 
 /* ---- opening ---- */
 
@@ -39,19 +42,26 @@ static const struct {
 	{ "fetch.message.max.bytes", "2097152", false },
 };
 
-static enum gc_verdict set_queue(const struct gc_config *config, rd_kafka_conf_t *conf, struct gc_err *err)
+/* Whether fetching goes on soon after the queue was full: from librdkafka 2.2.0 on, the running one and not the headers'. */
+static bool resumes_soon(const struct gc_config *config, rd_kafka_conf_t *conf)
 {
-	char kilobytes[24];
+	static const char name[] = "fetch.queue.backoff.ms";
 	char ignored[128];
 
-	if (gc_kafka_has_property(config, "queued.max.messages.kbytes"))
-		return GC_OK;
-	snprintf(kilobytes, sizeof(kilobytes), "%lld", (long long)(config->kafka_queue_bytes / config->run_workers / 1024));
-	/* known from 2.2.0 on; before, a full queue waits for fetch.error.backoff.ms */
-	if (rd_kafka_conf_set(conf, "fetch.queue.backoff.ms", "5", ignored, sizeof(ignored)) != RD_KAFKA_CONF_OK &&
-	    !gc_kafka_has_property(config, "fetch.error.backoff.ms") &&
-	    gc_kafka_set(conf, "fetch.error.backoff.ms", "5", err) != GC_OK)
-		return err->verdict;
+	return gc_kafka_has_property(config, name) ||
+	       rd_kafka_conf_set(conf, name, "5", ignored, sizeof(ignored)) == RD_KAFKA_CONF_OK;
+}
+
+/* Before, it goes on when the broker's thread wakes for another reason, up to a second later, and what is queued has to last. */
+static enum gc_verdict set_queue(const struct gc_config *config, rd_kafka_conf_t *conf, struct gc_err *err)
+{
+	int64_t bytes = resumes_soon(config, conf) ? QUEUE_BYTES : QUEUE_BYTES_FOR_A_SECOND;
+	char kilobytes[24];
+
+	if (config->kafka_queue_bytes > 0)
+		bytes = config->kafka_queue_bytes;
+	bytes /= config->run_workers;
+	snprintf(kilobytes, sizeof(kilobytes), "%lld", (long long)(bytes < 1024 ? 1 : bytes / 1024));
 	return gc_kafka_set(conf, "queued.max.messages.kbytes", kilobytes, err);
 }
 

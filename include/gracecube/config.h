@@ -34,7 +34,7 @@ struct gc_config {
 
 	char *kafka_brokers;
 	char *kafka_group_id;
-	int64_t kafka_queue_bytes; /* prefetch budget of the process, divided by the workers */
+	int64_t kafka_queue_bytes; /* prefetch budget of the process, divided by the workers; 0: as librdkafka needs */
 	struct gc_property *kafka_properties;
 	size_t kafka_property_count;
 
