@@ -340,7 +340,7 @@ static void make_table(PGconn *pg, const struct table *table)
 
 static void prepare(PGconn *pg, const struct table *table)
 {
-	char names[2048] = "", parameters[2048] = "", updates[4096] = "", sql[8192];
+	char names[2048] = "", parameters[2048] = "", updates[4096] = "", sql[2048 + 2048 + 4096 + 256];
 	Oid oids[COLUMNS_MAX];
 	PGresult *result;
 
