@@ -7,7 +7,7 @@ new_cube
 new_topics capture
 more_traffic generated 9 1300
 expect capture generated
-records=$(read_records capture generated)
+records=$(read_records capture generated capture) # the capture once more, below
 publish capture/*
 publish --rate 450 generated/* &
 publisher=$!
@@ -41,7 +41,10 @@ for n in {1..6}; do
 done
 shown 'a member more and a member less every second, six times'
 
-# Claims from outside, as of an owner that nobody knows.
+# Claims from outside, as of an owner that nobody knows, while records arrive: who has nothing to write is not fenced.
+wait "$publisher" || fail 'publish did not end well'
+publish --rate 450 capture/* &
+publisher=$!
 for _ in {1..12}; do
 	sql -c 'UPDATE cube.etl_offset SET owner_epoch = owner_epoch + 1'
 	sleep 0.25
