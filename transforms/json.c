@@ -1,8 +1,9 @@
 /* JSON in one pass: bytes are looked at once, eight at a time where they are plain text, and become a flat token array.
  *
  * Guarantees: exactly RFC 8259 in well-formed UTF-8 is accepted, no name twice in an object, no depth above
- * GC_JSON_MAX_DEPTH, so the recursion is bounded. Time is linear in the text, also for objects with very many members
- * and for names made of escapes. Nothing is read beyond the text's end; no NUL is needed there.
+ * GC_JSON_MAX_DEPTH, so the recursion is bounded; what gc_json_parse_lenient() takes beside is listed there. Time is linear
+ * in the text, also for objects with very many members and for names made of escapes. Nothing is read beyond the text's end;
+ * no NUL is needed there.
  * Threads: no shared state.
  */
 #include <endian.h>
@@ -26,6 +27,7 @@ struct parser {
 	const char *start, *end;
 	struct gc_json *tokens;
 	uint32_t count, capacity, depth;
+	bool is_lenient;
 	struct gc_arena *arena;
 	struct gc_err *err;
 };
@@ -232,14 +234,6 @@ static const char *skip_digits(const char *p, const char *end)
 	return p;
 }
 
-/* Only the far ends of the range need the real conversion: up to 200 digits and an exponent of two are inside. */
-static bool is_in_range(struct gc_span number, size_t whole_digits, size_t exponent_digits)
-{
-	double value;
-
-	return (whole_digits <= 200 && exponent_digits <= 2) || gc_span_double(number, &value);
-}
-
 static bool is_int64(struct gc_span number)
 {
 	int64_t value;
@@ -247,15 +241,13 @@ static bool is_int64(struct gc_span number)
 	return number.len <= 18 || gc_span_int64(number, &value);
 }
 
-static const char *parse_exponent(struct parser *ps, const char *p, size_t *ret_digits)
+static const char *parse_exponent(struct parser *ps, const char *p)
 {
 	if (p < ps->end && (*p == '+' || *p == '-'))
 		p++;
 	const char *end = skip_digits(p, ps->end);
-	if (end == p)
-		return refuse_syntax(ps, p, "expected a digit in the exponent");
-	*ret_digits = (size_t)(end - p);
-	return end;
+
+	return end > p ? end : refuse_syntax(ps, p, "expected a digit in the exponent");
 }
 
 static const char *parse_fraction(struct parser *ps, const char *p)
@@ -269,7 +261,7 @@ static const char *parse_number(struct parser *ps, const char *start)
 {
 	const char *whole = *start == '-' ? start + 1 : start;
 	const char *p = skip_digits(whole, ps->end);
-	size_t whole_digits = (size_t)(p - whole), exponent_digits = 0;
+	size_t whole_digits = (size_t)(p - whole);
 	bool real = false;
 
 	if (whole_digits == 0)
@@ -283,14 +275,11 @@ static const char *parse_number(struct parser *ps, const char *start)
 	}
 	if (p < ps->end && (*p == 'e' || *p == 'E')) {
 		real = true;
-		if (!(p = parse_exponent(ps, p + 1, &exponent_digits)))
+		if (!(p = parse_exponent(ps, p + 1)))
 			return NULL;
 	}
 	struct gc_span number = { start, (size_t)(p - start) };
-	real = real || !is_int64(number);
-	if (real && !is_in_range(number, whole_digits, exponent_digits))
-		return refuse(ps, start, "not_json", "a number is out of the range of a double");
-	add_token(ps, real ? GC_JSON_REAL : GC_JSON_INT, start, number.len);
+	add_token(ps, real || !is_int64(number) ? GC_JSON_REAL : GC_JSON_INT, start, number.len);
 	return p;
 }
 
@@ -299,6 +288,17 @@ static const char *parse_word(struct parser *ps, const char *p, enum gc_json_typ
 	if (!gc_span_starts_with((struct gc_span){ p, (size_t)(ps->end - p) }, word))
 		return refuse_syntax(ps, p, "expected a value");
 	add_token(ps, type, p, word.len);
+	return p + word.len;
+}
+
+/* Python and JavaScript libraries write these; as JavaScript's own JSON.stringify() does, a lenient reader takes null. */
+static const char *parse_no_number(struct parser *ps, const char *p, struct gc_span word)
+{
+	if (!gc_span_starts_with((struct gc_span){ p, (size_t)(ps->end - p) }, word))
+		return refuse_syntax(ps, p, *p == '-' ? "expected a digit" : "expected a value");
+	if (!ps->is_lenient)
+		return refuse(ps, p, "not_json", "expected a value: NaN and Infinity are not JSON, null is");
+	add_token(ps, GC_JSON_NULL, p, word.len);
 	return p + word.len;
 }
 
@@ -465,6 +465,12 @@ static bool is_named(const struct gc_json *key, struct gc_span name)
 	return key->len == name.len && (name.len == 0 || memcmp(key->ptr, name.ptr, name.len) == 0);
 }
 
+/* The key of a member that a later one of the same name has replaced is no string any more. */
+static bool is_valid_key(const struct gc_json *key)
+{
+	return key->type == GC_JSON_STRING;
+}
+
 /* ---- names of an object ---- */
 
 /* The slot with the name, or the empty one for it. */
@@ -511,24 +517,24 @@ static void start_name_slots(struct parser *ps, struct names *names, uint32_t ob
 		struct gc_span name = gc_json_text(&ps->tokens[key], ps->arena, NULL);
 		uint32_t hash = (uint32_t)gc_span_hash(name);
 
-		*find_name_slot(ps, names, hash, name) = (struct name_slot){ hash, key };
+		if (is_valid_key(&ps->tokens[key]))
+			*find_name_slot(ps, names, hash, name) = (struct name_slot){ hash, key };
 		key += 1 + ps->tokens[key + 1].size;
 	}
 }
 
-/* False when the name is known. */
-static bool put_name_slot(struct parser *ps, struct names *names, struct gc_span name, uint32_t key)
+/* The key that had the name before; 0 for none. */
+static uint32_t put_name_slot(struct parser *ps, struct names *names, struct gc_span name, uint32_t key)
 {
-	uint32_t hash = (uint32_t)gc_span_hash(name);
+	uint32_t hash = (uint32_t)gc_span_hash(name), elder;
 	struct name_slot *slot;
 
 	if (names->count >= names->capacity / 2)
 		grow_name_slots(ps, names);
 	slot = find_name_slot(ps, names, hash, name);
-	if (slot->token)
-		return false;
+	elder = slot->token;
 	*slot = (struct name_slot){ hash, key };
-	return true;
+	return elder;
 }
 
 /* One of 256 bits, from the length and three characters: names of one table seldom agree in all of them. */
@@ -545,29 +551,31 @@ static bool set_in_filter(struct names *names, struct gc_span name)
 	return known;
 }
 
-static bool is_among_elders(const struct parser *ps, uint32_t object, uint32_t key, struct gc_span name)
+/* 0 for none. */
+static uint32_t find_elder(const struct parser *ps, uint32_t object, uint32_t key, struct gc_span name)
 {
 	for (uint32_t elder = object + 1; elder < key; elder += 1 + ps->tokens[elder + 1].size)
-		if (is_named(&ps->tokens[elder], name))
-			return true;
-	return false;
+		if (is_valid_key(&ps->tokens[elder]) && is_named(&ps->tokens[elder], name))
+			return elder;
+	return 0;
 }
 
-/* The key is the last token so far. */
+/* The key is the last token so far. False when the name is known and may not be. */
 static bool add_name(struct parser *ps, struct names *names, uint32_t object)
 {
-	uint32_t key = ps->count - 1;
+	uint32_t key = ps->count - 1, elder = 0;
 	struct gc_span name = gc_json_text(&ps->tokens[key], ps->arena, NULL);
-	bool fresh;
 
 	if (names->count == NAMES_COMPARED)
 		start_name_slots(ps, names, object);
 	if (names->slots)
-		fresh = put_name_slot(ps, names, name, key);
-	else
-		fresh = !set_in_filter(names, name) || !is_among_elders(ps, object, key, name);
+		elder = put_name_slot(ps, names, name, key);
+	else if (set_in_filter(names, name))
+		elder = find_elder(ps, object, key, name);
 	names->count++;
-	return fresh;
+	if (elder && ps->is_lenient)
+		ps->tokens[elder].type = GC_JSON_NULL; /* the last one counts: see is_valid_key() */
+	return !elder || ps->is_lenient;
 }
 
 static const char *refuse_name(struct parser *ps)
@@ -695,7 +703,12 @@ static const char *parse_value(struct parser *ps, const char *p)
 		return parse_word(ps, p, GC_JSON_TRUE, GC_LIT("true"));
 	case 'f':
 		return parse_word(ps, p, GC_JSON_FALSE, GC_LIT("false"));
+	case 'N':
+		return parse_no_number(ps, p, GC_LIT("NaN"));
+	case 'I':
+		return parse_no_number(ps, p, GC_LIT("Infinity"));
 	case '-':
+		return is_at(ps, p + 1, 'I') ? parse_no_number(ps, p, GC_LIT("-Infinity")) : parse_number(ps, p);
 	case '0':
 	case '1':
 	case '2':
@@ -722,13 +735,18 @@ static const char *parse_text(struct parser *ps)
 	return p == ps->end ? p : refuse(ps, p, "not_json", "expected nothing more after the value");
 }
 
-enum gc_verdict gc_json_parse(struct gc_span text, struct gc_arena *arena, const struct gc_json **ret_root, struct gc_err *err)
+static enum gc_verdict parse(struct gc_span text, bool is_lenient, struct gc_arena *arena, const struct gc_json **ret_root,
+			     struct gc_err *err)
 {
 	struct gc_json stack[STACK_TOKENS];
 	const char *start = text.len ? text.ptr : "";
-	struct parser ps = {
-		.start = start, .end = start + text.len, .tokens = stack, .capacity = STACK_TOKENS, .arena = arena, .err = err
-	};
+	struct parser ps = { .start = start,
+			     .end = start + text.len,
+			     .tokens = stack,
+			     .capacity = STACK_TOKENS,
+			     .is_lenient = is_lenient,
+			     .arena = arena,
+			     .err = err };
 
 	if (text.len >= UINT32_MAX)
 		return gc_fail(err, GC_REJECT, "not_json", "byte 0", "the text is longer than 4 GiB");
@@ -738,6 +756,17 @@ enum gc_verdict gc_json_parse(struct gc_span text, struct gc_arena *arena, const
 		move_tokens(&ps, ps.count);
 	*ret_root = ps.tokens;
 	return GC_OK;
+}
+
+enum gc_verdict gc_json_parse(struct gc_span text, struct gc_arena *arena, const struct gc_json **ret_root, struct gc_err *err)
+{
+	return parse(text, false, arena, ret_root, err);
+}
+
+enum gc_verdict gc_json_parse_lenient(struct gc_span text, struct gc_arena *arena, const struct gc_json **ret_root,
+				      struct gc_err *err)
+{
+	return parse(text, true, arena, ret_root, err);
 }
 
 /* ---- reading tokens ---- */
@@ -761,7 +790,7 @@ const struct gc_json *gc_json_get(const struct gc_json *object, struct gc_span n
 	if (!object || object->type != GC_JSON_OBJECT)
 		return NULL;
 	for (const struct gc_json *key = gc_json_first(object); key; key = gc_json_next(object, key + 1))
-		if (is_named(key, name))
+		if (is_named(key, name) && is_valid_key(key))
 			return key + 1;
 	return NULL;
 }
@@ -790,8 +819,9 @@ double gc_json_real(const struct gc_json *number)
 
 	if (number && number->type == GC_JSON_INT)
 		return (double)gc_json_int(number);
-	if (number && number->type == GC_JSON_REAL)
-		gc_span_double((struct gc_span){ number->ptr, number->len }, &value);
+	/* the parser has seen a number, so what cannot be read is out of range */
+	if (number && number->type == GC_JSON_REAL && !gc_span_double((struct gc_span){ number->ptr, number->len }, &value))
+		value = number->ptr[0] == '-' ? (double)-INFINITY : (double)INFINITY;
 	return value;
 }
 

@@ -1,8 +1,8 @@
 /* JSON, strictly: one pass over the bytes into a flat array of tokens. No allocation but the arena's.
  *
  * Accepted is exactly RFC 8259 in UTF-8 (one value, white space around it). Refused with the byte's position: anything
- * else, a depth above the limit, a key twice in one object, a number out of double's range. \u0000 and lone surrogates
- * are accepted (they are legal JSON) and become U+FFFD when the text is taken, with a flag for the caller.
+ * else, a depth above the limit, a key twice in one object. \u0000 and lone surrogates are accepted (they are legal JSON)
+ * and become U+FFFD when the text is taken, with a flag for the caller; a number out of double's range is legal JSON too.
  * jansson is the reference: tests compare every captured message and many broken ones with it.
  * Threads: no shared state. Tokens point into the parsed text: keep it as long as the tokens.
  */
@@ -37,6 +37,11 @@ struct gc_json {
 enum gc_verdict gc_json_parse(struct gc_span text, struct gc_arena *arena, const struct gc_json **ret_root,
 			      struct gc_err *err) GC_MUST_CHECK;
 
+/* The same, but it takes what Python's json.dumps() and PostgreSQL's type json may hold beside: NaN, Infinity and -Infinity are
+ * nulls, and of a name that stands twice the last one counts. gc_json_first() still passes the others, whose key is a null. */
+enum gc_verdict gc_json_parse_lenient(struct gc_span text, struct gc_arena *arena, const struct gc_json **ret_root,
+				      struct gc_err *err) GC_MUST_CHECK;
+
 /* Member of an object by name (compared after unescaping); NULL if there is none or `object` is not an object or NULL. */
 const struct gc_json *gc_json_get(const struct gc_json *object, struct gc_span name);
 
@@ -52,7 +57,7 @@ const struct gc_json *gc_json_next(const struct gc_json *container, const struct
 struct gc_span gc_json_text(const struct gc_json *string, struct gc_arena *arena, unsigned *flags);
 /* The bytes of any value as they stand. */
 struct gc_span gc_json_raw(const struct gc_json *value);
-/* INT or REAL as double, correctly rounded. Other types: NaN. */
+/* INT or REAL as double, correctly rounded; infinite when it is out of range. Other types: NaN. */
 double gc_json_real(const struct gc_json *number);
 /* Only for INT. */
 int64_t gc_json_int(const struct gc_json *number);
