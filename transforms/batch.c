@@ -274,7 +274,7 @@ static void delete_row(struct gc_decode *decode)
 /* A trigger event is one wherever it comes from. */
 static const struct gc_stream *stream_of(const struct gc_stream *stream, const struct gc_change *change)
 {
-	return change->is_trigger_event ? gc_stream_find(GC_LIT("trigger_events")) : stream;
+	return change->payload ? gc_stream_find(GC_LIT("trigger_events")) : stream;
 }
 
 static bool find_key(struct gc_decode *decode)

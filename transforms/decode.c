@@ -1,6 +1,7 @@
 /* Decode: see decode.h. Threads: one decode belongs to one worker's batch. */
 #include "decode.h"
 #include "rows.h"
+#include "wrap.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -360,13 +361,17 @@ bool gc_decode_is_unavailable(const struct gc_json *object, const char *field)
 const struct gc_json *gc_decode_nested(struct gc_decode *decode, const struct gc_json *object, const char *field)
 {
 	const struct gc_json *value = field_of(object, field), *root = NULL;
+	struct gc_err err;
 
-	if (!value || value->type == GC_JSON_OBJECT || value->type == GC_JSON_ARRAY)
-		return value;
-	if (value->type != GC_JSON_STRING ||
-	    gc_json_parse(gc_json_text(value, decode->arena, NULL), decode->arena, &root, NULL) != GC_OK)
+	if (!value || gc_decode_is_unavailable(object, field))
 		return NULL;
-	return root;
+	if (gc_wrap_inner(value, decode->arena, &root, &err) == GC_OK)
+		return root;
+	if (gc_span_trim(gc_json_text(value, decode->arena, NULL)).len > 0)
+		gc_decode_issue(decode, field, gc_json_raw(value),
+				strcmp(err.code, "too_deep") == 0 ? "the JSON in the text is nested too deep"
+								  : "the text is no JSON");
+	return NULL;
 }
 
 void gc_row_text(struct gc_row *row, int column, struct gc_span text)

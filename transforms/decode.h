@@ -59,7 +59,8 @@ bool gc_decode_is_unavailable(const struct gc_json *object, const char *field);
 struct gc_span gc_decode_person(struct gc_decode *decode, struct gc_span text, const char *field);
 /* A field that is the row's key or part of it: trimmed, as it stands or rejected. GC_SPAN_NULL where it is missing or empty. */
 struct gc_span gc_decode_key(struct gc_decode *decode, const struct gc_json *object, const char *field);
-/* A JSON text inside a text, or the object itself; NULL when it is neither. Never rejects. */
+/* The JSON inside of a text, leniently read, or the value itself; NULL where there is none. A text that is no JSON is a quality
+ * issue; an empty one is none. Never rejects. */
 const struct gc_json *gc_decode_nested(struct gc_decode *decode, const struct gc_json *object, const char *field);
 /* A text of such free JSON, where anything may stand: a list or an object is no text, and no reason to reject. */
 struct gc_span gc_decode_hint(struct gc_decode *decode, const struct gc_json *nested, const char *field);

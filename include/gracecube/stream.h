@@ -79,10 +79,11 @@ struct gc_change {
 	enum gc_op op;
 	const struct gc_json *row;    /* the row, or a trigger event; NULL for a delete by key */
 	const struct gc_json *key;    /* the parsed key without its schema, NULL when it is no JSON */
+	const char *key_fault;        /* why the key cannot be read although it is more than a text; NULL when it can */
 	const struct gc_json *schema; /* of the row, where the message carries one: decimals need it */
 	struct gc_version version;
-	bool is_trigger_event;
-	const char *ignored_because; /* GC_IGNORE */
+	const struct gc_json *payload; /* of a trigger event, NULL where it is none */
+	const char *ignored_because;   /* GC_IGNORE */
 };
 
 struct gc_decode;
@@ -95,6 +96,9 @@ struct gc_stream {
 	const char *key_fallback; /* the field of the row that does so where there is no key_field; may be NULL */
 	const char *key_prefix;   /* what stands before it in the cube's key; may be NULL */
 	bool key_is_vocabulary;   /* the key is trimmed and in lower case */
+	/* Fields of the source's rows that no column is read from, alphabetical; ends with NULL. A key of Kafka's that is made of a field
+	 * other than the key field names no row. */
+	const char *const *other_fields;
 	const struct gc_target *const *targets; /* ends with NULL; the first is the one deletes go to */
 	/* Makes the rows of one change that is not a delete. Pure: no I/O, no clock. Reports by gc_decode_reject(). */
 	void (*decode)(struct gc_decode *decode, const struct gc_change *change);

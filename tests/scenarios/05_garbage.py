@@ -101,12 +101,23 @@ def base64_of(value):
 
 def not_json(t):
     whole = text(contract('cut'))
-    for value in (b'not json', b'', b'   ', b'{', whole[:17], whole[:-1], whole + b'}', b'\x00\x01\x02\xff\xfe', b'\x00' + whole, b'\xef\xbb\xbf' + whole,
+    for value in (b'not json', b'', b'   ', b'{', whole[:17], whole[:-1], whole + b'}', b'\x00\x01\x02\xff\xfe', b'\x00' + whole, b'\x00\x00\x00\x00\x07\x02ab', whole.decode().encode('utf-16'),
                   b"{'id': 'x'}", b'{"id": NaN}', b'{"id": 01}', b'{"id": "a\nb"}', b'{"id": "\\x"}', b'{"id": "\xc3\x28"}', b'{"id": "\xed\xa0\x80"}',
-                  b'{"id": "x", "created_at": 1e400}', b'{"id": 1,}', bytes(range(256)), b'\x1f\x8b\x08\x00'):
+                  b'Struct{id=x,status=pending}', b'eyJpZCI6ICJ4In0=', b'{"id": 1,}', bytes(range(256)), b'\x1f\x8b\x08\x00'):
         t.bad('not_json', None, RANDOM.choice(['action_contracts', 'security_events', 'tier_policies']), b'k', value)
     for value in (b'[1, 2]', b'"text"', b'17', b'true', b'[]'):
         t.bad('not_object', 'value', RANDOM.choice(['action_contracts', 'trigger_events']), b'{"id": "k"}', value)
+    t.bad('not_object', 'value', 'trigger_events', None, text(json.dumps({'event_type': 'error.detected', 'payload': {}})))
+    for envelope in ({'specversion': '1.0', 'id': '1', 'type': 't', 'source': 's', 'data': {'id': 'x'}}, {'data': {'id': 'x'}, 'metadata': {'operation': 'insert'}},
+                     {'database': 'd', 'table': 't', 'type': 'insert', 'data': {'id': 'x'}}, {'data': [], 'database': 'd', 'isDdl': False, 'table': 't', 'type': 'INSERT'}):
+        t.bad('foreign_envelope', 'value', RANDOM.choice(['action_contracts', 'tier_policies', 'trigger_events']), b'tier_1', text(envelope))
+    t.bad('missing_field', 'tier_name', 'tier_policies', b'tier_1', b'{}')
+    for stream, row_key, before in (('action_contracts', 'bom', b'\xef\xbb\xbf'), ('action_contracts', 'framed', b'\x00\x00\x00\x00\x07')):
+        t.odd(stream, row_key, (before + text({'id': row_key}), before + text(contract(row_key))))
+    t.odd('action_contracts', 'beyond', (b'k', text(contract('beyond', nobody_reads='@')).replace(b'"@"', b'1e400')))
+    t.odd('action_contracts', 'beyond-1', (b'k', text(contract('beyond-1', confidence_score='@')).replace(b'"@"', b'-1e400')),
+          ('confidence_score', '-1e400', 'must be between 0 and 1'))
+    t.bad('time_out_of_range', 'created_at', 'action_contracts', b'k', b'{"id": "x", "created_at": 1e400}')
     t.bad('too_deep', None, 'immutable_log', b'{"id": 1}', b'{"id": 1, "x": ' + b'[' * 40 + b']' * 40 + b'}')
     t.bad('too_deep', None, 'immutable_log', b'{"id": 1}', b'{"a":' * 10000)
     t.bad('duplicate_key', None, 'approval_requests', b'{"id": 1}', b'{"id": 1, "status": "pending", "id": 2}')
@@ -131,6 +142,12 @@ def keys(t):
         t.bad('bad_key', 'id', 'security_events', b'{"id": ' + written + b'}', None)
     t.bad('bad_key', 'id', 'action_contracts', b'\xff\xfe', text(bare))
     t.bad('bad_key', 'id', 'action_contracts', b'a\x00b', None)
+    for key in (b'Struct{id=x,status=pending}', b'{id=x}', b'{"id": ', b'\x00\x00\x00\x00\x07\x02a'):
+        t.bad('bad_key', 'id', 'action_contracts', key, None)
+    for stream, key, field in (('approval_requests', b'{"event_id": 2}', 'id'), ('action_contracts', b'Struct{status=pending}', 'id'), ('tier_policies', b'{"id": 1}', 'tier_code')):
+        t.bad('no_key', field, stream, key, None)
+    t.bad('no_key', 'id', 'action_contracts', None, text(contract(True)))
+    t.bad('no_key', 'id', 'action_contracts', b'{"run_id": 5}', text({**bare, 'run_id': 5}))
 
 
 def fields(t):
@@ -141,6 +158,8 @@ def fields(t):
     t.bad('missing_field', 'mission_id', 'mission_timelines', *debezium({'id': 4, 'status': 'planned'}))
     t.bad('missing_field', 'after', 'action_contracts', b'{"id": "x"}', text({'before': None, 'after': None, 'op': 'u', 'source': {}}))
     t.bad('missing_field', 'after', 'action_contracts', b'{"id": "x"}', text({'before': {}, 'after': [1], 'op': 'c', 'source': {}}))
+    t.bad('missing_field', 'payload', 'trigger_events', b'x', text({'event_type': 'error.detected', 'timestamp': DAY}))
+    t.bad('bad_type', 'payload', 'trigger_events', b'x', text({'event_type': 'error.detected', 'timestamp': DAY, 'payload': 'no object'}))
     t.bad('missing_field', 'event_type', 'trigger_events', b'x', text({'id': 1, 'a': 2}))
     event = {'event_type': 'error.detected', 'source': 'hunter', 'actor': 'hunter', 'resource': 'r', 'timestamp': '2026-11-23T00:00:00Z',
              'payload': {'error_id': 'e'}}

@@ -429,11 +429,11 @@ static void histories_keep_every_version(void **state)
 	(void)state;
 	assert_true(target->keep_versions);
 	begin_two_partitions();
-	add_next("tier_policies", "{\"tier_code\":\"tier_2\",\"__lsn\":8}");
-	add_next("tier_policies", "{\"tier_code\":\"tier_2\",\"__lsn\":9}");
-	add_next("tier_policies", "{\"tier_code\":\"tier_1\",\"__lsn\":5}");
-	add_next("tier_policies", "{\"tier_code\":\"tier_2\",\"__lsn\":7}");
-	add_next("tier_policies", "{\"tier_code\":\"tier_2\",\"__lsn\":8}");
+	add_next("tier_policies", "{\"tier_code\":\"tier_2\",\"tier_name\":\"T\",\"__lsn\":8}");
+	add_next("tier_policies", "{\"tier_code\":\"tier_2\",\"tier_name\":\"T\",\"__lsn\":9}");
+	add_next("tier_policies", "{\"tier_code\":\"tier_1\",\"tier_name\":\"T\",\"__lsn\":5}");
+	add_next("tier_policies", "{\"tier_code\":\"tier_2\",\"tier_name\":\"T\",\"__lsn\":7}");
+	add_next("tier_policies", "{\"tier_code\":\"tier_2\",\"tier_name\":\"T\",\"__lsn\":8}");
 	gc_batch_seal(batch);
 	assert_int_equal(gc_batch_rows(batch, target, &rows), 5);
 	assert_text(rows[0]->key, "tier_1");

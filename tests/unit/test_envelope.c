@@ -10,7 +10,13 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static struct gc_arena arena;
-static const struct gc_stream stream = { .name = "s", .key_field = "id", .key_fallback = "other" };
+static const struct gc_column columns[] = { { "s_id", GC_TEXT, 0, NULL }, { "at", GC_TIME, 0, "created_at" } };
+static const struct gc_target target = { .name = "t", .columns = columns, .column_count = COUNT(columns) };
+static const struct gc_stream stream = { .name = "s",
+					 .key_field = "id",
+					 .key_fallback = "other",
+					 .other_fields = (const char *const[]){ "x", NULL },
+					 .targets = (const struct gc_target *const[]){ &target, NULL } };
 
 static int set_up(void **state)
 {
@@ -80,6 +86,23 @@ static void shapes_are_told_apart(void **state)
 		{ "{\"event_type\":\"x\",\"payload\":{},\"schema\":null}", GC_UPSERT,
 		  "{\"event_type\":\"x\",\"payload\":{},\"schema\":null}", true },
 		{ "{\"event_type\":\"x\",\"payload\":\"text\"}", GC_UPSERT, "{\"event_type\":\"x\",\"payload\":\"text\"}", false },
+		{ "{\"event_type\":\"x\",\"payload\":\"[]\"}", GC_UPSERT, "{\"event_type\":\"x\",\"payload\":\"[]\"}", false },
+		{ "{\"event_type\":\"x\",\"payload\":null}", GC_UPSERT, "{\"event_type\":\"x\",\"payload\":null}", false },
+		{ "{\"event_type\":null,\"payload\":{}}", GC_UPSERT, "{\"event_type\":null,\"payload\":{}}", false },
+		{ "{\"event_type\":\"x\",\"payload\":\"{}\"}", GC_UPSERT, "{\"event_type\":\"x\",\"payload\":\"{}\"}", true },
+		{ "{\"event_type\":\"x\",\"payload\":\"{\\\"n\\\": NaN}\"}", GC_UPSERT,
+		  "{\"event_type\":\"x\",\"payload\":\"{\\\"n\\\": NaN}\"}", true },
+		{ "{\"op\":\"c\",\"after\":{\"event_type\":\"x\",\"payload\":{}}}", GC_UPSERT,
+		  "{\"event_type\":\"x\",\"payload\":{}}", true },
+		{ "{\"op\":\"r\",\"after\":{\"event_type\":\"x\",\"payload\":\"{}\"}}", GC_UPSERT,
+		  "{\"event_type\":\"x\",\"payload\":\"{}\"}", true },
+		{ "{\"op\":\"d\",\"before\":{\"event_type\":\"x\",\"payload\":{}}}", GC_DELETE,
+		  "{\"event_type\":\"x\",\"payload\":{}}", false },
+		{ "{\"event_type\":\"x\",\"payload\":{},\"__op\":\"c\"}", GC_UPSERT,
+		  "{\"event_type\":\"x\",\"payload\":{},\"__op\":\"c\"}", true },
+		{ "{\"event_type\":\"x\",\"payload\":{},\"__deleted\":\"true\"}", GC_DELETE,
+		  "{\"event_type\":\"x\",\"payload\":{},\"__deleted\":\"true\"}", false },
+		{ "\xEF\xBB\xBF{\"a\":1}", GC_UPSERT, "{\"a\":1}", false },
 		{ "{\"event_type\":\"x\"}", GC_UPSERT, "{\"event_type\":\"x\"}", false },
 	};
 
@@ -89,7 +112,7 @@ static void shapes_are_told_apart(void **state)
 		struct gc_change change = open_value(&message, NULL, cases[i].value);
 		struct gc_span row = gc_json_raw(change.row);
 
-		if (change.op != cases[i].op || change.is_trigger_event != cases[i].is_trigger_event ||
+		if (change.op != cases[i].op || (change.payload != NULL) != cases[i].is_trigger_event ||
 		    (row.ptr != NULL) != (cases[i].row != NULL) || !gc_span_equal(row, gc_span_of(cases[i].row)))
 			fail_msg("%s: op %d, row %.*s", cases[i].value, (int)change.op, (int)row.len, row.ptr ? row.ptr : "");
 		assert_int_equal(change.ignored_because != NULL, change.op == GC_IGNORE);
@@ -118,6 +141,14 @@ static void other_values_are_refused(void **state)
 		{ "{\"op\":\"c\",\"after\":null}", "missing_field", "after" },
 		{ "{\"op\":\"u\",\"before\":{\"a\":1}}", "missing_field", "after" },
 		{ "{\"op\":\"r\",\"after\":\"row\"}", "missing_field", "after" },
+		{ "{\"specversion\":\"1.0\",\"type\":\"t\",\"source\":\"s\",\"id\":\"1\",\"data\":{}}", "foreign_envelope",
+		  "value" },
+		{ "{\"database\":\"d\",\"table\":\"t\",\"type\":\"insert\",\"ts\":1,\"data\":{\"id\":1}}", "foreign_envelope",
+		  "value" },
+		{ "{\"data\":[{}],\"database\":\"d\",\"isDdl\":false,\"table\":\"t\",\"type\":\"INSERT\"}", "foreign_envelope",
+		  "value" },
+		{ "{\"data\":{\"id\":1},\"metadata\":{\"operation\":\"insert\"}}", "foreign_envelope", "value" },
+		{ "{\"schema\":{},\"payload\":{\"data\":{},\"metadata\":{}}}", "foreign_envelope", "value" },
 	};
 
 	(void)state;
@@ -227,9 +258,40 @@ static void keys_are_found(void **state)
 		{ "{\"a\":1,\"b\":2}", "{}", NULL },
 		{ "{\"id\":null}", "{}", NULL },
 		{ "{\"id\":\"\"}", "{\"id\":\"\"}", NULL },
-		/* of a delete: Kafka's key first, for the row is filler */
+		{ "{\"id\":{\"a\":1}}", "{}", NULL },
+		{ "[\"k\"]", "{}", NULL },
+		{ "true", "{}", NULL },
+		/* a key's only member by another name is believed where it is no column */
+		{ "{\"created_at\":9}", "{}", NULL },
+		{ "{\"x\":9}", "{}", NULL },
+		{ "{\"y\":9}", "{\"y\":9}", NULL },
+		{ "{\"other\":9}", "{}", "9" },
+		{ "{\"other\":9}", "{\"id\":\"\",\"other\":9}", NULL },
+		/* a struct printed as text, a text in a text */
+		{ "Struct{id=k}", "{}", "k" },
+		{ "Struct{id=k=,l}", "{}", "k=,l" },
+		{ "Struct{whatever=k}", "{}", "k" },
+		{ "\"{\\\"id\\\":\\\"k\\\"}\"", "{}", "k" },
+		/* of a delete: its own key unless that is filler, then Kafka's */
 		{ "{\"id\":\"k\"}", "{\"op\":\"d\",\"before\":{\"id\":\"\"}}", "k" },
-		{ "{\"id\":\"k\"}", "{\"op\":\"d\",\"before\":{\"id\":\"a\"}}", "k" },
+		{ "{\"id\":\"k\"}", "{\"op\":\"d\",\"before\":{\"id\":\"a\"}}", "a" },
+		{ "{\"id\":5}", "{\"op\":\"d\",\"before\":{\"id\":0}}", "5" },
+		{ "{\"id\":0}", "{\"op\":\"d\",\"before\":{\"id\":0}}", "0" },
+		{ NULL, "{\"op\":\"d\",\"before\":{\"id\":0}}", "0" },
+		{ "{\"x\":2}", "{\"op\":\"d\",\"before\":{\"id\":1,\"x\":0}}", "1" },
+		{ "{\"x\":2}", "{\"op\":\"d\",\"before\":{\"id\":0,\"x\":0}}", NULL },
+		{ "{\"x\":2}", "{\"op\":\"d\",\"before\":{\"x\":0}}", NULL },
+		{ "{\"x\":2}", "{\"id\":1,\"x\":0,\"__deleted\":\"true\"}", "1" },
+		{ "{\"x\":2}", "{\"op\":\"d\",\"before\":null}", NULL },
+		{ "{\"x\":2}", NULL, NULL },
+		{ "{\"other\":2}", NULL, "2" },
+		{ "Struct{id=k}", "{\"op\":\"d\",\"before\":{\"id\":\"a\"}}", "a" },
+		{ "Struct{id=k}", NULL, "k" },
+		{ "{\"created_at\":2}", NULL, NULL },
+		{ "{\"whatever\":2}", NULL, "2" },
+		{ "Struct{whatever=k}", NULL, "k" },
+		{ "Struct{x=k}", NULL, NULL },
+		{ "\"{\\\"id\\\":5}\"", NULL, "5" },
 		{ NULL, "{\"op\":\"d\",\"before\":{\"id\":\"a\"}}", "a" },
 		{ NULL, "{\"op\":\"d\",\"before\":{\"other\":\"o\"}}", "o" },
 		{ "{\"id\":5}", "{\"op\":\"d\",\"before\":null}", "5" },
@@ -267,6 +329,13 @@ static void bad_keys_are_refused(void **state)
 		{ GC_LIT("{\"id\":\"\\ud800\"}"), { NULL, 0 }, "bad_key" },
 		{ GC_LIT(""), GC_LIT("{\"id\":\"12345678901\"}"), "too_long" },
 		{ GC_LIT("12345678901"), GC_LIT("{}"), "too_long" },
+		{ GC_LIT("Struct{id=a,b=c}"), { NULL, 0 }, "bad_key" },
+		{ GC_LIT("Struct{id=a\"}"), { NULL, 0 }, "bad_key" },
+		{ GC_LIT("Struct{}"), { NULL, 0 }, "bad_key" },
+		{ GC_LIT("{id=a}"), { NULL, 0 }, "bad_key" },
+		{ GC_LIT("{\"id\":"), GC_LIT("{}"), "bad_key" },
+		{ GC_LIT("\"{id}\""), { NULL, 0 }, "bad_key" },
+		{ GC_LIT("\0\0\0\0\7\2a"), { NULL, 0 }, "bad_key" },
 	};
 
 	(void)state;
@@ -284,13 +353,124 @@ static void bad_keys_are_refused(void **state)
 	}
 }
 
+/* The frame of a schema registry around key and value is passed over; what is no JSON is named. */
+static void frames_are_passed_over(void **state)
+{
+	static const struct {
+		struct gc_span key, value;
+		const char *wanted;
+	} cases[] = {
+		{ GC_LIT("\0\0\0\0\7{\"id\":\"k\"}"), GC_LIT("\0\0\0\0\7{}"), "k" },
+		{ GC_LIT("\0\0\0\0\7{\"id\":\"k\"}"), { NULL, 0 }, "k" },
+		{ GC_LIT("\0\0\0\0\7\"k\""), { NULL, 0 }, "k" },
+		{ GC_LIT("\0\0\0\0\7"
+			 "7"),
+		  { NULL, 0 },
+		  "7" },
+		{ GC_LIT("\0\0\0\0\0\0\0\0\7{\"id\":\"k\"}"), GC_LIT("\0\0\0\0\0\0\0\0\7{}"), "k" },
+		{ GC_LIT("\3\0aaaaaaaaaaaaaaaa{\"id\":\"k\"}"), GC_LIT("\3\0aaaaaaaaaaaaaaaa{}"), "k" },
+		{ GC_LIT("\xEF\xBB\xBF{\"id\":\"k\"}"), GC_LIT("\xEF\xBB\xBF{}"), "k" },
+		{ GC_LIT("\0\0\0\0\7\xEF\xBB\xBF{\"id\":\"k\"}"), { NULL, 0 }, NULL }, /* no one writes that */
+		{ GC_LIT(""), GC_LIT("\0\0\0\0\7{\"id\":\"a\"}"), "a" },
+		{ GC_LIT(""), GC_LIT("\0\0\0\0\7{\"schema\":null,\"payload\":{\"op\":\"c\",\"after\":{\"id\":\"a\"}}}"), "a" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct gc_message message = { .key = cases[i].key, .value = cases[i].value };
+		struct gc_change change;
+		struct gc_span key = GC_SPAN_NULL;
+		struct gc_err err;
+
+		assert_int_equal(gc_envelope_open(&message, &arena, &change, &err), GC_OK);
+		if (gc_envelope_key(&change, &stream, 10, &arena, &key, &err) != (cases[i].wanted ? GC_OK : GC_REJECT) ||
+		    !gc_span_equal(key, gc_span_of(cases[i].wanted)))
+			fail_msg("case %zu: %.*s", i, (int)key.len, key.ptr ? key.ptr : "");
+	}
+}
+
+/* What is refused says what it is. */
+static void reasons_are_true(void **state)
+{
+	static const struct {
+		struct gc_span value;
+		const char *code, *part;
+	} cases[] = {
+		{ GC_LIT("\0\0\0\0\7\2ab"), "not_json", "Avro or Protobuf" },
+		{ GC_LIT("\0\0\0\0\7{\"id\":"), "not_json", "behind the 5 bytes of a schema registry" },
+		{ GC_LIT("\0\0\0\0\7{1"), "not_json", "behind the 5 bytes of a schema registry" },
+		{ GC_LIT("\3\5aaaaaaaaaaaaaaaa\x78\x9c"), "not_json", "Avro or Protobuf" },
+		{ GC_LIT("\xFF\xFE{\0\"\0"), "not_json", "UTF-16" },
+		{ GC_LIT("\0{\0\"\0i\0d"), "not_json", "UTF-16" },
+		{ GC_LIT("{\0\"\0i\0d\0"), "not_json", "UTF-16" },
+		{ GC_LIT("\x1F\x8B\x08\0"), "not_json", "gzip" },
+		{ GC_LIT("\x28\xB5\x2F\xFD\0"), "not_json", "zstd" },
+		{ GC_LIT("eyJpZCI6MX0="), "not_json", "base64" },
+		{ GC_LIT("Struct{id=1,status=pending}"), "not_json", "StringConverter" },
+		{ GC_LIT("\xEF\xBB\xBF{"), "not_json", "ends" },
+		{ GC_LIT("{\"id\":NaN}"), "not_json", "NaN" },
+		{ GC_LIT("\"{\\\"id\\\":1}\""), "not_object", "serialised twice" },
+		{ GC_LIT("\"[1]\""), "not_object", "a JSON string" },
+		{ GC_LIT("{\"schema\":{},\"payload\":\"{\\\"id\\\":1}\"}"), "not_object", "serialised twice" },
+		{ GC_LIT("[{\"id\":1}]"), "not_object", "a JSON array" },
+		{ GC_LIT("{\"op\":\"c\",\"after\":\"{}\"}"), "missing_field", "\"after\" is a JSON string" },
+		{ GC_LIT("{\"op\":\"c\",\"after\":[]}"), "missing_field", "\"after\" is a JSON array" },
+		{ GC_LIT("{\"op\":\"c\",\"after\":null}"), "missing_field", "carries no row" },
+		{ GC_LIT("{\"specversion\":\"1.0\",\"type\":\"t\",\"source\":\"s\"}"), "foreign_envelope", "CloudEvents" },
+		{ GC_LIT("{\"database\":\"d\",\"table\":\"t\",\"type\":\"insert\"}"), "foreign_envelope", "Maxwell" },
+		{ GC_LIT("{\"database\":\"d\",\"table\":\"t\",\"type\":\"INSERT\",\"isDdl\":false}"), "foreign_envelope", "Canal" },
+		{ GC_LIT("{\"data\":{},\"metadata\":{}}"), "foreign_envelope", "DMS" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct gc_message message = { .value = cases[i].value };
+		struct gc_change change;
+		struct gc_err err;
+
+		assert_int_equal(gc_envelope_open(&message, &arena, &change, &err), GC_REJECT);
+		assert_string_equal(err.code, cases[i].code);
+		if (!strstr(err.text, cases[i].part))
+			fail_msg("\"%s\" says nothing of \"%s\"", err.text, cases[i].part);
+	}
+}
+
+static void reasons_of_keys_are_true(void **state)
+{
+	static const struct {
+		const char *key, *value, *part;
+	} cases[] = {
+		{ "{\"x\":2}", NULL, "the Kafka key names x, not id" },
+		{ "{\"a\":1,\"b\":2}", NULL, "the Kafka key names a, not id" },
+		{ "k", "{\"id\":{}}", NULL },
+		{ NULL, "{\"id\":{}}", "id is a JSON object" },
+		{ NULL, "{\"id\":true}", "id is a JSON boolean" },
+		{ NULL, "{\"id\":null}", "neither" },
+		{ "Struct{id=a,b=c}", NULL, "JsonConverter" },
+		{ "{id=a}", NULL, "no JSON" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct gc_message message;
+		struct gc_change change = open_value(&message, cases[i].key, cases[i].value);
+		struct gc_span key = GC_SPAN_NULL;
+		struct gc_err err = { .text = "" };
+
+		assert_int_equal(gc_envelope_key(&change, &stream, 100, &arena, &key, &err), cases[i].part ? GC_REJECT : GC_OK);
+		if (cases[i].part && !strstr(err.text, cases[i].part))
+			fail_msg("\"%s\" says nothing of \"%s\"", err.text, cases[i].part);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shapes_are_told_apart),     cmocka_unit_test(other_values_are_refused),
 		cmocka_unit_test(versions_are_read),         cmocka_unit_test(messages_without_a_time_have_a_version),
 		cmocka_unit_test(schemas_of_rows_are_found), cmocka_unit_test(keys_are_found),
-		cmocka_unit_test(bad_keys_are_refused),
+		cmocka_unit_test(bad_keys_are_refused),      cmocka_unit_test(frames_are_passed_over),
+		cmocka_unit_test(reasons_are_true),          cmocka_unit_test(reasons_of_keys_are_true),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -101,6 +101,8 @@ const struct gc_stream gc_stream_action_contracts = {
 	.record = "one contract, sent again at each change of state",
 	.lands_in = "fact_verification_executions",
 	.key_field = "id",
+	.other_fields = (const char *const[]){ "actual_effect", "baseline_state", "component", "expected_effect",
+					       "expected_effect_hash", "verification_result", NULL },
 	.targets = (const struct gc_target *const[]){ &executions, NULL },
 	.decode = decode_contract,
 };

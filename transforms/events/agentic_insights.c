@@ -57,6 +57,9 @@ const struct gc_stream gc_stream_agentic_insights = {
 	.record = "one step of an agent's reasoning",
 	.lands_in = "fact_agentic_insights",
 	.key_field = "id",
+	.other_fields = (const char *const[]){ "approved_by", "chosen_option", "component", "diagnosis", "guardrails_checked",
+					       "metadata", "mission_id", "options_considered", "outcome_detail", "plan_summary",
+					       "rationale", "root_cause", "sensitive_data_redacted", "signal_summary", NULL },
 	.targets = (const struct gc_target *const[]){ &insights, NULL },
 	.decode = decode_insight,
 };

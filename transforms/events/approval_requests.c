@@ -49,6 +49,7 @@ const struct gc_stream gc_stream_approval_requests = {
 	.record = "one approval, pending, then decided",
 	.lands_in = "fact_approvals",
 	.key_field = "id",
+	.other_fields = (const char *const[]){ "contract_id", "decision_by", "event_id", "tier", NULL },
 	.targets = (const struct gc_target *const[]){ &approvals, NULL },
 	.decode = decode_approval,
 };

@@ -71,6 +71,8 @@ const struct gc_stream gc_stream_benchmark_runs = {
 	.lands_in = "fact_benchmark_runs",
 	.key_field = "id",
 	.key_fallback = "run_id",
+	.other_fields = (const char *const[]){ "action_contract_id", "contract_id", "delta_from_baseline", "metrics", "results",
+					       NULL },
 	.targets = (const struct gc_target *const[]){ &benchmarks, NULL },
 	.decode = decode_run,
 };

@@ -60,6 +60,9 @@ const struct gc_stream gc_stream_constitutional_compliance = {
 	.record = "one compliance check of one action",
 	.lands_in = "fact_compliance_checks",
 	.key_field = "id",
+	.other_fields = (const char *const[]){ "action_id", "actor", "approval_obtained", "audit_log_id", "explanation_provided",
+					       "principles_checked", "principles_passed", "reasoning_logged", "verification_signed",
+					       "violation_ids", NULL },
 	.targets = (const struct gc_target *const[]){ &checks, NULL },
 	.decode = decode_check,
 };

@@ -48,6 +48,7 @@ const struct gc_stream gc_stream_execution_tasks = {
 	.lands_in = "fact_execution_tasks",
 	.key_field = "id",
 	.key_fallback = "task_id",
+	.other_fields = (const char *const[]){ "component", "description", "result", "user", NULL },
 	.targets = (const struct gc_target *const[]){ &tasks, NULL },
 	.decode = decode_task,
 };

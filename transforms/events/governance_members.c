@@ -51,6 +51,8 @@ const struct gc_stream gc_stream_governance_members = {
 	.record = "one member of the parliament",
 	.lands_in = "fact_governance_members",
 	.key_field = "id",
+	.other_fields = (const char *const[]){ "committees", "public_key", "suspension_reason", "total_votes", "votes_abstained",
+					       "votes_approved", "votes_rejected", NULL },
 	.targets = (const struct gc_target *const[]){ &members, NULL },
 	.decode = decode_member,
 };

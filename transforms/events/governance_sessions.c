@@ -48,6 +48,10 @@ const struct gc_stream gc_stream_governance_sessions = {
 	.record = "one matter put to the vote",
 	.lands_in = "fact_governance_sessions",
 	.key_field = "id",
+	.other_fields = (const char *const[]){ "action_payload", "actor", "audit_log_id", "decision_reason", "hunter_alerts",
+					       "resource", "total_weighted", "verification_envelope_id", "votes_abstain",
+					       "votes_approve", "votes_reject", "weighted_abstain", "weighted_approve",
+					       "weighted_reject", NULL },
 	.targets = (const struct gc_target *const[]){ &sessions, NULL },
 	.decode = decode_session,
 };

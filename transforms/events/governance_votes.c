@@ -45,6 +45,7 @@ const struct gc_stream gc_stream_governance_votes = {
 	.record = "one vote",
 	.lands_in = "fact_governance_votes",
 	.key_field = "id",
+	.other_fields = (const char *const[]){ "audit_log_id", "member_id", "reason", "session_id", "vote_signature", NULL },
 	.targets = (const struct gc_target *const[]){ &votes, NULL },
 	.decode = decode_vote,
 };

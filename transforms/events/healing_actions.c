@@ -32,6 +32,7 @@ const struct gc_stream gc_stream_healing_actions = {
 	.record = "one remediation action",
 	.lands_in = "fact_healing_actions",
 	.key_field = "id",
+	.other_fields = (const char *const[]){ "actor", NULL },
 	.targets = (const struct gc_target *const[]){ &actions, NULL },
 	.decode = decode_action,
 };

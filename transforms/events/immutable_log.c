@@ -139,6 +139,7 @@ const struct gc_stream gc_stream_immutable_log = {
 	.lands_in = "fact_agentic_events, fact_error_events",
 	.key_field = "id",
 	.key_fallback = "sequence",
+	.other_fields = (const char *const[]){ "payload", NULL },
 	.targets = (const struct gc_target *const[]){ &entries, &gc_target_error_events, NULL },
 	.decode = decode_entry,
 };

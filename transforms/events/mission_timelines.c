@@ -67,6 +67,11 @@ const struct gc_stream gc_stream_mission_timelines = {
 	.lands_in = "dim_mission",
 	.key_field = "id",
 	.key_fallback = "mission_id",
+	.other_fields = (const char *const[]){ "can_rollback", "completed_actions", "confidence_score", "current_health_score",
+					       "current_safe_point_id", "current_state_hash", "failed_actions",
+					       "initial_snapshot_id", "mission_goal", "mission_metadata", "mission_type",
+					       "progress_ratio", "rollback_available_count", "rolled_back_actions", "status",
+					       "total_planned_actions", NULL },
 	.targets = (const struct gc_target *const[]){ &missions, NULL },
 	.decode = decode_mission,
 };

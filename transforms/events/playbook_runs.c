@@ -68,6 +68,7 @@ const struct gc_stream gc_stream_playbook_runs = {
 	.record = "one remediation",
 	.lands_in = "fact_playbook_runs",
 	.key_field = "id",
+	.other_fields = (const char *const[]){ "diagnosis", "parameters", "requested_by", NULL },
 	.targets = (const struct gc_target *const[]){ &runs, NULL },
 	.decode = decode_run,
 };

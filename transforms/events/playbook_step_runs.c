@@ -38,6 +38,7 @@ const struct gc_stream gc_stream_playbook_step_runs = {
 	.record = "one step of a remediation",
 	.lands_in = "fact_playbook_step_runs",
 	.key_field = "id",
+	.other_fields = (const char *const[]){ "run_id", "step_id", NULL },
 	.targets = (const struct gc_target *const[]){ &steps, NULL },
 	.decode = decode_step,
 };

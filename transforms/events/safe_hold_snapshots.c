@@ -44,6 +44,8 @@ const struct gc_stream gc_stream_safe_hold_snapshots = {
 	.record = "one snapshot, later validated or restored",
 	.lands_in = "fact_snapshots",
 	.key_field = "id",
+	.other_fields = (const char *const[]){ "action_contract_id", "baseline_metrics", "manifest", "manifest_hash",
+					       "playbook_run_id", "storage_uri", NULL },
 	.targets = (const struct gc_target *const[]){ &snapshots, NULL },
 	.decode = decode_snapshot,
 };

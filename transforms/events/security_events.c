@@ -25,6 +25,7 @@ const struct gc_stream gc_stream_security_events = {
 	.lands_in = "fact_error_events",
 	.key_field = "id",
 	.key_prefix = PREFIX,
+	.other_fields = (const char *const[]){ "actor", "component", "created_at", "details", "severity", NULL },
 	.targets = (const struct gc_target *const[]){ &gc_target_error_events, NULL },
 	.decode = decode_event,
 };

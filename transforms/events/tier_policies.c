@@ -23,10 +23,21 @@ static const struct gc_target tiers = {
 	.keep_versions = true,
 };
 
+/* Any object would do else, and one that Kafka's key names after a tier would wipe that tier's policy. */
+static bool is_policy(const struct gc_row *row)
+{
+	return gc_row_has(row, AT_tier_name) || gc_row_has(row, AT_requires_approval) || gc_row_has(row, AT_requires_snapshot) ||
+	       gc_row_has(row, AT_requires_benchmark) || gc_row_has(row, AT_risk_level);
+}
+
 static void decode_policy(struct gc_decode *decode, const struct gc_change *change)
 {
 	struct gc_row *row = gc_decode_row(decode, &tiers, decode->key, change->row);
 
+	if (!is_policy(row))
+		gc_decode_reject(decode, "missing_field", "tier_name",
+				 "the record says nothing of a policy: it has none of tier_name, requires_approval, "
+				 "requires_snapshot, requires_benchmark, risk_level");
 	gc_row_text(row, AT_tier_key, decode->key);
 	if (!gc_row_has(row, AT_tier_name))
 		gc_row_text(row, AT_tier_name, decode->key);
@@ -38,6 +49,7 @@ const struct gc_stream gc_stream_tier_policies = {
 	.lands_in = "dim_tier",
 	.key_field = "tier_code",
 	.key_is_vocabulary = true,
+	.other_fields = (const char *const[]){ "created_at", "id", "updated_at", NULL },
 	.targets = (const struct gc_target *const[]){ &tiers, NULL },
 	.decode = decode_policy,
 };

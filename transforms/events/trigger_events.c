@@ -169,7 +169,7 @@ static void derive_tier(struct gc_decode *decode, struct gc_row *row, const stru
 
 static void decode_known_event(struct gc_decode *decode, const struct gc_json *event, const struct kind *kind)
 {
-	const struct gc_json *payload = gc_json_get(event, GC_LIT("payload"));
+	const struct gc_json *payload = decode->change->payload;
 	struct gc_span subject = subject_of(decode, event, payload, kind);
 	struct gc_row *row = gc_decode_row(decode, &mesh_events, subject, payload);
 	int64_t at;
@@ -188,17 +188,33 @@ static void decode_known_event(struct gc_decode *decode, const struct gc_json *e
 	derive_links(decode, row, payload, kind);
 }
 
+static void refuse_event(struct gc_decode *decode, const struct gc_json *event, const struct kind *kind)
+{
+	const struct gc_json *payload = gc_json_get(event, GC_LIT("payload"));
+
+	if (!kind)
+		gc_decode_reject(decode, "missing_field", "event_type", "a trigger event has an event_type and a payload");
+	else if (!payload || payload->type == GC_JSON_NULL)
+		gc_decode_reject(decode, "missing_field", "payload", "the trigger event has no payload");
+	else if (payload->type == GC_JSON_STRING)
+		gc_decode_reject(decode, "bad_type", "payload", "the payload is a text that holds no JSON object");
+	else
+		gc_decode_reject(decode, "bad_type", "payload", "the payload is a JSON %s, not an object",
+				 gc_json_type_name(payload));
+}
+
 static void decode_event(struct gc_decode *decode, const struct gc_change *change)
 {
-	const struct kind *kind;
+	struct gc_span event_type = gc_decode_text(decode, change->row, "event_type");
+	const struct kind *kind = find_kind(event_type);
 
-	if (!change->is_trigger_event) {
-		gc_decode_reject(decode, "missing_field", "event_type", "a trigger event has an event_type and a payload");
+	/* others say nothing of an error or an approval, and one whose payload was left out says nothing new: counted as ignored */
+	if ((event_type.len > 0 && !kind) || gc_decode_is_unavailable(change->row, "payload"))
 		return;
-	}
-	kind = find_kind(gc_decode_text(decode, change->row, "event_type"));
-	if (kind) /* the others say nothing of an error or an approval: ignored, and counted as such */
+	if (kind && change->payload)
 		decode_known_event(decode, change->row, kind);
+	else
+		refuse_event(decode, change->row, kind);
 }
 
 const struct gc_stream gc_stream_trigger_events = {
