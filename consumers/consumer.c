@@ -292,19 +292,21 @@ static struct gc_part *find_part(struct gc_consumer *c, const char *topic, int32
 }
 
 /* The bytes stay librdkafka's. */
-static struct gc_message message_of(const rd_kafka_message_t *fetched, const struct gc_part *part)
+static struct gc_message message_of(const rd_kafka_message_t *fetched, struct gc_part *part)
 {
 	rd_kafka_timestamp_type_t type;
 	int64_t timestamp_ms = rd_kafka_message_timestamp(fetched, &type);
-
-	return (struct gc_message){
+	struct gc_message message = {
 		.topic = gc_span_of(part->position->topic),
 		.partition = part->partition,
 		.offset = fetched->offset,
-		.timestamp_us = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : timestamp_ms * 1000,
+		.timestamp_us = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : gc_message_us(timestamp_ms),
 		.key = { fetched->key, fetched->key ? fetched->key_len : 0 },
 		.value = { fetched->payload, fetched->payload ? fetched->len : 0 },
 	};
+
+	gc_clock_read(&part->clock, &message);
+	return message;
 }
 
 static void keep_record(struct gc_consumer *c, rd_kafka_message_t *fetched, struct gc_part *part, const struct gc_message *message)

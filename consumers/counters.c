@@ -128,11 +128,12 @@ static void note_oldest(struct gc_consumer *c)
 	for (size_t i = 0; i < c->part_count; i++)
 		c->parts[i].oldest_us = 0;
 	for (size_t i = 0; i < c->record_count && found < c->part_count; i++) {
+		const struct gc_message *message = &c->records[i].message;
 		struct gc_part *part = &c->parts[c->records[i].part];
 
 		if (part->oldest_us != 0)
 			continue;
-		part->oldest_us = c->records[i].message.timestamp_us > 0 ? c->records[i].message.timestamp_us : gc_now_us();
+		part->oldest_us = message->timestamp_us > 0 && !message->instead_us ? message->timestamp_us : gc_now_us();
 		found++;
 	}
 }
@@ -200,7 +201,7 @@ static void count_delays(struct gc_worker *w, size_t from, size_t to, int64_t no
 		const struct gc_message *message = &c->records[i].message;
 		struct gc_part *part = &c->parts[c->records[i].part];
 
-		if (message->offset < part->next_offset || message->timestamp_us < 0)
+		if (message->offset < part->next_offset || message->timestamp_us < 0 || message->instead_us)
 			continue;
 		if (!part->counters)
 			part->counters = counters_of(w, part->stream);

@@ -162,7 +162,7 @@ static void move_position(struct gc_batch *batch, uint32_t partition, const stru
 
 	part->ignored += message->offset - part->to_offset;
 	part->to_offset = message->offset + 1;
-	if (message->timestamp_us > part->last_kafka_us)
+	if (!message->instead_us && message->timestamp_us > part->last_kafka_us)
 		part->last_kafka_us = message->timestamp_us;
 	part->last = message;
 	batch->messages++;
@@ -289,16 +289,33 @@ static bool find_key(struct gc_decode *decode)
 	return decode->key.len > 0;
 }
 
-static void decode_change(struct gc_decode *decode)
+/* Times that are not believed are said. */
+static void check_times(struct gc_decode *decode, struct gc_change *change)
 {
-	const struct gc_change *change = decode->change;
+	const struct gc_message *message = change->message;
 
+	if (message->instead_us)
+		gc_decode_issue(decode, "kafka_timestamp",
+				gc_arena_printf(decode->arena, "%lld", (long long)message->timestamp_us / 1000),
+				"more than a day ahead: the offset decides");
+	if (change->version.source_us < GC_TIME_END_US)
+		return;
+	gc_decode_issue(decode, "source_timestamp", gc_arena_printf(decode->arena, "%lld", (long long)change->version.source_us),
+			"the source's time must be before 2200: it decides nothing");
+	change->version.source_us = 0;
+}
+
+static void decode_change(struct gc_decode *decode, struct gc_change *change)
+{
 	decode->stream = stream_of(decode->stream, change);
 	if (change->op == GC_IGNORE || (change->op == GC_DELETE && !decode->stream->key_field))
 		return;
-	if (decode->stream->key_field && !find_key(decode))
+	if (decode->stream->key_field && !find_key(decode)) {
 		decode->rejected = true;
-	else if (change->op == GC_DELETE)
+		return;
+	}
+	check_times(decode, change);
+	if (change->op == GC_DELETE)
 		delete_row(decode);
 	else
 		decode->stream->decode(decode, change);
@@ -333,7 +350,7 @@ void gc_batch_add(struct gc_batch *batch, uint32_t partition, const struct gc_st
 	decode.rejected = is_too_large(batch, message, &decode.err) ||
 			  gc_envelope_open(message, decode.arena, &change, &decode.err) != GC_OK;
 	if (!decode.rejected)
-		decode_change(&decode);
+		decode_change(&decode, &change);
 	if (!decode.rejected) {
 		finish_message(batch, partition, decode.stream);
 	} else {

@@ -40,12 +40,14 @@ static bool is_said(const struct gc_decode *decode, const char *field, struct gc
 
 void gc_decode_issue(struct gc_decode *decode, const char *field, struct gc_span raw, const char *rule)
 {
+	const struct gc_message *message = decode->change->message;
+
 	if (is_said(decode, field, raw, rule))
 		return;
 	gc_batch_put_issue(decode->batch, &(struct gc_issue){
 						  .partition = decode->partition,
 						  .offset = decode->change->message->offset,
-						  .kafka_us = decode->change->message->timestamp_us,
+						  .kafka_us = message->instead_us ? -1 : message->timestamp_us,
 						  .stream = decode->stream->name,
 						  .key = decode->key,
 						  .raw = raw,

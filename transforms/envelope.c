@@ -248,10 +248,11 @@ static enum gc_verdict open_object(const struct gc_json *root, struct gc_arena *
 enum gc_verdict gc_envelope_open(const struct gc_message *message, struct gc_arena *arena, struct gc_change *ret_change,
 				 struct gc_err *err)
 {
+	int64_t time_us = gc_message_time(message);
 	struct gc_change change = {
 		.message = message,
 		.op = GC_DELETE,
-		.version = { .kafka_us = message->timestamp_us > 0 ? message->timestamp_us : 1, .offset = message->offset },
+		.version = { .kafka_us = time_us > 0 ? time_us : 1, .offset = message->offset },
 	};
 	const struct gc_json *root = NULL;
 	enum gc_verdict verdict = GC_OK;

@@ -118,9 +118,12 @@ class Kafka:
         if code not in (OK, ALREADY_EXISTS):
             raise RuntimeError((self.rd.rd_kafka_topic_result_error_string(topic) or b'').decode())
 
-    def create(self, topic, partitions):
+    def create(self, topic, partitions, **settings):
+        """`settings`: of the topic, with _ for each dot."""
         text = ctypes.create_string_buffer(512)
         new = self.rd.rd_kafka_NewTopic_new(topic.encode(), partitions, 1, text, ctypes.c_size_t(512))
+        for name, setting in settings.items():
+            self.rd.rd_kafka_NewTopic_set_config(new, name.replace('_', '.').encode(), str(setting).encode())
         self._ask(self.rd.rd_kafka_CreateTopics, new, self.rd.rd_kafka_event_CreateTopics_result,
                   self.rd.rd_kafka_CreateTopics_result_topics)
 

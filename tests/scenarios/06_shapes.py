@@ -279,7 +279,51 @@ def unavailable():
     shown('a value that Debezium leaves out keeps what is there, and what was worked out from it')
 
 
+def clocks():
+    """Kafka's timestamps in microseconds and nanoseconds, where milliseconds are wanted: the offset decides, also over a restart."""
+    begin('clocks')
+    for stream in ('action_contracts', 'mission_timelines'):
+        broker.create('%s.%s' % (PREFIX, stream), 1, message_timestamp_after_max_ms=2**63 - 1)
+    row = {'created_at': '2026-11-23T10:00:00Z', 'tier': 'tier_2'}
+
+    def say(key, status, at):
+        send('action_contracts', key, text({'id': key.decode(), **row, 'status': status}), timestamp=at)
+
+    say(b'c1', 'executing', MS * 1000)           # nothing is known before it
+    say(b'c1', 'verified', MS + 1000)
+    say(b'c2', 'pending', MS + 2000)
+    say(b'c2', 'executing', MS * 1000000)
+    say(b'c2', 'verified', MS + 3000)
+    say(b'c3', 'pending', MS + 3000)
+    say(b'c3', 'executing', (MS + 1) * 1000)
+    say(b'c4', 'pending', MS * 1000)
+    send('action_contracts', b'c4', None, timestamp=MS * 1000)
+    send('mission_timelines', b'm1', text({'mission_id': 'm1', 'status': 'planned'}), timestamp=MS)
+    send('mission_timelines', b'm1', text({'mission_id': 'm1', 'status': 'completed'}), timestamp=MS * 1000)
+    broker.flush()
+    wanted = [['c1', 'verified'], ['c2', 'verified'], ['c3', 'executing']]
+    for options in ((), ('-s', 'run.batch_records=1')):
+        catch_up(*options)
+        equal('contracts whose timestamps are ahead', rows('SELECT contract_id, contract_status FROM %s ORDER BY 1' % FACT), wanted)
+        equal('their freshness', rows("SELECT stream, last_record_at < now() FROM cube.etl_offset WHERE last_record_at IS NOT NULL ORDER BY 1"),
+              [['action_contracts', True], ['mission_timelines', True]])
+        equal('a mission', rows("SELECT final_status, effective_from < now() FROM cube.dim_mission WHERE mission_id = 'm1'"), [['success', True]])
+        equal('what is said', rows("SELECT count(*), count(DISTINCT raw_value) FROM cube.etl_quality_issue WHERE field = 'kafka_timestamp'"), [[6, 3]])
+        verify_agrees()
+        new_cube('_clocks')
+    catch_up()
+    say(b'c3', 'failed', (MS + 2) * 1000)  # the first record of a new process: the record before it tells the time
+    say(b'c3', 'rolled_back', MS + 5000)
+    say(b'c2', 'rolled_back', MS * 1000)
+    broker.flush()
+    catch_up()
+    equal('after a restart', rows('SELECT contract_id, contract_status FROM %s ORDER BY 1' % FACT), [['c1', 'verified'], ['c2', 'rolled_back'], ['c3', 'rolled_back']])
+    verify_agrees()
+    shown('timestamps in µs and ns: the offset decides, freshness stays sane, each is said')
+
+
 variants()
+clocks()
 plain_producer()
 tombstones_alone()
 mesh()

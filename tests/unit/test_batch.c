@@ -511,6 +511,72 @@ static void offsets_without_a_record_are_ignored(void **state)
 	assert_int_equal(gc_batch_message_count(batch), 3);
 }
 
+static void add_ahead(int64_t offset, int64_t instead_us, struct gc_span value)
+{
+	struct gc_message *message = gc_arena_zalloc(&texts, sizeof(*message));
+
+	*message = (struct gc_message){ .topic = GC_LIT("topic"),
+					.offset = offset,
+					.timestamp_us = INT64_C(1795428000000000000),
+					.instead_us = instead_us,
+					.key = GC_LIT("a"),
+					.value = value };
+	gc_batch_add(batch, 0, stream_named("approval_requests"), GC_UNIT_AUTO, message);
+}
+
+/* A timestamp that is not believed decides nothing, is no sign of freshness, and is said. */
+static void times_ahead_decide_nothing(void **state)
+{
+	struct gc_row *const *rows;
+	struct gc_partition *parts;
+	const struct gc_issue *issues;
+
+	(void)state;
+	begin_two_partitions();
+	add(0, 0, 5, "approval_requests", GC_LIT("a"), GC_LIT("{\"id\":\"a\",\"status\":\"one\",\"created_at\":" T0 "}"));
+	add_ahead(1, 5, GC_LIT("{\"id\":\"a\",\"status\":\"two\",\"created_at\":" T0 "}"));
+	gc_batch_seal(batch);
+	assert_int_equal(gc_batch_rows(batch, stream_named("approval_requests")->targets[0], &rows), 1);
+	assert_int_equal(rows[0]->version.offset, 1);
+	assert_int_equal(rows[0]->version.kafka_us, 5);
+	assert_int_equal(gc_batch_partitions(batch, &parts), 2);
+	assert_int_equal(parts[0].last_kafka_us, 5);
+	assert_int_equal(gc_batch_issues(batch, &issues), 1);
+	assert_string_equal(issues[0].field, "kafka_timestamp");
+	assert_text(issues[0].raw, "1795428000000000");
+	assert_int_equal(issues[0].kafka_us, -1);
+
+	begin_two_partitions();
+	add_ahead(0, 1, GC_LIT("{\"id\":\"a\",\"status\":\"one\",\"created_at\":" T0 "}"));
+	add(0, 1, 5, "approval_requests", GC_LIT("a"), GC_LIT("{\"id\":\"a\",\"status\":\"two\",\"created_at\":" T0 "}"));
+	gc_batch_seal(batch);
+	gc_batch_rows(batch, stream_named("approval_requests")->targets[0], &rows);
+	assert_int_equal(rows[0]->version.offset, 1);
+
+	begin_two_partitions();
+	add_ahead(0, 1, GC_LIT("{\"id\":\"a\",\"status\":\"one\",\"created_at\":" T0 "}"));
+	gc_batch_seal(batch);
+	gc_batch_partitions(batch, &parts);
+	assert_int_equal(parts[0].last_kafka_us, -1);
+}
+
+/* Nanoseconds where the source's microseconds are wanted. */
+static void source_times_beyond_the_range_decide_nothing(void **state)
+{
+	struct gc_row *const *rows;
+	const struct gc_issue *issues;
+
+	(void)state;
+	begin_two_partitions();
+	add(0, 0, 5, "approval_requests", GC_LIT("a"),
+	    GC_LIT("{\"op\":\"c\",\"after\":{\"id\":\"a\",\"created_at\":" T0 "},\"source\":{\"ts_us\":1795428000000000000}}"));
+	gc_batch_seal(batch);
+	assert_int_equal(gc_batch_rows(batch, stream_named("approval_requests")->targets[0], &rows), 1);
+	assert_int_equal(rows[0]->version.source_us, 0);
+	assert_int_equal(gc_batch_issues(batch, &issues), 1);
+	assert_string_equal(issues[0].field, "source_timestamp");
+}
+
 static void each_partition_has_its_counts(void **state)
 {
 	struct gc_partition *parts;
@@ -932,6 +998,8 @@ int main(void)
 		cmocka_unit_test(what_is_unavailable_is_carried),
 		cmocka_unit_test(offsets_without_a_record_are_ignored),
 		cmocka_unit_test(each_partition_has_its_counts),
+		cmocka_unit_test(times_ahead_decide_nothing),
+		cmocka_unit_test(source_times_beyond_the_range_decide_nothing),
 		cmocka_unit_test(one_record_counts_once),
 		cmocka_unit_test(refused_messages_leave_nothing_behind),
 		cmocka_unit_test(neighbours_of_refused_messages_stay),
