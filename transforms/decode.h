@@ -77,7 +77,9 @@ static inline struct gc_span gc_row_get_text(const struct gc_row *row, int colum
 {
 	return gc_row_has(row, column) ? row->values[column].text : GC_SPAN_NULL;
 }
-/* Seconds from one time column to another; negative: NULL and a quality issue. */
+/* A measure that is worked out, and seconds from one time column to another; too large or, of seconds, negative: NULL and a quality
+ * issue. */
+void gc_row_measure(struct gc_decode *decode, struct gc_row *row, int column, double value);
 void gc_row_seconds(struct gc_decode *decode, struct gc_row *row, int column, int from, int to);
 
 /* A key of another stream that the row links to: locked before the first row is written. */

@@ -123,7 +123,7 @@ class Kafka:
         text = ctypes.create_string_buffer(512)
         new = self.rd.rd_kafka_NewTopic_new(topic.encode(), partitions, 1, text, ctypes.c_size_t(512))
         for name, setting in settings.items():
-            self.rd.rd_kafka_NewTopic_set_config(new, name.replace('_', '.').encode(), str(setting).encode())
+            self.rd.rd_kafka_NewTopic_set_config(ctypes.c_void_p(new), name.replace('_', '.').encode(), str(setting).encode())
         self._ask(self.rd.rd_kafka_CreateTopics, new, self.rd.rd_kafka_event_CreateTopics_result,
                   self.rd.rd_kafka_CreateTopics_result_topics)
 

@@ -42,8 +42,7 @@ static void derive_drift(struct gc_decode *decode, struct gc_row *row, const str
 			largest = fabs(percent);
 	}
 	if (largest >= 0)
-		gc_row_real(row, AT_drift_score, largest / 100);
-	(void)decode;
+		gc_row_measure(decode, row, AT_drift_score, largest / 100);
 }
 
 static void decode_run(struct gc_decode *decode, const struct gc_change *change)
