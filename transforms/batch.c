@@ -5,10 +5,10 @@
 #include "envelope.h"
 #include "rows.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define ARENA_KEEP_BYTES (64u << 20)
-#define MAX_GROUPS 64
 
 struct vector {
 	void *items;
@@ -27,7 +27,7 @@ struct gc_batch {
 	struct gc_arena arena;
 	struct gc_keys *keys;
 	size_t value_bytes_max, key_bytes_max;
-	struct group groups[MAX_GROUPS];
+	struct group *groups; /* one a target of any stream */
 	size_t group_count;
 	struct vector partitions;                /* struct gc_partition */
 	struct vector dead;                      /* struct gc_dead_letter */
@@ -59,8 +59,18 @@ static void add_group(struct gc_batch *batch, const struct gc_target *target)
 		if (batch->groups[i].target == target)
 			return;
 	}
-	if (batch->group_count < MAX_GROUPS)
-		batch->groups[batch->group_count++].target = target;
+	batch->groups[batch->group_count++].target = target;
+}
+
+static size_t count_targets(void)
+{
+	size_t count = 0;
+
+	for (const struct gc_stream *const *s = gc_streams; *s; s++) {
+		for (const struct gc_target *const *t = (*s)->targets; *t; t++)
+			count++;
+	}
+	return count;
 }
 
 struct gc_batch *gc_batch_new(struct gc_keys *keys, int64_t value_bytes_max, int64_t key_bytes_max)
@@ -71,6 +81,7 @@ struct gc_batch *gc_batch_new(struct gc_keys *keys, int64_t value_bytes_max, int
 	batch->keys = keys;
 	batch->value_bytes_max = (size_t)value_bytes_max;
 	batch->key_bytes_max = (size_t)key_bytes_max;
+	batch->groups = gc_calloc(count_targets(), sizeof(*batch->groups));
 	for (const struct gc_stream *const *s = gc_streams; *s; s++) {
 		for (const struct gc_target *const *t = (*s)->targets; *t; t++)
 			add_group(batch, *t);
@@ -84,6 +95,7 @@ void gc_batch_free(struct gc_batch *batch)
 		return;
 	for (size_t i = 0; i < batch->group_count; i++)
 		free(batch->groups[i].rows.items);
+	free(batch->groups);
 	free(batch->links.items);
 	for (int i = 0; i < GC_DIM_COUNT; i++)
 		free(batch->members[i].items);
@@ -127,14 +139,23 @@ uint32_t gc_batch_partition(struct gc_batch *batch, struct gc_span topic, int32_
 	return (uint32_t)batch->partitions.count - 1;
 }
 
+/* A stream that fills a target which it does not list is a bug that its first record shows. */
+static struct group *group_of(struct gc_batch *batch, const struct gc_target *target)
+{
+	for (size_t i = 0; i < batch->group_count; i++) {
+		if (batch->groups[i].target == target)
+			return &batch->groups[i];
+	}
+	fprintf(stderr, "gracecube: no stream lists the target %s\n", target->name);
+	abort();
+}
+
 struct gc_row *gc_batch_put_row(struct gc_batch *batch, const struct gc_target *target, uint32_t partition,
 				struct gc_version version, struct gc_span key)
 {
 	struct gc_row *row = gc_arena_zalloc(&batch->arena, sizeof(*row));
-	struct group *group = batch->groups;
+	struct group *group = group_of(batch, target);
 
-	while (group->target != target)
-		group++;
 	row->values = gc_arena_zalloc(&batch->arena, (size_t)target->column_count * sizeof(*row->values));
 	row->target = target;
 	row->partition = partition;
@@ -323,11 +344,13 @@ static void decode_change(struct gc_decode *decode, struct gc_change *change)
 
 static bool is_too_large(const struct gc_batch *batch, const struct gc_message *message, struct gc_err *err)
 {
+	bool is_key;
+
 	if (message->value.len <= batch->value_bytes_max && message->key.len <= batch->value_bytes_max)
 		return false;
-	gc_fail(err, GC_REJECT, "too_large", message->value.len > batch->value_bytes_max ? "value" : "key",
-		"the record has %zu bytes, more than limits.value_bytes (%zu)",
-		message->value.len > message->key.len ? message->value.len : message->key.len, batch->value_bytes_max);
+	is_key = message->value.len <= batch->value_bytes_max;
+	gc_fail(err, GC_REJECT, "too_large", is_key ? "key" : "value", "the %s has %zu bytes, more than limits.value_bytes (%zu)",
+		is_key ? "key" : "value", is_key ? message->key.len : message->value.len, batch->value_bytes_max);
 	return true;
 }
 

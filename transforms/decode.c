@@ -82,6 +82,13 @@ static void reject_type(struct gc_decode *decode, const struct gc_json *value, c
 			 (int)quote.len, quote.ptr);
 }
 
+static void reject_missing(struct gc_decode *decode, const struct gc_json *object, const char *field)
+{
+	bool is_null = gc_json_get(object, gc_span_of(field));
+
+	gc_decode_reject(decode, "missing_field", field, is_null ? "%s is null" : "the record has no %s", field);
+}
+
 static struct gc_span read_string(struct gc_decode *decode, const struct gc_json *value, const char *field)
 {
 	unsigned flags = 0;
@@ -341,7 +348,7 @@ bool gc_decode_needed_time(struct gc_decode *decode, const struct gc_json *objec
 	const struct gc_json *value = field_of(object, field);
 
 	if (!value)
-		gc_decode_reject(decode, "missing_field", field, "the record has no %s", field);
+		reject_missing(decode, object, field);
 	return value && read_time(decode, value, field, true, ret_us);
 }
 
@@ -503,8 +510,7 @@ struct gc_row *gc_decode_row(struct gc_decode *decode, const struct gc_target *t
 		if (value)
 			read_column(decode, row, i, value);
 		else if (column->flags & GC_REQUIRED)
-			gc_decode_reject(decode, "missing_field", column->field ? column->field : column->name,
-					 "the record has no %s", column->field ? column->field : column->name);
+			reject_missing(decode, object, column->field ? column->field : column->name);
 	}
 	return row;
 }

@@ -6,7 +6,7 @@
  *
  * An input is a list of records, each with a head of five bytes: stream; flags; length of the key; length of the value, low
  * byte first. Flags: 1 there is no key, 2 there is no value, 4 the offset leaves a gap, 8 the same for the partition, 0x70 unit
- * of time (of five). tests/fuzz/corpus.py makes such inputs of the fixtures.
+ * of time (of five), 128 a timestamp far ahead. tests/fuzz/corpus.py makes such inputs of the fixtures.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +19,7 @@
 static struct gc_keys keys;
 static struct gc_batch *batch;
 static size_t stream_count;
+static struct gc_clock clocks[2];
 
 struct input {
 	const uint8_t *at, *end;
@@ -70,7 +71,8 @@ static void add_record(struct input *input, struct gc_message *message, int64_t 
 	message->key = take_bytes(input, head[2], flags & 1);
 	message->value = take_bytes(input, (size_t)(head[3] | head[4] << 8), flags & 2);
 	message->offset = offsets[partition] + (flags & 4 ? 3 : 0);
-	message->timestamp_us = INT64_C(1795410138600000) + head[0];
+	message->timestamp_us = flags & 128 ? INT64_MAX - head[0] : INT64_C(1795410138600000) + head[0];
+	gc_clock_read(&clocks[partition], message);
 	offsets[partition] = message->offset + 1;
 	gc_batch_add(batch, partition, gc_streams[head[0] % stream_count], (enum gc_time_unit)((flags >> 4 & 7) % 5), message);
 }
@@ -96,6 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t count = 0;
 
 	memset(messages, 0, sizeof(messages));
+	memset(clocks, 0, sizeof(clocks));
 	gc_batch_reset(batch);
 	for (int p = 0; p < 2; p++)
 		gc_batch_partition(batch, GC_LIT("t"), p, 70 + p, 1, 0);

@@ -132,8 +132,8 @@ def day_of(time_us):
 
 
 def seconds_between(start_us, end_us):
-    """Exact seconds; None when an end is missing or time runs backwards."""
-    if start_us is None or end_us is None or end_us < start_us:
+    """Exact seconds; None when an end is missing, time runs backwards or it took more than 1e8 seconds."""
+    if start_us is None or end_us is None or not 0 <= end_us - start_us <= 10**14:
         return None
     return Fraction(end_us - start_us, 1000000)
 
@@ -156,13 +156,16 @@ def tier_name(code):
     return TIER_NAMES.get(code, code) if code else 'unknown'
 
 
-def nested(text):
-    """The object in a JSON column, {} where there is none."""
+def nested(value):
+    """The object in a JSON column, {} where there is none. Python's reader takes NaN and doubled names as well."""
     try:
-        value = json.loads(text) if isinstance(text, str) else text
+        while isinstance(value, str):
+            value = json.loads(value)
     except ValueError:
         return {}
-    return value if isinstance(value, dict) else {}
+    if not isinstance(value, dict):
+        return {}
+    return {name: None if isinstance(field, float) and not math.isfinite(field) else field for name, field in value.items()}
 
 
 # --- Members ----------------------------------------------------------------------------------------------------------
@@ -259,7 +262,7 @@ def errors_of(final):
             }
     for row in final['security_events'].values():
         created, resolved = microseconds(row['created_at']), microseconds(row['resolved_at'])
-        human = 'user:' in (row['resolution_note'] or '')
+        human = 'user:' in (row['resolution_note'] or '').lower()
         error_id = 'security_event:%s' % row['id']
         yield {
             'error_id': error_id,

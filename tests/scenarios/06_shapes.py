@@ -322,8 +322,8 @@ def clocks():
     shown('timestamps in µs and ns: the offset decides, freshness stays sane, each is said')
 
 
-variants()
 clocks()
+variants()
 plain_producer()
 tombstones_alone()
 mesh()

@@ -25,17 +25,29 @@ static const struct gc_target checks = {
 	.created_at = AT_created_at,
 };
 
-/* How many principles a JSON array lists; none when it is no array. */
-static void derive_count(struct gc_decode *decode, struct gc_row *row, int column, const char *field)
+/* How many principles a JSON array lists; none when it is no array. Returns the array. */
+static const struct gc_json *derive_count(struct gc_decode *decode, struct gc_row *row, int column, const char *field)
 {
 	const struct gc_json *list = gc_decode_nested(decode, decode->change->row, field);
 	int64_t count = 0;
 
 	if (!list || list->type != GC_JSON_ARRAY)
-		return;
+		return NULL;
 	for (const struct gc_json *p = gc_json_first(list); p; p = gc_json_next(list, p))
 		count++;
 	gc_row_integer(row, column, count);
+	return list;
+}
+
+/* Only a list is kept, in strict JSON: the views unfold it. */
+static void keep_list(struct gc_decode *decode, struct gc_row *row, const struct gc_json *list)
+{
+	const struct gc_json *strict;
+
+	gc_row_text(row, AT_failed_principles, gc_json_raw(list));
+	if (list && gc_json_parse(gc_json_raw(list), decode->arena, &strict, NULL) != GC_OK)
+		gc_decode_issue(decode, "principles_failed", gc_json_raw(list),
+				"the list holds what is no JSON: its names do not count");
 }
 
 static void decode_check(struct gc_decode *decode, const struct gc_change *change)
@@ -49,10 +61,7 @@ static void decode_check(struct gc_decode *decode, const struct gc_change *chang
 	gc_row_text(row, AT_contract_id, contract);
 	gc_decode_link(decode, "verification_executions", contract);
 	derive_count(decode, row, AT_principles_checked, "principles_checked");
-	derive_count(decode, row, AT_principles_failed, "principles_failed");
-	/* only a list is kept: the views unfold it */
-	if (!gc_row_has(row, AT_principles_failed))
-		gc_row_text(row, AT_failed_principles, GC_SPAN_NULL);
+	keep_list(decode, row, derive_count(decode, row, AT_principles_failed, "principles_failed"));
 }
 
 const struct gc_stream gc_stream_constitutional_compliance = {

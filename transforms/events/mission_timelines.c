@@ -56,7 +56,7 @@ static void decode_mission(struct gc_decode *decode, const struct gc_change *cha
 	struct gc_span status = gc_decode_text(decode, change->row, "status");
 
 	if (!gc_row_has(row, AT_mission_key))
-		gc_decode_reject(decode, "missing_field", "mission_id", "the mission has no mission_id");
+		gc_decode_reject(decode, "missing_field", "mission_id", "the mission_id is blank, or longer than limits.key_bytes");
 	gc_row_text(row, AT_mission_type, mission_type(decode, change->row));
 	gc_row_text(row, AT_final_status, final_status(gc_decode_vocabulary(decode, status)));
 }

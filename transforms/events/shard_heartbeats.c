@@ -34,7 +34,7 @@ static void decode_heartbeat(struct gc_decode *decode, const struct gc_change *c
 	struct gc_row *row = gc_decode_row(decode, &heartbeats, heartbeat_id(decode, change->row, shard), change->row);
 
 	if (shard.len == 0)
-		gc_decode_reject(decode, "missing_field", "shard_id", "the heartbeat names no shard");
+		gc_decode_reject(decode, "missing_field", "shard_id", "the shard_id is blank");
 	else if (!memchr(shard.ptr, ':', shard.len))
 		shard = gc_arena_printf(decode->arena, "agent:%.*s", (int)shard.len, shard.ptr);
 	gc_row_text(row, AT_component_key, GC_LIT("shard_orchestrator"));

@@ -127,6 +127,14 @@ static void derive_actor(struct gc_decode *decode, struct gc_row *row, const str
 		gc_row_text(row, AT_actor_key, gc_decode_actor(decode, gc_decode_text(decode, event, "actor"), "actor"));
 }
 
+/* The problem that an approval is about: an object, also one in a text; or a few words, which name no error. */
+static const struct gc_json *problem_of(struct gc_decode *decode, const struct gc_json *payload)
+{
+	struct gc_span text = gc_span_trim(gc_decode_hint(decode, payload, "problem"));
+
+	return text.len == 0 || text.ptr[0] == '{' ? gc_decode_nested(decode, payload, "problem") : NULL;
+}
+
 /* An approval may be about an error and about a contract. */
 static void derive_links(struct gc_decode *decode, struct gc_row *row, const struct gc_json *payload, const struct kind *kind)
 {
@@ -138,7 +146,7 @@ static void derive_links(struct gc_decode *decode, struct gc_row *row, const str
 		return;
 	}
 	if (error.len == 0)
-		error = gc_decode_key(decode, gc_json_get(payload, GC_LIT("problem")), "error_id");
+		error = gc_decode_key(decode, problem_of(decode, payload), "error_id");
 	if (error.len > 0) {
 		gc_row_text(row, AT_error_id, prefixed(decode, "error", error));
 		gc_decode_link(decode, "error_events", gc_row_get_text(row, AT_error_id));
@@ -149,13 +157,12 @@ static void derive_links(struct gc_decode *decode, struct gc_row *row, const str
 
 static void derive_needs_human(struct gc_decode *decode, struct gc_row *row, const struct gc_json *payload, const struct kind *kind)
 {
-	const struct gc_json *alone = gc_json_get(payload, GC_LIT("can_auto_execute"));
+	struct gc_span alone = gc_span_trim(gc_decode_hint(decode, payload, "can_auto_execute"));
 
-	(void)decode;
 	if (kind->is_decision)
 		gc_row_bool(row, AT_needs_human, kind->approves);
-	else if (alone)
-		gc_row_bool(row, AT_needs_human, alone->type == GC_JSON_FALSE);
+	else if (alone.len > 0)
+		gc_row_bool(row, AT_needs_human, gc_span_equal_nocase(alone, GC_LIT("false")) || gc_span_equal(alone, GC_LIT("0")));
 }
 
 static void derive_tier(struct gc_decode *decode, struct gc_row *row, const struct gc_json *payload)
