@@ -14,6 +14,8 @@
 #include "envelope.h"
 #include "wrap.h"
 
+#include <math.h>
+
 static struct gc_span cleaned_text_of(const struct gc_json *value, struct gc_arena *arena, unsigned *flags)
 {
 	if (!value || value->type == GC_JSON_NULL)
@@ -143,6 +145,7 @@ static const struct foreign {
 	{ "a GoldenGate message", { "op_type", "op_ts", "table" } },
 	{ "a Maxwell message", { "database", "table", "type" } },
 	{ "a wal2json message", { "kind", "schema", "table" } },
+	{ "an envelope that lost its \"op\"", { "after" } },
 };
 
 static const char *foreign_name(const struct gc_json *root)
@@ -326,7 +329,7 @@ static struct gc_span key_of_key(const struct gc_change *change, const struct gc
 /* What Debezium writes into a delete's "before" for a column that it was not told: "" or 0. */
 static bool is_filler(const struct gc_json *value)
 {
-	return value->len == 0 || (value->type == GC_JSON_INT && gc_json_int(value) == 0);
+	return value->len == 0 || (value->type != GC_JSON_STRING && fabs(gc_json_real(value)) <= 0);
 }
 
 static struct gc_span key_of_row(const struct gc_json *in_row, struct gc_arena *arena, unsigned *flags)

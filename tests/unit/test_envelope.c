@@ -278,6 +278,7 @@ static void keys_are_found(void **state)
 		{ "{\"id\":5}", "{\"op\":\"d\",\"before\":{\"id\":0}}", "5" },
 		{ "{\"id\":0}", "{\"op\":\"d\",\"before\":{\"id\":0}}", "0" },
 		{ NULL, "{\"op\":\"d\",\"before\":{\"id\":0}}", "0" },
+		{ "5", "{\"op\":\"d\",\"before\":{\"id\":0.0}}", "5" },
 		{ "{\"x\":2}", "{\"op\":\"d\",\"before\":{\"id\":1,\"x\":0}}", "1" },
 		{ "{\"x\":2}", "{\"op\":\"d\",\"before\":{\"id\":0,\"x\":0}}", NULL },
 		{ "{\"x\":2}", "{\"op\":\"d\",\"before\":{\"x\":0}}", NULL },
@@ -420,6 +421,7 @@ static void reasons_are_true(void **state)
 		{ GC_LIT("{\"database\":\"d\",\"table\":\"t\",\"type\":\"insert\"}"), "foreign_envelope", "Maxwell" },
 		{ GC_LIT("{\"database\":\"d\",\"table\":\"t\",\"type\":\"INSERT\",\"isDdl\":false}"), "foreign_envelope", "Canal" },
 		{ GC_LIT("{\"data\":{},\"metadata\":{}}"), "foreign_envelope", "DMS" },
+		{ GC_LIT("{\"after\":{\"id\":1},\"updated\":\"1795428000\"}"), "foreign_envelope", "lost its \"op\"" },
 	};
 
 	(void)state;
