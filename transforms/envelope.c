@@ -197,28 +197,30 @@ static bool looks_like_object(struct gc_span text)
 	return trimmed.len > 0 && trimmed.ptr[0] == '{';
 }
 
+/* What a key that is meant to be an object is, when it cannot be read as one; NULL for a key that is its own text. */
+static const char *fault_of(struct gc_span text)
+{
+	if (looks_like_struct(text))
+		return "the key is a Kafka Connect struct printed as text, and cannot be taken apart; use JsonConverter";
+	return looks_like_object(text) ? "the key looks like an object, but is no JSON" : NULL;
+}
+
 /* A key that is no JSON is its own text, unless it is meant to be more. */
 static void open_key(const struct gc_message *message, struct gc_arena *arena, struct gc_change *change)
 {
 	const struct gc_json *root, *schema = NULL;
 	struct gc_span text = message->key;
 
-	if (text.len == 0)
-		return;
 	if (looks_like_struct(text))
 		text = json_of_struct(text, arena);
-	if (gc_wrap_parse(text, arena, &root, NULL) != GC_OK) {
-		if (looks_like_struct(message->key))
-			change->key_fault =
-				"the key is a Kafka Connect struct printed as text, and cannot be taken apart; use JsonConverter";
-		else if (looks_like_object(text))
-			change->key_fault = "the key looks like an object, but is no JSON";
+	if (text.len == 0 || gc_wrap_parse(text, arena, &root, NULL) != GC_OK) {
+		change->key_fault = fault_of(message->key);
 		return;
 	}
 	change->key = unwrap_schema(root, &schema);
 	if (change->key->type == GC_JSON_STRING && looks_like_object(gc_json_text(change->key, arena, NULL)) &&
 	    gc_wrap_inner(change->key, arena, &change->key, NULL) != GC_OK)
-		change->key_fault = "the key is a text that looks like an object, but is no JSON";
+		change->key_fault = fault_of(gc_json_text(change->key, arena, NULL));
 }
 
 static enum gc_verdict refuse_root(const struct gc_json *root, struct gc_arena *arena, struct gc_err *err)

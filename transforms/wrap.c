@@ -54,9 +54,9 @@ static const struct frame *find_frame(struct gc_span bytes)
 
 static struct gc_span skip_mark(struct gc_span bytes)
 {
-	size_t len = gc_span_starts_with(bytes, GC_LIT("\xEF\xBB\xBF")) ? 3 : 0;
-
-	return (struct gc_span){ bytes.ptr + len, bytes.len - len };
+	if (!gc_span_starts_with(bytes, GC_LIT("\xEF\xBB\xBF")))
+		return bytes;
+	return (struct gc_span){ bytes.ptr + 3, bytes.len - 3 };
 }
 
 static bool is_framed_binary(struct gc_span bytes)
