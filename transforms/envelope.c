@@ -173,8 +173,11 @@ static void mark_trigger_event(struct gc_change *change, struct gc_arena *arena)
 /* StringConverter prints a key's struct as "Struct{id=c-1}". With several fields no one can tell where a value ends. */
 static struct gc_span json_of_struct(struct gc_span text, struct gc_arena *arena)
 {
-	struct gc_span inner = { text.ptr + strlen("Struct{"), text.len - strlen("Struct{}") }, name, value, before, after;
+	struct gc_span inner, name, value, before, after;
 
+	if (text.ptr[text.len - 1] != '}')
+		return GC_SPAN_NULL;
+	inner = (struct gc_span){ text.ptr + strlen("Struct{"), text.len - strlen("Struct{}") };
 	if (!gc_span_split(inner, '=', &name, &value) ||
 	    (gc_span_split(value, ',', &before, &after) && gc_span_split(after, '=', &before, &after)))
 		return GC_SPAN_NULL;
@@ -187,7 +190,7 @@ static struct gc_span json_of_struct(struct gc_span text, struct gc_arena *arena
 
 static bool looks_like_struct(struct gc_span text)
 {
-	return gc_span_starts_with(text, GC_LIT("Struct{")) && text.ptr[text.len - 1] == '}';
+	return gc_span_starts_with(text, GC_LIT("Struct{"));
 }
 
 static bool looks_like_object(struct gc_span text)

@@ -333,6 +333,8 @@ static void bad_keys_are_refused(void **state)
 		{ GC_LIT("Struct{id=a,b=c}"), { NULL, 0 }, "bad_key" },
 		{ GC_LIT("Struct{id=a\"}"), { NULL, 0 }, "bad_key" },
 		{ GC_LIT("Struct{}"), { NULL, 0 }, "bad_key" },
+		{ GC_LIT("Struct{"), { NULL, 0 }, "bad_key" },
+		{ GC_LIT("Struct{id=k"), { NULL, 0 }, "bad_key" },
 		{ GC_LIT("{id=a}"), { NULL, 0 }, "bad_key" },
 		{ GC_LIT("{\"id\":"), GC_LIT("{}"), "bad_key" },
 		{ GC_LIT("\"{id}\""), { NULL, 0 }, "bad_key" },

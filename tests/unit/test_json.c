@@ -267,8 +267,8 @@ static void lenient_reading_takes_what_is_common(void **state)
 
 static void lenient_reading_is_strict_else(void **state)
 {
-	static const char *const broken[] = { "",     "nan",          "Nan",  "NaNs",  "Infinit", "-",   "-Inf", "+Infinity",
-					      "{a:1}", "{'a':1}",      "[1,]", "[1 2]", "None",    "\"\n\"", "{\"a\":1", "{\"a\":NaN" };
+	static const char *const broken[] = { "",      "nan",     "Nan",  "NaNs",  "Infinit", "-",      "-Inf",     "+Infinity",
+					      "{a:1}", "{'a':1}", "[1,]", "[1 2]", "None",    "\"\n\"", "{\"a\":1", "{\"a\":NaN" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(broken); i++) {
