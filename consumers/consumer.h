@@ -33,6 +33,7 @@ struct gc_part {
 	struct gc_position *position;
 	const struct gc_stream *stream;
 	enum gc_time_unit unit;
+	struct gc_clock clock; /* of the records read */
 	int32_t partition;
 	int64_t offset_id, owner_epoch;
 	int64_t next_offset;   /* the next one to be applied */
@@ -42,7 +43,6 @@ struct gc_part {
 	uint32_t in_batch;     /* index + 1 in the batch under way, 0: not there */
 	int64_t end, reached;  /* Kafka's end, as far as it is known; the last end of the partition that was reached */
 	int64_t oldest_us;     /* see gc_count_gathered() */
-	struct gc_clock clock; /* of the records read */
 	struct gc_stream_counters *counters;
 };
 
