@@ -36,13 +36,13 @@ struct gc_part {
 	struct gc_clock clock; /* of the records read */
 	int32_t partition;
 	int64_t offset_id, owner_epoch;
-	int64_t next_offset;   /* the next one to be applied */
-	int64_t last_hash;     /* of the record before it, as of the claim; 0: not known */
-	bool has_witness;      /* that record is read first, and must be the same one */
-	bool at_end;           /* the end was reached once since the claim */
-	uint32_t in_batch;     /* index + 1 in the batch under way, 0: not there */
-	int64_t end, reached;  /* Kafka's end, as far as it is known; the last end of the partition that was reached */
-	int64_t oldest_us;     /* see gc_count_gathered() */
+	int64_t next_offset;  /* the next one to be applied */
+	int64_t last_hash;    /* of the record before it, as of the claim; 0: not known */
+	bool has_witness;     /* that record is read first, and must be the same one */
+	bool at_end;          /* the end was reached once since the claim */
+	uint32_t in_batch;    /* index + 1 in the batch under way, 0: not there */
+	int64_t end, reached; /* Kafka's end, as far as it is known; the last end of the partition that was reached */
+	int64_t oldest_us;    /* see gc_count_gathered() */
 	struct gc_stream_counters *counters;
 };
 
