@@ -702,6 +702,68 @@ static void cases_give_what_they_expect(void **state)
 	print_message("           %zu cases\n", fixture_count);
 }
 
+static void put_before(struct gc_span *text, struct gc_span prefix, const char *starts)
+{
+	char *bytes;
+
+	if (text->len == 0 || !text->ptr[0] || !strchr(starts, text->ptr[0]))
+		return;
+	bytes = gc_malloc(prefix.len + text->len);
+	memcpy(bytes, prefix.ptr, prefix.len);
+	memcpy(bytes + prefix.len, text->ptr, text->len);
+	free((char *)text->ptr);
+	*text = (struct gc_span){ bytes, prefix.len + text->len };
+}
+
+/* What may stand before JSON changes nothing but a hash of the bytes. */
+static void forget_digests(json_t *batch)
+{
+	size_t i;
+	json_t *row;
+
+	json_array_foreach(json_object_get(batch, "rows"), i, row) json_object_del(row, "digest");
+}
+
+static json_t *describe_with(struct scene *scene, struct gc_span prefix)
+{
+	struct stage stage;
+	json_t *got;
+
+	for (size_t i = 0; i < scene->input_count; i++) {
+		put_before(&scene->inputs[i].message.value, prefix, "{");
+		put_before(&scene->inputs[i].message.key, prefix, "{\"");
+	}
+	set_stage(&stage, scene);
+	add_inputs(&stage, scene);
+	got = describe_batch(stage.batch);
+	clear_stage(&stage);
+	forget_digests(got);
+	return got;
+}
+
+static void frames_change_nothing(void **state)
+{
+	static const struct gc_span prefixes[] = { { "\0\0\0\1\2", 5 }, { "\xEF\xBB\xBF", 3 } };
+	static const char *const parts[] = { "rows", "issues", "links", "ledger" };
+
+	(void)state;
+	for (size_t i = 0; i < fixture_count; i++) {
+		for (size_t p = 0; p < COUNT(prefixes); p++) {
+			struct scene *scene = open_scene(&fixtures[i]);
+			json_t *plain = describe_with(scene, (struct gc_span){ "", 0 });
+			json_t *framed = describe_with(scene, prefixes[p]);
+
+			for (size_t n = 0; !json_object_get(scene->settings, "value_bytes") && n < COUNT(parts); n++) {
+				if (!json_equal(json_object_get(plain, parts[n]), json_object_get(framed, parts[n])))
+					fail_msg("%s/%s, framed: other %s", fixtures[i].stream, fixtures[i].name, parts[n]);
+			}
+			json_decref(plain);
+			json_decref(framed);
+			close_scene(scene);
+		}
+	}
+}
+
 static bool has_case(const char *stream, const char *name)
 {
 	for (size_t i = 0; i < fixture_count; i++) {
@@ -861,6 +923,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(cases_give_what_they_expect),
 		cmocka_unit_test(every_stream_has_its_cases),
 		cmocka_unit_test(broken_messages_do_no_harm),
+		cmocka_unit_test(frames_change_nothing),
 	};
 	const struct CMUnitTest some[] = {
 		cmocka_unit_test(cases_give_what_they_expect),
