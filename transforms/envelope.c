@@ -217,7 +217,7 @@ static void open_key(const struct gc_message *message, struct gc_arena *arena, s
 	if (looks_like_struct(text))
 		text = json_of_struct(text, arena);
 	if (text.len == 0 || gc_wrap_parse(text, arena, &root, NULL) != GC_OK) {
-		change->key_fault = fault_of(message->key);
+		change->key_fault = fault_of(gc_wrap_body(message->key));
 		return;
 	}
 	change->key = unwrap_schema(root, &schema);

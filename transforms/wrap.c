@@ -81,19 +81,24 @@ static void name_cause(struct gc_span bytes, const struct frame *frame, struct g
 			"this is framed by a schema registry and no JSON, but Avro or Protobuf; publish JSON (JsonConverter)");
 }
 
+struct gc_span gc_wrap_body(struct gc_span bytes)
+{
+	const struct frame *frame = find_frame(bytes);
+
+	return skip_mark(frame ? (struct gc_span){ bytes.ptr + frame->bytes, bytes.len - frame->bytes } : bytes);
+}
+
 enum gc_verdict gc_wrap_parse(struct gc_span bytes, struct gc_arena *arena, const struct gc_json **ret_root, struct gc_err *err)
 {
-	const struct frame *frame;
 	struct gc_span body;
 
 	if (gc_json_parse(bytes, arena, ret_root, err) == GC_OK)
 		return GC_OK;
-	frame = find_frame(bytes);
-	body = skip_mark(frame ? (struct gc_span){ bytes.ptr + frame->bytes, bytes.len - frame->bytes } : bytes);
+	body = gc_wrap_body(bytes);
 	if (body.len < bytes.len && gc_json_parse(body, arena, ret_root, err) == GC_OK)
 		return GC_OK;
 	if (err && strcmp(err->code, "not_json") == 0)
-		name_cause(bytes, frame, err);
+		name_cause(bytes, find_frame(bytes), err);
 	return GC_REJECT;
 }
 
