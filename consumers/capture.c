@@ -13,6 +13,7 @@
 
 #include <gracecube/arena.h>
 #include <gracecube/json.h>
+#include <gracecube/time.h>
 
 #include "capture.h"
 
@@ -30,6 +31,7 @@ struct gc_capture {
 
 	uint64_t line;
 	char place[128];
+	struct gc_shift shift;
 
 	struct gc_arena arena; /* of one line */
 	const struct gc_json *record;
@@ -461,6 +463,8 @@ enum gc_verdict gc_capture_next(struct gc_capture *capture, const struct gc_mess
 	}
 	if (take_record(capture, line, err))
 		return err->verdict;
+	if (capture->shift.row_s != 0 || capture->shift.journey_s != 0)
+		gc_shift_message(&capture->message, &capture->shift, &capture->arena);
 	*ret_message = &capture->message;
 	return GC_OK;
 }
@@ -468,4 +472,48 @@ enum gc_verdict gc_capture_next(struct gc_capture *capture, const struct gc_mess
 const char *gc_capture_place(const struct gc_capture *capture)
 {
 	return capture->place;
+}
+
+/* ---- moved in time ---- */
+
+void gc_capture_shift(struct gc_capture *capture, const struct gc_shift *shift)
+{
+	capture->shift = *shift;
+}
+
+static enum gc_verdict find_newest(const char *path, int64_t *newest_us, struct gc_err *err)
+{
+	const struct gc_message *message;
+	struct gc_capture *capture;
+	enum gc_verdict verdict;
+
+	if (strcmp(path, "-") == 0)
+		return gc_fail(err, GC_FATAL, "ending", "stdin",
+			       "--ending reads its files twice, which it cannot do with stdin: name files");
+	if (gc_capture_open(path, &capture, err))
+		return err->verdict;
+	do {
+		verdict = gc_capture_next(capture, &message, err);
+		if (verdict == GC_OK && message && message->timestamp_us > *newest_us)
+			*newest_us = message->timestamp_us;
+	} while (verdict == GC_REJECT || (verdict == GC_OK && message)); /* who publishes will refuse it by name */
+	gc_capture_close(capture);
+	return verdict;
+}
+
+enum gc_verdict gc_capture_ending(char *const *paths, size_t count, int64_t ending_us, struct gc_shift *ret_shift,
+				  struct gc_err *err)
+{
+	int64_t newest_us = -1, by_s;
+
+	for (size_t i = 0; i < count; i++) {
+		if (find_newest(paths[i], &newest_us, err))
+			return err->verdict;
+	}
+	if (newest_us < 0)
+		return gc_fail(err, GC_FATAL, "ending", "",
+			       "No record has a timestamp, so nothing says when the capture ended: leave out --ending");
+	by_s = (ending_us - newest_us) / GC_SECOND_US - (ending_us < newest_us);
+	*ret_shift = (struct gc_shift){ by_s, by_s };
+	return GC_OK;
 }

@@ -14,6 +14,8 @@
 #include <gracecube/err.h>
 #include <gracecube/message.h>
 
+#include "shift.h"
+
 #define GC_CAPTURE_LINE_BYTES ((size_t)16 << 20) /* limit of one line */
 
 struct gc_capture;
@@ -27,5 +29,11 @@ enum gc_verdict gc_capture_next(struct gc_capture *capture, const struct gc_mess
 				struct gc_err *err) GC_MUST_CHECK;
 /* "file:line" of the record last returned. */
 const char *gc_capture_place(const struct gc_capture *capture);
+
+/* From the next record on their times are moved. */
+void gc_capture_shift(struct gc_capture *capture, const struct gc_shift *shift);
+/* Reads the files through: the one distance, in whole seconds, by which the newest Kafka timestamp comes to ending_us, and no later. */
+enum gc_verdict gc_capture_ending(char *const *paths, size_t count, int64_t ending_us, struct gc_shift *ret_shift,
+				  struct gc_err *err) GC_MUST_CHECK;
 
 #endif

@@ -18,13 +18,15 @@
 struct sandbox_options {
 	struct gc_flag_list publish;
 	bool until_caught_up;
-	int64_t partitions;
+	int64_t partitions, ending_us;
 	int progress;
 };
 
 static const struct gc_flag flags[] = {
 	{ "publish", 0, "FILE,…", "capture files to publish first; more may follow as words", GC_FLAG_LIST,
 	  .offset = offsetof(struct sandbox_options, publish) },
+	{ "ending", 0, "TIME", "move all times in them, so that the newest record is of this one; or now", GC_FLAG_TIME,
+	  .offset = offsetof(struct sandbox_options, ending_us) },
 	{ "until-caught-up", 'e', NULL, "stop when all that was published has been applied", GC_FLAG_BOOL,
 	  .offset = offsetof(struct sandbox_options, until_caught_up) },
 	{ "partitions", 0, "N", "partitions of each topic", GC_FLAG_INT, .offset = offsetof(struct sandbox_options, partitions),
@@ -75,13 +77,15 @@ static bool may_send(void *argument, const char *topic, int32_t partition, size_
 }
 
 /* One file: records of topics that no stream reads are left out, and counted. */
-static enum gc_verdict publish_file(struct gc_producer *producer, const struct gc_config *config, const char *path, int64_t *unread,
-				    struct gc_err *err)
+static enum gc_verdict publish_file(struct gc_producer *producer, const struct gc_config *config, const char *path,
+				    const struct gc_shift *shift, int64_t *unread, struct gc_err *err)
 {
 	struct gc_capture *capture = NULL;
 	const struct gc_message *message;
 	enum gc_verdict verdict = gc_capture_open(path, &capture, err);
 
+	if (verdict == GC_OK)
+		gc_capture_shift(capture, shift);
 	while (verdict == GC_OK && !gc_stop_was_asked()) {
 		verdict = gc_capture_next(capture, &message, err);
 		if (verdict != GC_OK || !message)
@@ -95,6 +99,21 @@ static enum gc_verdict publish_file(struct gc_producer *producer, const struct g
 	return verdict;
 }
 
+/* Those of --publish and those that follow as words; free() the list. */
+static char **list_files(const struct gc_command_line *line, size_t *ret_count)
+{
+	const struct sandbox_options *options = line->options;
+	char **paths = gc_malloc((options->publish.count + (size_t)line->arg_count + 1) * sizeof(*paths));
+	size_t count = 0;
+
+	for (size_t i = 0; i < options->publish.count; i++)
+		paths[count++] = options->publish.items[i];
+	for (int i = 0; i < line->arg_count; i++)
+		paths[count++] = line->args[i];
+	*ret_count = count;
+	return paths;
+}
+
 static enum gc_verdict publish(const struct gc_config *config, struct gc_run *run, const struct gc_command_line *line,
 			       uint64_t *ret_published, struct gc_err *err)
 {
@@ -104,12 +123,16 @@ static enum gc_verdict publish(const struct gc_config *config, struct gc_run *ru
 	struct gc_producer *producer = NULL;
 	struct gc_producer_counts counts = { 0 };
 	int64_t unread = 0;
+	struct gc_shift shift = { 0 };
+	size_t count;
+	char **paths = list_files(line, &count);
 	enum gc_verdict verdict = gc_producer_open(config, &producing, &producer, err);
 
-	for (size_t i = 0; verdict == GC_OK && i < options->publish.count; i++)
-		verdict = publish_file(producer, config, options->publish.items[i], &unread, err);
-	for (int i = 0; verdict == GC_OK && i < line->arg_count; i++)
-		verdict = publish_file(producer, config, line->args[i], &unread, err);
+	if (verdict == GC_OK && options->ending_us != 0)
+		verdict = gc_capture_ending(paths, count, options->ending_us, &shift, err);
+	for (size_t i = 0; verdict == GC_OK && i < count; i++)
+		verdict = publish_file(producer, config, paths[i], &shift, &unread, err);
+	free(paths);
 	if (producer) {
 		gc_producer_flush(producer, GC_SECOND_US);
 		gc_producer_counts(producer, &counts);

@@ -54,7 +54,7 @@ enum gc_flag_type {
 	GC_FLAG_INT,      /* int64_t */
 	GC_FLAG_SIZE,     /* int64_t bytes, "64MiB" */
 	GC_FLAG_DURATION, /* int64_t µs, "30s" */
-	GC_FLAG_TIME,     /* int64_t µs since 1970, RFC 3339 or a bare date; 0 when not given */
+	GC_FLAG_TIME,     /* int64_t µs since 1970, RFC 3339, a bare date or now; 0 when not given */
 	GC_FLAG_CHOICE,   /* int, index into .choices */
 	GC_FLAG_LIST,     /* struct gc_flag_list; "a,b", and repeatable */
 };

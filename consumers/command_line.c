@@ -101,8 +101,10 @@ static enum gc_verdict put_number(const struct parser *parser, const struct gc_f
 static enum gc_verdict put_time(const struct parser *parser, const struct gc_flag *flag, const char *value, int64_t *into,
 				struct gc_err *err)
 {
-	if (!gc_time_parse(gc_span_of(value), GC_UNIT_AUTO, into))
-		return fail_value(parser, flag, "must be a time like 2026-11-23T07:45:02Z or 2026-11-23", value, err);
+	if (strcmp(value, "now") == 0)
+		*into = gc_now_us();
+	else if (!gc_time_parse(gc_span_of(value), GC_UNIT_AUTO, into))
+		return fail_value(parser, flag, "must be a time like 2026-11-23T07:45:02Z or 2026-11-23, or now", value, err);
 	return GC_OK;
 }
 
