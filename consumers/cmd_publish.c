@@ -17,17 +17,19 @@
 #include "producer.h"
 #include "progress.h"
 #include "stop.h"
+#include "trickle.h"
 
 /* Refused lines that are named one by one; the rest is only counted. */
 #define NAMED_REFUSALS 100
 /* After a signal, for what is on its way. */
 #define GRACE_US (5 * GC_SECOND_US)
 #define PACE_TURN_US (20 * 1000)
+#define TRICKLE_A_SECOND 3
 
 struct publish_options {
 	const char *topic, *topic_prefix;
-	bool keep_partition, create_topics, dry_run;
-	int64_t partitions, rate, ending_us;
+	bool keep_partition, create_topics, dry_run, trickle;
+	int64_t partitions, rate, ending_us, for_us;
 	struct gc_flag_list topic_settings;
 	int progress; /* enum gc_progress_mode */
 };
@@ -112,6 +114,46 @@ static enum gc_verdict publish_line(struct publish *publish, struct gc_capture *
 	return GC_OK;
 }
 
+/* ---- records made after them ---- */
+
+static bool is_over(const struct publish *publish)
+{
+	int64_t for_us = publish->options->for_us;
+
+	return gc_stop_was_asked() || (for_us > 0 && gc_monotonic_us() - publish->began_us >= for_us);
+}
+
+static enum gc_verdict publish_trickle(struct publish *publish, struct gc_trickle *trickle, struct gc_err *err)
+{
+	enum gc_verdict verdict = GC_OK;
+
+	while (verdict == GC_OK && !is_over(publish)) {
+		int64_t wait_us = gc_trickle_wait_us(trickle, gc_now_us());
+
+		if (wait_us > 0) {
+			gc_producer_poll(publish->producer, wait_us < PACE_TURN_US ? 1000 : PACE_TURN_US);
+			continue;
+		}
+		verdict = gc_producer_send(publish->producer, gc_trickle_next(trickle), err);
+		gc_progress_at(&publish->progress, (int64_t)++publish->read);
+	}
+	return verdict;
+}
+
+static enum gc_verdict make_trickle(struct publish *publish, const struct gc_command_line *line, const struct gc_config *cfg,
+				    struct gc_err *err)
+{
+	int64_t rate = publish->options->rate ? publish->options->rate : TRICKLE_A_SECOND;
+	struct gc_trickle *trickle;
+	enum gc_verdict verdict;
+
+	if (gc_trickle_open(cfg, line->args, (size_t)line->arg_count, rate, &trickle, err))
+		return err->verdict;
+	verdict = publish_trickle(publish, trickle, err);
+	gc_trickle_close(trickle);
+	return verdict;
+}
+
 /* ---- all of them ---- */
 
 static enum gc_verdict publish_file(struct publish *publish, const char *path, struct gc_err *err)
@@ -153,7 +195,9 @@ static enum gc_verdict publish_files(struct publish *publish, const struct gc_co
 	if (!verdict && !publish->options->dry_run)
 		verdict = gc_producer_open(cfg, &publish->to, &publish->producer, err);
 	gc_progress_start(&publish->progress, (enum gc_progress_mode)publish->options->progress, "publish", "records", 0);
-	for (int i = 0; !verdict && i < line->arg_count && !gc_stop_was_asked(); i++)
+	if (!verdict && publish->options->trickle)
+		verdict = make_trickle(publish, line, cfg, err);
+	for (int i = 0; !verdict && !publish->options->trickle && i < line->arg_count && !gc_stop_was_asked(); i++)
 		verdict = publish_file(publish, line->args[i], err);
 	if (publish->producer) {
 		gc_producer_flush(publish->producer, GRACE_US);
@@ -274,6 +318,10 @@ static int run_publish(struct gc_command_line *line)
 
 	if (publish.options->topic && publish.options->topic_prefix)
 		return gc_command_misuse(line, "--topic and --topic-prefix exclude each other");
+	if (publish.options->trickle && (publish.options->ending_us || publish.options->dry_run))
+		return gc_command_misuse(line, "--trickle makes records of the present moment: leave out --ending and --dry-run");
+	if (publish.options->for_us && !publish.options->trickle)
+		return gc_command_misuse(line, "--for ends a --trickle; files end by themselves");
 	if (gc_command_config(line, &cfg, &err))
 		return gc_command_fail(&err);
 	take_options(&publish);
@@ -304,6 +352,9 @@ static const struct gc_flag flags[] = {
 	  .offset = offsetof(struct publish_options, ending_us) },
 	{ "rate", 'r', "N", "at most so many records a second", GC_FLAG_INT, .offset = offsetof(struct publish_options, rate),
 	  .min = 1, .max = 100000000 },
+	{ "trickle", 0, NULL, "not the records themselves: new ones made after them, a few a second, without end", GC_FLAG_BOOL,
+	  .offset = offsetof(struct publish_options, trickle) },
+	{ "for", 0, "TIME", "end the trickle after so long", GC_FLAG_DURATION, .offset = offsetof(struct publish_options, for_us) },
 	{ "dry-run", 'n', NULL, "check all lines, publish nothing", GC_FLAG_BOOL,
 	  .offset = offsetof(struct publish_options, dry_run) },
 	{ "progress", 0, "HOW", "how progress is shown", GC_FLAG_CHOICE, .offset = offsetof(struct publish_options, progress),
@@ -316,6 +367,7 @@ static const char help[] =
 	"  gracecube publish capture/*.jsonl.gz\n"
 	"  gracecube publish --create-topics --partitions 4 --rate 1000 capture/*.jsonl.gz\n"
 	"  gracecube publish --ending now capture/*.jsonl.gz       for a demonstration: as if it had just happened\n"
+	"  gracecube publish --trickle --for 30m capture/*.jsonl.gz\n"
 	"  zcat big.jsonl.gz | head -100 | gracecube publish --topic-prefix test. -\n"
 	"\n"
 	"Publishes JSON lines, plain or gzip, \"-\" for standard input, in the order of the files. One record a line:\n"
@@ -328,6 +380,10 @@ static const char help[] =
 	"With --ending the records' own times (…_at, timestamp, source.ts_ms and the like, in any unit, also in JSON in text) and\n"
 	"Kafka's move by one distance, in whole seconds, so everything keeps its distance to everything. Keys, names, and what\n"
 	"lies inside a row that carries a hash of itself stay as they are. The files are read twice.\n"
+	"\n"
+	"With --trickle what changed in the capture happens again, at the present moment and in its order, 3 records a second or\n"
+	"--rate: contracts run, missions progress, errors are resolved, approvals decided. All that is made has ids of its own,\n"
+	"so it adds to a cube that has read the capture; when all has happened, it begins anew.\n"
 	"\n"
 	"Nothing is lost silently: a line that is wrong is refused and named with its place, the others go on. Only what the\n"
 	"brokers acknowledged (acks=all, idempotent) counts as published. Old records may be past the topic's retention.ms,\n"

@@ -8,17 +8,19 @@
 #include "progress.h"
 #include "run.h"
 #include "stop.h"
+#include "trickle.h"
 
 #include <gracecube/arena.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #define WATCH_US (20 * 1000)
+#define POLL_US (20 * 1000)
 
 struct sandbox_options {
-	struct gc_flag_list publish;
+	struct gc_flag_list publish, trickle;
 	bool until_caught_up;
-	int64_t partitions, ending_us;
+	int64_t partitions, ending_us, rate, for_us;
 	int progress;
 };
 
@@ -29,6 +31,12 @@ static const struct gc_flag flags[] = {
 	  .offset = offsetof(struct sandbox_options, ending_us) },
 	{ "until-caught-up", 'e', NULL, "stop when all that was published has been applied", GC_FLAG_BOOL,
 	  .offset = offsetof(struct sandbox_options, until_caught_up) },
+	{ "trickle", 0, "FILE,…", "then new records made after these files, a few a second", GC_FLAG_LIST,
+	  .offset = offsetof(struct sandbox_options, trickle) },
+	{ "rate", 'r', "N", "so many records a second in the trickle", GC_FLAG_INT,
+	  .offset = offsetof(struct sandbox_options, rate), .initially = "3", .min = 1, .max = 1000 },
+	{ "for", 0, "TIME", "end trickle and sandbox after so long", GC_FLAG_DURATION,
+	  .offset = offsetof(struct sandbox_options, for_us) },
 	{ "partitions", 0, "N", "partitions of each topic", GC_FLAG_INT, .offset = offsetof(struct sandbox_options, partitions),
 	  .initially = "4", .min = 1, .max = 64 },
 	{ "progress", 0, "HOW", "how progress is shown", GC_FLAG_CHOICE, .offset = offsetof(struct sandbox_options, progress),
@@ -64,21 +72,39 @@ static bool should_stop(void *run)
 	return gc_stop_was_asked();
 }
 
-struct hooks {
-	struct gc_throttle *throttle;
+/* What goes to the broker, and how far the workers are with it. */
+struct feed {
+	const struct gc_config *config;
+	const struct sandbox_options *options;
 	struct gc_run *run;
+	struct gc_throttle *throttle;
+	struct gc_producer_options producing;
+	struct gc_producer *producer;
+	int64_t unread; /* records of topics that no stream reads */
 };
 
 static bool may_send(void *argument, const char *topic, int32_t partition, size_t bytes)
 {
-	struct hooks *hooks = argument;
+	struct feed *feed = argument;
 
-	return gc_run_has_failed(hooks->run) || gc_throttle_may_send(hooks->throttle, topic, partition, bytes);
+	return gc_run_has_failed(feed->run) || gc_throttle_may_send(feed->throttle, topic, partition, bytes);
+}
+
+static enum gc_verdict open_feed(struct feed *feed, struct gc_err *err)
+{
+	feed->throttle = gc_throttle_new(gc_run_position, feed->run);
+	feed->producing = (struct gc_producer_options){ .may_send = may_send, .stopping = should_stop, .arg = feed };
+	return gc_producer_open(feed->config, &feed->producing, &feed->producer, err);
+}
+
+static void close_feed(struct feed *feed)
+{
+	gc_producer_close(feed->producer);
+	gc_throttle_free(feed->throttle);
 }
 
 /* One file: records of topics that no stream reads are left out, and counted. */
-static enum gc_verdict publish_file(struct gc_producer *producer, const struct gc_config *config, const char *path,
-				    const struct gc_shift *shift, int64_t *unread, struct gc_err *err)
+static enum gc_verdict publish_file(struct feed *feed, const char *path, const struct gc_shift *shift, struct gc_err *err)
 {
 	struct gc_capture *capture = NULL;
 	const struct gc_message *message;
@@ -90,10 +116,10 @@ static enum gc_verdict publish_file(struct gc_producer *producer, const struct g
 		verdict = gc_capture_next(capture, &message, err);
 		if (verdict != GC_OK || !message)
 			break;
-		if (is_configured(config, message->topic))
-			verdict = gc_producer_send(producer, message, err);
+		if (is_configured(feed->config, message->topic))
+			verdict = gc_producer_send(feed->producer, message, err);
 		else
-			(*unread)++;
+			feed->unread++;
 	}
 	gc_capture_close(capture);
 	return verdict;
@@ -114,55 +140,80 @@ static char **list_files(const struct gc_command_line *line, size_t *ret_count)
 	return paths;
 }
 
-static enum gc_verdict publish(const struct gc_config *config, struct gc_run *run, const struct gc_command_line *line,
-			       uint64_t *ret_published, struct gc_err *err)
+static enum gc_verdict publish_files(struct feed *feed, const struct gc_command_line *line, struct gc_err *err)
 {
-	const struct sandbox_options *options = line->options;
-	struct hooks hooks = { gc_throttle_new(gc_run_position, run), run };
-	struct gc_producer_options producing = { .may_send = may_send, .stopping = should_stop, .arg = &hooks };
-	struct gc_producer *producer = NULL;
-	struct gc_producer_counts counts = { 0 };
-	int64_t unread = 0;
 	struct gc_shift shift = { 0 };
 	size_t count;
 	char **paths = list_files(line, &count);
-	enum gc_verdict verdict = gc_producer_open(config, &producing, &producer, err);
+	enum gc_verdict verdict = GC_OK;
 
-	if (verdict == GC_OK && options->ending_us != 0)
-		verdict = gc_capture_ending(paths, count, options->ending_us, &shift, err);
+	if (feed->options->ending_us != 0)
+		verdict = gc_capture_ending(paths, count, feed->options->ending_us, &shift, err);
 	for (size_t i = 0; verdict == GC_OK && i < count; i++)
-		verdict = publish_file(producer, config, paths[i], &shift, &unread, err);
+		verdict = publish_file(feed, paths[i], &shift, err);
 	free(paths);
-	if (producer) {
-		gc_producer_flush(producer, GC_SECOND_US);
-		gc_producer_counts(producer, &counts);
-	}
-	if (verdict == GC_OK && counts.failed > 0) {
-		*err = counts.first_failure;
-		verdict = err->verdict;
-	}
-	gc_producer_close(producer);
-	gc_throttle_free(hooks.throttle);
-	if (unread > 0)
-		gc_info("records of topics that no stream reads were left out", GC_I("records", unread));
-	*ret_published = counts.delivered;
+	if (feed->unread > 0)
+		gc_info("records of topics that no stream reads were left out", GC_I("records", feed->unread));
 	return verdict;
 }
 
-static void watch(struct gc_run *run, const struct sandbox_options *options, uint64_t published)
+/* All that was sent has arrived, or the first that did not is told. */
+static enum gc_verdict flush(struct feed *feed, int64_t *ret_published, struct gc_err *err)
+{
+	struct gc_producer_counts counts;
+
+	gc_producer_flush(feed->producer, GC_SECOND_US);
+	gc_producer_counts(feed->producer, &counts);
+	*ret_published = (int64_t)counts.delivered;
+	if (counts.failed == 0)
+		return GC_OK;
+	*err = counts.first_failure;
+	return err->verdict;
+}
+
+/* Until all that was published has been applied; without end where that is not asked for. */
+static void watch(struct feed *feed, bool until_caught_up, int64_t published)
 {
 	struct gc_progress progress;
 	int64_t done, total;
 
-	gc_progress_start(&progress, (enum gc_progress_mode)options->progress, "sandbox", "records", (int64_t)published);
-	while (!gc_stop_was_asked() && !gc_run_has_failed(run)) {
-		gc_run_progress(run, &done, &total);
+	gc_progress_start(&progress, (enum gc_progress_mode)feed->options->progress, "sandbox", "records", published);
+	while (!gc_stop_was_asked() && !gc_run_has_failed(feed->run)) {
+		gc_run_progress(feed->run, &done, &total);
 		gc_progress_at(&progress, done);
-		if (options->until_caught_up && done >= (int64_t)published)
+		if (until_caught_up && done >= published)
 			break;
 		usleep(WATCH_US);
 	}
 	gc_progress_end(&progress);
+}
+
+static enum gc_verdict send_trickle(struct feed *feed, struct gc_trickle *trickle, struct gc_err *err)
+{
+	int64_t began_us = gc_monotonic_us(), for_us = feed->options->for_us;
+	enum gc_verdict verdict = GC_OK;
+
+	while (verdict == GC_OK && !gc_stop_was_asked() && !gc_run_has_failed(feed->run) &&
+	       (for_us == 0 || gc_monotonic_us() - began_us < for_us)) {
+		if (gc_trickle_wait_us(trickle, gc_now_us()) > 0)
+			gc_producer_poll(feed->producer, POLL_US);
+		else
+			verdict = gc_producer_send(feed->producer, gc_trickle_next(trickle), err);
+	}
+	return verdict;
+}
+
+static enum gc_verdict trickle(struct feed *feed, int64_t *ret_published, struct gc_err *err)
+{
+	const struct gc_flag_list *files = &feed->options->trickle;
+	struct gc_trickle *trickle;
+	enum gc_verdict verdict;
+
+	if (gc_trickle_open(feed->config, files->items, files->count, feed->options->rate, &trickle, err))
+		return err->verdict;
+	verdict = send_trickle(feed, trickle, err);
+	gc_trickle_close(trickle);
+	return verdict ? verdict : flush(feed, ret_published, err);
 }
 
 /* The embedded broker forgets everything when it stops, so each sandbox is a group of its own: its offsets mean nothing to the next
@@ -179,26 +230,53 @@ static void make_config(struct gc_config *config, const struct gc_broker *broker
 	config->kafka_brokers = gc_strdup(gc_broker_bootstrap(broker));
 }
 
+static void announce(const struct feed *feed)
+{
+	char until[GC_TIME_TEXT_BYTES] = "";
+
+	if (feed->options->for_us > 0)
+		gc_time_format(gc_now_us() + feed->options->for_us, until, sizeof(until));
+	fprintf(stderr,
+		"The sandbox is up%s%.19s: kafka.brokers=%s. Publish to it with\n"
+		"  gracecube publish -s kafka.brokers=%s FILE…\nCtrl-C ends it.\n",
+		*until ? " until " : "", until, feed->config->kafka_brokers, feed->config->kafka_brokers);
+}
+
+static enum gc_verdict play_feed(struct feed *feed, const struct gc_command_line *line, struct gc_err *err)
+{
+	const struct sandbox_options *options = feed->options;
+	bool trickles = options->trickle.count > 0;
+	int64_t published = 0;
+	enum gc_verdict verdict = publish_files(feed, line, err);
+
+	if (verdict == GC_OK)
+		verdict = flush(feed, &published, err);
+	if (verdict == GC_OK && (options->until_caught_up || trickles))
+		watch(feed, true, published);
+	if (verdict != GC_OK || options->until_caught_up)
+		return verdict;
+	announce(feed);
+	if (trickles)
+		verdict = trickle(feed, &published, err);
+	if (verdict == GC_OK)
+		watch(feed, trickles, published);
+	return verdict;
+}
+
 static enum gc_verdict play(const struct gc_config *config, const struct gc_command_line *line, struct gc_run_summary *ret_summary,
 			    struct gc_err *err)
 {
-	const struct sandbox_options *options = line->options;
-	struct gc_run *run = NULL;
+	struct feed feed = { .config = config, .options = line->options };
 	struct gc_err stopped = { .verdict = GC_OK };
-	uint64_t published = 0;
-	enum gc_verdict verdict = gc_run_start(config, NULL, &run, err), ended;
+	enum gc_verdict verdict = gc_run_start(config, NULL, &feed.run, err), ended;
 
 	if (verdict != GC_OK)
 		return verdict;
-	verdict = publish(config, run, line, &published, err);
-	if (verdict == GC_OK && !options->until_caught_up)
-		fprintf(stderr,
-			"The sandbox is up: kafka.brokers=%s. Publish to it with\n"
-			"  gracecube publish -s kafka.brokers=%s FILE…\nCtrl-C ends it.\n",
-			config->kafka_brokers, config->kafka_brokers);
+	verdict = open_feed(&feed, err);
 	if (verdict == GC_OK)
-		watch(run, options, published);
-	ended = gc_run_stop(run, ret_summary, &stopped);
+		verdict = play_feed(&feed, line, err);
+	close_feed(&feed);
+	ended = gc_run_stop(feed.run, ret_summary, &stopped);
 	if (ended != GC_OK) {
 		*err = stopped;
 		return ended;
@@ -215,6 +293,10 @@ static int sandbox(struct gc_command_line *line)
 	struct gc_run_summary summary = { 0 };
 	enum gc_verdict verdict;
 
+	if (options->until_caught_up && options->trickle.count > 0)
+		return gc_command_misuse(line, "--until-caught-up and --trickle exclude each other");
+	if (options->for_us > 0 && options->trickle.count == 0)
+		return gc_command_misuse(line, "--for ends a --trickle");
 	if (gc_command_config(line, &config, &err) != GC_OK)
 		return gc_command_fail(&err);
 	gc_stop_on_signals();
@@ -242,10 +324,12 @@ const struct gc_command gc_command_sandbox = {
 	.help = "Examples:\n"
 		"  gracecube sandbox --until-caught-up --publish tests/data/capture/grace.public.action_contracts.jsonl.gz\n"
 		"  gracecube sandbox                      stays, and prints the address to publish to\n"
+		"  gracecube sandbox --publish a.jsonl --ending now --trickle a.jsonl --for 30m      what happened then happens now\n"
 		"\n"
 		"Starts an embedded Kafka broker, publishes capture files to it, and consumes them into the PostgreSQL that the\n"
 		"configuration names (run `gracecube migrate` first). The broker keeps at most 5 MiB a partition and forgets\n"
 		"everything when it stops, so publishing waits for the consumer. For trying only: production reads a real Kafka.\n"
+		"--ending and --trickle are those of `gracecube publish`.\n"
 		"\n"
 		"Exit codes: 0 done; 69 PostgreSQL not reachable; 78 configuration or schema are wrong.\n",
 	.flags = flags,

@@ -3,8 +3,7 @@
  */
 #include "targets.h"
 
-#include <openssl/evp.h>
-#include <stdio.h>
+#include <gracecube/chain.h>
 
 #define COLUMNS(X)                                                                                                                 \
 	X(entry_id, GC_TEXT, 0, NULL)                                                                                              \
@@ -70,38 +69,29 @@ static void derive_error(struct gc_decode *decode, struct gc_row *row)
 	gc_row_text(row, AT_actor_key, gc_decode_actor(decode, actor, "actor"));
 }
 
-static struct gc_span as_python_prints(struct gc_span text)
-{
-	return text.ptr ? text : GC_LIT("None");
-}
-
-/* The chain's rule: sha256 over "sequence:actor:action:resource:payload:result:previous_hash", texts as they stand. Not known
- * when the payload was too large to be sent again. */
+/* Not known when the payload was too large to be sent again. */
 static void derive_hash(struct gc_decode *decode, struct gc_row *row, const struct gc_json *log)
 {
-	static const int columns_in_order[] = { AT_actor, AT_action, AT_resource, -1, AT_result, AT_previous_hash };
-	struct gc_span text = gc_arena_printf(decode->arena, "%lld", (long long)row->values[AT_sequence].integer);
+	struct gc_chain_entry entry = {
+		.sequence = row->values[AT_sequence].integer,
+		.actor = gc_row_get_text(row, AT_actor),
+		.action = gc_row_get_text(row, AT_action),
+		.resource = gc_row_get_text(row, AT_resource),
+		.payload = gc_decode_hint(decode, log, "payload"),
+		.result = gc_row_get_text(row, AT_result),
+		.previous_hash = gc_row_get_text(row, AT_previous_hash),
+	};
 	const struct gc_json *json = gc_json_get(log, GC_LIT("payload"));
-	struct gc_span payload = gc_decode_hint(decode, log, "payload"), hash = gc_row_get_text(row, AT_entry_hash);
-	unsigned char digest[32];
-	char hex[65];
+	struct gc_span hash = gc_row_get_text(row, AT_entry_hash);
+	char hex[GC_CHAIN_HASH_BYTES];
 
 	if (decode->rejected || hash.len != 64 || gc_decode_is_unavailable(log, "payload") ||
 	    gc_decode_is_unavailable(log, "resource"))
 		return;
 	if (json && (json->type == GC_JSON_OBJECT || json->type == GC_JSON_ARRAY)) /* written in another way when it was hashed */
 		return;
-	for (size_t i = 0; i < sizeof(columns_in_order) / sizeof(columns_in_order[0]); i++) {
-		struct gc_span part = columns_in_order[i] < 0 ? payload : gc_row_get_text(row, columns_in_order[i]);
-
-		part = as_python_prints(part);
-		text = gc_arena_printf(decode->arena, "%.*s:%.*s", (int)text.len, text.ptr, (int)part.len, part.ptr);
-	}
-	if (EVP_Digest(text.ptr, text.len, digest, NULL, EVP_sha256(), NULL) != 1)
-		return;
-	for (size_t i = 0; i < sizeof(digest); i++)
-		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-	gc_row_bool(row, AT_hash_matches, gc_span_equal_nocase(hash, gc_span_of(hex)));
+	if (gc_chain_hash(&entry, decode->arena, hex))
+		gc_row_bool(row, AT_hash_matches, gc_span_equal_nocase(hash, gc_span_of(hex)));
 }
 
 static bool is_error_like(struct gc_span action)
