@@ -18,12 +18,13 @@
 
 struct gc_broker;
 
-/* partitions: of topics made by gc_broker_create_topic(). */
+/* partitions: of topics made by gc_broker_create_topics(). */
 enum gc_verdict gc_broker_start(int partitions, struct gc_broker **ret_broker, struct gc_err *err) GC_MUST_CHECK;
 /* "127.0.0.1:41234", for kafka.brokers; lives as long as the broker. */
 const char *gc_broker_bootstrap(const struct gc_broker *broker);
-/* A topic that is there already is left as it is. */
-enum gc_verdict gc_broker_create_topic(struct gc_broker *broker, const char *topic, struct gc_err *err) GC_MUST_CHECK;
+/* Topics that are there already are left as they are. */
+enum gc_verdict gc_broker_create_topics(struct gc_broker *broker, const char *const *topics, size_t count,
+					struct gc_err *err) GC_MUST_CHECK;
 /* Closes all connections; what the topics held is gone. NULL is allowed. Stop clients first. */
 void gc_broker_stop(struct gc_broker *broker);
 

@@ -46,12 +46,17 @@ static const struct gc_flag flags[] = {
 
 static enum gc_verdict create_topics(struct gc_broker *broker, const struct gc_config *config, struct gc_err *err)
 {
-	enum gc_verdict verdict = GC_OK;
+	const char **topics = NULL;
+	size_t count = 0;
+	enum gc_verdict verdict;
 
 	for (size_t s = 0; s < config->stream_count; s++) {
-		for (size_t t = 0; t < config->streams[s].topic_count && verdict == GC_OK; t++)
-			verdict = gc_broker_create_topic(broker, config->streams[s].topics[t], err);
+		topics = gc_realloc(topics, (count + config->streams[s].topic_count + 1) * sizeof(*topics));
+		for (size_t t = 0; t < config->streams[s].topic_count; t++)
+			topics[count++] = config->streams[s].topics[t];
 	}
+	verdict = gc_broker_create_topics(broker, topics, count, err);
+	free(topics);
 	return verdict;
 }
 

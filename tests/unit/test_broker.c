@@ -66,7 +66,7 @@ static void create_topic(const char *topic)
 {
 	struct gc_err err;
 
-	MUST(gc_broker_create_topic(broker, topic, &err));
+	MUST(gc_broker_create_topics(broker, (const char *const[]){ topic }, 1, &err));
 }
 
 static void send_one(struct gc_producer *producer, const struct gc_message *message)
