@@ -27,10 +27,15 @@ wait_until() {
 	done
 }
 
+used_ports() { awk 'FNR > 1 { sub(/.*:/, "", $2); print $2 }' /proc/net/tcp /proc/net/tcp6 2>/dev/null || true; }
+
+# is_free_port PORT → a number, and nobody uses it now
+is_free_port() { [[ ${1:-} =~ ^[0-9]+$ ]] && ! used_ports | grep -qix "$(printf '%04x' "$1")"; }
+
 # A TCP port that nobody uses now, below the range from which the kernel gives ports to clients.
 free_port() {
 	local used port tries
-	used=$(awk 'FNR > 1 { sub(/.*:/, "", $2); print $2 }' /proc/net/tcp /proc/net/tcp6 2>/dev/null || true)
+	used=$(used_ports)
 	for tries in {1..200}; do
 		port=$((20000 + (RANDOM + tries) % 12000))
 		grep -qix "$(printf '%04x' "$port")" <<<"$used" || {
