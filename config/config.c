@@ -43,6 +43,13 @@ const char *gc_origin_get(const struct gc_config *config, const char *name)
 	return row ? row->origin : "default";
 }
 
+bool gc_config_is_chosen(const struct gc_config *config, const char *name)
+{
+	const char *origin = gc_origin_get(config, name);
+
+	return strcmp(origin, "flag") == 0 || strncmp(origin, "GRACECUBE_", strlen("GRACECUBE_")) == 0;
+}
+
 static void free_origins(struct gc_origins *origins)
 {
 	if (!origins)

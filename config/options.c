@@ -110,7 +110,7 @@ const struct gc_option gc_options[] = {
 
 	{ "kafka.brokers", GC_OPTION_COMMAS, "127.0.0.1:9092", INTO(kafka_brokers), .check = check_given,
 	  .description = "Brokers to ask first, host:port, separated by commas." },
-	{ "kafka.group_id", GC_OPTION_TEXT, "gracecube", INTO(kafka_group_id), .check = check_given,
+	{ "kafka.group_id", GC_OPTION_TEXT, GC_GROUP_DEFAULT, INTO(kafka_group_id), .check = check_given,
 	  .description = "Consumer group; positions in the cube are kept under this name." },
 	{ "kafka.queue_bytes", GC_OPTION_BYTES, "0", INTO(kafka_queue_bytes),
 	  .min = 0, .max = 64 * GIB,

@@ -11,6 +11,7 @@
 
 #include "answer.h"
 #include "command.h"
+#include "group.h"
 
 /* Of bytes that are no text; more is for a file (--raw). */
 #define DUMP_BYTES 4096
@@ -415,6 +416,8 @@ static int run_list(struct gc_command_line *line)
 		return gc_command_fail(&err);
 	verdict = gc_pg_open(&cfg, "gracecube dead", &pg, &err);
 	if (!verdict)
+		verdict = gc_group_settle(&cfg, pg, &err);
+	if (!verdict)
 		verdict = list_letters(pg, cfg.kafka_group_id, options, line->json, &err);
 	gc_pg_close(pg);
 	gc_config_free(&cfg);
@@ -481,8 +484,9 @@ const struct gc_command gc_command_dead = {
 		"  gracecube dead show 17 --raw > value.json\n"
 		"\n"
 		"A record that cannot be understood is a dead letter: it is kept in cube.etl_dead_letter, byte for byte and with the\n"
-		"reason, and the records around it go on. `list` shows those of the group of kafka.group_id, newest first. `show`\n"
-		"adds key, headers and value: readable where they are text, else as hexadecimal. Nothing is changed.\n"
+		"reason, and the records around it go on. `list` shows those of the group of kafka.group_id, newest first; while\n"
+		"the default group has read nothing, those of the group that moved last. `show` adds key, headers and value: readable\n"
+		"where they are text, else as hexadecimal. Nothing is changed.\n"
 		"\n"
 		"Exit codes: 0 shown, also when there are none; 1 show: no dead letter has this id; 2 wrong words; 69 PostgreSQL not\n"
 		"reachable; 78 wrong configuration, a refused login, a missing right, or no cube in the database.\n",

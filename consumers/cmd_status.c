@@ -13,6 +13,7 @@
 
 #include "answer.h"
 #include "command.h"
+#include "group.h"
 #include "kafka.h"
 #include "stop.h"
 
@@ -314,7 +315,7 @@ static void free_look(struct look *look)
 
 /* Who is asked; the clients stay from look to look. */
 struct sources {
-	const struct gc_config *cfg;
+	struct gc_config *cfg;
 	const struct status_options *options;
 	struct gc_pg *pg;
 	struct gc_kafka_client *kafka;
@@ -328,6 +329,8 @@ static enum gc_verdict look_at_all(struct sources *sources, struct look *ret_loo
 	gc_arena_init(&look.arena);
 	if (!sources->pg)
 		verdict = gc_pg_open(sources->cfg, "gracecube status", &sources->pg, err);
+	if (!verdict)
+		verdict = gc_group_settle(sources->cfg, sources->pg, err);
 	if (!verdict)
 		verdict = read_rows(&look, sources->pg, err);
 	if (verdict) {
@@ -681,8 +684,9 @@ const struct gc_command gc_command_status = {
 		"  gracecube status --watch --every 5s\n"
 		"  gracecube status --json | jq .totals.lag_records\n"
 		"\n"
-		"One line for each partition of the configured topics, and of all that the group of kafka.group_id has read. It\n"
-		"works from any machine that reaches the database; without Kafka all but the ends and the lag is there.\n"
+		"One line for each partition of the configured topics, and of all that the group of kafka.group_id has read; while the\n"
+		"default group has read nothing, and no flag or variable names it, of the group that moved last. It works from any\n"
+		"machine that reaches the database; without Kafka all but the ends and the lag is there.\n"
 		"\n"
 		"  next          the next offset to be read: all before it is in the cube or accounted for\n"
 		"  end           Kafka's high watermark: the offset after the last record\n"

@@ -13,6 +13,7 @@
 
 #include "answer.h"
 #include "command.h"
+#include "group.h"
 #include "kafka.h"
 #include "progress.h"
 
@@ -261,12 +262,15 @@ static void note_result(const struct verify *verify, struct gc_pg *pg)
 		gc_debug("the result is not written down", GC_ERR_FIELDS(&err));
 }
 
-static enum gc_verdict verify_database(struct verify *verify, const struct gc_config *cfg, struct gc_err *err)
+static enum gc_verdict verify_database(struct verify *verify, struct gc_config *cfg, struct gc_err *err)
 {
 	struct watcher watcher = { .cfg = cfg, .mode = (enum gc_progress_mode)verify->options->progress };
 	struct gc_pg *pg = NULL;
 	enum gc_verdict verdict = gc_pg_open(cfg, "gracecube verify", &pg, err);
 
+	if (!verdict)
+		verdict = gc_group_settle(cfg, pg, err);
+	verify->group = cfg->kafka_group_id;
 	if (!verdict)
 		verdict = start_watcher(&watcher, pg, err);
 	if (!verdict) {
@@ -417,7 +421,6 @@ static int run_verify(struct gc_command_line *line)
 
 	if (gc_command_config(line, &cfg, &err))
 		return gc_command_fail(&err);
-	verify.group = cfg.kafka_group_id;
 	verify.checks = json_array();
 	gc_arena_init(&verify.arena);
 	gc_table_init(&verify.table, columns, sizeof(columns) / sizeof(columns[0]));

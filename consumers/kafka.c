@@ -279,6 +279,13 @@ enum gc_verdict gc_kafka_explain(struct gc_kafka_client *client, struct gc_err *
 		       sentence_of(client->heard), client->heard_text);
 }
 
+/* What goes wrong is told by who asked, with gc_kafka_explain(): librdkafka's lines would stand between those of the answer. */
+static void log_quietly(const rd_kafka_t *rk, int syslog_level, const char *facility, const char *text)
+{
+	(void)syslog_level;
+	gc_kafka_log(rk, 7, facility, text);
+}
+
 /* A consumer without a group: unlike a producer it never makes a broker create a topic by asking for it. */
 enum gc_verdict gc_kafka_open(const struct gc_config *cfg, struct gc_kafka_client **ret_client, struct gc_err *err)
 {
@@ -289,6 +296,7 @@ enum gc_verdict gc_kafka_open(const struct gc_config *cfg, struct gc_kafka_clien
 	if (gc_kafka_conf(cfg, "client", &conf, err))
 		return err->verdict;
 	client = gc_calloc(1, sizeof(*client));
+	rd_kafka_conf_set_log_cb(conf, log_quietly);
 	rd_kafka_conf_set_error_cb(conf, on_error);
 	rd_kafka_conf_set_opaque(conf, client);
 	client->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));

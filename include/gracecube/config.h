@@ -83,6 +83,9 @@ enum gc_verdict gc_config_set(struct gc_config *config, const char *name, const 
 void gc_config_free(struct gc_config *config);
 /* What must hold between options: after the last gc_config_set(). gc_config_load() has done it for what it read. */
 enum gc_verdict gc_config_check(const struct gc_config *config, struct gc_err *err) GC_MUST_CHECK;
+/* Somebody chose it for this run, by a flag or the environment. */
+bool gc_config_is_chosen(const struct gc_config *config, const char *name);
+#define GC_GROUP_DEFAULT "gracecube"
 /* The first line of postgres.password_file, NULL when that option is empty. Read anew at each call, so that a changed
  * secret is taken up; erase and free it after use. GC_FATAL when others than its owner may read the file. */
 enum gc_verdict gc_config_password(const struct gc_config *config, char **ret_password, struct gc_err *err) GC_MUST_CHECK;
