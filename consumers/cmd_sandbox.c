@@ -242,9 +242,10 @@ static void announce(const struct feed *feed)
 	if (feed->options->for_us > 0)
 		gc_time_format(gc_now_us() + feed->options->for_us, until, sizeof(until));
 	fprintf(stderr,
-		"The sandbox is up%s%.19s: kafka.brokers=%s. Publish to it with\n"
+		"The sandbox is up%s%.19s: kafka.brokers=%s kafka.group_id=%s\nPublish to it with\n"
 		"  gracecube publish -s kafka.brokers=%s FILE…\nCtrl-C ends it.\n",
-		*until ? " until " : "", until, feed->config->kafka_brokers, feed->config->kafka_brokers);
+		*until ? " until " : "", until, feed->config->kafka_brokers, feed->config->kafka_group_id,
+		feed->config->kafka_brokers);
 }
 
 static enum gc_verdict play_feed(struct feed *feed, const struct gc_command_line *line, struct gc_err *err)
