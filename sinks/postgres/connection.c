@@ -16,7 +16,7 @@ enum gc_verdict gc_pg_fail(struct gc_pg *pg, const PGresult *result, const char 
 {
 	const char *sqlstate = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
 	const char *primary = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-	char line[400];
+	char line[600];
 
 	if (PQstatus(pg->conn) == CONNECTION_BAD)
 		pg->lost = true;
@@ -26,7 +26,7 @@ enum gc_verdict gc_pg_fail(struct gc_pg *pg, const PGresult *result, const char 
 							  strcmp(sqlstate, "25006") == 0 || strcmp(sqlstate, "26000") == 0))
 		pg->lost = true; /* the session will not get better: a new one may */
 	return gc_fail(err, gc_sqlstate_verdict(sqlstate), sqlstate, doing, "%s",
-		       first_line(primary ? primary : "", line, sizeof(line)));
+		       gc_pg_word_error(sqlstate, primary, PQresultErrorField(result, PG_DIAG_MESSAGE_HINT), line, sizeof(line)));
 }
 
 enum gc_verdict gc_pg_do(struct gc_pg *pg, const char *sql, struct gc_err *err)
@@ -76,7 +76,7 @@ static enum gc_verdict refuse_connection(PGconn *conn, struct gc_err *err)
 					      "invalid URI",
 					      "certificate" };
 	const char *message = PQerrorMessage(conn);
-	char line[400], where[120];
+	char line[600], where[120];
 	enum gc_verdict verdict = GC_RETRY;
 
 	for (size_t i = 0; i < sizeof(people) / sizeof(people[0]); i++) {
@@ -85,8 +85,7 @@ static enum gc_verdict refuse_connection(PGconn *conn, struct gc_err *err)
 	}
 	snprintf(where, sizeof(where), "%s:%s/%s", PQhost(conn) && *PQhost(conn) ? PQhost(conn) : "local",
 		 PQport(conn) ? PQport(conn) : "", PQdb(conn) ? PQdb(conn) : "");
-	gc_fail(err, verdict, "connection", where, "PostgreSQL cannot be reached: %s; see postgres.dsn",
-		first_line(message, line, sizeof(line)));
+	gc_fail(err, verdict, "connection", where, "%s", gc_pg_word_refusal(message, line, sizeof(line)));
 	return verdict;
 }
 

@@ -15,6 +15,11 @@ struct gc_pg {
 enum gc_verdict gc_pg_connect(const struct gc_config *config, const char *role, struct gc_pg **ret_pg,
 			      struct gc_err *err) GC_MUST_CHECK;
 
+/* A sentence for people: what happened and what to do. The message of a connection that was not made, with or without the server's
+ * SQLSTATE in it; the parts of a statement's error, hint may be NULL. Each returns buffer. */
+const char *gc_pg_word_refusal(const char *message, char *buffer, size_t bytes);
+const char *gc_pg_word_error(const char *sqlstate, const char *primary, const char *hint, char *buffer, size_t bytes);
+
 /* Fills err from a failed result, or from the connection when there is none. */
 enum gc_verdict gc_pg_fail(struct gc_pg *pg, const PGresult *result, const char *doing, struct gc_err *err);
 

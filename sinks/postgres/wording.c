@@ -1,0 +1,95 @@
+/* What PostgreSQL and libpq say, in a sentence for people: what happened, in their words; what to do, in ours. Threads: pure. */
+#include "pg.h"
+
+#include <stdio.h>
+
+struct advice {
+	const char *code;  /* SQLSTATE of the server; NULL: libpq's own fault, which has none */
+	const char *words; /* found in the message where it shows no code; NULL: only the code tells */
+	const char *what;  /* before the message */
+	const char *todo;  /* behind it */
+};
+
+#define WRONG_DSN "postgres.dsn is wrong"
+#define DSN_FORM "it is like \"host=db dbname=gracecube user=gracecube\", or a URI postgresql://…"
+
+/* In the order in which they are looked for: the more special first. */
+static const struct advice refusals[] = {
+	{ NULL, "invalid connection option", WRONG_DSN, DSN_FORM },
+	{ NULL, "missing \"=\"", WRONG_DSN, DSN_FORM },
+	{ NULL, "invalid URI", WRONG_DSN, DSN_FORM },
+	{ NULL, "certificate", "PostgreSQL's TLS certificate cannot be checked", "see sslmode and sslrootcert in postgres.dsn" },
+	{ NULL, "invalid ", WRONG_DSN, DSN_FORM },
+	{ NULL, "could not translate host name", "PostgreSQL's host has no address", "see host in postgres.dsn" },
+	{ NULL, "no password supplied", "PostgreSQL asks for a password", "set postgres.password_file" },
+	{ "28P01", "password authentication failed", "PostgreSQL refused the login",
+	  "see user in postgres.dsn, and postgres.password_file" },
+	{ "3D000", "FATAL:  database \"", "PostgreSQL is there, but not the database",
+	  "create it (CREATE DATABASE), or see dbname in postgres.dsn" },
+	{ "28000", "no pg_hba.conf entry", "PostgreSQL refused the login",
+	  "see user in postgres.dsn, and pg_hba.conf of the server" },
+	{ "28000", "FATAL:  role \"", "PostgreSQL refused the login", "create the role, or see user in postgres.dsn" },
+	{ "28000", "authentication failed for user", "PostgreSQL refused the login",
+	  "see user in postgres.dsn, and pg_hba.conf of the server" },
+	{ "42501", "permission denied for database", "PostgreSQL refused the login", "GRANT CONNECT ON DATABASE … to the role" },
+	{ "53300", "connection slots", "PostgreSQL has no connection left", "end some, or raise max_connections" },
+	{ "57P03", "the database system is", "PostgreSQL is not ready", "wait" },
+	{ NULL, "", "PostgreSQL cannot be reached", "see whether it is up, and host and port in postgres.dsn" },
+};
+
+static bool applies(const struct advice *advice, const char *message)
+{
+	char shown[16]; /* as libpq shows a code to who asked for it */
+
+	snprintf(shown, sizeof(shown), ":  %s: ", advice->code ? advice->code : "");
+	return (advice->code && strstr(message, shown)) || strstr(message, advice->words);
+}
+
+/* Line breaks become blanks. libpq's questions ("Is the server running …?") are left out: our advice says more. */
+static void join_lines(const char *message, char *buffer, size_t bytes)
+{
+	size_t used = 0;
+
+	*buffer = '\0';
+	while (*message && used + 1 < bytes) {
+		size_t indent = strspn(message, " \t"), length = strcspn(message, "\n");
+
+		if (length > indent && message[length - 1] != '?')
+			used += (size_t)snprintf(buffer + used, bytes - used, "%s%.*s", used ? " " : "", (int)(length - indent),
+						 message + indent);
+		message += length + (message[length] == '\n');
+	}
+}
+
+const char *gc_pg_word_refusal(const char *message, char *buffer, size_t bytes)
+{
+	const struct advice *advice = refusals;
+	char joined[400];
+
+	while (!applies(advice, message))
+		advice++;
+	join_lines(message, joined, sizeof(joined));
+	snprintf(buffer, bytes, "%s: %s; %s", advice->what, joined, advice->todo);
+	return buffer;
+}
+
+/* Of statements: what the server's own HINT does not say. */
+static const char *advice_of(const char *sqlstate)
+{
+	if (strcmp(sqlstate, "42501") == 0)
+		return "; the cube's owner may GRANT gracecube_reader (to look) or gracecube_writer (run, verify, check) to this role, or see "
+		       "user in postgres.dsn";
+	if (strcmp(sqlstate, "57014") == 0)
+		return "; see postgres.statement_timeout";
+	return "";
+}
+
+const char *gc_pg_word_error(const char *sqlstate, const char *primary, const char *hint, char *buffer, size_t bytes)
+{
+	char first[400], second[200];
+
+	join_lines(primary ? primary : "", first, sizeof(first));
+	join_lines(hint ? hint : "", second, sizeof(second));
+	snprintf(buffer, bytes, "%s%s%s%s%s", first, *second ? " (" : "", second, *second ? ")" : "", advice_of(sqlstate));
+	return buffer;
+}
