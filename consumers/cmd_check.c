@@ -340,7 +340,7 @@ static void explain_database(struct check *check, const struct gc_err *err)
 	} else if (strcmp(err->code, "42501") == 0) {
 		tell(check, OUTCOME_OK, "database", "it answers");
 		tell(check, OUTCOME_SKIPPED, "schema version", "not looked at, because a right is missing");
-		tell(check, OUTCOME_BAD, "rights", "%s; GRANT gracecube_writer to the role, or see postgres.dsn", err->text);
+		tell(check, OUTCOME_BAD, "rights", "%s", err->text);
 		skip_database(check, 2, "not looked at, because a right is missing");
 	} else {
 		tell_error(check, "database", err);

@@ -19,6 +19,7 @@ static const struct advice refusals[] = {
 	{ NULL, "missing \"=\"", WRONG_DSN, DSN_FORM },
 	{ NULL, "invalid URI", WRONG_DSN, DSN_FORM },
 	{ NULL, "certificate", "PostgreSQL's TLS certificate cannot be checked", "see sslmode and sslrootcert in postgres.dsn" },
+	{ NULL, "does not support SSL", "PostgreSQL speaks no TLS here", "see sslmode in postgres.dsn" },
 	{ NULL, "invalid ", WRONG_DSN, DSN_FORM },
 	{ NULL, "could not translate host name", "PostgreSQL's host has no address", "see host in postgres.dsn" },
 	{ NULL, "no password supplied", "PostgreSQL asks for a password", "set postgres.password_file" },
@@ -61,6 +62,18 @@ static void join_lines(const char *message, char *buffer, size_t bytes)
 	}
 }
 
+/* Where there was but one attempt, the place is told before the sentence: libpq need not tell it again. */
+static const char *skip_place(const char *message)
+{
+	static const char place[] = "connection to server ", failed[] = " failed: ", fatal[] = "FATAL:  ";
+	const char *end = strstr(message, failed);
+
+	if (strncmp(message, place, strlen(place)) != 0 || !end || strstr(message + 1, place))
+		return message;
+	message = end + strlen(failed);
+	return strncmp(message, fatal, strlen(fatal)) == 0 ? message + strlen(fatal) : message;
+}
+
 const char *gc_pg_word_refusal(const char *message, char *buffer, size_t bytes)
 {
 	const struct advice *advice = refusals;
@@ -68,7 +81,7 @@ const char *gc_pg_word_refusal(const char *message, char *buffer, size_t bytes)
 
 	while (!applies(advice, message))
 		advice++;
-	join_lines(message, joined, sizeof(joined));
+	join_lines(skip_place(message), joined, sizeof(joined));
 	snprintf(buffer, bytes, "%s: %s; %s", advice->what, joined, advice->todo);
 	return buffer;
 }
@@ -77,8 +90,8 @@ const char *gc_pg_word_refusal(const char *message, char *buffer, size_t bytes)
 static const char *advice_of(const char *sqlstate)
 {
 	if (strcmp(sqlstate, "42501") == 0)
-		return "; the cube's owner may GRANT gracecube_reader (to look) or gracecube_writer (run, verify, check) to this role, or see "
-		       "user in postgres.dsn";
+		return "; GRANT gracecube_reader (status, dead) or gracecube_writer (run, verify, check) to this role, or log in as the "
+		       "cube's owner (migrate, token): see user in postgres.dsn";
 	if (strcmp(sqlstate, "57014") == 0)
 		return "; see postgres.statement_timeout";
 	return "";

@@ -27,10 +27,14 @@ static void each_refusal_has_its_remedy(void **state)
 	static const char *const rows[][3] = {
 		{ "connection to server at \"127.0.0.1\", port 1 failed: Connection refused\n\tIs the server running on that host and "
 		  "accepting TCP/IP connections?\n",
-		  "PostgreSQL cannot be reached: connection to server at \"127.0.0.1\", port 1 failed: Connection refused; see whether",
-		  "host and port in postgres.dsn" },
+		  "PostgreSQL cannot be reached: Connection refused; see whether", "host and port in postgres.dsn" },
 		{ "connection to server at \"db\" (10.0.0.1), port 5432 failed: FATAL:  database \"nodb\" does not exist\n",
-		  "PostgreSQL is there, but not the database: ", "or see dbname in postgres.dsn" },
+		  "PostgreSQL is there, but not the database: database \"nodb\" does not exist; ",
+		  "or see dbname in postgres.dsn" },
+		{ "connection to server at \"a\", port 1 failed: Connection refused\nconnection to server at \"b\", port 1 failed: timeout\n",
+		  "PostgreSQL cannot be reached: connection to server at \"a\", port 1 failed: Connection refused connection to server at "
+		  "\"b\", port 1 failed: timeout; ",
+		  "in postgres.dsn" },
 		{ "connection to server at \"db\" (10.0.0.1), port 5432 failed: FATAL:  3D000: Datenbank »nodb« existiert nicht\n",
 		  "PostgreSQL is there, but not the database: ", "or see dbname in postgres.dsn" },
 		{ "connection to server on socket \"/s/.s.PGSQL.5432\" failed: FATAL:  role \"nobody\" does not exist\n",
@@ -82,7 +86,7 @@ static void hints_are_kept(void **state)
 					     sizeof(text)),
 			    "function f() does not exist (No function matches the given name.)");
 	assert_non_null(strstr(gc_pg_word_error("42501", "permission denied for function verify", NULL, text, sizeof(text)),
-			       "permission denied for function verify; the cube's owner may GRANT gracecube_reader"));
+			       "permission denied for function verify; GRANT gracecube_reader (status, dead)"));
 	assert_string_equal(gc_pg_word_error("23505", NULL, NULL, text, sizeof(text)), "");
 }
 
