@@ -155,6 +155,8 @@ const struct gc_option gc_options[] = {
 
 	{ "serve.listen", GC_OPTION_TEXT, "127.0.0.1:8080", INTO(serve_listen), .check = check_listen,
 	  .description = "Address and port to listen on; other addresses than this machine's own need TLS, or serve.allow_plain." },
+	{ "serve.probes_listen", GC_OPTION_TEXT, GC_PROBES_LISTEN_DEFAULT, INTO(serve_probes_listen), .check = check_listen_or_none,
+	  .description = "Address and port where `serve` answers /livez, /readyz and /metrics, in plain HTTP and without a token, apart from the API; empty: nowhere." },
 	{ "serve.tls_certificate", GC_OPTION_TEXT, "", INTO(serve_tls_certificate),
 	  .description = "PEM file of the certificate and its chain; empty means plain HTTP." },
 	{ "serve.tls_key", GC_OPTION_TEXT, "", INTO(serve_tls_key),

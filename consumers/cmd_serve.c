@@ -9,12 +9,34 @@
 
 #define WATCH_US (50 * 1000)
 
+/* A second process on one machine finds the default address taken: it does its work without. Another address, that somebody chose, is
+ * another matter: whoever probes it must not find a stranger there. */
+static enum gc_verdict listen_for_probes(const struct gc_config *config, int *ret_fd, struct gc_err *err)
+{
+	const char *address = config->serve_probes_listen;
+	enum gc_verdict verdict;
+
+	if (*address == '\0')
+		return GC_OK;
+	verdict = gc_listen(address, GC_PROBES_OPTION, ret_fd, err);
+	if (verdict == GC_OK || strcmp(err->code, GC_PROBES_OPTION) != 0 || strcmp(address, GC_PROBES_LISTEN_DEFAULT) != 0)
+		return verdict;
+	gc_warn("no probes and metrics of this process on an address of their own", GC_ERR_FIELDS(err));
+	return GC_OK;
+}
+
 static enum gc_verdict start(const struct gc_config *config, struct gc_serve **ret_serve, struct gc_err *err)
 {
-	int fd = -1;
+	int fd = -1, probes_fd = -1;
 	enum gc_verdict verdict = gc_listen(config->serve_listen, "serve.listen", &fd, err);
 
-	return verdict == GC_OK ? gc_serve_start(config, fd, ret_serve, err) : verdict;
+	if (verdict == GC_OK)
+		verdict = listen_for_probes(config, &probes_fd, err);
+	if (verdict == GC_OK)
+		return gc_serve_start(config, fd, probes_fd, ret_serve, err);
+	if (fd >= 0)
+		close(fd);
+	return verdict;
 }
 
 static int serve(struct gc_command_line *line)
@@ -55,6 +77,7 @@ const struct gc_command gc_command_serve = {
 		"It listens on this machine only unless told otherwise, and then wants TLS: by serve.tls_certificate and serve.tls_key, or\n"
 		"by a proxy before it (serve.allow_plain=true). The database's user must be a member of the role gracecube_api, or own the\n"
 		"cube. While the database is away it answers 503, and heals by itself.\n"
+		"serve.probes_listen answers /livez, /readyz and /metrics without a token, on an address that users of the API need not reach.\n"
 		"\n"
 		"Exit codes: 0 told to stop; 78 configuration is wrong, or the address is taken.\n",
 	.run = serve,

@@ -19,16 +19,6 @@ const struct gc_buckets gc_stage_buckets = { 14,
 					       250 * MS, 500 * MS, 1000 * MS, 5000 * MS, 30000 * MS } };
 const struct gc_buckets gc_record_buckets = { 11, { 1, 5, 10, 50, 100, 500, 1000, 2500, 5000, 10000, 100000 } };
 
-void gc_histogram_add(struct gc_histogram *histogram, const struct gc_buckets *buckets, int64_t value)
-{
-	int i = 0;
-
-	while (i < buckets->count && value > buckets->limits[i])
-		i++;
-	gc_counter_add(&histogram->counts[i], 1);
-	gc_counter_add(&histogram->sum, value);
-}
-
 /* ---- classes ---- */
 
 const char *const gc_retry_class_names[] = { "connection", "conflict", "timeout", "resources", "kafka", "other", NULL };

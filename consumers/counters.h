@@ -1,27 +1,15 @@
 /* Counters: what a worker has done and what it is doing, for the metrics and for whoever asks whether it is well.
  *
- * Threads: written by the worker alone, read by anybody. One writer needs no locked instruction: adding is a load and a store.
+ * Threads: written by the worker alone, read by anybody; see gracecube/metric.h.
  */
 #ifndef GRACECUBE_COUNTERS_H
 #define GRACECUBE_COUNTERS_H
 
 #include <gracecube/err.h>
+#include <gracecube/metric.h>
 #include <gracecube/stream.h>
-#include <stdatomic.h>
 
-#define GC_BUCKETS_MAX 16
-
-/* Upper limits of a histogram in the counter's own unit (µs, records); the last bucket has none. */
-struct gc_buckets {
-	int count;
-	int64_t limits[GC_BUCKETS_MAX];
-};
 extern const struct gc_buckets gc_delay_buckets, gc_stage_buckets, gc_record_buckets;
-
-struct gc_histogram {
-	_Atomic int64_t counts[GC_BUCKETS_MAX + 1]; /* each bucket for itself */
-	_Atomic int64_t sum;
-};
 
 /* Why something is done again. Rows of the table in counters.c. */
 enum gc_retry_class {
@@ -69,24 +57,6 @@ struct gc_worker_counters {
 	struct gc_histogram batch_records, decode, resolve, commit;
 	struct gc_stream_counters *streams; /* one for each of gc_streams */
 };
-
-/* For the one writer of a counter. */
-static inline void gc_counter_add(_Atomic int64_t *counter, int64_t by)
-{
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + by, memory_order_relaxed);
-}
-
-static inline void gc_counter_set(_Atomic int64_t *counter, int64_t value)
-{
-	atomic_store_explicit(counter, value, memory_order_relaxed);
-}
-
-static inline int64_t gc_counter_get(const _Atomic int64_t *counter)
-{
-	return atomic_load_explicit((_Atomic int64_t *)counter, memory_order_relaxed);
-}
-
-void gc_histogram_add(struct gc_histogram *histogram, const struct gc_buckets *buckets, int64_t value);
 
 void gc_counters_init(struct gc_worker_counters *counters);
 void gc_counters_done(struct gc_worker_counters *counters);

@@ -1,5 +1,5 @@
-/* Metrics: every one is a row of the table in metrics.c, from which both the answer of /metrics (Prometheus text 0.0.4) and the page
- * deploy/METRICS.md are made.
+/* Metrics of `run`: every one is a row of the table in metrics.c. The page deploy/METRICS.md is about all tables: this one, that of
+ * `serve`, and that of the process.
  *
  * Threads: may be called from any thread while the run lives.
  */
@@ -17,8 +17,8 @@ struct gc_metrics_source {
 	const struct gc_database_facts *database;
 };
 
-void gc_metrics_print(const struct gc_metrics_source *source, FILE *out);
-/* The page about them (Markdown). */
+void gc_run_metrics_print(const struct gc_metrics_source *source, FILE *out);
+/* Markdown. */
 void gc_metrics_page(FILE *out);
 
 #endif

@@ -10,6 +10,7 @@
 #include <gracecube/time.h>
 
 #define GC_HTTP_LISTEN_DEFAULT "127.0.0.1:9187"
+#define GC_PROBES_LISTEN_DEFAULT "127.0.0.1:9188"
 
 struct gc_property { /* passed to librdkafka as it is */
 	char *name, *value;
@@ -58,6 +59,7 @@ struct gc_config {
 	char *http_listen; /* "127.0.0.1:9187", "" for none */
 
 	char *serve_listen;          /* "127.0.0.1:8080" */
+	char *serve_probes_listen;   /* "127.0.0.1:9188", "" for none */
 	char *serve_tls_certificate; /* PEM files; empty: plain HTTP */
 	char *serve_tls_key;
 	enum gc_no_yes serve_allow_plain; /* plain HTTP for other machines too */

@@ -205,6 +205,7 @@ static void share(struct gc_request *answered, struct gc_request *request)
 	request->content_type = answered->content_type;
 	request->rows = answered->rows;
 	request->has_more = answered->has_more;
+	atomic_fetch_add(&request->serve->counters.shared, 1);
 }
 
 static enum gc_verdict answer_with_others(struct gc_request *request, struct gc_database *db, struct gc_err *err)
@@ -216,6 +217,8 @@ static enum gc_verdict answer_with_others(struct gc_request *request, struct gc_
 		return GC_OK;
 	}
 	verdict = answers[request->route->answer](request, db, err);
+	if (verdict == GC_OK)
+		atomic_fetch_add(&request->serve->counters.questions, 1);
 	for (struct gc_request *other = request->next; other && verdict == GC_OK; other = other->next) {
 		if (!other->status && strcmp(other->token_tier, request->token_tier) == 0)
 			share(request, other);

@@ -33,7 +33,7 @@ struct gc_audit {
 	pthread_mutex_t lock;
 	pthread_cond_t stop;
 	struct batch filling, writing;
-	int64_t lost;
+	int64_t written, lost, lost_told;
 	bool stopping;
 	struct gc_database db;
 	int64_t trimmed_us;
@@ -89,6 +89,18 @@ void gc_audit_put(struct gc_audit *audit, const struct gc_request *request)
 	else
 		audit->lost++;
 	pthread_mutex_unlock(&audit->lock);
+}
+
+struct gc_audit_facts gc_audit_look(struct gc_audit *audit)
+{
+	struct gc_audit_facts facts;
+
+	pthread_mutex_lock(&audit->lock);
+	facts = (struct gc_audit_facts){ .written = audit->written,
+					 .lost = audit->lost,
+					 .waiting = (int64_t)(audit->filling.count + audit->writing.count) };
+	pthread_mutex_unlock(&audit->lock);
+	return facts;
 }
 
 /* ---- writing ---- */
@@ -147,16 +159,19 @@ static void trim(struct gc_audit *audit)
 		PQclear(result);
 }
 
-static void empty(struct batch *batch)
+static void note_written(struct gc_audit *audit)
 {
-	batch->count = 0;
-	gc_arena_reset(&batch->arena, 1 << 20);
+	pthread_mutex_lock(&audit->lock);
+	audit->written += (int64_t)audit->writing.count;
+	audit->writing.count = 0;
+	pthread_mutex_unlock(&audit->lock);
+	gc_arena_reset(&audit->writing.arena, 1 << 20);
 }
 
 /* The rows that wait become the batch under way, unless that is still waiting for the database. */
 static int64_t swap(struct gc_audit *audit)
 {
-	int64_t lost = 0;
+	int64_t untold = 0;
 
 	pthread_mutex_lock(&audit->lock);
 	if (audit->writing.count == 0) {
@@ -164,11 +179,11 @@ static int64_t swap(struct gc_audit *audit)
 
 		audit->writing = audit->filling;
 		audit->filling = empty_one;
-		lost = audit->lost;
-		audit->lost = 0;
+		untold = audit->lost - audit->lost_told;
+		audit->lost_told = audit->lost;
 	}
 	pthread_mutex_unlock(&audit->lock);
-	return lost;
+	return untold;
 }
 
 static void write_rows(struct gc_audit *audit)
@@ -179,7 +194,7 @@ static void write_rows(struct gc_audit *audit)
 	if (lost)
 		gc_warn("the audit had no room for some requests", GC_I("requests", lost));
 	if (audit->writing.count && write_batch(audit, &audit->writing, &err) == GC_OK)
-		empty(&audit->writing);
+		note_written(audit);
 	else if (audit->writing.count && err.verdict != GC_RETRY && gc_complain(&audit->db.complaint, gc_monotonic_us(), &repeated))
 		gc_error("the audit can not be written", GC_ERR_FIELDS(&err), GC_I("rows", audit->writing.count));
 	if (!gc_database_is_lost(&audit->db) && gc_monotonic_us() - audit->trimmed_us > TRIM_INTERVAL_US)

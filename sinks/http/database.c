@@ -21,6 +21,9 @@ void gc_database_init(struct gc_database *db, struct gc_serve *serve, const char
 
 void gc_database_close(struct gc_database *db)
 {
+	if (db->is_counted)
+		atomic_fetch_sub(&db->serve->counters.connected, 1);
+	db->is_counted = false;
 	gc_pg_close(db->pg);
 	db->pg = NULL;
 	gc_text_done(&db->openapi);
@@ -41,6 +44,9 @@ static enum gc_verdict connect_database(struct gc_database *db, struct gc_err *e
 		gc_database_close(db);
 		return verdict;
 	}
+	db->is_counted = true;
+	atomic_fetch_add(&db->serve->counters.connected, 1);
+	atomic_fetch_add(&db->serve->counters.connects, 1);
 	atomic_store(&db->serve->next_try_us, 0);
 	if (gc_complaint_over(&db->complaint))
 		gc_info("the database answers again", GC_S("connection", db->name));

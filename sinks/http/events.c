@@ -21,7 +21,7 @@
 
 struct stream { /* one open page */
 	struct gc_events *events;
-	struct MHD_Connection *connection;
+	struct gc_request *request; /* it lives as long as anything is read */
 	struct stream *next, **here;
 	uint64_t wanted; /* number of the next message */
 	size_t sent;     /* bytes of it */
@@ -55,7 +55,7 @@ static void wake(struct stream *stream)
 	if (!stream->is_suspended)
 		return;
 	stream->is_suspended = false;
-	MHD_resume_connection(stream->connection);
+	MHD_resume_connection(stream->request->connection);
 	atomic_fetch_sub(&stream->events->serve->suspended, 1);
 }
 
@@ -108,9 +108,10 @@ static ssize_t read_stream(void *argument, uint64_t position, char *to, size_t r
 	} else if (stream->wanted == events->count) {
 		stream->is_suspended = true;
 		atomic_fetch_add(&events->serve->suspended, 1);
-		MHD_suspend_connection(stream->connection);
+		MHD_suspend_connection(stream->request->connection);
 	} else {
 		len = copy_message(stream, to, room);
+		stream->request->bytes += len > 0 ? len : 0;
 	}
 	pthread_mutex_unlock(&events->lock);
 	return len;
@@ -141,12 +142,12 @@ static void link_stream(struct gc_events *events, struct stream *stream)
 	events->stream_count++;
 }
 
-struct MHD_Response *gc_events_stream(struct gc_events *events, struct MHD_Connection *connection)
+struct MHD_Response *gc_events_stream(struct gc_events *events, struct gc_request *request)
 {
 	struct stream *stream = gc_calloc(1, sizeof(*stream));
 	struct MHD_Response *response;
 
-	*stream = (struct stream){ .events = events, .connection = connection, .until_us = gc_monotonic_us() + STREAM_LIFE_US };
+	*stream = (struct stream){ .events = events, .request = request, .until_us = gc_monotonic_us() + STREAM_LIFE_US };
 	pthread_mutex_lock(&events->lock);
 	if (events->stream_count >= STREAMS_MAX || events->stopping) {
 		pthread_mutex_unlock(&events->lock);
@@ -159,6 +160,16 @@ struct MHD_Response *gc_events_stream(struct gc_events *events, struct MHD_Conne
 	if (!response)
 		free_stream(stream);
 	return response;
+}
+
+int gc_events_count(struct gc_events *events)
+{
+	int count;
+
+	pthread_mutex_lock(&events->lock);
+	count = events->stream_count;
+	pthread_mutex_unlock(&events->lock);
+	return count;
 }
 
 /* ---- freshness ---- */

@@ -130,6 +130,14 @@ static struct gc_request *take_first(struct gc_pool *pool, int64_t *ret_rested_u
 	return request;
 }
 
+static void note_waits(struct gc_pool *pool, const struct gc_request *first)
+{
+	int64_t now = gc_monotonic_us();
+
+	for (const struct gc_request *request = first; request; request = request->next)
+		gc_count_wait(pool->serve, now - request->started_us);
+}
+
 static void wait_for_request(struct gc_pool *pool, int64_t until_us)
 {
 	struct timespec until = { .tv_sec = until_us / GC_SECOND_US, .tv_nsec = until_us % GC_SECOND_US * 1000 };
@@ -154,6 +162,7 @@ static struct gc_request *take(struct gc_pool *pool, int64_t thread)
 	if (request) {
 		take_same(pool, request);
 		find_end(pool);
+		note_waits(pool, request);
 	}
 	pool->answering[thread] = request;
 	pthread_mutex_unlock(&pool->lock);
@@ -202,6 +211,18 @@ void gc_pool_sent(struct gc_pool *pool, const struct gc_request *request)
 		pthread_cond_broadcast(&pool->wanted);
 	}
 	pthread_mutex_unlock(&pool->lock);
+}
+
+struct gc_pool_facts gc_pool_look(struct gc_pool *pool)
+{
+	struct gc_pool_facts facts = { .busy = 0 };
+
+	pthread_mutex_lock(&pool->lock);
+	facts.queued = (int64_t)pool->queued;
+	for (int64_t i = 0; i < pool->thread_count; i++)
+		facts.busy += pool->answering[i] != NULL;
+	pthread_mutex_unlock(&pool->lock);
+	return facts;
 }
 
 /* Whoever waited so long has most likely gone. */

@@ -7,9 +7,6 @@
 #include "server.h"
 
 #include <gracecube/arena.h>
-#include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <strings.h>
 #include <unistd.h>
@@ -18,138 +15,6 @@
 #define BODY_BYTES_MAX (64 * 1024)
 #define IDLE_SECONDS_MAX 30
 #define STOP_WAIT_US (10 * GC_SECOND_US)
-
-static const char content_policy[] =
-	"default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'";
-
-/* ---- sending ---- */
-
-static bool is_api(const struct gc_request *request)
-{
-	return strncmp(request->path, "/api/", 5) == 0;
-}
-
-static void add_header(struct MHD_Response *response, const char *name, const char *value)
-{
-	if (value && *value)
-		MHD_add_response_header(response, name, value);
-}
-
-static void add_freshness(struct MHD_Response *response, struct gc_request *request)
-{
-	if (!*request->as_of)
-		gc_events_as_of(request->serve->events, request->as_of);
-	add_header(response, "X-Cube-As-Of", request->as_of);
-	add_header(response, "X-Cube-Records", request->records);
-}
-
-static void add_headers(struct MHD_Response *response, struct gc_request *request)
-{
-	add_header(response, "Content-Type", request->content_type);
-	add_header(response, "Cache-Control", "no-store");
-	add_header(response, "X-Content-Type-Options", "nosniff");
-	add_header(response, "Vary", is_api(request) ? "Accept, Authorization" : NULL);
-	add_header(response, "X-Cube-More", request->rows < 0 ? NULL : request->has_more ? "true" : "false");
-	add_header(response, "WWW-Authenticate", request->status == 401 ? "Bearer realm=\"gracecube\"" : NULL);
-	add_header(response, "Allow", request->status == 405 ? gc_allowed_methods : NULL);
-	add_header(response, "Retry-After", request->status == 503 ? "1" : NULL);
-	add_freshness(response, request);
-}
-
-static enum MHD_Result queue(struct gc_request *request, struct MHD_Response *response)
-{
-	enum MHD_Result sent;
-
-	if (!response)
-		return MHD_NO;
-	sent = MHD_queue_response(request->connection, (unsigned)request->status, response);
-	MHD_destroy_response(response);
-	return sent;
-}
-
-static struct MHD_Response *make_stream(struct gc_request *request)
-{
-	struct MHD_Response *response = gc_events_stream(request->serve->events, request->connection);
-
-	if (!response) {
-		gc_request_fail(request, 503, "There are too many event streams already.");
-		return NULL;
-	}
-	request->content_type = "text/event-stream";
-	add_header(response, "X-Accel-Buffering", "no"); /* or a proxy may keep events back */
-	return response;
-}
-
-static struct MHD_Response *make_response(struct gc_request *request)
-{
-	struct MHD_Response *response = request->is_stream ? make_stream(request) : NULL;
-	struct gc_shared *shared = request->shared;
-
-	if (!response && shared) {
-		response = MHD_create_response_from_buffer_with_free_callback_cls(shared->text.len, shared->text.ptr,
-										  gc_shared_drop, gc_shared_hold(shared));
-		if (!response)
-			gc_shared_drop(shared);
-	} else if (!response) {
-		response = MHD_create_response_from_buffer_with_free_callback(request->body.len, request->body.ptr, free);
-		if (response) /* it has the body now */
-			request->body = (struct gc_text){ NULL, 0, 0 };
-	}
-	return response;
-}
-
-static enum MHD_Result send_answer(struct gc_request *request)
-{
-	struct MHD_Response *response = make_response(request);
-
-	if (is_api(request))
-		gc_audit_put(request->serve->audit, request);
-	if (response)
-		add_headers(response, request);
-	return queue(request, response);
-}
-
-/* ---- the dashboard's files, and probes ---- */
-
-static bool is_known_to_client(const struct gc_request *request, const struct gc_asset *asset)
-{
-	const char *known = MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "If-None-Match");
-
-	return known && strstr(known, asset->etag);
-}
-
-static enum MHD_Result send_asset(struct gc_request *request)
-{
-	const struct gc_asset *asset = gc_asset_find(request->part ? request->part : "index.html");
-	struct MHD_Response *response;
-	bool is_known;
-
-	if (!asset) {
-		gc_request_fail(request, 404, "There is no such file.");
-		return send_answer(request);
-	}
-	is_known = is_known_to_client(request, asset);
-	response = MHD_create_response_from_buffer(is_known ? 0 : asset->len, (void *)asset->bytes, MHD_RESPMEM_PERSISTENT);
-	if (!response)
-		return MHD_NO;
-	request->status = is_known ? 304 : 200;
-	add_header(response, "Content-Type", is_known ? NULL : asset->content_type);
-	add_header(response, "ETag", asset->etag);
-	add_header(response, "Cache-Control", "no-cache"); /* asks each time, and is answered 304 */
-	add_header(response, "Content-Security-Policy", content_policy);
-	add_header(response, "X-Content-Type-Options", "nosniff");
-	add_header(response, "Referrer-Policy", "no-referrer");
-	add_freshness(response, request);
-	return queue(request, response);
-}
-
-static enum MHD_Result send_probe(struct gc_request *request, bool is_good, const char *bad)
-{
-	request->status = is_good ? 200 : 503;
-	request->content_type = "text/plain; charset=utf-8";
-	gc_text_printf(&request->body, "%s\n", is_good ? "ok" : bad);
-	return send_answer(request);
-}
 
 /* ---- reading ---- */
 
@@ -201,7 +66,7 @@ static void read_format(struct gc_request *request)
 static enum MHD_Result refuse(struct gc_request *request, int status, const char *detail)
 {
 	gc_request_fail(request, status, "%s", detail);
-	return send_answer(request);
+	return gc_send_answer(request);
 }
 
 static enum MHD_Result hand_to_pool(struct gc_request *request)
@@ -213,6 +78,7 @@ static enum MHD_Result hand_to_pool(struct gc_request *request)
 	MHD_suspend_connection(request->connection);
 	if (gc_pool_put(serve->pool, request))
 		return MHD_YES;
+	atomic_fetch_add(&serve->counters.limited[GC_LIMIT_QUEUE], 1);
 	gc_request_fail(request, 503, "Too many requests wait already.");
 	atomic_store(&request->state, GC_REQUEST_ANSWERED);
 	MHD_resume_connection(request->connection);
@@ -248,12 +114,11 @@ static enum MHD_Result begin(struct gc_request *request)
 		request->part = strndup(part.ptr, part.len);
 	switch (request->route->answer) {
 	case GC_ANSWER_ASSET:
-		return send_asset(request);
+		return gc_send_asset(request);
 	case GC_ANSWER_LIVE:
-		return send_probe(request, true, "");
+		return gc_send_probe(request, true);
 	case GC_ANSWER_READY:
-		return send_probe(request, gc_events_is_ready(request->serve->events),
-				  "the database does not answer, or its schema is another version's");
+		return gc_send_probe(request, gc_events_is_ready(request->serve->events));
 	default:
 		return begin_api(request);
 	}
@@ -281,7 +146,7 @@ static enum MHD_Result handle(void *argument, struct MHD_Connection *connection,
 	if (*upload_bytes)
 		return skip_body(request, upload_bytes);
 	if (atomic_load(&request->state) == GC_REQUEST_ANSWERED)
-		return send_answer(request);
+		return gc_send_answer(request);
 	return begin(request);
 }
 
@@ -291,8 +156,10 @@ static void complete(void *argument, struct MHD_Connection *connection, void **c
 
 	(void)connection;
 	(void)how;
-	if (*context)
-		gc_pool_sent(serve->pool, *context);
+	if (!*context)
+		return;
+	gc_pool_sent(serve->pool, *context);
+	gc_count_request(*context);
 	gc_request_free(*context);
 	*context = NULL;
 }
@@ -307,73 +174,6 @@ __attribute__((format(printf, 2, 0))) static void log_line(void *argument, const
 	vsnprintf(line, sizeof(line), format, arguments);
 	line[strcspn(line, "\n")] = '\0';
 	gc_debug("from libmicrohttpd", GC_S("line", line));
-}
-
-static enum gc_verdict read_pem(const char *path, const char *option, char **ret_text, struct gc_err *err)
-{
-	struct gc_text text = { NULL, 0, 0 };
-	char bytes[4096];
-	size_t n;
-	FILE *file = fopen(path, "re");
-
-	if (!file)
-		return gc_fail(err, GC_FATAL, "tls", option, "%s cannot be read: %s", path, strerror(errno));
-	while (text.len < 1024 * 1024 && (n = fread(bytes, 1, sizeof(bytes), file)) > 0)
-		gc_text_add(&text, (struct gc_span){ bytes, n });
-	fclose(file);
-	if (!text.ptr || !strstr(text.ptr, "-----BEGIN ")) {
-		gc_text_done(&text);
-		return gc_fail(err, GC_FATAL, "tls", option, "%s holds no PEM", path);
-	}
-	*ret_text = text.ptr;
-	return GC_OK;
-}
-
-static enum gc_verdict read_certificate(struct gc_serve *serve, struct gc_err *err)
-{
-	const struct gc_config *config = &serve->config;
-	enum gc_verdict verdict;
-
-	if (!*config->serve_tls_certificate && !*config->serve_tls_key)
-		return GC_OK;
-	if (!*config->serve_tls_certificate || !*config->serve_tls_key)
-		return gc_fail(err, GC_FATAL, "tls", "serve.tls_key", "TLS needs both serve.tls_certificate and serve.tls_key");
-	verdict = read_pem(config->serve_tls_certificate, "serve.tls_certificate", &serve->certificate, err);
-	if (verdict == GC_OK)
-		verdict = read_pem(config->serve_tls_key, "serve.tls_key", &serve->key, err);
-	return verdict;
-}
-
-static bool is_loopback(const struct sockaddr_storage *address)
-{
-	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)address;
-
-	if (address->ss_family == AF_INET)
-		return ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == 127;
-	return address->ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
-}
-
-/* Tokens in clear text are for this machine only. */
-static enum gc_verdict read_address(struct gc_serve *serve, int fd, struct gc_err *err)
-{
-	struct sockaddr_storage address;
-	socklen_t bytes = sizeof(address);
-	char host[80] = "", port[12] = "";
-	bool is_tls = serve->certificate, is_six;
-
-	if (getsockname(fd, (struct sockaddr *)&address, &bytes) != 0)
-		return gc_fail(err, GC_FATAL, "listen", "serve.listen", "%s", strerror(errno));
-	getnameinfo((struct sockaddr *)&address, bytes, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
-	is_six = strchr(host, ':');
-	snprintf(serve->address, sizeof(serve->address), "%s://%s%s%s:%s", is_tls ? "https" : "http", is_six ? "[" : "", host,
-		 is_six ? "]" : "", port);
-	if (!is_tls && !is_loopback(&address) && !serve->config.serve_allow_plain)
-		return gc_fail(
-			err, GC_FATAL, "plain_http", "serve.listen",
-			"%s can be reached from other machines, and tokens would travel in clear text: give serve.tls_certificate and "
-			"serve.tls_key, or, behind a proxy that does TLS, serve.allow_plain=true",
-			serve->address);
-	return GC_OK;
 }
 
 static enum gc_verdict start_daemon(struct gc_serve *serve, int fd, struct gc_err *err)
@@ -401,6 +201,7 @@ static void free_serve(struct gc_serve *serve)
 {
 	if (serve->key)
 		explicit_bzero(serve->key, strlen(serve->key));
+	gc_serve_counters_done(&serve->counters);
 	free(serve->certificate);
 	free(serve->key);
 	free(serve);
@@ -415,26 +216,44 @@ static void copy_config(struct gc_serve *serve, const struct gc_config *config)
 		serve->config.postgres_connect_timeout_us = 2 * GC_SECOND_US;
 }
 
-enum gc_verdict gc_serve_start(const struct gc_config *config, int take_listen_fd, struct gc_serve **ret_serve, struct gc_err *err)
+/* Takes the sockets, also when it fails. */
+static enum gc_verdict start_threads(struct gc_serve *serve, int fd, int probes_fd, struct gc_err *err)
+{
+	enum gc_verdict verdict;
+
+	serve->events = gc_events_start(serve);
+	serve->audit = gc_audit_start(serve);
+	serve->pool = gc_pool_start(serve);
+	verdict = start_daemon(serve, fd, err);
+	if (verdict != GC_OK)
+		close(fd);
+	if (verdict == GC_OK && probes_fd >= 0)
+		return gc_serve_probes(serve, probes_fd, err);
+	if (probes_fd >= 0)
+		close(probes_fd);
+	return verdict;
+}
+
+enum gc_verdict gc_serve_start(const struct gc_config *config, int take_listen_fd, int take_probes_fd, struct gc_serve **ret_serve,
+			       struct gc_err *err)
 {
 	struct gc_serve *serve = gc_calloc(1, sizeof(*serve));
 	enum gc_verdict verdict;
 
 	copy_config(serve, config);
-	verdict = read_certificate(serve, err);
+	gc_serve_counters_init(&serve->counters);
+	verdict = gc_serve_certificate(serve, err);
 	if (verdict == GC_OK)
-		verdict = read_address(serve, take_listen_fd, err);
+		verdict = gc_serve_find_address(serve, take_listen_fd, err);
 	if (verdict != GC_OK) {
 		close(take_listen_fd);
+		if (take_probes_fd >= 0)
+			close(take_probes_fd);
 		free_serve(serve);
 		return verdict;
 	}
-	serve->events = gc_events_start(serve);
-	serve->audit = gc_audit_start(serve);
-	serve->pool = gc_pool_start(serve);
-	verdict = start_daemon(serve, take_listen_fd, err);
+	verdict = start_threads(serve, take_listen_fd, take_probes_fd, err);
 	if (verdict != GC_OK) {
-		close(take_listen_fd);
 		gc_serve_stop(serve);
 		return verdict;
 	}
@@ -463,6 +282,7 @@ void gc_serve_stop(struct gc_serve *serve)
 	if (!serve)
 		return;
 	atomic_store(&serve->stopping, 1);
+	gc_probes_stop(serve->probes); /* they look at all that follows */
 	if (serve->daemon)
 		fd = MHD_quiesce_daemon(serve->daemon);
 	gc_events_end_streams(serve->events);

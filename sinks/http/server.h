@@ -6,6 +6,7 @@
 #ifndef GRACECUBE_HTTP_SERVER_H
 #define GRACECUBE_HTTP_SERVER_H
 
+#include <gracecube/probes.h>
 #include <gracecube/serve.h>
 #include <gracecube/token.h>
 #include <postgres/pg.h>
@@ -30,6 +31,7 @@ struct gc_database {
 	const char *name;  /* in pg_stat_activity */
 	const char *setup; /* SQL after connecting */
 	struct gc_pg *pg;
+	bool is_counted;        /* among the connections of the metrics */
 	int64_t answer_us;      /* how long an answer may take before the connection counts as dead */
 	struct gc_text openapi; /* once it was asked for */
 	struct gc_complaint complaint;
@@ -95,7 +97,8 @@ struct gc_request {
 	struct gc_shared *shared; /* or this is the body, for all who asked the same */
 	const char *content_type;
 	char as_of[GC_AS_OF_BYTES], records[GC_RECORDS_BYTES];
-	int64_t rows; /* -1: it has none */
+	int64_t rows;  /* -1: it has none */
+	int64_t bytes; /* of the body, as far as it was given away */
 	bool has_more, is_stream;
 };
 
@@ -121,6 +124,11 @@ bool gc_pool_put(struct gc_pool *pool, struct gc_request *request);
 void gc_pool_sent(struct gc_pool *pool, const struct gc_request *request);
 void gc_pool_stop(struct gc_pool *pool);
 
+struct gc_pool_facts {
+	int64_t queued, busy; /* requests that wait; threads that answer */
+};
+struct gc_pool_facts gc_pool_look(struct gc_pool *pool);
+
 /* ---- access.c, answer.c, openapi.c: in the pool's threads ---- */
 
 /* Finds out who asks. GC_OK also when the request was refused: then it has its answer. */
@@ -136,7 +144,8 @@ struct gc_events;
 
 struct gc_events *gc_events_start(struct gc_serve *serve);
 /* A response that streams; NULL when there are too many streams already. */
-struct MHD_Response *gc_events_stream(struct gc_events *events, struct MHD_Connection *connection);
+struct MHD_Response *gc_events_stream(struct gc_events *events, struct gc_request *request);
+int gc_events_count(struct gc_events *events);
 /* Ends all streams, then the thread. */
 void gc_events_end_streams(struct gc_events *events);
 void gc_events_stop(struct gc_events *events);
@@ -153,6 +162,11 @@ struct gc_audit *gc_audit_start(struct gc_serve *serve);
 void gc_audit_put(struct gc_audit *audit, const struct gc_request *request);
 void gc_audit_stop(struct gc_audit *audit);
 
+struct gc_audit_facts {
+	int64_t written, lost, waiting; /* rows */
+};
+struct gc_audit_facts gc_audit_look(struct gc_audit *audit);
+
 /* ---- assets.c ---- */
 
 struct gc_asset {
@@ -162,6 +176,45 @@ struct gc_asset {
 };
 extern const struct gc_asset gc_assets[]; /* made at build from sinks/http/dashboard; ends with a NULL name */
 const struct gc_asset *gc_asset_find(const char *name);
+
+/* ---- address.c ---- */
+
+/* Reads the files of the certificate, if there are any. */
+enum gc_verdict gc_serve_certificate(struct gc_serve *serve, struct gc_err *err) GC_MUST_CHECK;
+enum gc_verdict gc_serve_find_address(struct gc_serve *serve, int fd, struct gc_err *err) GC_MUST_CHECK;
+
+/* ---- send.c ---- */
+
+enum MHD_Result gc_send_answer(struct gc_request *request);
+enum MHD_Result gc_send_asset(struct gc_request *request);
+enum MHD_Result gc_send_probe(struct gc_request *request, bool is_good);
+
+/* ---- metrics.c ---- */
+
+#define GC_STATUSES 14 /* that are ever sent */
+struct gc_route_counters {
+	_Atomic int64_t by_status[GC_STATUSES];
+	struct gc_histogram took;
+};
+
+enum gc_limit { GC_LIMIT_QUEUE, GC_LIMIT_STREAMS, GC_LIMITS };
+enum gc_denial { GC_DENIED_NO_TOKEN, GC_DENIED_BAD_TOKEN, GC_DENIALS };
+
+struct gc_serve_counters {
+	struct gc_route_counters *routes; /* one for each of gc_routes, and one for what has none */
+	_Atomic int64_t bytes, denied[GC_DENIALS], limited[GC_LIMITS];
+	struct gc_histogram waited; /* under the pool's lock */
+	/* of any thread: counted by atomic_fetch_add() */
+	_Atomic int64_t questions, shared, connects, connected;
+};
+
+void gc_serve_counters_init(struct gc_serve_counters *counters);
+void gc_serve_counters_done(struct gc_serve_counters *counters);
+/* Once it is over. */
+void gc_count_request(const struct gc_request *request);
+void gc_count_wait(struct gc_serve *serve, int64_t waited_us);
+enum gc_verdict gc_serve_probes(struct gc_serve *serve, int take_listen_fd, struct gc_err *err) GC_MUST_CHECK;
+extern const char gc_not_ready[]; /* what /readyz says then */
 
 /* ---- server.c ---- */
 
@@ -173,6 +226,8 @@ struct gc_serve {
 	struct gc_pool *pool;
 	struct gc_events *events;
 	struct gc_audit *audit;
+	struct gc_probes *probes; /* NULL when serve.probes_listen is empty */
+	struct gc_serve_counters counters;
 	_Atomic int stopping;
 	_Atomic int64_t next_try_us; /* monotonic: when the database, which did not let somebody in, is asked again; 0: at once */
 	_Atomic int64_t suspended;   /* connections that the pool or a stream has suspended */

@@ -109,7 +109,7 @@ def streams():
 def own_topics(prefix=PREFIX):
     """Every stream reads the topic prefix.<stream> and no other, in a consumer group of its own."""
     os.environ.update(GRACECUBE_KAFKA_BROKERS=BROKERS, GRACECUBE_KAFKA_GROUP_ID=prefix, GRACECUBE_KAFKA_PROPERTIES_HEARTBEAT_INTERVAL_MS='250',
-                      GRACECUBE_HTTP_LISTEN='')
+                      GRACECUBE_HTTP_LISTEN='', GRACECUBE_SERVE_PROBES_LISTEN='')
     for stream in streams():
         os.environ['GRACECUBE_STREAMS_%s_TOPICS' % stream.upper()] = '%s.%s' % (prefix, stream)
 

@@ -41,9 +41,10 @@ def wait_until(seconds, what, check):
 
 class Server:
     def __init__(self, *options, dsn=None, tls=None):
-        self.port, self.tls = free_port(), tls
+        self.port, self.probes_port, self.tls = free_port(), free_port(), tls
         environment = dict(os.environ, **({'GRACECUBE_POSTGRES_DSN': dsn} if dsn else {}))
-        self.process = subprocess.Popen([PROGRAM, 'serve', '-s', 'serve.listen=127.0.0.1:%d' % self.port, *options],
+        self.process = subprocess.Popen([PROGRAM, 'serve', '-s', 'serve.listen=127.0.0.1:%d' % self.port,
+                                         '-s', 'serve.probes_listen=127.0.0.1:%d' % self.probes_port, *options],
                                         stderr=open('serve.log', 'ab'), env=environment)
         started.append(self.process)
         wait_until(20, 'ready', lambda: self.status('/readyz') == 200)
@@ -72,6 +73,22 @@ class Server:
         answer = self.ask(path, token)
         equal('status of %s (%s)' % (path, answer.body[:300]), answer.status, 200)
         return json.loads(answer.body)
+
+    def probe(self, path):
+        """(status, body) of the listener for probes."""
+        connection = http.client.HTTPConnection('127.0.0.1', self.probes_port, timeout=5)
+        connection.request('GET', path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+    def metric(self, name, **labels):
+        """The sum of the samples with these labels; 0 when there are none."""
+        total = 0
+        for line in self.probe('/metrics')[1].splitlines():
+            found = re.fullmatch(r'(\w+)(?:{(.*)})? (\S+)', line)
+            if found and found.group(1) == name and labels.items() <= dict(re.findall(r'(\w+)="([^"]*)"', found.group(2) or '')).items():
+                total += float(found.group(3))
+        return total
 
     def stop(self):
         self.process.terminate()
@@ -488,6 +505,46 @@ def openapi(server, token):
     return document
 
 
+# --- Metrics and probes -----------------------------------------------------------------------------------------------
+
+def metrics(server, token):
+    """What was asked is counted by route and status, never by path; the API's own port tells nothing of it."""
+    one, none = '/api/cube/executions/{contract_id}', '/api/cube/nothing'
+    before = {(route, status): server.metric('gracecube_http_requests_total', route=route, status=str(status))
+              for route, status in ((RATE, 200), (RATE, 401), (RATE, 422), (one, 404), ('other', 404), ('/', 200))}
+    denied = [server.metric('gracecube_http_unauthorized_total', reason=reason) for reason in ('no_token', 'bad_token')]
+    timed = server.metric('gracecube_http_request_seconds_count', route=RATE)
+    for path, asker in ((RATE, token), (RATE, None), (RATE, 'nonsense'), (RATE + '?days=0', token), ('/api/cube/executions/c-77', token), (none, token), ('/', None)):
+        server.ask(path, asker)
+    wait_until(5, 'the page in the metrics', lambda: server.metric('gracecube_http_requests_total', route='/', status='200') > before['/', 200])
+    for (route, status), count in before.items():
+        equal('%s with %d' % (route, status), server.metric('gracecube_http_requests_total', route=route, status=str(status)), count + (2 if (route, status) == (RATE, 401) else 1))
+    equal('denied', [server.metric('gracecube_http_unauthorized_total', reason=reason) for reason in ('no_token', 'bad_token')], [denied[0] + 1, denied[1] + 1])
+    equal('timed', server.metric('gracecube_http_request_seconds_count', route=RATE), timed + 4)
+    text = server.probe('/metrics')[1]
+    for hidden in ('c-77', 'nothing', token, 'gcube_'):
+        if hidden in text:
+            fail('%s is in the metrics' % hidden)
+    routes = set(re.findall(r'route="([^"]*)"', text))
+    known = set(re.findall(r'"(/[^"]*)":{"get"', server.ask('/api/openapi.json', token).body.decode())) | {'/', '/livez', '/readyz', '/assets/{file}', 'other'}
+    if not routes <= known:
+        fail('routes in the metrics that are none: %s' % (routes - known))
+    for name, least in (('gracecube_pg_reachable', 1), ('gracecube_pg_pool_connections', 4), ('gracecube_pg_connections', 3), ('gracecube_pg_connects_total', 3),
+                        ('gracecube_http_questions_total', 1), ('gracecube_http_queue_seconds_count', 1), ('gracecube_http_sent_bytes_total', 100000),
+                        ('gracecube_build_info', 1), ('process_resident_memory_bytes', 1000000)):
+        if server.metric(name) < least:
+            fail('%s is %s' % (name, server.metric(name)))
+    if server.metric('gracecube_http_shared_answers_total') < 100:
+        fail('30 clients asked the same at once, and only %d had the answer of another one' % server.metric('gracecube_http_shared_answers_total'))
+    wait_until(5, 'all rows of the audit written', lambda: server.metric('gracecube_audit_queue_rows') == 0)
+    equal('rows of the audit', server.metric('gracecube_audit_rows_total', outcome='written'), value('SELECT count(*) FROM cube.api_audit'))
+    equal('lost ones', server.metric('gracecube_audit_rows_total', outcome='lost'), 0)
+    problem(server.ask('/metrics', token), 404)
+    equal('ready on the probes\' own port', server.probe('/readyz'), (200, 'ok\n'))
+    equal('the API there', server.probe(RATE)[0], 404)
+    shown('/metrics: by route and status, without a path or a token; the API\'s port does not have it')
+
+
 # --- Live -------------------------------------------------------------------------------------------------------------
 
 class Listener(threading.Thread):
@@ -621,6 +678,7 @@ def outage():
         wait_until(5, 'not ready', lambda: server.status('/readyz') == 503)
         equal('alive', server.status('/livez'), 200)
         equal('the page', server.status('/'), 200)
+        equal('probes', [server.probe('/livez')[0], server.probe('/readyz')[0], server.metric('gracecube_pg_reachable')], [200, 503, 0])
         shell('POSTGRES_NO_SYNC=1 postgres_start "$PWD/postgres" fsync=off')
         with concurrent.futures.ThreadPoolExecutor(20) as clients:
             def ask_together():
@@ -674,6 +732,7 @@ def ask_everything(token, dsn):
     tokens(server, token)
     tiers(server, token)
     audit(server, token)
+    metrics(server, token)
     pages = live(server, token)
     server.stop()
     wait_until(5, 'the end of the streams', lambda: not any(page.alive for page in pages))
