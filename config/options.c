@@ -73,6 +73,7 @@ static const char *check_topics(const char *value)
 /* -- the table, in the order of struct gc_config -- */
 
 static const char *const no_yes[] = { "false", "true", NULL };
+static const char *const off_on[] = { "off", "on", NULL };
 static const char *const log_levels[] = { "error", "warn", "info", "debug", NULL };
 static const char *const log_formats[] = { "logfmt", "json", NULL };
 static const char *const time_units[] = { "auto", "s", "ms", "us", "ns", NULL };
@@ -178,6 +179,8 @@ const struct gc_option gc_options[] = {
 	{ "serve.audit_retention", GC_OPTION_DURATION, "90d", INTO(serve_audit_retention_us),
 	  .min = 0, .max = 3650 * GC_DAY_US,
 	  .description = "How long cube.api_audit keeps who asked for what; 0 keeps it for ever." },
+	{ "serve.access_log", GC_OPTION_CHOICE, "off", INTO(serve_access_log), .choices = off_on,
+	  .description = "One line a request in the log: what, by whom, from where, the answer's status, bytes and time; never a token." },
 
 	{ "log.level", GC_OPTION_CHOICE, "info", INTO(log_level), .choices = log_levels,
 	  .description = "The least important lines that are written." },

@@ -24,6 +24,7 @@ struct gc_stream_config {
 };
 
 enum gc_no_yes { GC_NO, GC_YES };
+enum gc_off_on { GC_OFF, GC_ON };
 
 struct gc_config {
 	char *path; /* of the file that was read, NULL when none */
@@ -68,6 +69,7 @@ struct gc_config {
 	int64_t serve_row_limit;
 	int64_t serve_statement_timeout_us;
 	int64_t serve_audit_retention_us; /* 0: for ever */
+	enum gc_off_on serve_access_log;
 
 	enum gc_log_level log_level;
 	enum gc_log_format log_format;

@@ -41,7 +41,7 @@ struct gc_audit {
 
 /* ---- gathering ---- */
 
-/* Short, and UTF-8 whatever the client sent. NULL stays NULL. */
+/* Short, without secrets, and UTF-8 whatever the client sent. NULL stays NULL. */
 static struct gc_span keep(struct gc_arena *arena, const char *text)
 {
 	struct gc_span span = gc_span_of(text);
@@ -51,9 +51,10 @@ static struct gc_span keep(struct gc_arena *arena, const char *text)
 		return GC_SPAN_NULL;
 	span.len = span.len < TEXT_BYTES_MAX ? span.len : TEXT_BYTES_MAX;
 	span = gc_arena_dup(arena, span);
+	bytes = (char *)span.ptr;
+	gc_token_mask(bytes, span.len);
 	if (gc_span_is_utf8(span))
 		return span;
-	bytes = (char *)span.ptr;
 	for (size_t i = 0; i < span.len; i++)
 		bytes[i] = (unsigned char)bytes[i] < 0x80 ? bytes[i] : '?';
 	return span;

@@ -155,11 +155,12 @@ static void complete(void *argument, struct MHD_Connection *connection, void **c
 	struct gc_serve *serve = argument;
 
 	(void)connection;
-	(void)how;
 	if (!*context)
 		return;
 	gc_pool_sent(serve->pool, *context);
 	gc_count_request(*context);
+	if (serve->config.serve_access_log)
+		gc_access_log(*context, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
 	gc_request_free(*context);
 	*context = NULL;
 }

@@ -167,6 +167,10 @@ struct gc_audit_facts {
 };
 struct gc_audit_facts gc_audit_look(struct gc_audit *audit);
 
+/* ---- access_log.c ---- */
+
+void gc_access_log(const struct gc_request *request, bool is_whole);
+
 /* ---- assets.c ---- */
 
 struct gc_asset {

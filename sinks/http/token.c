@@ -1,6 +1,7 @@
 /* Tokens: making, reading, comparing. Threads: no shared state. */
 #include <gracecube/token.h>
 
+#include <ctype.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -81,4 +82,15 @@ bool gc_token_parse(const char *text, struct gc_token *ret_token)
 bool gc_token_equal(const unsigned char a[GC_TOKEN_HASH_BYTES], const unsigned char b[GC_TOKEN_HASH_BYTES])
 {
 	return CRYPTO_memcmp(a, b, GC_TOKEN_HASH_BYTES) == 0;
+}
+
+void gc_token_mask(char *text, size_t bytes)
+{
+	char *end = text + bytes, *at = text;
+
+	while ((at = memmem(at, (size_t)(end - at), prefix, sizeof(prefix) - 1))) {
+		at += sizeof(prefix) - 1;
+		for (; at < end && (isalnum((unsigned char)*at) || *at == '_'); at++)
+			*at = '*';
+	}
 }

@@ -437,6 +437,8 @@ def audit(server, token):
     server.ask('/api/cube/metrics/lag?format=csv', token)
     problem(server.ask('/api/cube/metrics/lag?nonsense=1', token), 422, 'nonsense')
     server.ask('/api/cube/metrics/lag')
+    server.ask('/api/cube/executions/' + token, token)
+
     def written():
         found = rows("SELECT token_name, method, query, status FROM cube.api_audit WHERE path = '/api/cube/metrics/lag' AND (query IS NULL OR query NOT LIKE 'limit%') ORDER BY audit_id DESC LIMIT 3")
         return found == [[None, 'GET', None, 401], ['all', 'GET', 'nonsense=1', 422], ['all', 'GET', 'format=csv', 200]]
@@ -444,7 +446,7 @@ def audit(server, token):
     by_api = server.rows('/api/cube/audit?limit=10000', token)
     if not any(row['path'] == '/api/cube/metrics/lag' and row['row_count'] is not None and row['took_ms'] > 0 for row in by_api):
         fail('the audit by the API lacks what was asked')
-    secrets = psql("SELECT count(*) FROM cube.api_audit WHERE query LIKE '%gcube%' OR path LIKE '%gcube%'").strip()
+    secrets = psql("SELECT count(*) FROM cube.api_audit WHERE concat(path, query) ~ 'gcube_[0-9a-f]'").strip()
     equal('tokens in the audit', secrets, '0')
     wait_until(5, 'last use', lambda: value("SELECT last_used_at > now() - interval '1 minute' FROM cube.api_token WHERE name = 'all'"))
     shown('%s requests are in the audit, with who, what, status, rows and time' % value('SELECT count(*) FROM cube.api_audit'))
@@ -543,6 +545,35 @@ def metrics(server, token):
     equal('ready on the probes\' own port', server.probe('/readyz'), (200, 'ok\n'))
     equal('the API there', server.probe(RATE)[0], 404)
     shown('/metrics: by route and status, without a path or a token; the API\'s port does not have it')
+
+
+# --- The access log ---------------------------------------------------------------------------------------------------
+
+def access_log(server, token):
+    """One line a request, with who and what, and never a secret."""
+    server.ask(RATE + '?days=7&tier=tier_1', token)
+    server.ask('/api/cube/executions/%s?a=%s' % (token, token), token)
+    server.ask('/api/cube/metrics/lag?token=' + token)
+    server.ask('/nothing%0aforged=1', method='HEAD')
+
+    def lines():
+        with open('serve.log', encoding='utf-8') as file:
+            return [dict(re.findall(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)', line)) for line in file if 'took_ms=' in line]
+    wait_until(5, 'the last request in the log', lambda: lines()[-1:] and 'forged' in lines()[-1]['path'])
+    found = lines()[-4:]
+    kept = ('method', 'route', 'path', 'query', 'status', 'token', 'remote', 'end')
+    equal('lines', [[line[name].strip('"') for name in kept] for line in found], [
+        ['GET', RATE, RATE, 'days=7&tier=tier_1', '200', 'all', '127.0.0.1', 'whole'],
+        ['GET', '/api/cube/executions/{contract_id}', '/api/cube/executions/gcube_' + '*' * (len(token) - 6), 'a=gcube_' + '*' * (len(token) - 6), '422', 'all', '127.0.0.1', 'whole'],
+        ['GET', '/api/cube/metrics/lag', '/api/cube/metrics/lag', 'token=***', '401', '', '127.0.0.1', 'whole'],
+        ['HEAD', 'other', '/nothing\\nforged=1', '', '404', '', '127.0.0.1', 'whole']])
+    answer = server.ask(RATE + '?days=7&tier=tier_1', token)
+    equal('bytes', [int(line['bytes']) > 0 for line in found], [True, True, True, False])
+    equal('bytes of the answer', int(found[0]['bytes']), len(answer.body))
+    with open('serve.log', encoding='utf-8') as file:
+        if re.search('gcube_[0-9a-f]', file.read()):
+            fail('a token is in the log')
+    shown('the access log has one line a request: route, status, bytes, time, who, from where; no token')
 
 
 # --- Live -------------------------------------------------------------------------------------------------------------
@@ -721,7 +752,7 @@ def main():
 
 def ask_everything(token, dsn):
     """By a server whose database user is a member of gracecube_api and no more."""
-    server = Server(dsn=dsn)
+    server = Server('-s', 'serve.access_log=on', dsn=dsn)
     document = openapi(server, token)
     every_route(server, token, document)
     windows(server, token)
@@ -733,6 +764,7 @@ def ask_everything(token, dsn):
     tiers(server, token)
     audit(server, token)
     metrics(server, token)
+    access_log(server, token)
     pages = live(server, token)
     server.stop()
     wait_until(5, 'the end of the streams', lambda: not any(page.alive for page in pages))

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include <gracecube/token.h>
@@ -137,6 +138,27 @@ static void what_is_no_token_is_refused(void **state)
 		assert_false(gc_token_parse(bad[i], &token));
 }
 
+static void secrets_are_masked(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "", "" },
+		{ "plain", "plain" },
+		{ "gcube_", "gcube_" },
+		{ "token=gcube_0123456789ab_00ff&days=7", "token=gcube_*****************&days=7" },
+		{ "/a/gcube_0/gcube_1", "/a/gcube_*/gcube_*" },
+		{ "gcube gcube_gcube_ab", "gcube gcube_********" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char text[100];
+
+		snprintf(text, sizeof(text), "%s", cases[i][0]);
+		gc_token_mask(text, strlen(text));
+		assert_string_equal(text, cases[i][1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +168,7 @@ int main(void)
 		cmocka_unit_test(a_token_is_read_as_it_was_made),
 		cmocka_unit_test(the_hash_is_sha256_of_the_secret),
 		cmocka_unit_test(what_is_no_token_is_refused),
+		cmocka_unit_test(secrets_are_masked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
