@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The operators' side on real servers: probes, metrics and notifications of a `run` under load, a real Prometheus with the rules of
-# deploy/, a database that goes away, and every file of deploy/ checked by the tool that will read it.
+# The operators' side on real servers: probes, metrics and notifications of a `run` under load and of a `serve` beside it, a real
+# Prometheus with the rules of deploy/, a database that goes away, and every file of deploy/ checked by the tool that will read it.
 . "$CUBE_TEST_ROOT/tests/lib/scenario.sh"
 # shellcheck source=/dev/null
 . "$CUBE_TEST_ROOT/deploy/lib/install.sh"
@@ -57,6 +57,19 @@ start_run() {
 	start run env NOTIFY_SOCKET="$PWD/notify" WATCHDOG_USEC=1000000 "$CUBE_TEST_BIN" run -s "http.listen=127.0.0.1:$PORT" -s log.level=debug
 }
 
+serve_answers() { PORT=$PROBES_PORT answers "$@"; }
+serve_is_scraped() { query 'gracecube_http_requests_total{status="200"} > 0' | grep -q verification-success-rate; }
+
+start_serve() {
+	start serve "$CUBE_TEST_BIN" serve -s "serve.listen=127.0.0.1:$API_PORT" -s "serve.probes_listen=127.0.0.1:$PROBES_PORT" -s serve.access_log=on
+	wait_until 20 serve_answers /readyz 200 || fail "serve is not ready: $(tail -n 2 serve.log)"
+}
+
+# ask PATH [TOKEN] → asks the API
+ask() {
+	curl -sS -o api-answer ${2:+-H "Authorization: Bearer $2"} "http://127.0.0.1:$API_PORT$1" || fail "the API does not answer $1"
+}
+
 start_prometheus() {
 	PROMETHEUS_PORT=$(free_port)
 	# the rules as they are, but quick; and a second per step instead of a minute
@@ -67,6 +80,8 @@ start_prometheus() {
 		scrape_configs:
 		  - job_name: gracecube
 		    static_configs: [{targets: ["127.0.0.1:$PORT"]}]
+		  - job_name: gracecube-serve
+		    static_configs: [{targets: ["127.0.0.1:$PROBES_PORT"]}]
 	YAML
 	start prometheus "$CACHE/prometheus/usr/bin/prometheus" --config.file=prometheus.yaml --storage.tsdb.path=tsdb \
 		--web.listen-address="127.0.0.1:$PROMETHEUS_PORT" --log.level=warn
@@ -143,6 +158,8 @@ install_packages operators >&2
 fetch_checkers >checkers.log 2>&1 &
 CHECKERS=$!
 PORT=$(free_port)
+API_PORT=$(free_port)
+PROBES_PORT=$(free_port)
 pages_are_current
 
 # A database of its own, to be stopped, reached by a password that must show nowhere.
@@ -164,6 +181,9 @@ start_run
 RUN=$PID
 wait_until 20 answers /readyz 200 || fail "not ready: $(cat answer)"
 wait_until 5 has_heard READY=1 || fail 'systemd was not told READY=1'
+start_serve
+SERVE=$PID
+TOKEN=$("$CUBE_TEST_BIN" token create operator)
 wait $FETCHING || fail "Debian's Prometheus could not be fetched: $(tail -n 1 prometheus-fetch.log)"
 start_prometheus
 
@@ -171,6 +191,9 @@ more_traffic generated 7 400
 publish generated/* &
 LOAD=$!
 wait_until 20 is_scraped || fail 'Prometheus has scraped nothing'
+ask '/api/cube/metrics/verification-success-rate' "$TOKEN"
+ask '/api/cube/metrics/verification-success-rate'
+wait_until 20 serve_is_scraped || fail 'Prometheus has scraped nothing of serve'
 wait $LOAD
 reaches "$(read_records capture generated)" 30
 get /metrics
@@ -184,6 +207,14 @@ equal 'records in the freshness histogram' "$(metric gracecube_commit_delay_seco
 equal 'records fetched' "$(metric gracecube_kafka_records_consumed_total)" "$(position)"
 equal 'lag' "$(metric gracecube_kafka_lag_records)" 0
 equal 'partitions held' "$(metric gracecube_kafka_assigned_partitions)" "$(sql -c 'SELECT count(*) FROM cube.etl_offset')"
+PORT=$PROBES_PORT get /metrics
+promtool check metrics <answer >promtool.out 2>&1 || fail "promtool check metrics: $(cat promtool.out)"
+[ ! -s promtool.out ] || fail "promtool check metrics has something to say of serve: $(cat promtool.out)"
+equal 'answers with 401' "$(metric 'gracecube_http_requests_total.*status="401"')" 1
+! grep -qF "$TOKEN" answer serve.log || fail 'the token is in the metrics or the log'
+grep -q 'status=401' serve.log || fail 'the access log lacks a request'
+shown "serve has $(grep -c '^# TYPE' answer) metrics on its own listener, and promtool nothing to say of them"
+get /metrics
 shown "a real Prometheus scrapes under load; $(grep -c '^# TYPE' answer) metrics, promtool has nothing to say; their ledger is the cube's: $(position) records"
 "$CUBE_TEST_BIN" verify --quiet >&2
 boards_answer
@@ -202,11 +233,24 @@ wait_until 15 has_no_alert GracecubeDown || fail 'GracecubeDown does not clear'
 wait_until 20 answers /readyz 200 || fail "not ready again: $(cat answer)"
 shown 'GracecubeDown fires when the consumer stops, and clears when it is back; READY=1, WATCHDOG=1 and STOPPING=1 were heard'
 
+# The same for the API.
+has_no_alert GracecubeApiDown || fail 'GracecubeApiDown fires while serve runs'
+kill -TERM "$SERVE"
+ends "$SERVE" 20
+equal 'exit code of serve after SIGTERM' "$STATUS" 0
+wait_until 15 has_alert GracecubeApiDown || fail 'GracecubeApiDown does not fire'
+start_serve
+SERVE=$PID
+wait_until 15 has_no_alert GracecubeApiDown || fail 'GracecubeApiDown does not clear'
+shown 'GracecubeApiDown fires when serve stops, and clears when it is back'
+
 # The database goes away and comes back; nobody needs to restart anything.
 postgres_stop "$PWD/postgres"
 wait_until 15 answers /readyz 503 || fail 'ready without a database'
 contains 'readyz without a database' answer '[-] database: '
 answers /livez 200 || fail "livez answers $STATUS without a database"
+wait_until 15 serve_answers /readyz 503 || fail 'serve is ready without a database'
+serve_answers /livez 200 || fail "livez of serve answers $STATUS without a database"
 equal 'check --live without a database' "$("$CUBE_TEST_BIN" check --live -s "http.listen=127.0.0.1:$PORT" >live.out; echo $?)" 1
 more_traffic later 8 30
 publish later/*
@@ -218,7 +262,9 @@ POSTGRES_NO_SYNC=1 postgres_start "$PWD/postgres" fsync=off >&2
 wait_until 20 answers /readyz 200 || fail "not ready with the database back: $(cat answer)"
 reaches "$(read_records capture generated later)" 30
 "$CUBE_TEST_BIN" check --live -s "http.listen=127.0.0.1:$PORT" >live.out
-kill -TERM "$RUN"
+wait_until 20 serve_answers /readyz 200 || fail "serve is not ready with the database back: $(cat answer)"
+"$CUBE_TEST_BIN" check --live -s "http.listen=127.0.0.1:$PROBES_PORT" >live.out
+kill -TERM "$RUN" "$SERVE"
 ends "$RUN" 20
 shown 'readyz is 503 while the database is away, livez stays 200, and all is applied when it is back'
 
@@ -239,6 +285,10 @@ STATUS=0
 "$CUBE_TEST_BIN" run -s "http.listen=127.0.0.1:$PROMETHEUS_PORT" >taken.out 2>taken.log || STATUS=$?
 equal 'exit code with an address that is taken' "$STATUS" 78
 contains 'the message' taken.log 'cannot listen here: Address already in use'
+STATUS=0
+"$CUBE_TEST_BIN" serve -s "serve.listen=127.0.0.1:$API_PORT" -s "serve.probes_listen=127.0.0.1:$PROMETHEUS_PORT" >taken.out 2>taken.log || STATUS=$?
+equal 'exit code of serve with an address for probes that is taken' "$STATUS" 78
+contains 'the message' taken.log 'choose another address with serve.probes_listen'
 POSTGRES_NO_SYNC=1 postgres_start "$PWD/postgres" fsync=off >&2
 "$CUBE_TEST_BIN" run --until-caught-up --progress none -s http.listen= >off.out 2>off.log
 ! grep -q 'are served' off.log || fail 'http.listen is empty, and something is served'
