@@ -66,6 +66,7 @@ struct gc_config {
 	enum gc_no_yes serve_allow_plain; /* plain HTTP for other machines too */
 	int64_t serve_connections;        /* to the database */
 	int64_t serve_clients;
+	int64_t serve_clients_per_address; /* 0: no limit */
 	int64_t serve_row_limit;
 	int64_t serve_statement_timeout_us;
 	int64_t serve_audit_retention_us; /* 0: for ever */

@@ -2,10 +2,14 @@
 #include "server.h"
 
 #include <gracecube/arena.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 static const char json_type[] = "application/json", csv_type[] = "text/csv; charset=utf-8; header=present";
+
+/* Smaller ones are not worth the time: they fill a few packets. */
+#define GZIP_BYTES_MIN 4096
 
 /* ---- rows ---- */
 
@@ -58,8 +62,9 @@ static void put_json(struct gc_text *body, const PGresult *result, const struct 
 	gc_text_puts(body, "]\n");
 }
 
-static void put_csv(struct gc_text *body, const PGresult *result, const struct column *columns, int count, int rows)
+static void put_csv(struct gc_text *body, const PGresult *result, const struct column *columns, int count, int rows, bool has_bom)
 {
+	gc_text_puts(body, has_bom ? "\xEF\xBB\xBF" : "");
 	for (int row = -1; row < rows; row++) {
 		for (int i = 0; i < count; i++) {
 			gc_text_puts(body, i ? "," : "");
@@ -76,6 +81,7 @@ static void put_rows(struct gc_request *request, const PGresult *result, int64_t
 {
 	int rows = PQntuples(result), count = PQnfields(result);
 	struct column *columns = make_columns(result);
+	const char *bom = gc_values_get(&request->values, "bom");
 
 	request->has_more = rows > limit;
 	if (request->has_more)
@@ -83,7 +89,10 @@ static void put_rows(struct gc_request *request, const PGresult *result, int64_t
 	request->rows = rows;
 	request->status = 200;
 	request->content_type = request->wants_csv ? csv_type : json_type;
-	(request->wants_csv ? put_csv : put_json)(&request->body, result, columns, count, rows);
+	if (request->wants_csv)
+		put_csv(&request->body, result, columns, count, rows, bom && strcmp(bom, "true") == 0);
+	else
+		put_json(&request->body, result, columns, count, rows);
 	free_columns(columns, count);
 }
 
@@ -199,6 +208,9 @@ static void share(struct gc_request *answered, struct gc_request *request)
 	if (!answered->shared)
 		answered->shared = gc_shared_new(&answered->body);
 	request->shared = gc_shared_hold(answered->shared);
+	if (answered->zipped)
+		request->zipped = gc_shared_hold(answered->zipped);
+	memcpy(request->etag, answered->etag, sizeof(request->etag));
 	memcpy(request->as_of, answered->as_of, sizeof(request->as_of));
 	memcpy(request->records, answered->records, sizeof(request->records));
 	request->status = answered->status;
@@ -206,6 +218,35 @@ static void share(struct gc_request *answered, struct gc_request *request)
 	request->rows = answered->rows;
 	request->has_more = answered->has_more;
 	atomic_fetch_add(&request->serve->counters.shared, 1);
+}
+
+static bool has_same_rights(const struct gc_request *a, const struct gc_request *b)
+{
+	return strcmp(a->token_tier, b->token_tier) == 0;
+}
+
+/* Is there one among those that will have this answer? */
+static bool somebody_takes_gzip(const struct gc_request *request)
+{
+	bool takes = request->accepts_gzip;
+
+	for (const struct gc_request *other = request->next; other && !takes; other = other->next)
+		takes = other->accepts_gzip && !other->status && has_same_rights(other, request);
+	return takes;
+}
+
+/* The tag is of the bytes: a clock runs in some answers, so the commit does not tell whether they are the same. It is weak, because gzip
+ * has other bytes. */
+static void finish_body(struct gc_request *request)
+{
+	struct gc_text zipped = { NULL, 0, 0 };
+
+	if (request->status != 200 || request->body.len == 0)
+		return;
+	snprintf(request->etag, sizeof(request->etag), "W/\"%016" PRIx64 "\"",
+		 gc_span_hash((struct gc_span){ request->body.ptr, request->body.len }));
+	if (request->body.len >= GZIP_BYTES_MIN && somebody_takes_gzip(request) && gc_text_gzip(&request->body, &zipped))
+		request->zipped = gc_shared_new(&zipped);
 }
 
 static enum gc_verdict answer_with_others(struct gc_request *request, struct gc_database *db, struct gc_err *err)
@@ -217,10 +258,12 @@ static enum gc_verdict answer_with_others(struct gc_request *request, struct gc_
 		return GC_OK;
 	}
 	verdict = answers[request->route->answer](request, db, err);
-	if (verdict == GC_OK)
+	if (verdict == GC_OK) {
 		atomic_fetch_add(&request->serve->counters.questions, 1);
+		finish_body(request);
+	}
 	for (struct gc_request *other = request->next; other && verdict == GC_OK; other = other->next) {
-		if (!other->status && strcmp(other->token_tier, request->token_tier) == 0)
+		if (!other->status && has_same_rights(other, request))
 			share(request, other);
 	}
 	return verdict;

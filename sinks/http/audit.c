@@ -1,7 +1,8 @@
 /* The audit: who asked for what, and what came of it, in cube.api_audit.
  *
  * Rows are gathered and written twice a second, so that a request does not wait for the disk: what is lost when the process is killed is
- * the last half second. While the database is away up to QUEUE_MAX rows wait; more are counted and told.
+ * the last half second. While the database is away up to QUEUE_MAX rows wait; more are counted and told. Of requests that nobody is
+ * known by there is a sample only.
  * Threads: requests put rows under the lock, one thread writes them.
  */
 #include "server.h"
@@ -13,6 +14,11 @@
 #define WRITE_INTERVAL_US (500 * 1000)
 #define TRIM_INTERVAL_US GC_HOUR_US
 #define TEXT_BYTES_MAX 1000
+/* Anybody can send requests that nobody is known by. Of those a sample is kept, and short: a hundred at once, then ten a minute, which is
+ * less than 10 MB a day whatever comes. All are counted. */
+#define STRANGER_BYTES_MAX 200
+#define STRANGERS_MAX 100
+#define STRANGER_INTERVAL_US (6 * GC_SECOND_US)
 
 struct row {
 	int64_t at_us, rows, took_us;
@@ -34,6 +40,8 @@ struct gc_audit {
 	pthread_cond_t stop;
 	struct batch filling, writing;
 	int64_t written, lost, lost_told;
+	int64_t left_out, left_out_told;
+	int64_t strangers_until_us; /* monotonic: when the last of those that were kept would have come, had they kept to their interval */
 	bool stopping;
 	struct gc_database db;
 	int64_t trimmed_us;
@@ -42,14 +50,14 @@ struct gc_audit {
 /* ---- gathering ---- */
 
 /* Short, without secrets, and UTF-8 whatever the client sent. NULL stays NULL. */
-static struct gc_span keep(struct gc_arena *arena, const char *text)
+static struct gc_span keep(struct gc_arena *arena, const char *text, size_t bytes_max)
 {
 	struct gc_span span = gc_span_of(text);
 	char *bytes;
 
 	if (!text || !*text)
 		return GC_SPAN_NULL;
-	span.len = span.len < TEXT_BYTES_MAX ? span.len : TEXT_BYTES_MAX;
+	span.len = span.len < bytes_max ? span.len : bytes_max;
 	span = gc_arena_dup(arena, span);
 	bytes = (char *)span.ptr;
 	gc_token_mask(bytes, span.len);
@@ -60,9 +68,28 @@ static struct gc_span keep(struct gc_arena *arena, const char *text)
 	return span;
 }
 
+static bool is_stranger(const struct gc_request *request)
+{
+	return request->access == GC_ACCESS_ANYBODY;
+}
+
+/* Under the lock. */
+static bool has_room_for_stranger(struct gc_audit *audit)
+{
+	int64_t now = gc_monotonic_us();
+
+	if (audit->strangers_until_us < now)
+		audit->strangers_until_us = now;
+	if (audit->strangers_until_us - now >= STRANGERS_MAX * STRANGER_INTERVAL_US)
+		return false;
+	audit->strangers_until_us += STRANGER_INTERVAL_US;
+	return true;
+}
+
 static void add_row(struct batch *batch, const struct gc_request *request)
 {
 	struct gc_arena *arena = &batch->arena;
+	size_t most = is_stranger(request) ? STRANGER_BYTES_MAX : TEXT_BYTES_MAX;
 
 	if (batch->count == batch->capacity) {
 		batch->capacity = batch->capacity ? batch->capacity * 2 : 64;
@@ -73,19 +100,21 @@ static void add_row(struct batch *batch, const struct gc_request *request)
 		.rows = request->rows,
 		.took_us = gc_monotonic_us() - request->started_us,
 		.status = request->status,
-		.token_id = keep(arena, request->token_id),
-		.token_name = keep(arena, request->token_name),
-		.method = keep(arena, request->method),
-		.path = keep(arena, request->path),
-		.query = keep(arena, request->parameters.ptr),
-		.remote = keep(arena, request->remote),
+		.token_id = keep(arena, request->token_id, most),
+		.token_name = keep(arena, request->token_name, most),
+		.method = keep(arena, request->method, most),
+		.path = keep(arena, request->path, most),
+		.query = keep(arena, request->parameters.ptr, most),
+		.remote = keep(arena, request->remote, most),
 	};
 }
 
 void gc_audit_put(struct gc_audit *audit, const struct gc_request *request)
 {
 	pthread_mutex_lock(&audit->lock);
-	if (audit->filling.count < QUEUE_MAX)
+	if (is_stranger(request) && !has_room_for_stranger(audit))
+		audit->left_out++;
+	else if (audit->filling.count < QUEUE_MAX)
 		add_row(&audit->filling, request);
 	else
 		audit->lost++;
@@ -99,6 +128,7 @@ struct gc_audit_facts gc_audit_look(struct gc_audit *audit)
 	pthread_mutex_lock(&audit->lock);
 	facts = (struct gc_audit_facts){ .written = audit->written,
 					 .lost = audit->lost,
+					 .left_out = audit->left_out,
 					 .waiting = (int64_t)(audit->filling.count + audit->writing.count) };
 	pthread_mutex_unlock(&audit->lock);
 	return facts;

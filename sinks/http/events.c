@@ -12,6 +12,7 @@
 
 #define KEPT 64 /* messages; a page that is further behind gets the oldest of them, which is enough to ask again */
 #define STREAMS_MAX 500
+#define STREAMS_OF_TOKEN_MAX 100
 #define EVENT_INTERVAL_US (200 * 1000)
 #define LOOK_INTERVAL_US (2 * GC_SECOND_US)
 #define PING_INTERVAL_US (15 * GC_SECOND_US)
@@ -22,6 +23,7 @@
 struct stream { /* one open page */
 	struct gc_events *events;
 	struct gc_request *request; /* it lives as long as anything is read */
+	char token_id[GC_TOKEN_ID_DIGITS + 1];
 	struct stream *next, **here;
 	uint64_t wanted; /* number of the next message */
 	size_t sent;     /* bytes of it */
@@ -142,14 +144,26 @@ static void link_stream(struct gc_events *events, struct stream *stream)
 	events->stream_count++;
 }
 
-struct MHD_Response *gc_events_stream(struct gc_events *events, struct gc_request *request)
+/* Under the lock. */
+static bool has_room(const struct gc_events *events, const char *token_id, enum gc_limit *ret_limit)
+{
+	int of_token = 0;
+
+	for (const struct stream *stream = events->streams; stream; stream = stream->next)
+		of_token += strcmp(stream->token_id, token_id) == 0;
+	*ret_limit = of_token >= STREAMS_OF_TOKEN_MAX ? GC_LIMIT_TOKEN_STREAMS : GC_LIMIT_STREAMS;
+	return of_token < STREAMS_OF_TOKEN_MAX && events->stream_count < STREAMS_MAX && !events->stopping;
+}
+
+struct MHD_Response *gc_events_stream(struct gc_events *events, struct gc_request *request, enum gc_limit *ret_limit)
 {
 	struct stream *stream = gc_calloc(1, sizeof(*stream));
 	struct MHD_Response *response;
 
 	*stream = (struct stream){ .events = events, .request = request, .until_us = gc_monotonic_us() + STREAM_LIFE_US };
 	pthread_mutex_lock(&events->lock);
-	if (events->stream_count >= STREAMS_MAX || events->stopping) {
+	memcpy(stream->token_id, request->token_id, sizeof(stream->token_id));
+	if (!has_room(events, stream->token_id, ret_limit)) {
 		pthread_mutex_unlock(&events->lock);
 		free(stream);
 		return NULL;

@@ -18,8 +18,11 @@ static const struct gc_buckets wait_buckets = {
 	10, { MS / 10, MS, 5 * MS, 10 * MS, 50 * MS, 100 * MS, 500 * MS, 1000 * MS, 2500 * MS, 5000 * MS }
 };
 
-static const int statuses[GC_STATUSES] = { 200, 304, 400, 401, 403, 404, 405, 413, 414, 422, 429, 431, 500, 503 };
-static const char *const limit_names[GC_LIMITS] = { [GC_LIMIT_QUEUE] = "queue", [GC_LIMIT_STREAMS] = "streams" };
+static const int statuses[GC_STATUSES] = { 200, 304, 400, 401, 403, 404, 405, 414, 422, 429, 431, 500, 503, 0 };
+static const char *const limit_names[GC_LIMITS] = {
+	[GC_LIMIT_ADDRESS] = "address", [GC_LIMIT_DEADLINE] = "deadline",       [GC_LIMIT_QUEUE] = "queue",
+	[GC_LIMIT_STREAMS] = "streams", [GC_LIMIT_TOKEN_QUEUE] = "token_queue", [GC_LIMIT_TOKEN_STREAMS] = "token_streams",
+};
 static const char *const denied_names[GC_DENIALS] = { [GC_DENIED_NO_TOKEN] = "no_token", [GC_DENIED_BAD_TOKEN] = "bad_token" };
 
 static size_t count_routes(void)
@@ -200,14 +203,16 @@ static void print_build(struct gc_metric_printer *p)
 #define OF_SERVE(member) .offset = offsetof(struct gc_serve_counters, member)
 #define OF_SCRAPE(member) .offset = offsetof(struct scrape, member)
 
-static const char audit_help[] = "Rows of cube.api_audit: written, or lost because the database was away for too long.";
+static const char audit_help[] =
+	"Rows of cube.api_audit: written; lost, because the database was away for too long; left_out, because they "
+	"were requests of nobody known, of which a sample is kept.";
 
 /* clang-format off */
 const struct gc_metric gc_serve_metrics[] = {
 	{ "gracecube_http_connections", GC_METRIC_GAUGE, NULL, NULL, "Connections of clients, open pages included; serve.clients is the most.",
 	  .print = print_connections },
 	{ "gracecube_http_requests_total", GC_METRIC_COUNTER, "route, status", NULL,
-	  "Requests that were answered, or whose client left before. Absent where there were none.", .print = print_requests },
+	  "Requests by the status of the answer; 0: the client left before there was one. Absent where there were none.", .print = print_requests },
 	{ "gracecube_http_request_seconds", GC_METRIC_HISTOGRAM, "route", NULL,
 	  "From the last byte of the header to the last byte of the answer; without event streams, which stay open.", print_durations,
 	  .buckets = &request_buckets },
@@ -215,7 +220,8 @@ const struct gc_metric gc_serve_metrics[] = {
 	{ "gracecube_http_unauthorized_total", GC_METRIC_COUNTER, "reason", NULL,
 	  "Requests answered with 401: without a token, or with one that is unknown, wrong, expired or revoked.", print_denied, OF_SERVE(denied) },
 	{ "gracecube_http_limited_total", GC_METRIC_COUNTER, "limit", NULL,
-	  "What was refused because a limit was reached: too many requests wait, too many event streams are open.", print_limits, OF_SERVE(limited) },
+	  "What was refused or cut off because of a limit: requests that wait (queue; token_queue: of one token), event streams (streams, "
+	  "token_streams), connections of one address, the time to say what is wanted or to take the answer (deadline).", print_limits, OF_SERVE(limited) },
 	{ "gracecube_http_streams", GC_METRIC_GAUGE, NULL, NULL, "Open event streams: pages that hear of commits.", .print = print_streams },
 
 	{ "gracecube_http_queue_requests", GC_METRIC_GAUGE, NULL, NULL, "Requests that wait for a connection to the database.", print_fact,
@@ -236,6 +242,7 @@ const struct gc_metric gc_serve_metrics[] = {
 
 	{ "gracecube_audit_rows_total", GC_METRIC_COUNTER, "outcome", "outcome=\"written\"", audit_help, print_fact, OF_SCRAPE(audit.written) },
 	{ "gracecube_audit_rows_total", GC_METRIC_COUNTER, "outcome", "outcome=\"lost\"", audit_help, print_fact, OF_SCRAPE(audit.lost) },
+	{ "gracecube_audit_rows_total", GC_METRIC_COUNTER, "outcome", "outcome=\"left_out\"", audit_help, print_fact, OF_SCRAPE(audit.left_out) },
 	{ "gracecube_audit_queue_rows", GC_METRIC_GAUGE, NULL, NULL, "Rows that wait to be written.", print_fact, OF_SCRAPE(audit.waiting) },
 
 	{ "gracecube_build_info", GC_METRIC_GAUGE, "version, libmicrohttpd, libpq", NULL, "Always 1; the versions are in the labels.", .print = print_build },

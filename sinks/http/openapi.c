@@ -162,6 +162,7 @@ static void put_problems(struct gc_text *text, const struct gc_route *route)
 			 { 403, "The token's role or tier does not reach this." },
 			 { 404, "There is no such record." },
 			 { 422, "A parameter is unknown or not allowed." },
+			 { 429, "Too many requests or event streams of this token wait or are open already." },
 			 { 503, "The database does not answer, or not in time." } };
 
 	for (size_t i = 0; i < sizeof(problems) / sizeof(problems[0]); i++) {
@@ -174,8 +175,9 @@ static void put_problems(struct gc_text *text, const struct gc_route *route)
 	}
 }
 
-static const char as_of_header[] = "\"headers\":{\"X-Cube-As-Of\":{\"$ref\":\"#/components/headers/AsOf\"},"
-				   "\"X-Cube-Records\":{\"$ref\":\"#/components/headers/Records\"}},";
+static const char as_of_header[] =
+	"\"headers\":{\"ETag\":{\"schema\":{\"type\":\"string\"}},\"X-Cube-As-Of\":{\"$ref\":\"#/components/headers/AsOf\"},"
+	"\"X-Cube-Records\":{\"$ref\":\"#/components/headers/Records\"}},";
 
 static enum gc_verdict put_rows_answer(struct gc_text *text, const struct gc_route *route, struct gc_database *db,
 				       const PGresult *comments, struct gc_err *err)

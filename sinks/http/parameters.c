@@ -178,6 +178,13 @@ static bool refuse_unknown(const struct gc_route *route, struct gc_span name, st
 	return false;
 }
 
+/* An address has a blank where a + stood that was not written as %2B: 2026-11-05T10:17:30 01:00. */
+#define PLUS_HINT " A + in an address means a blank: write it as %2B."
+static bool lost_a_plus(const struct gc_parameter *parameter, struct gc_span value)
+{
+	return parameter->type == GC_PARAMETER_TIME && value.len > 16 && memchr(value.ptr + 16, ' ', value.len - 16);
+}
+
 static void add_value(struct gc_values *values, const struct gc_parameter *parameter, const char *text)
 {
 	if (values->count < GC_VALUES_MAX)
@@ -198,13 +205,22 @@ bool gc_values_put(struct gc_values *values, const struct gc_route *route, struc
 		return false;
 	}
 	if (!check_value(parameter, value, values->row_limit, normal, sizeof(normal))) {
-		gc_problem_set(problem, 422, "The value is not allowed.");
+		gc_problem_set(problem, 422, "The value is not allowed.%s", lost_a_plus(parameter, value) ? PLUS_HINT : "");
 		name_parameter(problem, name);
 		describe_allowed(parameter, values->row_limit, problem->allowed, sizeof(problem->allowed));
 		return false;
 	}
 	add_value(values, parameter, normal);
 	return true;
+}
+
+static bool is_reversed(const struct gc_values *values)
+{
+	const char *from = gc_values_get(values, "from"), *to = gc_values_get(values, "to");
+	int64_t from_us, to_us;
+
+	return from && to && gc_time_parse(gc_span_of(from), GC_UNIT_AUTO, &from_us) &&
+	       gc_time_parse(gc_span_of(to), GC_UNIT_AUTO, &to_us) && from_us > to_us;
 }
 
 bool gc_values_finish(struct gc_values *values, const struct gc_route *route, struct gc_problem *problem)
@@ -218,6 +234,11 @@ bool gc_values_finish(struct gc_values *values, const struct gc_route *route, st
 			continue;
 		gc_problem_set(problem, 422, "Give either %s or %s, not both.", parameter->name, parameter->instead_of);
 		name_parameter(problem, gc_span_of(parameter->name));
+		return false;
+	}
+	if (is_reversed(values)) {
+		gc_problem_set(problem, 422, "The begin is later than the end.");
+		name_parameter(problem, GC_LIT("from"));
 		return false;
 	}
 	for (size_t n = 0; (filter = gc_route_filter(route, n)); n++) {

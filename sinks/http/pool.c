@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <time.h>
 
-/* More would wait longer than anybody wants to. */
+/* More would wait longer than anybody wants to. Of both, the queue and the connections, one token may have a half: whoever asks much, and
+ * slow questions, holds up himself. */
 #define QUEUE_MAX 256
+#define SHARE_OF_TOKEN 2
 
 /* Every answer is small: to start helpers or to compile takes longer than it saves, by tens and hundreds of milliseconds, and with
  * many clients at once there is no idle core. */
@@ -42,13 +44,29 @@ struct gc_pool {
 	int64_t thread_count, started;
 };
 
-bool gc_pool_put(struct gc_pool *pool, struct gc_request *request)
+static size_t queued_of(const struct gc_pool *pool, uint64_t asker)
 {
-	bool fits;
+	size_t count = 0;
+
+	for (const struct gc_request *request = pool->first; request; request = request->next)
+		count += request->asker == asker;
+	return count;
+}
+
+static enum gc_put find_room(const struct gc_pool *pool, const struct gc_request *request)
+{
+	if (pool->queued >= QUEUE_MAX || pool->stopping)
+		return GC_PUT_FULL;
+	return queued_of(pool, request->asker) >= QUEUE_MAX / SHARE_OF_TOKEN ? GC_PUT_TOO_MANY : GC_PUT_DONE;
+}
+
+enum gc_put gc_pool_put(struct gc_pool *pool, struct gc_request *request)
+{
+	enum gc_put put;
 
 	pthread_mutex_lock(&pool->lock);
-	fits = pool->queued < QUEUE_MAX && !pool->stopping;
-	if (fits) {
+	put = find_room(pool, request);
+	if (put == GC_PUT_DONE) {
 		request->next = NULL;
 		*pool->end = request;
 		pool->end = &request->next;
@@ -56,7 +74,7 @@ bool gc_pool_put(struct gc_pool *pool, struct gc_request *request)
 		pthread_cond_signal(&pool->wanted);
 	}
 	pthread_mutex_unlock(&pool->lock);
-	return fits;
+	return put;
 }
 
 /* Takes from the queue what asks the same as `first`, behind it. */
@@ -93,6 +111,16 @@ static bool is_being_answered(const struct gc_pool *pool, const struct gc_reques
 	return false;
 }
 
+/* Has its token all the connections that it may have? */
+static bool has_its_share(const struct gc_pool *pool, const struct gc_request *request)
+{
+	int64_t most = pool->thread_count / SHARE_OF_TOKEN, busy = 0;
+
+	for (int64_t i = 0; i < pool->thread_count; i++)
+		busy += pool->answering[i] && pool->answering[i]->asker == request->asker;
+	return busy >= (most > 0 ? most : 1);
+}
+
 /* Until when; 0 when it does not rest. */
 static int64_t rests_until(const struct gc_pool *pool, const struct gc_request *request)
 {
@@ -106,7 +134,7 @@ static int64_t rests_until(const struct gc_pool *pool, const struct gc_request *
 	return 0;
 }
 
-/* The first whose question nobody is at and that does not rest; NULL with the time at which the next one has rested, or 0. */
+/* The first whose question nobody is at and that does not rest, of a token that has not its share of the connections; NULL with the time at which the next one has rested, or 0. */
 static struct gc_request *take_first(struct gc_pool *pool, int64_t *ret_rested_us)
 {
 	struct gc_request **place = &pool->first, *request;
@@ -114,7 +142,7 @@ static struct gc_request *take_first(struct gc_pool *pool, int64_t *ret_rested_u
 
 	*ret_rested_us = 0;
 	for (; *place; place = &(*place)->next) {
-		if (is_being_answered(pool, *place))
+		if (is_being_answered(pool, *place) || has_its_share(pool, *place))
 			continue;
 		until_us = rests_until(pool, *place);
 		if (until_us == 0)

@@ -15,11 +15,15 @@ static const struct {
 	int status;
 	const char *title;
 } titles[] = {
+	{ 400, "Bad Request" },
 	{ 401, "Unauthorized" },
 	{ 403, "Forbidden" },
 	{ 404, "Not Found" },
 	{ 405, "Method Not Allowed" },
+	{ 414, "URI Too Long" },
 	{ 422, "Unprocessable Content" },
+	{ 429, "Too Many Requests" },
+	{ 431, "Request Header Fields Too Large" },
 	{ 500, "Internal Server Error" },
 	{ 503, "Service Unavailable" },
 };
@@ -46,7 +50,9 @@ void gc_request_refuse(struct gc_request *request, const struct gc_problem *prob
 	struct gc_text *body = &request->body;
 
 	gc_shared_drop(request->shared);
-	request->shared = NULL;
+	gc_shared_drop(request->zipped);
+	request->shared = request->zipped = NULL;
+	request->etag[0] = '\0';
 	gc_text_done(body);
 	gc_text_printf(body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d", title_of(problem->status),
 		       problem->status);
@@ -104,6 +110,7 @@ void gc_request_free(struct gc_request *request)
 	gc_text_done(&request->parameters);
 	gc_text_done(&request->body);
 	gc_shared_drop(request->shared);
+	gc_shared_drop(request->zipped);
 	explicit_bzero(request->token, sizeof(request->token));
 	free(request->part);
 	free(request->path);

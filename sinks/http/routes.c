@@ -16,6 +16,7 @@ const char gc_allowed_methods[] = "GET, HEAD";
 /* ---- parameters ---- */
 
 static const char *const formats[] = { "json", "csv", NULL };
+static const char *const booleans[] = { "true", "false", NULL };
 
 static const struct gc_parameter from = { "from", "Begin, included: a date (its midnight, UTC) or RFC 3339.",
 					  .type = GC_PARAMETER_TIME };
@@ -62,12 +63,20 @@ static const struct gc_parameter search = { "q", "Text that id, action, trigger 
 					    .type = GC_PARAMETER_TEXT };
 static const struct gc_parameter token = { "token", "The bearer token, for browsers' event streams, which send no headers.",
 					   .type = GC_PARAMETER_TEXT };
-static const struct gc_parameter format = { "format", "Form of the answer; else the Accept header decides.",
-					    .type = GC_PARAMETER_CHOICE, .choices = formats };
+static const struct gc_parameter format = {
+	"format",
+	"Form of the answer; else the Accept header decides. In CSV a text that a spreadsheet would take for a formula has an apostrophe before it.",
+	.type = GC_PARAMETER_CHOICE, .choices = formats
+};
 static const struct gc_parameter limit = { "limit", "Rows at most.", .type = GC_PARAMETER_INTEGER, .min = 1 };
 static const struct gc_parameter offset = { "offset", "Rows to leave out first.", .type = GC_PARAMETER_INTEGER, .max = 100000000 };
 
-const struct gc_filter gc_common_filters[] = { { &format, NULL }, { &limit, NULL }, { &offset, NULL }, { NULL, NULL } };
+static const struct gc_parameter bom = { "bom", "CSV begins with a byte order mark, by which Excel knows UTF-8.",
+					 .type = GC_PARAMETER_CHOICE, .choices = booleans };
+
+const struct gc_filter gc_common_filters[] = {
+	{ &format, NULL }, { &limit, NULL }, { &offset, NULL }, { &bom, NULL }, { NULL, NULL }
+};
 
 /* ---- which conditions they are ---- */
 

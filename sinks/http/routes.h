@@ -61,7 +61,7 @@ struct gc_route {
 
 /* In the order in which they are tried; ends with a NULL path. */
 extern const struct gc_route gc_routes[];
-/* What every route with rows takes: format, limit, offset. */
+/* What every route with rows takes: format, limit, offset, bom. */
 extern const struct gc_filter gc_common_filters[];
 extern const char gc_allowed_methods[]; /* "GET, HEAD" */
 

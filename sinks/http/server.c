@@ -11,9 +11,11 @@
 #include <strings.h>
 #include <unistd.h>
 
-#define HEADER_BYTES_MAX (32 * 1024)
+#define MEMORY_BYTES_MAX (32 * 1024) /* of a connection: its header, and what libmicrohttpd notes of it */
+#define URI_BYTES_MAX (8 * 1024)
+#define HEADER_BYTES_MAX (16 * 1024)
+#define PARAMETERS_MAX 64
 #define BODY_BYTES_MAX (64 * 1024)
-#define IDLE_SECONDS_MAX 30
 #define STOP_WAIT_US (10 * GC_SECOND_US)
 
 /* ---- reading ---- */
@@ -53,11 +55,21 @@ static void read_token(struct gc_request *request)
 	request->has_token = true;
 }
 
+/* "gzip", not "gzip;q=0". */
+static bool takes_gzip(const char *accept)
+{
+	const char *gzip = accept ? strcasestr(accept, "gzip") : NULL;
+	float quality = 1;
+
+	return gzip && (sscanf(gzip, "gzip ; q = %f", &quality) != 1 || quality > 0);
+}
+
 static void read_format(struct gc_request *request)
 {
 	const char *format = gc_values_get(&request->values, "format");
 	const char *accept = MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Accept");
 
+	request->accepts_gzip = takes_gzip(MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Accept-Encoding"));
 	request->wants_csv = format ? strcmp(format, "csv") == 0 : accept && strstr(accept, "text/csv");
 }
 
@@ -72,14 +84,20 @@ static enum MHD_Result refuse(struct gc_request *request, int status, const char
 static enum MHD_Result hand_to_pool(struct gc_request *request)
 {
 	struct gc_serve *serve = request->serve;
+	enum gc_put put;
 
+	request->asker = gc_span_hash(gc_span_of(request->token));
 	atomic_store(&request->state, GC_REQUEST_WAITING);
 	atomic_fetch_add(&serve->suspended, 1);
 	MHD_suspend_connection(request->connection);
-	if (gc_pool_put(serve->pool, request))
+	put = gc_pool_put(serve->pool, request);
+	if (put == GC_PUT_DONE)
 		return MHD_YES;
-	atomic_fetch_add(&serve->counters.limited[GC_LIMIT_QUEUE], 1);
-	gc_request_fail(request, 503, "Too many requests wait already.");
+	atomic_fetch_add(&serve->counters.limited[put == GC_PUT_FULL ? GC_LIMIT_QUEUE : GC_LIMIT_TOKEN_QUEUE], 1);
+	if (put == GC_PUT_FULL)
+		gc_request_fail(request, 503, "Too many requests wait already.");
+	else
+		gc_request_fail(request, 429, "Too many requests of this token wait already.");
 	atomic_store(&request->state, GC_REQUEST_ANSWERED);
 	MHD_resume_connection(request->connection);
 	atomic_fetch_sub(&serve->suspended, 1);
@@ -105,7 +123,12 @@ static enum MHD_Result begin(struct gc_request *request)
 {
 	struct gc_span part;
 
+	gc_connections_expect(request->serve, request->connection, GC_EXPECT_NOTHING);
 	request->route = gc_route_find(request->path, &part);
+	if (request->problem.status) {
+		gc_request_refuse(request, &request->problem);
+		return gc_send_answer(request);
+	}
 	if (!request->route)
 		return refuse(request, 404, "There is nothing here. /api/openapi.json lists what there is.");
 	if (!is_allowed(request->method))
@@ -132,15 +155,69 @@ static enum MHD_Result skip_body(struct gc_request *request, size_t *bytes)
 	return request->body_bytes > BODY_BYTES_MAX ? MHD_NO : MHD_YES;
 }
 
+/* What is known of an address before libmicrohttpd looks at it, for handle(), which comes later. */
+static const struct note {
+	int status;
+	const char *detail;
+} too_long = { 414, "The address is longer than 8 KiB." }, too_many = { 414, "The address has more than 64 parameters." };
+
+static bool is_note(const void *context)
+{
+	return !context || context == &too_long || context == &too_many;
+}
+
+static size_t count_parameters(const char *query)
+{
+	size_t count = 1;
+
+	for (; (query = strchr(query, '&')); query++)
+		count++;
+	return count;
+}
+
+/* Each parameter takes 56 bytes of the connection's memory. Where there is none left libmicrohttpd 0.9.75 forgets to send the error that
+ * it has made, and the client waits for nothing. So what is too much is cut off here, behind the question mark, and answered by handle().
+ * The address stands in the connection's own buffer, in which libmicrohttpd cuts it up next. */
+static void *look_at_uri(void *argument, const char *uri, struct MHD_Connection *connection)
+{
+	const struct note *note = NULL;
+	char *query = strchr((char *)uri, '?');
+
+	(void)argument;
+	(void)connection;
+	if (strlen(uri) > URI_BYTES_MAX)
+		note = &too_long;
+	else if (query && count_parameters(query) > PARAMETERS_MAX)
+		note = &too_many;
+	if (note && query)
+		query[1] = '\0';
+	return (void *)note;
+}
+
+static struct gc_request *read_header(struct gc_serve *serve, struct MHD_Connection *connection, const char *path,
+				      const char *method, const char *version, const struct note *note)
+{
+	struct gc_request *request = gc_request_new(serve, connection, path, method);
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+
+	if (note)
+		gc_problem_set(&request->problem, note->status, "%s", note->detail);
+	else if (info && info->header_size > HEADER_BYTES_MAX)
+		gc_problem_set(&request->problem, 431, "The header is longer than 16 KiB.");
+	else if (strcmp(version, MHD_HTTP_VERSION_1_1) == 0 &&
+		 !MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST))
+		gc_problem_set(&request->problem, 400, "HTTP/1.1 wants the header Host.");
+	return request;
+}
+
 static enum MHD_Result handle(void *argument, struct MHD_Connection *connection, const char *path, const char *method,
 			      const char *version, const char *upload, size_t *upload_bytes, void **context)
 {
 	struct gc_request *request = *context;
 
-	(void)version;
 	(void)upload;
-	if (!request) {
-		*context = gc_request_new(argument, connection, path, method);
+	if (is_note(request)) {
+		*context = read_header(argument, connection, path, method, version, (const void *)request);
 		return MHD_YES;
 	}
 	if (*upload_bytes)
@@ -154,8 +231,8 @@ static void complete(void *argument, struct MHD_Connection *connection, void **c
 {
 	struct gc_serve *serve = argument;
 
-	(void)connection;
-	if (!*context)
+	gc_connections_expect(serve, connection, GC_EXPECT_REQUEST);
+	if (is_note(*context))
 		return;
 	gc_pool_sent(serve->pool, *context);
 	gc_count_request(*context);
@@ -186,12 +263,14 @@ static enum gc_verdict start_daemon(struct gc_serve *serve, int fd, struct gc_er
 		{ MHD_OPTION_END, 0, NULL },
 	};
 
-	serve->daemon = MHD_start_daemon(flags | (serve->certificate ? MHD_USE_TLS : 0), 0, NULL, NULL, handle, serve,
-					 MHD_OPTION_EXTERNAL_LOGGER, log_line, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-					 MHD_OPTION_NOTIFY_COMPLETED, complete, serve, MHD_OPTION_CONNECTION_LIMIT,
-					 (unsigned)serve->config.serve_clients, MHD_OPTION_CONNECTION_TIMEOUT,
-					 (unsigned)IDLE_SECONDS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES_MAX,
-					 MHD_OPTION_ARRAY, serve->certificate ? tls : &tls[2], MHD_OPTION_END);
+	serve->daemon = MHD_start_daemon(flags | (serve->certificate ? MHD_USE_TLS : 0), 0, gc_connections_admit, serve, handle,
+					 serve, MHD_OPTION_EXTERNAL_LOGGER, log_line, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+					 MHD_OPTION_NOTIFY_COMPLETED, complete, serve, MHD_OPTION_NOTIFY_CONNECTION,
+					 gc_connections_notify, serve, MHD_OPTION_URI_LOG_CALLBACK, look_at_uri, NULL,
+					 MHD_OPTION_CONNECTION_LIMIT, (unsigned)serve->config.serve_clients,
+					 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)GC_IDLE_SECONDS_MAX,
+					 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_BYTES_MAX, MHD_OPTION_ARRAY,
+					 serve->certificate ? tls : &tls[2], MHD_OPTION_END);
 	if (!serve->daemon)
 		return gc_fail(err, GC_FATAL, "listen", serve->address, "the server does not start%s",
 			       serve->certificate ? "; do certificate and key belong together?" : "");
@@ -222,6 +301,7 @@ static enum gc_verdict start_threads(struct gc_serve *serve, int fd, int probes_
 {
 	enum gc_verdict verdict;
 
+	serve->connections = gc_connections_start(serve);
 	serve->events = gc_events_start(serve);
 	serve->audit = gc_audit_start(serve);
 	serve->pool = gc_pool_start(serve);
@@ -295,5 +375,6 @@ void gc_serve_stop(struct gc_serve *serve)
 	gc_pool_stop(serve->pool);
 	gc_audit_stop(serve->audit);
 	gc_events_stop(serve->events);
+	gc_connections_stop(serve->connections);
 	free_serve(serve);
 }

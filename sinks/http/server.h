@@ -21,6 +21,19 @@
 
 #define GC_AS_OF_BYTES 40
 #define GC_RECORDS_BYTES 24 /* the digits of an int64 */
+#define GC_ETAG_BYTES 24
+#define GC_IDLE_SECONDS_MAX 30 /* of a connection */
+
+/* What more is refused of; labels of a metric. */
+enum gc_limit {
+	GC_LIMIT_ADDRESS,       /* connections of one address */
+	GC_LIMIT_DEADLINE,      /* time to say what is wanted, or to take the answer */
+	GC_LIMIT_QUEUE,         /* requests that wait */
+	GC_LIMIT_STREAMS,       /* open event streams */
+	GC_LIMIT_TOKEN_QUEUE,   /* requests of one token that wait */
+	GC_LIMIT_TOKEN_STREAMS, /* open event streams of one token */
+	GC_LIMITS,
+};
 
 /* ---- database.c: a connection that comes back by itself ---- */
 
@@ -83,7 +96,8 @@ struct gc_request {
 	char *part; /* what stood for "{name}" in the path */
 	struct gc_values values;
 	char token[GC_TOKEN_TEXT_BYTES]; /* as it was shown */
-	bool has_token, wants_csv;
+	uint64_t asker;                  /* of that token: the same for all requests that show it */
+	bool has_token, wants_csv, accepts_gzip;
 	size_t body_bytes;         /* of what was sent and is not read */
 	struct gc_problem problem; /* of the parameters, told once it is known who asks; status 0: none */
 
@@ -95,6 +109,8 @@ struct gc_request {
 	int status;
 	struct gc_text body;
 	struct gc_shared *shared; /* or this is the body, for all who asked the same */
+	struct gc_shared *zipped; /* the same as gzip, for those who take it; NULL: there is none */
+	char etag[GC_ETAG_BYTES]; /* "" for none */
 	const char *content_type;
 	char as_of[GC_AS_OF_BYTES], records[GC_RECORDS_BYTES];
 	int64_t rows;  /* -1: it has none */
@@ -118,8 +134,9 @@ void gc_request_fail(struct gc_request *request, int status, const char *format,
 struct gc_pool;
 
 struct gc_pool *gc_pool_start(struct gc_serve *serve);
-/* False when too many wait already. The connection is suspended. */
-bool gc_pool_put(struct gc_pool *pool, struct gc_request *request);
+enum gc_put { GC_PUT_DONE, GC_PUT_FULL, GC_PUT_TOO_MANY };
+/* Full: too many requests wait already. Too many: of this token. The connection is suspended. */
+enum gc_put gc_pool_put(struct gc_pool *pool, struct gc_request *request);
 /* The answer is on its way as a whole, or nobody is there to read it. In the HTTP thread. */
 void gc_pool_sent(struct gc_pool *pool, const struct gc_request *request);
 void gc_pool_stop(struct gc_pool *pool);
@@ -143,8 +160,8 @@ enum gc_verdict gc_openapi_make(struct gc_text *text, const struct gc_serve *ser
 struct gc_events;
 
 struct gc_events *gc_events_start(struct gc_serve *serve);
-/* A response that streams; NULL when there are too many streams already. */
-struct MHD_Response *gc_events_stream(struct gc_events *events, struct gc_request *request);
+/* A response that streams; NULL when there are too many streams already, *ret_limit says of what. */
+struct MHD_Response *gc_events_stream(struct gc_events *events, struct gc_request *request, enum gc_limit *ret_limit);
 int gc_events_count(struct gc_events *events);
 /* Ends all streams, then the thread. */
 void gc_events_end_streams(struct gc_events *events);
@@ -163,7 +180,7 @@ void gc_audit_put(struct gc_audit *audit, const struct gc_request *request);
 void gc_audit_stop(struct gc_audit *audit);
 
 struct gc_audit_facts {
-	int64_t written, lost, waiting; /* rows */
+	int64_t written, lost, left_out, waiting; /* rows */
 };
 struct gc_audit_facts gc_audit_look(struct gc_audit *audit);
 
@@ -187,6 +204,23 @@ const struct gc_asset *gc_asset_find(const char *name);
 enum gc_verdict gc_serve_certificate(struct gc_serve *serve, struct gc_err *err) GC_MUST_CHECK;
 enum gc_verdict gc_serve_find_address(struct gc_serve *serve, int fd, struct gc_err *err) GC_MUST_CHECK;
 
+/* ---- connections.c ---- */
+
+struct gc_connections;
+enum gc_expected {
+	GC_EXPECT_NOTHING, /* the server's turn, or an event stream */
+	GC_EXPECT_REQUEST,
+	GC_EXPECT_TAKING, /* of the answer */
+};
+
+struct gc_connections *gc_connections_start(struct gc_serve *serve);
+void gc_connections_stop(struct gc_connections *connections);
+/* What is to happen on a connection before its time is over. */
+void gc_connections_expect(struct gc_serve *serve, struct MHD_Connection *mhd, enum gc_expected expected);
+/* For libmicrohttpd; the argument is the server. */
+enum MHD_Result gc_connections_admit(void *argument, const struct sockaddr *address, socklen_t bytes);
+void gc_connections_notify(void *argument, struct MHD_Connection *mhd, void **context, enum MHD_ConnectionNotificationCode what);
+
 /* ---- send.c ---- */
 
 enum MHD_Result gc_send_answer(struct gc_request *request);
@@ -201,7 +235,6 @@ struct gc_route_counters {
 	struct gc_histogram took;
 };
 
-enum gc_limit { GC_LIMIT_QUEUE, GC_LIMIT_STREAMS, GC_LIMITS };
 enum gc_denial { GC_DENIED_NO_TOKEN, GC_DENIED_BAD_TOKEN, GC_DENIALS };
 
 struct gc_serve_counters {
@@ -230,6 +263,7 @@ struct gc_serve {
 	struct gc_pool *pool;
 	struct gc_events *events;
 	struct gc_audit *audit;
+	struct gc_connections *connections;
 	struct gc_probes *probes; /* NULL when serve.probes_listen is empty */
 	struct gc_serve_counters counters;
 	_Atomic int stopping;

@@ -158,15 +158,26 @@ void gc_json_put_cell(struct gc_text *text, enum gc_cell kind, const char *value
 	}
 }
 
-static void put_quoted(struct gc_text *text, const char *value)
+/* What a cell must not begin with, or Excel, LibreOffice and Google Sheets run it. An apostrophe makes them show the rest as text. */
+static const char formula_signs[] = "=+-@\t\r";
+
+static bool is_formula(const char *value)
 {
-	gc_text_puts(text, "\"");
+	return *value && strchr(formula_signs, *value);
+}
+
+static void put_csv_text(struct gc_text *text, const char *value, const char *before)
+{
+	bool is_quoted = !*value || strpbrk(value, "\",\r\n");
+
+	gc_text_puts(text, is_quoted ? "\"" : "");
+	gc_text_puts(text, before);
 	for (const char *quote; (quote = strchr(value, '"')); value = quote + 1) {
 		gc_text_add(text, (struct gc_span){ value, (size_t)(quote - value) + 1 });
 		gc_text_puts(text, "\"");
 	}
 	gc_text_puts(text, value);
-	gc_text_puts(text, "\"");
+	gc_text_puts(text, is_quoted ? "\"" : "");
 }
 
 void gc_csv_put_cell(struct gc_text *text, enum gc_cell kind, const char *value)
@@ -177,8 +188,6 @@ void gc_csv_put_cell(struct gc_text *text, enum gc_cell kind, const char *value)
 		gc_text_puts(text, *value == 't' ? "true" : "false");
 	else if (kind == GC_CELL_TIME)
 		gc_time_put(text, value);
-	else if (!*value || strpbrk(value, "\",\r\n"))
-		put_quoted(text, value);
 	else
-		gc_text_puts(text, value);
+		put_csv_text(text, value, kind == GC_CELL_TEXT && is_formula(value) ? "'" : "");
 }

@@ -14,6 +14,9 @@ void gc_text_puts(struct gc_text *text, const char *more);
 void gc_text_printf(struct gc_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void gc_text_done(struct gc_text *text);
 
+/* The same as gzip has it; false when it can not. */
+bool gc_text_gzip(const struct gc_text *from, struct gc_text *ret_to);
+
 /* A text that several hold, and nobody changes any more. Threads: any may hold and let go. */
 struct gc_shared {
 	struct gc_text text;
@@ -40,7 +43,7 @@ enum gc_cell {
 void gc_json_put_text(struct gc_text *text, struct gc_span value);
 /* `value` as PostgreSQL prints it, with DateStyle ISO and time zone UTC; NULL is null. */
 void gc_json_put_cell(struct gc_text *text, enum gc_cell kind, const char *value);
-/* RFC 4180. NULL is empty, an empty text is "". */
+/* RFC 4180. NULL is empty, an empty text is "". A text that a spreadsheet would take for a formula gets an apostrophe before it. */
 void gc_csv_put_cell(struct gc_text *text, enum gc_cell kind, const char *value);
 /* "2026-11-05 10:17:30.5+00" as "2026-11-05T10:17:30.5Z". */
 void gc_time_put(struct gc_text *text, const char *value);

@@ -4,6 +4,7 @@ of error, tokens and tiers in the API and in SQL, the audit, parallel clients wh
 import concurrent.futures
 import csv
 import glob
+import gzip
 import http.client
 import io
 import os
@@ -40,8 +41,8 @@ def wait_until(seconds, what, check):
 
 
 class Server:
-    def __init__(self, *options, dsn=None, tls=None):
-        self.port, self.probes_port, self.tls = free_port(), free_port(), tls
+    def __init__(self, *options, dsn=None, tls=None, port=None):
+        self.port, self.probes_port, self.tls = port or free_port(), free_port(), tls
         environment = dict(os.environ, **({'GRACECUBE_POSTGRES_DSN': dsn} if dsn else {}))
         self.process = subprocess.Popen([PROGRAM, 'serve', '-s', 'serve.listen=127.0.0.1:%d' % self.port,
                                          '-s', 'serve.probes_listen=127.0.0.1:%d' % self.probes_port, *options],
@@ -135,6 +136,8 @@ def same_in_csv(path, body, rows_of_json):
     for line, row in zip(lines[1:], rows_of_json):
         for name, text in zip(names, line):
             number = isinstance(row[name], (int, float)) and not isinstance(row[name], bool)
+            if isinstance(row[name], str) and row[name][:1] in tuple('=+-@\t\r'):
+                text = text.removeprefix("'") # a spreadsheet would run it
             if name not in VOLATILE and (float(text) != row[name] if number else text != as_text(row[name])):
                 fail('%s in CSV: %s is %r, in JSON %r' % (path, name, text, row[name]))
 
@@ -349,8 +352,34 @@ def errors(server, token):
     equal('HEAD', (head.status, head.body), (200, b''))
     more = server.ask('/api/cube/executions?limit=1', token)
     equal('X-Cube-More', more.headers['X-Cube-More'], 'true')
+    hint = problem(server.ask(RATE + '?from=2026-11-05T10:17:30+01:00', token), 422, 'from')['detail']
+    if '%2B' not in hint:
+        fail('no hint of %%2B: %s' % hint)
+    problem(server.ask(RATE + '?from=2026-11-06&to=2026-11-05', token), 422, 'from')
+    too_much(server, token)
     hostile(server)
     shown('422 with what is allowed, 404, 405 with Allow; nothing hostile stops the server')
+
+
+def raw(server, text, timeout=5):
+    """(status, head, body) of what comes back on these bytes; None when nothing does."""
+    with socket.create_connection(('127.0.0.1', server.port), timeout=timeout) as connection:
+        connection.sendall(text)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        return answer.status, answer.headers, answer.read()
+
+
+def too_much(server, token):
+    """Too long an address, too many parameters or headers, no Host: answered at once, as a problem."""
+    for status, path, header in ((414, RATE + '?' + '&'.join('a%d=b' % i for i in range(500)), ''), (414, RATE + '?' + 'a&' * 4000, ''),
+                                 (414, '/api/cube/executions?q=' + 'x' * 9000, ''), (414, '/' + 'x' * 20000, ''),
+                                 (431, RATE, 'X-Long: %s\r\n' % ('y' * 17000)), (400, RATE, None)):
+        text = 'GET %s HTTP/1.1\r\n%sAuthorization: Bearer %s\r\n\r\n' % (path, '' if header is None else 'Host: a\r\n' + header, token)
+        found, headers, body = raw(server, text.encode())
+        equal('status of %s…' % path[:60], (found, headers['Content-Type']), (status, 'application/problem+json'))
+        equal('status in the body', json.loads(body)['status'], status)
+    equal('a parameter less', problem(server.ask(RATE + '?' + '&'.join('a%d=b' % i for i in range(64)), token), 422, 'a0')['parameter'], 'a0')
 
 
 def hostile(server):
@@ -434,15 +463,25 @@ def tiers(server, token):
 
 
 def audit(server, token):
-    server.ask('/api/cube/metrics/lag?format=csv', token)
-    problem(server.ask('/api/cube/metrics/lag?nonsense=1', token), 422, 'nonsense')
-    server.ask('/api/cube/metrics/lag')
     server.ask('/api/cube/executions/' + token, token)
+    strangers = value('SELECT count(*) FROM cube.api_audit WHERE token_name IS NULL')
+    left_out = server.metric('gracecube_audit_rows_total', outcome='left_out')
+    for _ in range(300):
+        server.ask('/api/cube/nothing')
+    equal('requests of strangers that are in the table or counted', server.metric('gracecube_audit_rows_total', outcome='left_out') - left_out > 150, True)
 
+    # of strangers ten a minute are kept, so it takes some time until one is
     def written():
+        server.ask('/api/cube/metrics/lag?format=csv', token)
+        problem(server.ask('/api/cube/metrics/lag?nonsense=1', token), 422, 'nonsense')
+        server.ask('/api/cube/metrics/lag')
+        time.sleep(1)
         found = rows("SELECT token_name, method, query, status FROM cube.api_audit WHERE path = '/api/cube/metrics/lag' AND (query IS NULL OR query NOT LIKE 'limit%') ORDER BY audit_id DESC LIMIT 3")
         return found == [[None, 'GET', None, 401], ['all', 'GET', 'nonsense=1', 422], ['all', 'GET', 'format=csv', 200]]
-    wait_until(5, 'rows of the audit', written)
+    wait_until(30, 'rows of the audit', written)
+    grown = value('SELECT count(*) FROM cube.api_audit WHERE token_name IS NULL') - strangers
+    if grown > 110:
+        fail('300 requests without a token made %d rows' % grown)
     by_api = server.rows('/api/cube/audit?limit=10000', token)
     if not any(row['path'] == '/api/cube/metrics/lag' and row['row_count'] is not None and row['took_ms'] > 0 for row in by_api):
         fail('the audit by the API lacks what was asked')
@@ -505,6 +544,142 @@ def openapi(server, token):
             node = node[part]
     shown('/api/openapi.json: %d paths, every parameter and column described' % len(ids))
     return document
+
+
+# --- For spreadsheets, and for slow lines -----------------------------------------------------------------------------
+
+def forms(server, token):
+    """CSV as a file that runs nothing, gzip, and tags by which what is known already is not sent again."""
+    contract = value('SELECT contract_id FROM cube.fact_verification_executions ORDER BY 1 LIMIT 1')
+    action = value("SELECT action_type FROM cube.fact_verification_executions WHERE contract_id = '%s'" % contract)
+    psql("UPDATE cube.fact_verification_executions SET action_type = E'=cmd|\\' /C calc\\'!A0' WHERE contract_id = '%s'" % contract)
+    path = '/api/cube/executions/' + contract
+    answer = server.ask(path + '?format=csv', token)
+    equal('name of the file', answer.headers['Content-Disposition'], 'attachment; filename="executions.csv"')
+    row = next(csv.DictReader(io.StringIO(answer.body.decode(), newline='')))
+    equal('a formula in CSV', row['action_type'], "'=cmd|' /C calc'!A0")
+    equal('in JSON', server.rows(path, token)[0]['action_type'], "=cmd|' /C calc'!A0")
+    equal('with a mark', server.ask(path + '?format=csv&bom=true', token).body, b'\xef\xbb\xbf' + answer.body)
+    psql("UPDATE cube.fact_verification_executions SET action_type = '%s' WHERE contract_id = '%s'" % (action, contract))
+
+    path = '/api/cube/executions?limit=1000'
+    plain_one = server.ask(path, token)
+    zipped = server.ask(path, token, **{'Accept-Encoding': 'br, gzip;q=0.8'})
+    equal('encodings', (plain_one.headers['Content-Encoding'], zipped.headers['Content-Encoding']), (None, 'gzip'))
+    equal('unzipped', gzip.decompress(zipped.body), plain_one.body)
+    if len(zipped.body) * 4 > len(plain_one.body):
+        fail('%d bytes became %d' % (len(plain_one.body), len(zipped.body)))
+    equal('not wanted', server.ask(path, token, **{'Accept-Encoding': 'gzip;q=0'}).headers['Content-Encoding'], None)
+    tag = zipped.headers['ETag']
+    equal('tags', tag, plain_one.headers['ETag'])
+    for known, status in ((tag, 304), ('"other", ' + tag, 304), (tag.removeprefix('W/'), 304), ('*', 304), ('"other"', 200)):
+        again = server.ask(path, token, **{'If-None-Match': known})
+        equal('with If-None-Match: ' + known, (again.status, again.body == b''), (status, status == 304))
+        if not again.headers['X-Cube-As-Of']:
+            fail('an answer does not say how fresh it is')
+    problem(server.ask(path, None, **{'If-None-Match': '*'}), 401)
+    equal('the page', server.ask('/', **{'If-None-Match': '*'}).status, 304)
+    for anybody in ('/', '/livez', '/nothing', path):
+        equal('freshness for strangers: ' + anybody, server.ask(anybody).headers['X-Cube-As-Of'], None)
+    shown('CSV runs no formula and has a name; gzip makes %d of %d bytes; 304 by ETag; strangers are not told when data moves' % (len(zipped.body), len(plain_one.body)))
+
+
+# --- What one client may take -----------------------------------------------------------------------------------------
+
+def ended(connection, seconds):
+    """When the server closed it, in seconds from now; None when it did not."""
+    connection.settimeout(0.2)
+    begun = time.time()
+    while time.time() - begun < seconds:
+        try:
+            if not connection.recv(1000):
+                return time.time() - begun
+        except socket.timeout:
+            pass
+        except OSError:
+            return time.time() - begun
+    return None
+
+
+def slow_clients(token):
+    """Connections that send a byte now and then hold neither the API nor its probes; one address does not take all places."""
+    server = Server('-s', 'serve.clients=30')
+    held = [socket.create_connection(('127.0.0.1', server.port)) for _ in range(30)]
+    for connection in held:
+        connection.sendall(b'GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ')
+    stop = threading.Event()
+
+    def trickle():
+        while not stop.wait(1):
+            for connection in held:
+                try:
+                    connection.sendall(b'x')
+                except OSError:
+                    pass
+    threading.Thread(target=trickle, daemon=True).start()
+    begun = time.time()
+    equal('probes meanwhile', (server.probe('/livez')[0], server.probe('/readyz')[0]), (200, 200))
+    wait_until(25, 'an answer beside 30 slow clients', lambda: server.status('/api/cube/me', token) == 200)
+    took = time.time() - begun
+    if ended(held[0], 5) is None:
+        fail('a slow client is still connected')
+    stop.set()
+    for connection in held:
+        connection.close()
+    if server.metric('gracecube_http_limited_total', limit='deadline') < 30:
+        fail('the deadline was not counted')
+    keep = server.connect()
+    for _ in range(2): # a connection that waits for its next request is none that dawdles
+        equal('over one connection', server.ask('/api/cube/me', token, connection=keep).status, 200)
+        time.sleep(12)
+    equal('after a pause', server.ask('/api/cube/me', token, connection=keep).status, 200)
+    server.stop()
+
+    host = socket.gethostbyname(socket.gethostname())
+    if host.startswith('127.'):
+        host = subprocess.run(['hostname', '-I'], stdout=subprocess.PIPE, check=True).stdout.decode().split()[0]
+    server = Server('-s', 'serve.listen=0.0.0.0:%d' % (port := free_port()), '-s', 'serve.allow_plain=true', '-s', 'serve.clients_per_address=5', port=port)
+    held = [socket.create_connection((host, port)) for _ in range(5)]
+    time.sleep(0.5)
+    if ended(socket.create_connection((host, port)), 3) is None:
+        fail('a sixth connection of one address was let in')
+    equal('from another address', server.status('/api/cube/me', token), 200)
+    equal('counted', server.metric('gracecube_http_limited_total', limit='address'), 1)
+    held[0].close()
+    time.sleep(0.5)
+    connection = http.client.HTTPConnection(host, port, timeout=5)
+    equal('once another has left', server.ask('/api/cube/me', token, connection=connection).status, 200)
+    server.stop()
+    shown('30 clients that send a byte a second are cut off, and the 31st is answered after %.0f s; probes at once; 5 connections for an address with a limit of 5' % took)
+
+
+def greedy_tokens(token):
+    """Slow questions of one token hold up that one; another's are answered. Event streams have their limit, too."""
+    server = Server('-s', 'serve.statement_timeout=3s')
+    other = new_token('patient')
+    lock = subprocess.Popen(['psql', '-X', '-q', '-d', os.environ['GRACECUBE_POSTGRES_DSN'], '-c', 'BEGIN', '-c', 'LOCK cube.fact_error_events',
+                             '-c', 'SELECT pg_sleep(6)'], stdout=subprocess.DEVNULL)
+    started.append(lock)
+    time.sleep(0.5)
+    with concurrent.futures.ThreadPoolExecutor(160) as clients:
+        slow = [clients.submit(server.status, '/api/cube/errors?offset=%d' % i, token) for i in range(160)]
+        wait_until(5, 'a full queue', lambda: server.metric('gracecube_http_limited_total', limit='token_queue') > 0)
+        equal('connections that one token has', server.metric('gracecube_pg_pool_busy'), 2)
+        begun = time.time()
+        equal('another token', server.status(RATE, other), 200)
+        took = time.time() - begun
+        lock.wait()
+        statuses = {done.result() for done in slow}
+    if took > 1.5 or not {429} <= statuses <= {200, 429, 503}:
+        fail('another token waited for %.1f s; the greedy one got %s' % (took, statuses))
+    pages = [Listener(server, token) for _ in range(100)]
+    wait_until(20, '100 open streams', lambda: server.metric('gracecube_http_streams') == 100)
+    problem(server.ask('/api/cube/events', token), 429)
+    page = Listener(server, other)
+    wait_until(5, 'a stream of another token', lambda: hasattr(page, 'answer') and page.answer.status == 200)
+    server.stop()
+    wait_until(10, 'the end of the streams', lambda: not any(page.alive for page in pages))
+    shown('160 slow questions of one token: it has two connections of four and half of the queue, the others are answered in %.2f s; 100 event streams a token' % took)
 
 
 # --- Metrics and probes -----------------------------------------------------------------------------------------------
@@ -765,9 +940,12 @@ def ask_everything(token, dsn):
     audit(server, token)
     metrics(server, token)
     access_log(server, token)
+    forms(server, token)
     pages = live(server, token)
     server.stop()
     wait_until(5, 'the end of the streams', lambda: not any(page.alive for page in pages))
+    slow_clients(token)
+    greedy_tokens(token)
 
 
 try:

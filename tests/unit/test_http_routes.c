@@ -123,6 +123,8 @@ static void values_are_checked(void **state)
 		{ RATE, "", "", 422 },
 		{ RATE, "format", "csv", 200 },
 		{ RATE, "format", "xml", 422 },
+		{ RATE, "bom", "true", 200 },
+		{ RATE, "bom", "yes", 422 },
 		{ RATE, "limit", "1", 200 },
 		{ RATE, "limit", "10000", 200 },
 		{ RATE, "limit", "10001", 422 },
@@ -174,11 +176,14 @@ static void problems_say_what_is_allowed(void **state)
 	assert_int_equal(put(RATE, "days", "91", &problem), 422);
 	assert_string_equal(problem.parameter, "days");
 	assert_string_equal(problem.allowed, "a whole number from 1 to 90");
+	assert_string_equal(problem.detail, "The value is not allowed.");
+	assert_int_equal(put(RATE, "from", "2026-11-05T10:17:30 01:00", &problem), 422);
+	assert_string_equal(problem.detail, "The value is not allowed. A + in an address means a blank: write it as %2B.");
 	assert_int_equal(put(RATE, "tier", "x", &problem), 422);
 	assert_string_equal(problem.allowed, "text that fits ^tier_[123]$");
 	assert_int_equal(put(RATE, "day", "7", &problem), 422);
 	assert_string_equal(problem.parameter, "day");
-	assert_string_equal(problem.allowed, "tier, component, days, from, to, format, limit, offset");
+	assert_string_equal(problem.allowed, "tier, component, days, from, to, format, limit, offset, bom");
 }
 
 /* ---- together ---- */
@@ -222,6 +227,14 @@ static void what_excludes_each_other_is_refused(void **state)
 	done(&asked);
 	ask(&asked, RATE, (const char *const[]){ "days", "3", "days", "3", NULL });
 	assert_false(asked.good);
+	done(&asked);
+	ask(&asked, RATE, (const char *const[]){ "from", "2026-11-06", "to", "2026-11-05T23:59:59Z", NULL });
+	assert_false(asked.good);
+	assert_string_equal(asked.problem.parameter, "from");
+	done(&asked);
+	ask(&asked, RATE,
+	    (const char *const[]){ "from", "2026-11-06", "to", "2026-11-06T01:00:00+01:00", NULL }); /* nothing, but no mistake */
+	assert_true(asked.good);
 	done(&asked);
 	ask(&asked, RATE, (const char *const[]){ "from", "2026-11-05", NULL }); /* the default of days gives way */
 	assert_true(asked.good);

@@ -6,7 +6,9 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #include <gracecube/token.h>
 #include <http/text.h>
@@ -39,6 +41,18 @@ static const struct {
 	{ GC_CELL_TIME, "2026-11-05 10:17:30.570393+00", "\"2026-11-05T10:17:30.570393Z\"", "2026-11-05T10:17:30.570393Z" },
 	{ GC_CELL_TIME, "2026-11-05 10:17:30+00", "\"2026-11-05T10:17:30Z\"", "2026-11-05T10:17:30Z" },
 	{ GC_CELL_TIME, "infinity", "\"infinity\"", "infinity" },
+	/* what a spreadsheet would run; numbers are what they are */
+	{ GC_CELL_TEXT, "=1+1", "\"=1+1\"", "'=1+1" },
+	{ GC_CELL_TEXT, "+1", "\"+1\"", "'+1" },
+	{ GC_CELL_TEXT, "-", "\"-\"", "'-" },
+	{ GC_CELL_TEXT, "@SUM(1)", "\"@SUM(1)\"", "'@SUM(1)" },
+	{ GC_CELL_TEXT, "\t=1", "\"\\t=1\"", "'\t=1" },
+	{ GC_CELL_TEXT, "\r=1", "\"\\r=1\"", "\"'\r=1\"" },
+	{ GC_CELL_TEXT, "=cmd|' /C \"calc\"'!A0", "\"=cmd|' /C \\\"calc\\\"'!A0\"", "\"'=cmd|' /C \"\"calc\"\"'!A0\"" },
+	{ GC_CELL_TEXT, "a=1", "\"a=1\"", "a=1" },
+	{ GC_CELL_INTEGER, "-1", "-1", "-1" },
+	{ GC_CELL_NUMBER, "-0.5", "-0.5", "-0.5" },
+	{ GC_CELL_TIME, "-infinity", "\"-infinity\"", "-infinity" },
 	{ GC_CELL_JSON, "{\"a\": [1]}", "{\"a\": [1]}", "\"{\"\"a\"\": [1]}\"" },
 };
 
@@ -64,6 +78,36 @@ static void cells_are_csv(void **state)
 		gc_csv_put_cell(&text, cells[i].kind, cells[i].value);
 		assert_string_equal(text.ptr, cells[i].csv);
 		gc_text_done(&text);
+	}
+}
+
+/* Read back by zlib, as a client does. */
+static void gzip_is_the_same(void **state)
+{
+	static const size_t sizes[] = { 1, 100, 100000 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(sizes); i++) {
+		struct gc_text text = { NULL, 0, 0 }, zipped = { NULL, 0, 0 };
+		z_stream z = { .next_in = NULL };
+		char *back;
+
+		while (text.len < sizes[i])
+			gc_text_printf(&text, "%zu,", text.len * 7919 % 1000);
+		assert_true(gc_text_gzip(&text, &zipped));
+		back = malloc(text.len + 1);
+		assert_int_equal(inflateInit2(&z, MAX_WBITS + 16), Z_OK);
+		z.next_in = (unsigned char *)zipped.ptr;
+		z.avail_in = (unsigned)zipped.len;
+		z.next_out = (unsigned char *)back;
+		z.avail_out = (unsigned)text.len + 1;
+		assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
+		assert_int_equal(z.total_out, text.len);
+		assert_memory_equal(back, text.ptr, text.len);
+		inflateEnd(&z);
+		free(back);
+		gc_text_done(&text);
+		gc_text_done(&zipped);
 	}
 }
 
@@ -164,6 +208,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cells_are_json),
 		cmocka_unit_test(cells_are_csv),
+		cmocka_unit_test(gzip_is_the_same),
 		cmocka_unit_test(text_grows),
 		cmocka_unit_test(a_token_is_read_as_it_was_made),
 		cmocka_unit_test(the_hash_is_sha256_of_the_secret),
