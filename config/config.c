@@ -50,6 +50,26 @@ bool gc_config_is_chosen(const struct gc_config *config, const char *name)
 	return strcmp(origin, "flag") == 0 || strncmp(origin, "GRACECUBE_", strlen("GRACECUBE_")) == 0;
 }
 
+/* -- the variables that the file uses: beside the origins, under names that no option has -- */
+
+static const char *variable_row(const char *variable, char *buffer, size_t bytes)
+{
+	snprintf(buffer, bytes, "${%s}", variable);
+	return buffer;
+}
+
+void gc_variable_note(struct gc_config *config, const char *variable)
+{
+	char name[GC_NAME_MAX];
+	gc_origin_put(config, variable_row(variable, name, sizeof(name)), "file");
+}
+
+bool gc_variable_is_used(const struct gc_config *config, const char *variable)
+{
+	char name[GC_NAME_MAX];
+	return find_origin(config, variable_row(variable, name, sizeof(name))) != NULL;
+}
+
 static void free_origins(struct gc_origins *origins)
 {
 	if (!origins)

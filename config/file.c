@@ -80,7 +80,7 @@ static enum gc_verdict take_scalar(const struct file *file, const char *name, co
 	snprintf(sentence, sizeof(sentence), "%s has no value; write \"\" for an empty text, or take the line out", name);
 	if (is_nothing(node) || strlen(scalar_text(node)) != node->data.scalar.length)
 		return fail_at(file, mark, "config_wrong_type", sentence, err);
-	if (gc_substitute(scalar_text(node), ret_text, problem, sizeof(problem)))
+	if (gc_substitute(file->config, scalar_text(node), ret_text, problem, sizeof(problem)))
 		return GC_OK;
 	snprintf(sentence, sizeof(sentence), "%s: %s", name, problem);
 	return fail_at(file, mark, "config_variable", sentence, err);

@@ -82,10 +82,18 @@ const char *gc_origin_get(const struct gc_config *config, const char *name);
 /* file.c, environment.c */
 enum gc_verdict gc_config_read_file(struct gc_config *config, const char *path, struct gc_err *err) GC_MUST_CHECK;
 enum gc_verdict gc_config_read_environment(struct gc_config *config, struct gc_err *err) GC_MUST_CHECK;
+/* How long a variable's value is without the newline behind its only line: `echo`, editors and files of secrets leave one there,
+ * and nobody means it. A value of several lines (PEM) is left whole. */
+size_t gc_variable_length(const char *value);
+/* GRACECUBE_SERVE_PORT=tcp://10.96.0.7:80 and what else a cluster adds for a Service whose name begins like ours. */
+bool gc_variable_is_service_link(const char *variable, const char *value);
+/* The file refers to it. */
+bool gc_variable_is_used(const struct gc_config *config, const char *variable);
 
 /* substitute.c: ${VAR}, ${VAR:-default}, ${VAR:?message}, $$. False with one sentence in `problem`; else a malloc'ed
- * text. */
-bool gc_substitute(const char *text, char **ret_text, char *problem, size_t problem_bytes);
+ * text. The variables are noted in config, for gc_variable_is_used(). */
+bool gc_substitute(struct gc_config *config, const char *text, char **ret_text, char *problem, size_t problem_bytes);
+void gc_variable_note(struct gc_config *config, const char *variable);
 
 /* excerpt.c: appends the line and a caret to err->text. Line and column count from 0. */
 void gc_excerpt_add(struct gc_err *err, struct gc_span file, size_t line, size_t column);

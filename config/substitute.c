@@ -63,12 +63,14 @@ static bool read_reference(const char *inside, size_t len, struct reference *ret
 	return true;
 }
 
-static bool expand(struct text *text, const struct reference *reference, char *problem, size_t problem_bytes)
+static bool expand(struct gc_config *config, struct text *text, const struct reference *reference, char *problem,
+		   size_t problem_bytes)
 {
 	const char *value = getenv(reference->name);
+	gc_variable_note(config, reference->name);
 	bool is_there = value && (*value || !reference->operator); /* as in a shell, ":" asks for more than nothing */
 	if (is_there) {
-		append(text, value, strlen(value));
+		append(text, value, gc_variable_length(value));
 		return true;
 	}
 	if (reference->operator== '-') {
@@ -85,7 +87,7 @@ static bool expand(struct text *text, const struct reference *reference, char *p
 }
 
 /* One "${...}" at `at`; returns what follows it, or NULL with a problem. */
-static const char *expand_at(struct text *text, const char *at, char *problem, size_t problem_bytes)
+static const char *expand_at(struct gc_config *config, struct text *text, const char *at, char *problem, size_t problem_bytes)
 {
 	struct reference reference;
 	const char *end = strchr(at, '}');
@@ -94,16 +96,16 @@ static const char *expand_at(struct text *text, const char *at, char *problem, s
 			 "${ must go on as ${VAR}, ${VAR:-default} or ${VAR:?message}; a dollar sign itself is $$");
 		return NULL;
 	}
-	return expand(text, &reference, problem, problem_bytes) ? end + 1 : NULL;
+	return expand(config, text, &reference, problem, problem_bytes) ? end + 1 : NULL;
 }
 
-bool gc_substitute(const char *source, char **ret_text, char *problem, size_t problem_bytes)
+bool gc_substitute(struct gc_config *config, const char *source, char **ret_text, char *problem, size_t problem_bytes)
 {
 	struct text text = { .bytes = NULL };
 	append(&text, "", 0);
 	while (source && *source) {
 		if (source[0] == '$' && source[1] == '{') {
-			source = expand_at(&text, source, problem, problem_bytes);
+			source = expand_at(config, &text, source, problem, problem_bytes);
 			continue;
 		}
 		append(&text, source, 1);

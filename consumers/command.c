@@ -54,6 +54,7 @@ enum gc_verdict gc_command_config(const struct gc_command_line *line, struct gc_
 		return verdict;
 	}
 	gc_log_setup(config.log_level, config.log_format);
+	gc_config_log_environment(&config);
 	*ret_config = config;
 	return GC_OK;
 }

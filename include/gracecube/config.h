@@ -85,6 +85,8 @@ enum gc_verdict gc_config_load(struct gc_config *ret_config, const char *path, c
 /* One option as a flag gives it: name "run.workers", "streams.action_contracts.topics", "kafka.properties.linger.ms".
  * Secrets are refused: a command line is read by everybody on the machine. */
 enum gc_verdict gc_config_set(struct gc_config *config, const char *name, const char *value, struct gc_err *err) GC_MUST_CHECK;
+/* Tells the log which variables named GRACECUBE_… belong to no option; after gc_log_setup(). */
+void gc_config_log_environment(const struct gc_config *config);
 void gc_config_free(struct gc_config *config);
 /* What must hold between options: after the last gc_config_set(). gc_config_load() has done it for what it read. */
 enum gc_verdict gc_config_check(const struct gc_config *config, struct gc_err *err) GC_MUST_CHECK;

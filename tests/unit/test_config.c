@@ -406,14 +406,16 @@ static void variables_are_replaced(void **state)
 	setenv("GC_A", "one", 1);
 	setenv("GC_EMPTY", "", 1);
 	setenv("GC_TRICK", "${GC_A}: [x]", 1); /* what a variable holds is not looked at again */
+	struct gc_config config = load_good("");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		char *text = NULL, problem[300];
-		bool good = gc_substitute(cases[i].text, &text, problem, sizeof(problem));
+		bool good = gc_substitute(&config, cases[i].text, &text, problem, sizeof(problem));
 		assert_int_equal(good, strcmp(cases[i].text, "${GC_NONE:-two words: {a") != 0);
 		if (good)
 			assert_string_equal(text, cases[i].result);
 		free(text);
 	}
+	gc_config_free(&config);
 	unsetenv("GC_A");
 }
 
@@ -479,11 +481,101 @@ static void wrong_variables_are_refused(void **state)
 {
 	(void)state;
 	assert_variable_fails("GRACECUBE_RUN_WORKRES", "3", "config_unknown_key", "did you mean GRACECUBE_RUN_WORKERS?");
-	assert_variable_fails("GRACECUBE_ZZZ", "3", "config_unknown_key", "`gracecube config reference` lists them");
+	assert_variable_fails("GRACECUBE_RUN_COLOUR", "red", "config_unknown_key", "`gracecube config reference` lists them");
+	assert_variable_fails("GRACECUBE_POSTGRES_DNS", "x", "config_unknown_key", "did you mean GRACECUBE_POSTGRES_DSN?");
+	assert_variable_fails("GRACECUBE_POSTGRESQL_DSN", "x", "config_unknown_key", "did you mean GRACECUBE_POSTGRES_DSN?");
+	assert_variable_fails("GRACECUBE_GROUP_ID", "x", "config_unknown_key", "did you mean GRACECUBE_KAFKA_GROUP_ID?");
+	assert_variable_fails("GRACECUBE_HTTP_PORT", "9187", "config_unknown_key", "belongs to no option");
+	assert_variable_fails("GRACECUBE_SERVE_PORT", "8080", "config_unknown_key", "belongs to no option");
 	assert_variable_fails("GRACECUBE_RUN_WORKERS", "x", "config_wrong_type", "must be a whole number");
 	assert_variable_fails("GRACECUBE_RUN_WORKERS", "", "config_wrong_type", "must be a whole number");
 	assert_variable_fails("GRACECUBE_KAFKA_PROPERTIES_GROUP_ID", "x", "config_protected", "set by kafka.group_id");
 	assert_variable_fails("GRACECUBE_KAFKA_PROPERTIES_", "x", "config_unknown_key", "has a name like linger.ms");
+}
+
+/* What a cluster adds for Services called gracecube-serve, gracecube and gracecube-kafka, of both address families, and what CI sets. */
+static const struct {
+	const char *variable, *value;
+} foreign_variables[] = {
+	{ "GRACECUBE_SERVE_PORT", "tcp://10.96.0.7:80" },
+	{ "GRACECUBE_SERVE_PORT", "" },
+	{ "GRACECUBE_SERVE_SERVICE_HOST", "10.96.0.7" },
+	{ "GRACECUBE_SERVE_SERVICE_PORT", "80" },
+	{ "GRACECUBE_SERVE_SERVICE_PORT_HTTP", "80" },
+	{ "GRACECUBE_SERVE_PORT_80_TCP", "tcp://10.96.0.7:80" },
+	{ "GRACECUBE_SERVE_PORT_80_TCP_PROTO", "tcp" },
+	{ "GRACECUBE_SERVE_PORT_80_TCP_PORT", "80" },
+	{ "GRACECUBE_SERVE_PORT_80_TCP_ADDR", "10.96.0.7" },
+	{ "GRACECUBE_PORT", "tcp://[fd00::7]:80" },
+	{ "GRACECUBE_SERVICE_HOST", "fd00::7" },
+	{ "GRACECUBE_SERVICE_PORT", "80" },
+	{ "GRACECUBE_PORT_53_UDP", "udp://10.96.0.7:53" },
+	{ "GRACECUBE_KAFKA_SERVICE_PORT_TLS_EXTERNAL", "9093" },
+	{ "GRACECUBE_KAFKA_PORT_9093_SCTP_ADDR", "fd00::7" },
+	{ "GRACECUBE_VERSION", "1.0" },
+	{ "GRACECUBE_IMAGE", "registry.example.com/gracecube:1.0" },
+	{ "GRACECUBE_DB_PASSWORD", "hunter2" },
+};
+
+static void variables_of_others_are_passed_over(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(foreign_variables) / sizeof(*foreign_variables); i++) {
+		setenv(foreign_variables[i].variable, foreign_variables[i].value, 1);
+		struct gc_config config = load_good("");
+		assert_string_equal(config.serve_listen, "127.0.0.1:8080");
+		gc_config_free(&config);
+		unsetenv(foreign_variables[i].variable);
+	}
+}
+
+/* Else an option could not be set by its variable. */
+static void no_option_looks_like_a_service(void **state)
+{
+	(void)state;
+	struct gc_config config = load_good("");
+	struct gc_option_at at;
+	char variable[GC_NAME_MAX + 10];
+	for (size_t i = 0; gc_option_at(&config, i, &at); i++)
+		assert_false(gc_variable_is_service_link(gc_option_variable(at.name, variable, sizeof(variable)), "tcp://h:1"));
+	gc_config_free(&config);
+}
+
+static void file_may_use_any_variable(void **state)
+{
+	(void)state;
+	setenv("GRACECUBE_POSTGRES_PASSWORD", "hunter2", 1);
+	setenv("GRACECUBE_KAFKA_BROKER", "", 1);
+	struct gc_config config = load_good("postgres: {dsn: \"password=${GRACECUBE_POSTGRES_PASSWORD}\"}\n"
+					    "kafka: {brokers: \"${GRACECUBE_KAFKA_BROKER:-k:9092}\"}\n");
+	assert_string_equal(config.postgres_dsn, "password=hunter2");
+	assert_string_equal(config.kafka_brokers, "k:9092");
+	gc_config_free(&config);
+	unsetenv("GRACECUBE_KAFKA_BROKER");
+	assert_variable_fails("GRACECUBE_POSTGRES_PASSWORD", "x", "config_unknown_key",
+			      "did you mean GRACECUBE_POSTGRES_PASSWORD_FILE?");
+}
+
+/* As `echo`, editors and `kubectl create secret --from-file` leave it behind. */
+static void newline_behind_a_variable_is_dropped(void **state)
+{
+	(void)state;
+	static char pem[] = "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n";
+	setenv("GC_A", "hunter2\n", 1);
+	setenv("PGPASSWORD", "hunter2\r\n", 1);
+	setenv("GRACECUBE_KAFKA_PROPERTIES_SASL_PASSWORD", "hunter2\n", 1);
+	setenv("GRACECUBE_KAFKA_PROPERTIES_SSL_KEY_PEM", pem, 1);
+	setenv("GRACECUBE_RUN_WORKERS", "3\r\n", 1);
+	struct gc_config config = load_good("postgres: {dsn: \"postgresql://u:${GC_A}@h/d\"}\n");
+	assert_string_equal(config.postgres_dsn, "postgresql://u:hunter2@h/d");
+	assert_string_equal(getenv("PGPASSWORD"), "hunter2");
+	assert_int_equal(config.run_workers, 3);
+	for (size_t i = 0; i < config.kafka_property_count; i++)
+		assert_string_equal(config.kafka_properties[i].value,
+				    strcmp(config.kafka_properties[i].name, "ssl.key.pem") == 0 ? pem : "hunter2");
+	gc_config_free(&config);
+	unsetenv("GC_A");
+	unsetenv("PGPASSWORD");
 }
 
 static void flags_set_options(void **state)
@@ -894,6 +986,10 @@ int main(void)
 		cmocka_unit_test_teardown(variable_may_hold_a_list, clear_variables),
 		cmocka_unit_test_teardown(every_option_has_its_variable, clear_variables),
 		cmocka_unit_test_teardown(wrong_variables_are_refused, clear_variables),
+		cmocka_unit_test_teardown(variables_of_others_are_passed_over, clear_variables),
+		cmocka_unit_test_teardown(no_option_looks_like_a_service, clear_variables),
+		cmocka_unit_test_teardown(file_may_use_any_variable, clear_variables),
+		cmocka_unit_test_teardown(newline_behind_a_variable_is_dropped, clear_variables),
 		cmocka_unit_test_teardown(flags_set_options, clear_variables),
 		cmocka_unit_test_teardown(wrong_flags_are_refused, clear_variables),
 		cmocka_unit_test_teardown(topic_may_move_between_streams_by_flags, clear_variables),
