@@ -152,10 +152,10 @@ const struct gc_option gc_options[] = {
 	  .description = "Time zone in which days and hours are counted, a name of the IANA list." },
 
 	{ "http.listen", GC_OPTION_TEXT, GC_HTTP_LISTEN_DEFAULT, INTO(http_listen), .check = check_listen_or_none,
-	  .description = "Address and port where `run` answers /livez, /readyz and /metrics; empty: nowhere." },
+	  .description = "Address and port where `run` answers /livez, /readyz and /metrics ([::]:9187: all addresses); empty: nowhere." },
 
 	{ "serve.listen", GC_OPTION_TEXT, "127.0.0.1:8080", INTO(serve_listen), .check = check_listen,
-	  .description = "Address and port to listen on; other addresses than this machine's own need TLS, or serve.allow_plain." },
+	  .description = "Address and port to listen on ([::]:8080: all addresses); others than this machine's own need TLS, or serve.allow_plain." },
 	{ "serve.probes_listen", GC_OPTION_TEXT, GC_PROBES_LISTEN_DEFAULT, INTO(serve_probes_listen), .check = check_listen_or_none,
 	  .description = "Address and port where `serve` answers /livez, /readyz and /metrics, in plain HTTP and without a token, apart from the API; empty: nowhere." },
 	{ "serve.tls_certificate", GC_OPTION_TEXT, "", INTO(serve_tls_certificate),

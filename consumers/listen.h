@@ -1,4 +1,5 @@
-/* Addresses of our small HTTP servers, "127.0.0.1:9187": to listen on, and to ask.
+/* Addresses of our small HTTP servers, "127.0.0.1:9187": to listen on, and to ask. "[::]:9187" is all addresses of both families, of
+ * IPv4 alone where there is no IPv6; of a name with several addresses the first that can be had is taken.
  *
  * Threads: no shared state.
  */

@@ -75,6 +75,15 @@ void gc_request_fail(struct gc_request *request, int status, const char *format,
 	gc_request_refuse(request, &problem);
 }
 
+/* A socket for both families names an IPv4 client ::ffff:10.1.2.3. */
+static void write_six(const struct in6_addr *address, struct gc_request *request)
+{
+	bool is_mapped = IN6_IS_ADDR_V4MAPPED(address);
+
+	inet_ntop(is_mapped ? AF_INET : AF_INET6, is_mapped ? &address->s6_addr[12] : address->s6_addr, request->remote,
+		  sizeof(request->remote));
+}
+
 static void read_remote(struct gc_request *request)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
@@ -83,7 +92,7 @@ static void read_remote(struct gc_request *request)
 	if (address && address->sa_family == AF_INET)
 		inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, request->remote, sizeof(request->remote));
 	else if (address && address->sa_family == AF_INET6)
-		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, request->remote, sizeof(request->remote));
+		write_six(&((const struct sockaddr_in6 *)address)->sin6_addr, request);
 }
 
 struct gc_request *gc_request_new(struct gc_serve *serve, struct MHD_Connection *connection, const char *path, const char *method)
