@@ -224,8 +224,12 @@ void gc_config_reference(const char *const *stream_names, FILE *out)
 	      "One YAML file (`--config FILE`, else `config/gracecube.yaml` if there is one), the environment, and flags\n"
 	      "(`-s section.key=value`). A flag wins over the environment, the environment over the file, the file over the\n"
 	      "default. `gracecube config show` prints every value with its origin. Anything unknown, given twice, of the\n"
-	      "wrong type or out of range ends the program before it starts, with the place and the nearest name; this also\n"
-	      "holds for environment variables that begin with `GRACECUBE_`.\n"
+	      "wrong type or out of range ends the program before it starts, with the place and the nearest name.\n"
+	      "\n"
+	      "That also holds for environment variables that begin with `GRACECUBE_` and a section, or resemble an option.\n"
+	      "Others are left alone: those that the file uses by `${VAR}`, those that Kubernetes adds for a Service\n"
+	      "(`GRACECUBE_SERVE_PORT=tcp://…`, `GRACECUBE_SERVE_SERVICE_HOST` …; a line at level debug names them), and those\n"
+	      "that begin with no section (`GRACECUBE_VERSION`; a line at level info).\n"
 	      "\n"
 	      "- Sizes have a unit: `B KiB MiB GiB TiB`, `kB MB GB TB`; a bare number is bytes.\n"
 	      "- Durations have a unit: `us ms s m h d`.\n"
@@ -234,7 +238,7 @@ void gc_config_reference(const char *const *stream_names, FILE *out)
 	      "  has a default, `${VAR:?message}` a message of its own, and `$$` is a dollar sign. They are replaced after\n"
 	      "  the YAML is read, so a value never adds structure.\n"
 	      "- Secrets come from `postgres.password_file`, from `${VAR}` or from the environment. They are refused as\n"
-	      "  flags and never printed.\n",
+	      "  flags and never printed. A newline behind the only line of a variable (`PGPASSWORD` too) is dropped.\n",
 	      out);
 	for (const struct gc_section *section = gc_sections; section->name; section++)
 		refer_section(section, stream_names, out);
