@@ -5,7 +5,7 @@
 # shellcheck source=/dev/null
 . "$CUBE_TEST_ROOT/deploy/lib/install.sh"
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/gracecube/image
-BASE=$CACHE/bookworm-minbase.tar
+BASE=$CACHE/trixie-minbase.tar
 IMAGE=localhost/gracecube:test
 
 ROOT=()
@@ -32,7 +32,7 @@ make_base() {
 	mkdir -p "$CACHE"
 	# shellcheck disable=SC2016
 	as_root mmdebstrap --quiet --variant=minbase --dpkgopt=force-unsafe-io \
-		--customize-hook='echo force-unsafe-io >"$1/etc/dpkg/dpkg.cfg.d/docker-apt-speedup"' bookworm "$PWD/base.tar" >&2
+		--customize-hook='echo force-unsafe-io >"$1/etc/dpkg/dpkg.cfg.d/docker-apt-speedup"' trixie "$PWD/base.tar" >&2
 	"${ROOT[@]}" chown "$(id -u)" base.tar
 	mv base.tar "$BASE"
 }
@@ -45,13 +45,20 @@ install_packages image >&2
 mkdir -p tmp
 trap remove_store EXIT
 make_base
-as_root podman "${STORE[@]}" import -q "$BASE" docker.io/library/debian:12-slim >&2
+as_root podman "${STORE[@]}" import -q "$BASE" docker.io/library/debian:trixie-slim >&2
 as_root podman "${STORE[@]}" build "${LIMITS[@]}" --isolation chroot --pull=never --format docker --layers=false --jobs 2 \
-	-f "$CUBE_TEST_ROOT/deploy/Dockerfile" -t "$IMAGE" "$CUBE_TEST_ROOT" >&2 || fail 'the image cannot be built'
+	--build-arg REVISION=0123abc -f "$CUBE_TEST_ROOT/deploy/Dockerfile" -t "$IMAGE" "$CUBE_TEST_ROOT" >&2 || fail 'the image cannot be built'
 
 equal 'user' "$(setting '{{.Config.User}}')" 65532:65532
 equal 'entry point' "$(setting '{{json .Config.Entrypoint}} {{json .Config.Cmd}}')" '["/usr/bin/gracecube"] ["run"]'
 equal 'health check' "$(setting '{{json .HealthCheck.Test}}')" '["CMD","/usr/bin/gracecube","check","--live","--timeout","3s"]'
+# label NAME VALUE → as the OCI names it
+label() { equal "label $1" "$(setting "{{index .Config.Labels \"org.opencontainers.image.$1\"}}")" "$2"; }
+label title gracecube
+label version "$("$CUBE_TEST_BIN" --version | cut -d' ' -f2)"
+label revision 0123abc
+label licenses Apache-2.0
+[ -n "$(setting '{{index .Config.Labels "org.opencontainers.image.description"}}')" ] || fail 'the image has no description'
 shown "built: $(($(setting '{{.Size}}') / 1000000)) MB, user $(setting '{{.Config.User}}'), entry point $(setting '{{json .Config.Entrypoint}}')"
 
 new_cube
