@@ -55,7 +55,7 @@ equal 'health check' "$(setting '{{json .HealthCheck.Test}}')" '["CMD","/usr/bin
 # label NAME VALUE → as the OCI names it
 label() { equal "label $1" "$(setting "{{index .Config.Labels \"org.opencontainers.image.$1\"}}")" "$2"; }
 label title gracecube
-label version "$("$CUBE_TEST_BIN" --version | cut -d' ' -f2)"
+label version "$("$CUBE_TEST_BIN" --version | awk 'NR == 1 { print $2 }')"
 label revision 0123abc
 label licenses Apache-2.0
 [ -n "$(setting '{{index .Config.Labels "org.opencontainers.image.description"}}')" ] || fail 'the image has no description'
@@ -71,6 +71,8 @@ VARIABLES=(--env "GRACECUBE_KAFKA_BROKERS=$GRACECUBE_KAFKA_BROKERS" --env "PGPAS
 for stream in $(known_streams); do VARIABLES+=(--env "GRACECUBE_STREAMS_${stream^^}_TOPICS=$CUBE_TEST_PREFIX.$stream"); done
 CONTAINER=$(as_root buildah "${STORE[@]}" from "${LIMITS[@]}" --pull=never "$IMAGE")
 
+inside /usr/bin/gracecube --version >version.out
+contains 'commit inside' version.out '(commit 0123abc)'
 equal 'user inside' "$(inside id -u)" 65532
 equal 'version inside' "$(inside /usr/bin/gracecube --version | cut -d' ' -f1,2 | head -n 1)" "$("$CUBE_TEST_BIN" --version | cut -d' ' -f1,2 | head -n 1)"
 inside /usr/bin/gracecube check >check.out || fail "check inside: $(grep '^BAD' check.out)"

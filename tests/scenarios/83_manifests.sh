@@ -187,6 +187,7 @@ check_files() {
 	for file in "$DEPLOY"/kubernetes/*.yaml; do
 		[[ $file == */kustomization.yaml ]] || grep -qF -- "- ${file##*/}" "$DEPLOY/kubernetes/kustomization.yaml" || fail "kustomization.yaml leaves out $file"
 	done
+	equal 'versions' "$(grep -hoE '(image: registry.example.com/gracecube|image: gracecube):.*' base.yaml "$DEPLOY/compose.yaml" | sed 's/.*://' | sort -u)" "$VERSION"
 	equal 'sizes' "$(grep -c '^kind: ScaledObject' one.yaml two.yaml many.yaml | tr '\n' ' ')" 'one.yaml:0 two.yaml:0 many.yaml:1 '
 	shown "rendered by kustomize: base $(grep -c ^kind: base.yaml) resources, one $(grep -c ^kind: one.yaml), two $(grep -c ^kind: two.yaml), many $(grep -c ^kind: many.yaml), all right for Kubernetes 1.34; the same $(wc -l <base.pods) pods in each"
 }
@@ -332,7 +333,7 @@ publish_files() {
 	RECORDS=$((RECORDS + $(cat "$@" | wc -l)))
 }
 
-STARTED=() RECORDS=0
+STARTED=() RECORDS=0 VERSION=$("$CUBE_TEST_BIN" --version | awk 'NR == 1 { print $2 }')
 chmod 711 .
 trap leave EXIT
 kubelet loopback
