@@ -78,8 +78,10 @@ start_postgres() {
 }
 
 # As the image of Apache Kafka does it: KAFKA_LOG_DIRS is log.dirs. Its volume is a directory here.
+eval "library_$(declare -f kafka_write_settings)"
 # shellcheck disable=SC2317 # called by kafka_start
 kafka_write_settings() {
+	library_kafka_write_settings "$@"
 	kubelet environment "$DEPLOY/compose.yaml" service/kafka | sed -n 's/^export KAFKA_//p' | while IFS='=' read -r name value; do
 		eval "value=$value"
 		name=${name,,}
@@ -87,9 +89,6 @@ kafka_write_settings() {
 	done >"$1/server.properties"
 	# what was captured may be ahead of this clock
 	echo 'log.message.timestamp.after.max.ms=9223372036854775807' >>"$1/server.properties"
-	printf '%s\n' rootLogger.level=warn rootLogger.appenderRef.console.ref=Console appender.console.type=Console appender.console.name=Console \
-		appender.console.layout.type=PatternLayout logger.started.name=kafka.server.KafkaRaftServer logger.started.level=info \
-		appender.console.layout.pattern='[%d] %p %m (%c)%n' >"$1/log4j2.properties"
 }
 
 start_kafka() {
@@ -281,6 +280,13 @@ run_roles() {
 	) || fail 'service roles'
 }
 
+# What is left of Kafka is its volume.
+down_and_up() {
+	kafka_stop "$PWD/kafka"
+	start_kafka
+	publish_more after-restart
+}
+
 start_compose() {
 	local file=$DEPLOY/compose.yaml service target query count=0
 	make_old_cube
@@ -291,17 +297,11 @@ start_compose() {
 		start_pod "$file" "service/$service"
 		wait_until 30 is_healthy "$file" "service/$service" || fail "$service is not healthy: $(tail -n 2 probes.out) $(tail -n 2 "$service.log")"
 		reaches "$RECORDS" 60
+		equal "login of $service" "$(sql -c "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE 'gracecube worker%'")" gracecube_run
 		grep -qF "\"$service:9187\"" "$DEPLOY/prometheus/prometheus.yaml" || fail "prometheus.yaml leaves out $service"
 		goes "$PID"
-		# down and up: the volume is what is left of Kafka
-		kafka_stop "$PWD/kafka"
-		start_kafka
-		publish_more "$service"
+		[ "$service" = run-2 ] || down_and_up
 	done
-	equal 'logins of compose in the server' "$(sql -c "SELECT string_agg(DISTINCT owner, ' ') FROM cube.etl_offset" | grep -c .)" 1
-	start_pod "$file" service/run-1
-	reaches "$RECORDS" 60
-	goes "$PID"
 	start_pod "$file" service/serve
 	wait_until 30 is_healthy "$file" service/serve || fail "serve is not healthy: $(tail -n 2 serve.log)"
 	goes "$PID"
