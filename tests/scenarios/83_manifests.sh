@@ -57,7 +57,7 @@ fi
 
 # --- Servers, with the names and ports that the manifests use -----------------------------------------------------------
 
-export CLUSTER_HOSTS='127.0.0.1 postgres.database.svc kafka-bootstrap.kafka.svc postgres kafka run-1 run-2 serve'
+export CLUSTER_HOSTS='127.0.0.1 postgres.database.svc kafka.your.domain postgres kafka run-1 run-2 serve'
 
 # certificate NAME SUBJECT [NAMES] → NAME.crt and NAME.key: an authority, or, with NAMES, a server's certificate by authority
 certificate() {
@@ -193,17 +193,16 @@ check_files() {
 
 # --- Kubernetes -------------------------------------------------------------------------------------------------------
 
-# The base with what people must set themselves: the authority.
+# The overlay that the runbook shows, with what people must set themselves, of the size that has everything. One password has the newline that files leave behind.
 make_cluster() {
 	mkdir -p cluster
 	cp authority.crt cluster/ca.crt
-	cat >cluster/kustomization.yaml <<-YAML
-		resources: [$(realpath --relative-to=cluster "$DEPLOY/kubernetes")]
-		configMapGenerator:
-		  - {name: gracecube-ca, namespace: gracecube, behavior: replace, files: [ca.crt]}
-		generatorOptions: {disableNameSuffixHash: true}
-	YAML
+	printf '%s\n' owner-user=gracecube_owner owner-password=owners writer-user=gracecube_run writer-password=writers \
+		api-user=gracecube_serve api-password=apis >cluster/logins.env
+	sed -n '/^```yaml$/,/^```$/{/^```/d;p}' "$DEPLOY/RUNBOOK.md" |
+		sed "s|\.\./gracecube/deploy/overlays/two|$(realpath --relative-to=cluster "$DEPLOY/overlays/many")|" >cluster/kustomization.yaml
 	render cluster cluster
+	sed -i "s|^\( *writer-password: \).*|\1$(printf 'writers\n' | base64)|" cluster.yaml
 	sed 's|sslrootcert=/etc/gracecube/ca/ca.crt||' cluster.yaml >unnamed.yaml
 	cp other.crt cluster/ca.crt
 	render strange cluster
@@ -223,7 +222,7 @@ refuses() {
 start_kubernetes() {
 	local run serve token
 	fresh_database
-	make_roles CUBE_OWNER_PASSWORD=change-me CUBE_WRITER_PASSWORD=change-me CUBE_API_PASSWORD=change-me CUBE_READER_PASSWORD=change-me
+	make_roles CUBE_OWNER_PASSWORD=owners CUBE_WRITER_PASSWORD=writers CUBE_API_PASSWORD=apis CUBE_READER_PASSWORD=readers
 	refuses unnamed.yaml 'root certificate file' 'Either provide the file' 'sslrootcert in postgres.dsn names the file of the authority'
 	refuses strange.yaml 'certificate verify failed' 'sslrootcert in postgres.dsn must name the authority'
 	finishes cluster.yaml Job/gracecube-migrate
@@ -234,7 +233,7 @@ start_kubernetes() {
 	is_up cluster.yaml Deployment/gracecube-run 30 startup liveness readiness
 	reaches "$RECORDS" 60
 	equal 'brokers and group that KEDA watches' "$(kubelet group cluster.yaml ScaledObject/gracecube-run)" \
-		"kafka-bootstrap.kafka.svc:9092 $(sql -c 'SELECT DISTINCT group_id FROM cube.etl_offset')"
+		"kafka.your.domain:9092 $(sql -c 'SELECT DISTINCT group_id FROM cube.etl_offset')"
 	kubelet scrape cluster.yaml PodMonitor/gracecube >scraped || fail 'the PodMonitor gets nothing'
 	equal 'records that the PodMonitor sees' "$(awk '/^gracecube_records_total/ { sum += $NF } END { printf "%d", sum }' scraped)" "$RECORDS"
 	equal 'logins of the consumers' "$(sql -c "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE 'gracecube worker%'")" gracecube_run
