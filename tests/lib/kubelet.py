@@ -1,13 +1,12 @@
 """Starts the containers of our manifests as a kubelet or compose would: exactly the environment, files, user and read-only root that
 each gets, and nothing of this machine but libc and its like. Root only, in network and mount namespaces of the caller's.
 
-    kubelet.py pods FILE                      the pods that it has, one a line, after a look at each
+    kubelet.py describe FILE [POD…]           these containers, or all, as JSON, after a look at what they may
     kubelet.py start FILE POD [ARGUMENT…]     becomes the container; other arguments than its own, if there are any
     kubelet.py health FILE POD                the check that compose runs in it: its exit code
     kubelet.py probe FILE POD PROBE           the question that the kubelet asks: "readiness 200 http://…", on each address family
     kubelet.py scrape FILE PODMONITOR         what Prometheus gets by it
     kubelet.py group FILE SCALEDOBJECT        the brokers and the consumer group that KEDA watches
-    kubelet.py describe FILE POD              the container as JSON
     kubelet.py environment FILE POD           for `eval` in a shell
     kubelet.py loopback                       the network of a new namespace
 
@@ -63,7 +62,7 @@ class Cluster:
 
     def __init__(self, path):
         with open(path, encoding='utf-8') as file:
-            self.resources = [one for one in yaml.safe_load_all(file) if one]
+            self.resources = [one for one in yaml.load_all(file, yaml.CSafeLoader) if one]
 
     def get(self, name):
         found = [one for one in self.resources if '%s/%s' % (one['kind'], one['metadata']['name']) == name]
@@ -176,7 +175,7 @@ class Cluster:
 class Compose:
     def __init__(self, path):
         with open(path, encoding='utf-8') as file:
-            self.services = yaml.safe_load(file)['services']
+            self.services = yaml.load(file, yaml.CSafeLoader)['services']
         self.directory = os.path.dirname(os.path.abspath(path))
 
     def pods(self):
@@ -322,10 +321,9 @@ def main(verb, path=None, name=None, *arguments):
     if verb == 'loopback':
         return loopback()
     manifest = read(path)
-    if verb == 'pods':
-        for pod in manifest.pods():
-            manifest.container(pod)
-            print(pod)
+    if verb == 'describe':
+        pods = [name, *arguments] if name else manifest.pods()
+        print(json.dumps({pod: manifest.container(pod) for pod in pods}, indent=1, sort_keys=True))
     elif verb == 'scrape':
         for port, route in manifest.scraped(name):
             status, text = get('http://127.0.0.1:%d%s' % (port, route), 5)
@@ -342,8 +340,6 @@ def main(verb, path=None, name=None, *arguments):
         become(container, container['health'][1:])
     elif verb == 'probe':
         return probe(manifest.container(name), *arguments)
-    elif verb == 'describe':
-        print(json.dumps(manifest.container(name), indent=1, sort_keys=True))
     elif verb == 'environment':
         for key, value in manifest.environment(manifest.services[name.split('/')[1]]).items():
             print('export %s=%s' % (key, shlex.quote(value)))

@@ -170,25 +170,22 @@ fits_schemas() {
 }
 
 check_files() {
-	local size file pod
+	local size file
 	checkers/bin/check-jsonschema --builtin-schema vendor.compose-spec "$DEPLOY/compose.yaml" >&2
 	render base "$DEPLOY/kubernetes"
 	fits_schemas base
-	kubelet pods base.yaml >base.pods
+	kubelet describe base.yaml >base.pods
 	for size in one two many; do
 		render "$size" "$DEPLOY/overlays/$size"
 		fits_schemas "$size"
-		kubelet pods "$size.yaml" | diff base.pods - >&2 || fail "$size has other pods than the base"
-		while read -r pod; do
-			diff <(kubelet describe base.yaml "$pod") <(kubelet describe "$size.yaml" "$pod") >&2 || fail "$pod of $size is not the base's"
-		done <base.pods
+		kubelet describe "$size.yaml" | diff base.pods - >&2 || fail "the pods of $size are not the base's"
 	done
 	for file in "$DEPLOY"/kubernetes/*.yaml; do
 		[[ $file == */kustomization.yaml ]] || grep -qF -- "- ${file##*/}" "$DEPLOY/kubernetes/kustomization.yaml" || fail "kustomization.yaml leaves out $file"
 	done
 	equal 'versions' "$(grep -hoE '(image: registry.example.com/gracecube|image: gracecube):.*' base.yaml "$DEPLOY/compose.yaml" | sed 's/.*://' | sort -u)" "$VERSION"
 	equal 'sizes' "$(grep -c '^kind: ScaledObject' one.yaml two.yaml many.yaml | tr '\n' ' ')" 'one.yaml:0 two.yaml:0 many.yaml:1 '
-	shown "rendered by kustomize: base $(grep -c ^kind: base.yaml) resources, one $(grep -c ^kind: one.yaml), two $(grep -c ^kind: two.yaml), many $(grep -c ^kind: many.yaml), all right for Kubernetes 1.34; the same $(wc -l <base.pods) pods in each"
+	shown "rendered by kustomize: base $(grep -c ^kind: base.yaml) resources, one $(grep -c ^kind: one.yaml), two $(grep -c ^kind: two.yaml), many $(grep -c ^kind: many.yaml), all right for Kubernetes 1.34; the same $(jq length base.pods) pods in each"
 }
 
 # --- Kubernetes -------------------------------------------------------------------------------------------------------
@@ -274,7 +271,7 @@ make_old_cube() {
 run_roles() {
 	(
 		eval "$(kubelet environment "$DEPLOY/compose.yaml" service/roles)"
-		mapfile -t words < <(kubelet describe "$DEPLOY/compose.yaml" service/roles | jq -r '.arguments[]')
+		mapfile -t words < <(kubelet describe "$DEPLOY/compose.yaml" service/roles | jq -r '.[].arguments[]')
 		"${words[@]/\/roles.sql/$DEPLOY/postgres/roles.sql}" >&2
 	) || fail 'service roles'
 }
@@ -287,7 +284,7 @@ down_and_up() {
 }
 
 start_compose() {
-	local file=$DEPLOY/compose.yaml service target query count=0
+	local file=$DEPLOY/compose.yaml service login password panel query count=0
 	make_old_cube
 	run_roles
 	finishes "$file" service/migrate
@@ -308,13 +305,12 @@ start_compose() {
 	shown "compose: a cube of 0.1.0 is handed to its owner; migrate, run-1, run-2 and serve do their work and are healthy, each with its own login; Kafka's volume keeps the topics: $RECORDS records"
 
 	# Grafana's login, by the data source that is provisioned for it
-	while IFS=$'\t' read -r target query; do
+	login=$(sed -n 's/^ *user: \([a-z_]*\).*/\1/p' "$DEPLOY/grafana/provisioning/datasources/gracecube.yaml")
+	password=$(eval "$(kubelet environment "$file" service/grafana)" && echo "$CUBE_READER_PASSWORD")
+	while IFS=$'\t' read -r panel query; do
 		count=$((count + 1))
-		(
-			eval "$(kubelet environment "$file" service/grafana)"
-			PGPASSWORD=$CUBE_READER_PASSWORD psql -X -q -At -v ON_ERROR_STOP=1 -h 127.0.0.1 -d gracecube \
-				-U "$(sed -n 's/^ *user: \([a-z_]*\).*/\1/p' "$DEPLOY/grafana/provisioning/datasources/gracecube.yaml")" -c "$query"
-		) >found 2>&1 || fail "Grafana, $target: $(head -n 1 found)"
+		PGPASSWORD=$password psql -X -q -At -v ON_ERROR_STOP=1 -h 127.0.0.1 -d gracecube -U "$login" -c "$query" >found 2>&1 ||
+			fail "Grafana, $panel: $(head -n 1 found)"
 	done < <(python3 -B "$CUBE_TEST_ROOT/tests/lib/boards.py" "$DEPLOY/grafana/dashboards/analytics.json")
 	[ $count -gt 5 ] || fail "only $count queries on the board"
 	shown "compose: Grafana reads $count panels as gracecube_reader"
