@@ -13,8 +13,11 @@ ROOT=()
 # vfs and chroot: neither overlay nor namespaces are needed. Everything is below this directory.
 STORE=(--root "$PWD/store" --runroot "$PWD/runroot" --storage-driver vfs)
 limit() { ulimit "$1" | sed "s/unlimited/-1/"; }
-# Podman 5 raises its limits to a million, which it may not where this runs in a container that has less.
-LIMITS=(--ulimit "nofile=$(limit -Hn)" --ulimit "nproc=$(limit -Hu)")
+# no more processes than the kernel has numbers for
+most_processes() { printf '%s\n' "$(ulimit -Hu)" "$(cat /proc/sys/kernel/pid_max)" | grep -v unlimited | sort -n | head -n 1; }
+# Podman 5 raises its limits to a million, which it may not where this runs in a container that has less. Podman 4 lowers its number
+# of processes to the kernel's, and what it starts may not have more.
+LIMITS=(--ulimit "nofile=$(limit -Hn)" --ulimit "nproc=$(most_processes)")
 as_root() { "${ROOT[@]}" env "${MOUNTED[@]}" env TMPDIR="$PWD/tmp" "$@"; }
 
 # Layers are unpacked in a mount namespace whose "/" is made a slave, which only a mount point can be. Inside of a chroot "/" is
