@@ -220,8 +220,8 @@ start_kubernetes() {
 	local run serve token
 	fresh_database
 	make_roles CUBE_OWNER_PASSWORD=owners CUBE_WRITER_PASSWORD=writers CUBE_API_PASSWORD=apis CUBE_READER_PASSWORD=readers
-	refuses unnamed.yaml 'root certificate file' 'Either provide the file' 'sslrootcert in postgres.dsn names the file of the authority'
-	refuses strange.yaml 'certificate verify failed' 'sslrootcert in postgres.dsn must name the authority'
+	refuses unnamed.yaml 'root certificate file' 'Either provide the file' 'sslrootcert in postgres.dsn'
+	refuses strange.yaml 'certificate verify failed' 'sslrootcert in postgres.dsn'
 	finishes cluster.yaml Job/gracecube-migrate
 	shown 'kubernetes: migrate makes the cube as its owner, over TLS by verify-full; without sslrootcert, or with another authority, it says what to set'
 
