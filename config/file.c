@@ -12,6 +12,7 @@
 #include "options.h"
 
 #define DEFAULT_PATH "config/gracecube.yaml"
+const char gc_config_installed_path[] = GRACECUBE_SYSCONFDIR "/gracecube/gracecube.yaml";
 #define FILE_BYTES_MAX ((size_t)1 << 20)
 
 struct file {
@@ -312,14 +313,43 @@ static enum gc_verdict read_stream(struct gc_config *config, const char *path, F
 	return verdict;
 }
 
-enum gc_verdict gc_config_read_file(struct gc_config *config, const char *path, struct gc_err *err)
+/* One that cannot be read is an error even where nobody named it: its defaults would be taken for what it says. */
+static enum gc_verdict fail_usual(const char *path, const char *problem, struct gc_err *err)
 {
-	FILE *in = fopen(path ? path : DEFAULT_PATH, "re");
-	if (!in && !path && errno == ENOENT)
-		return GC_OK;
+	return gc_fail(err, GC_FATAL, "config_unreadable", path,
+		       "cannot be read: %s; use the account that may (sudo -u gracecube), or name another file with --config",
+		       problem);
+}
+
+static enum gc_verdict read_usual(struct gc_config *config, const char *path, bool *ret_found, struct gc_err *err)
+{
+	FILE *in = fopen(path, "re");
+	*ret_found = in != NULL;
 	if (!in)
-		return fail_unreadable(path ? path : DEFAULT_PATH, strerror(errno), err);
-	enum gc_verdict verdict = read_stream(config, path ? path : DEFAULT_PATH, in, err);
+		return errno == ENOENT ? GC_OK : fail_usual(path, strerror(errno), err);
+	enum gc_verdict verdict = read_stream(config, path, in, err);
 	fclose(in);
 	return verdict;
+}
+
+static enum gc_verdict read_named(struct gc_config *config, const char *path, struct gc_err *err)
+{
+	FILE *in = fopen(path, "re");
+	if (!in)
+		return fail_unreadable(path, strerror(errno), err);
+	enum gc_verdict verdict = read_stream(config, path, in, err);
+	fclose(in);
+	return verdict;
+}
+
+enum gc_verdict gc_config_read_file(struct gc_config *config, const char *path, struct gc_err *err)
+{
+	static const char *const usual[] = { DEFAULT_PATH, gc_config_installed_path };
+	bool found = false;
+	if (path)
+		return read_named(config, path, err);
+	for (size_t i = 0; i < sizeof(usual) / sizeof(*usual) && !found; i++)
+		if (read_usual(config, usual[i], &found, err))
+			return GC_FATAL;
+	return GC_OK;
 }

@@ -74,7 +74,7 @@ static const char *check_topics(const char *value)
 
 static const char *const no_yes[] = { "false", "true", NULL };
 static const char *const off_on[] = { "off", "on", NULL };
-static const char *const log_levels[] = { "error", "warn", "info", "debug", NULL };
+const char *const gc_log_levels[] = { "error", "warn", "info", "debug", NULL };
 static const char *const log_formats[] = { "logfmt", "json", NULL };
 static const char *const time_units[] = { "auto", "s", "ms", "us", "ns", NULL };
 
@@ -185,7 +185,7 @@ const struct gc_option gc_options[] = {
 	{ "serve.access_log", GC_OPTION_CHOICE, "off", INTO(serve_access_log), .choices = off_on,
 	  .description = "One line a request in the log: what, by whom, from where, the answer's status, bytes and time; never a token." },
 
-	{ "log.level", GC_OPTION_CHOICE, "info", INTO(log_level), .choices = log_levels,
+	{ "log.level", GC_OPTION_CHOICE, "info", INTO(log_level), .choices = gc_log_levels,
 	  .description = "The least important lines that are written." },
 	{ "log.format", GC_OPTION_CHOICE, "logfmt", INTO(log_format), .choices = log_formats,
 	  .description = "The form of a line." },

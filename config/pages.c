@@ -1,11 +1,12 @@
-/* Pages made from the option table: the sample file and the reference. What is printed here is in the repository as
- * config/gracecube.yaml and config/reference.md; a test keeps both current.
+/* Pages made from the option table: the sample file, the reference and the manual page. The first two
+ * are in the repository as config/gracecube.yaml and config/reference.md; a test keeps both current.
  *
  * Threads: no shared state.
  */
 #include <stdlib.h>
 
 #include <gracecube/arena.h>
+#include <gracecube/roff.h>
 
 #include "options.h"
 
@@ -145,7 +146,7 @@ void gc_config_sample(const char *const *stream_names, FILE *out)
 	      "# default too. An option is also an environment variable, GRACECUBE_<SECTION>_<KEY>, which wins over this\n"
 	      "# file; a flag, -s section.key=value, wins over both. `gracecube config show` prints what came out and from\n"
 	      "# where. In values ${VAR}, ${VAR:-default} and ${VAR:?message} stand for environment variables, $$ for a\n"
-	      "# dollar sign. config/reference.md has it all in a table.\n",
+	      "# dollar sign. gracecube.yaml(5) and config/reference.md have it all in a table.\n",
 	      out);
 	for (const struct gc_section *section = gc_sections; section->name; section++)
 		sample_section(section, stream_names, out);
@@ -215,31 +216,117 @@ static void refer_section(const struct gc_section *section, const char *const *s
 	}
 }
 
+/* What holds for all options: Markdown, and prose of the manual page. */
+static const char rules[] =
+	"One YAML file (`--config FILE`, else `config/gracecube.yaml` if there is one, else the installed one, the\n"
+	"package's `/etc/gracecube/gracecube.yaml`), the environment, and flags (`-s section.key=value`). A flag wins over the\n"
+	"environment, the environment over the file, the file over the default. `gracecube config show` prints every value\n"
+	"with its origin. Anything unknown, given twice, of the wrong type or out of range ends the program before it\n"
+	"starts, with the place and the nearest name.\n"
+	"\n"
+	"That also holds for environment variables that begin with `GRACECUBE_` and a section, or resemble an option.\n"
+	"Others are left alone: those that the file uses by `${VAR}`, those that Kubernetes adds for a Service\n"
+	"(`GRACECUBE_SERVE_PORT=tcp://…`, `GRACECUBE_SERVE_SERVICE_HOST` …; a line at level debug names them), and those\n"
+	"that begin with no section (`GRACECUBE_VERSION`; a line at level info).\n"
+	"\n"
+	"Sizes have a unit: `B KiB MiB GiB TiB`, `kB MB GB TB`; a bare number is bytes. Durations have a unit:\n"
+	"`us ms s m h d`. Lists are YAML lists, or one text with commas (in the environment and in flags always).\n"
+	"\n"
+	"In the file's values `${VAR}` is an environment variable and an error when it is not set, `${VAR:-default}`\n"
+	"has a default, `${VAR:?message}` a message of its own, and `$$` is a dollar sign. They are replaced after\n"
+	"the YAML is read, so a value never adds structure.\n"
+	"\n"
+	"Secrets come from `postgres.password_file`, from `${VAR}` or from the environment. They are refused as\n"
+	"flags and never printed. A newline behind the only line of a variable (`PGPASSWORD` too) is dropped.\n";
+
 void gc_config_reference(const char *const *stream_names, FILE *out)
 {
-	fputs("# Configuration\n"
-	      "\n"
-	      "Made by `gracecube config reference` from the option table; do not edit.\n"
-	      "\n"
-	      "One YAML file (`--config FILE`, else `config/gracecube.yaml` if there is one), the environment, and flags\n"
-	      "(`-s section.key=value`). A flag wins over the environment, the environment over the file, the file over the\n"
-	      "default. `gracecube config show` prints every value with its origin. Anything unknown, given twice, of the\n"
-	      "wrong type or out of range ends the program before it starts, with the place and the nearest name.\n"
-	      "\n"
-	      "That also holds for environment variables that begin with `GRACECUBE_` and a section, or resemble an option.\n"
-	      "Others are left alone: those that the file uses by `${VAR}`, those that Kubernetes adds for a Service\n"
-	      "(`GRACECUBE_SERVE_PORT=tcp://…`, `GRACECUBE_SERVE_SERVICE_HOST` …; a line at level debug names them), and those\n"
-	      "that begin with no section (`GRACECUBE_VERSION`; a line at level info).\n"
-	      "\n"
-	      "- Sizes have a unit: `B KiB MiB GiB TiB`, `kB MB GB TB`; a bare number is bytes.\n"
-	      "- Durations have a unit: `us ms s m h d`.\n"
-	      "- Lists are YAML lists, or one text with commas (in the environment and in flags always).\n"
-	      "- In the file's values `${VAR}` is an environment variable and an error when it is not set, `${VAR:-default}`\n"
-	      "  has a default, `${VAR:?message}` a message of its own, and `$$` is a dollar sign. They are replaced after\n"
-	      "  the YAML is read, so a value never adds structure.\n"
-	      "- Secrets come from `postgres.password_file`, from `${VAR}` or from the environment. They are refused as\n"
-	      "  flags and never printed. A newline behind the only line of a variable (`PGPASSWORD` too) is dropped.\n",
-	      out);
+	fprintf(out, "# Configuration\n\nMade by `gracecube config reference` from the option table; do not edit.\n\n%s", rules);
 	for (const struct gc_section *section = gc_sections; section->name; section++)
 		refer_section(section, stream_names, out);
+}
+
+/* -- for completion -- */
+
+void gc_config_options(const char *const *stream_names,
+		       void (*visit)(void *context, const char *name, const char *const *choices, const char *description),
+		       void *context)
+{
+	char name[GC_NAME_MAX];
+	for (const struct gc_option *option = gc_options; option->name; option++)
+		visit(context, option->name, option->choices, option->description);
+	for (; *stream_names; stream_names++) {
+		for (const struct gc_option *option = gc_stream_options; option->name; option++) {
+			snprintf(name, sizeof(name), "streams.%s.%s", *stream_names, option->name);
+			visit(context, name, option->choices, option->description);
+		}
+	}
+}
+
+/* -- the manual page -- */
+
+static void explain_option(const char *name, const struct gc_option *option, FILE *out)
+{
+	char type[160], variable[GC_NAME_MAX + 16], term[GC_NAME_MAX + 4];
+	snprintf(term, sizeof(term), "`%s`", name);
+	gc_roff_term(out, term);
+	gc_roff_line(out, "%s", option->description);
+	fputs(".br\n", out);
+	gc_roff_line(out, "%s; default %s; `%s`", type_of(option, type, sizeof(type)),
+		     *option->initially ? option->initially : "empty", gc_option_variable(name, variable, sizeof(variable)));
+}
+
+static void explain_stream_options(const char *const *stream_names, FILE *out)
+{
+	char name[GC_NAME_MAX];
+	for (const struct gc_option *option = gc_stream_options; option->name; option++) {
+		snprintf(name, sizeof(name), "streams.<stream>.%s", option->name);
+		explain_option(name, option, out);
+	}
+	const char **sorted = sort_names(stream_names);
+	fputs(".PP\n", out);
+	gc_roff_line(out, "The streams, of which a topic may stand in one only:");
+	for (const char **stream = sorted; *stream; stream++)
+		gc_roff_line(out, "`%s`%s", *stream, stream[1] ? "," : ".");
+	free(sorted);
+}
+
+static void explain_properties(FILE *out)
+{
+	gc_roff_term(out, "`kafka.properties`");
+	gc_roff_line(out, "Any property of librdkafka by its own name, but for these, on which the design depends:");
+	for (const char *const *name = gc_config_protected_properties; *name; name++)
+		gc_roff_line(out, "`%s`%s", *name, name[1] ? "," : ".");
+	fputs(".br\n", out);
+	gc_roff_line(out, "section; `GRACECUBE_KAFKA_PROPERTIES_<NAME>`, with the dots as underscores");
+}
+
+static void explain_section(const struct gc_section *section, const char *const *stream_names, FILE *out)
+{
+	fprintf(out, ".SS %s\n", section->name);
+	gc_roff_line(out, "%s", section->description);
+	for (const struct gc_option *option = gc_options; option->name; option++)
+		if (is_in(option, section))
+			explain_option(option->name, option, out);
+	if (is_section(section, "kafka"))
+		explain_properties(out);
+	if (is_section(section, "streams"))
+		explain_stream_options(stream_names, out);
+}
+
+void gc_config_manual(const char *const *stream_names, const char *made_by, FILE *out)
+{
+	gc_roff_title(out, "gracecube.yaml", 5, "configuration of gracecube", made_by);
+	gc_roff_heading(out, "DESCRIPTION");
+	gc_roff_prose(out, rules);
+	gc_roff_heading(out, "OPTIONS");
+	for (const struct gc_section *section = gc_sections; section->name; section++)
+		explain_section(section, stream_names, out);
+	gc_roff_heading(out, "FILES");
+	gc_roff_file(out, gc_config_installed_path);
+	gc_roff_line(out, "read when there are neither `--config` nor `config/gracecube.yaml`");
+	gc_roff_heading(out, "SEE ALSO");
+	gc_roff_reference(out, "", "gracecube", 1);
+	gc_roff_reference(out, ",", "gracecube-config", 1);
+	fputc('\n', out);
 }

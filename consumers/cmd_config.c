@@ -100,6 +100,16 @@ static int run_reference(struct gc_command_line *line)
 	return print_page(gc_config_reference);
 }
 
+static int run_manual(struct gc_command_line *line)
+{
+	if (line->json)
+		return gc_command_misuse(line, "--json goes with show");
+	const char **names = gc_command_stream_names();
+	gc_config_manual(names, "gracecube config manual", stdout);
+	free(names);
+	return GC_EXIT_DONE;
+}
+
 static int run_metrics(struct gc_command_line *line)
 {
 	if (line->json)
@@ -112,6 +122,7 @@ static const struct gc_verb verbs[] = {
 	{ "show", "every option with its value and where that comes from", run_show, 0, 0 },
 	{ "sample", "a file with every option and its default (YAML)", run_sample, 0, 0 },
 	{ "reference", "the page about all options (Markdown)", run_reference, 0, 0 },
+	{ "manual", "the same as a manual page, gracecube.yaml(5) (troff)", run_manual, 0, 0 },
 	{ "metrics", "the page about all metrics (Markdown)", run_metrics, 0, 0 },
 	{ .name = NULL },
 };
@@ -119,7 +130,7 @@ static const struct gc_verb verbs[] = {
 const struct gc_command gc_command_config_pages = {
 	.name = "config",
 	.summary = "shows the configuration, a sample of it, or its reference",
-	.usage = "config show|sample|reference|metrics [options]",
+	.usage = "config show|sample|reference|manual|metrics [options]",
 	.help = "Examples:\n"
 		"  gracecube config show\n"
 		"  gracecube config show -c /etc/gracecube.yaml -s run.workers=4 --json\n"

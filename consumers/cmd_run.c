@@ -23,7 +23,7 @@ struct run_options {
 static const struct gc_flag flags[] = {
 	{ "until-caught-up", 'e', NULL, "stop when everything that is on the topics now has been applied", GC_FLAG_BOOL,
 	  .offset = offsetof(struct run_options, until_caught_up) },
-	{ "streams", 0, "NAME,…", "read only these streams", GC_FLAG_LIST, .offset = offsetof(struct run_options, streams) },
+	{ "streams", 0, "STREAM,…", "read only these streams", GC_FLAG_LIST, .offset = offsetof(struct run_options, streams) },
 	{ "progress", 0, "HOW", "how progress is shown with --until-caught-up", GC_FLAG_CHOICE,
 	  .offset = offsetof(struct run_options, progress), .initially = "auto", .choices = gc_progress_modes },
 	{ .name = NULL },

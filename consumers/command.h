@@ -164,5 +164,19 @@ extern const struct gc_flag gc_global_flags[]; /* ends with a NULL name */
 /* The help of all, and of one command, made from the tables. */
 void gc_command_print_overview(const struct gc_command *const *commands, FILE *out);
 void gc_command_print_help(const struct gc_command *command, FILE *out);
+extern const char gc_command_overview_examples[];
+struct gc_exit_meaning {
+	enum gc_exit code;
+	const char *when; /* NULL ends the table */
+};
+extern const struct gc_exit_meaning gc_exit_meanings[];
+
+/* The same as manual pages: gracecube(1), and gracecube-run(1) and its like. */
+void gc_command_print_manual(const struct gc_command *const *commands, const struct gc_command *command, FILE *out);
+void gc_command_print_main_manual(const struct gc_command *const *commands, FILE *out);
+
+/* What may follow the words, the last of which is being typed: a line for each, "word<TAB>what it is". A word that ends in
+ * "=" goes on. The line ":files" stands for names of files. */
+void gc_command_complete(const struct gc_command *const *commands, char *const *words, int count, FILE *out);
 
 #endif

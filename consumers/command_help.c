@@ -7,10 +7,7 @@
 
 #define FLAG_COLUMN 30
 
-static const struct {
-	enum gc_exit code;
-	const char *when;
-} exit_codes[] = {
+const struct gc_exit_meaning gc_exit_meanings[] = {
 	{ GC_EXIT_DONE, "done; also run after a clean drain" },
 	{ GC_EXIT_FINDINGS, "finished with findings: something differs, was refused or is left" },
 	{ GC_EXIT_USAGE, "unknown command, option or value" },
@@ -18,7 +15,14 @@ static const struct {
 	{ GC_EXIT_INTERNAL, "a bug of gracecube" },
 	{ GC_EXIT_AGAIN, "try again: a lock is held, another instance is active" },
 	{ GC_EXIT_CONFIG, "configuration wrong, or the schema's version is not the one needed" },
+	{ .when = NULL },
 };
+
+const char gc_command_overview_examples[] =
+	"  gracecube sandbox                            try it: needs a PostgreSQL, but no Kafka\n"
+	"  gracecube check                              see whether all that it needs is there\n"
+	"  gracecube migrate && gracecube run           make the cube and keep it\n"
+	"  gracecube config show                        what is configured, and where\n";
 
 static void print_flag(const struct gc_flag *flag, FILE *out)
 {
@@ -74,24 +78,22 @@ void gc_command_print_help(const struct gc_command *command, FILE *out)
 
 void gc_command_print_overview(const struct gc_command *const *commands, FILE *out)
 {
-	fputs("gracecube: change events on Kafka become one exact PostgreSQL cube\n"
-	      "\n"
-	      "Examples:\n"
-	      "  gracecube sandbox                            try it: needs a PostgreSQL, but no Kafka\n"
-	      "  gracecube check                              see whether all that it needs is there\n"
-	      "  gracecube migrate && gracecube run           make the cube and keep it\n"
-	      "  gracecube config show                        what is configured, and where\n"
-	      "\n"
-	      "Usage: gracecube COMMAND [options]\n"
-	      "\n"
-	      "Commands:\n",
-	      out);
+	fprintf(out,
+		"gracecube: change events on Kafka become one exact PostgreSQL cube\n"
+		"\n"
+		"Examples:\n"
+		"%s"
+		"\n"
+		"Usage: gracecube COMMAND [options]\n"
+		"\n"
+		"Commands:\n",
+		gc_command_overview_examples);
 	for (; *commands; commands++)
 		fprintf(out, "  %-12s  %s\n", (*commands)->name, (*commands)->summary);
 	fputs("\nOptions of every command:\n", out);
 	print_global_flags(true, out);
 	fputs("\nExit codes:\n", out);
-	for (size_t i = 0; i < sizeof(exit_codes) / sizeof(*exit_codes); i++)
-		fprintf(out, "  %-12d  %s\n", exit_codes[i].code, exit_codes[i].when);
+	for (const struct gc_exit_meaning *exit = gc_exit_meanings; exit->when; exit++)
+		fprintf(out, "  %-12d  %s\n", exit->code, exit->when);
 	fputs("\n`gracecube COMMAND --help` says more. Without a command this page goes to stderr, with exit code 2.\n", out);
 }

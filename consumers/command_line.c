@@ -19,12 +19,13 @@
 
 const struct gc_flag gc_global_flags[] = {
 	[GC_GLOBAL_HELP] = { "help", 'h', NULL, "show help", .type = GC_FLAG_BOOL },
-	[GC_GLOBAL_CONFIG] = { "config", 'c', "FILE", "configuration; else config/gracecube.yaml if there is one",
+	[GC_GLOBAL_CONFIG] = { "config", 'c', "FILE", "configuration; else config/gracecube.yaml, else the installed one",
 			       .type = GC_FLAG_TEXT },
 	[GC_GLOBAL_SET] = { "set", 's', "NAME=VALUE", "one option, like run.workers=4; repeatable", .type = GC_FLAG_LIST },
 	[GC_GLOBAL_PROPERTY] = { "property", 'X', "NAME=VALUE", "one property of librdkafka; repeatable", .type = GC_FLAG_LIST },
 	[GC_GLOBAL_JSON] = { "json", 0, NULL, "print facts as JSON", .type = GC_FLAG_BOOL },
-	[GC_GLOBAL_LOG_LEVEL] = { "log-level", 0, "LEVEL", "error, warn, info or debug", .type = GC_FLAG_TEXT },
+	[GC_GLOBAL_LOG_LEVEL] = { "log-level", 0, "LEVEL", "the least important lines that are written", .type = GC_FLAG_TEXT,
+				  .choices = gc_log_levels },
 	[GC_GLOBAL_VERSION] = { "version", 0, NULL, "show the version, the commit and the libraries' versions",
 				.type = GC_FLAG_BOOL },
 	[GC_GLOBAL_COUNT] = { .name = NULL },

@@ -11,6 +11,7 @@ packages_of() {
 	browser) echo chromium chromium-driver fonts-dejavu-core curl ;;
 	operators) echo python3-venv systemd ;;
 	containers) echo openssl python3-venv ;;
+	package) echo dpkg-dev file gzip python3 ;;
 	image) echo buildah mmdebstrap podman ;;
 	gcc-* | clang-*) echo "$1" ;; # a compiler is a list of its own
 	*) die "no package list named $1" ;;

@@ -78,7 +78,8 @@ struct gc_config {
 	struct gc_origins *origins; /* where each value came from, for gc_config_each() */
 };
 
-/* Defaults, then the file, then the environment. path NULL: config/gracecube.yaml when there is one. GC_FATAL with the
+/* Defaults, then the file, then the environment. path NULL: config/gracecube.yaml when there is one,
+ * else gc_config_installed_path when there is that. GC_FATAL with the
  * place (file:line:column, or the variable) and the nearest name when something is wrong. stream_names ends with NULL. */
 enum gc_verdict gc_config_load(struct gc_config *ret_config, const char *path, const char *const *stream_names,
 			       struct gc_err *err) GC_MUST_CHECK;
@@ -104,6 +105,16 @@ void gc_config_each(const struct gc_config *config,
 /* The sample file (YAML, every option with its default) and the reference page (Markdown), made from the table. */
 void gc_config_sample(const char *const *stream_names, FILE *out);
 void gc_config_reference(const char *const *stream_names, FILE *out);
+/* gracecube.yaml(5), the same as a manual page; made_by is the command that prints it. */
+void gc_config_manual(const char *const *stream_names, const char *made_by, FILE *out);
+/* Every option by its whole name, for completion; choices is NULL where it is free. */
+void gc_config_options(const char *const *stream_names,
+		       void (*visit)(void *context, const char *name, const char *const *choices, const char *description),
+		       void *context);
+/* "error", "warn", …, as log.level takes them; ends with NULL. */
+extern const char *const gc_log_levels[];
+/* Where an installed program looks for its file when there is no config/gracecube.yaml. */
+extern const char gc_config_installed_path[];
 /* librdkafka properties that the design depends on and nobody may set; ends with NULL. */
 extern const char *const gc_config_protected_properties[];
 
