@@ -5,7 +5,7 @@ function __gracecube_complete
     for line in ($words[1] help --complete -- $words[2..-1] "$typed" 2>/dev/null)
         if test "$line" = :files
             set -l kept (string match -r '^--[^=]*=' -- "$typed")
-            string replace -r '^' "$kept" -- (__fish_complete_path (string replace -- "$kept" '' "$typed"))
+            string replace -r -- '^' "$kept" (__fish_complete_path (string replace -- "$kept" '' "$typed"))
         else
             echo $line
         end
