@@ -316,8 +316,7 @@ static enum gc_verdict read_stream(struct gc_config *config, const char *path, F
 /* One that cannot be read is an error even where nobody named it: its defaults would be taken for what it says. */
 static enum gc_verdict fail_usual(const char *path, const char *problem, struct gc_err *err)
 {
-	return gc_fail(err, GC_FATAL, "config_unreadable", path,
-		       "cannot be read: %s; use the account that may (sudo -u gracecube), or name another file with --config",
+	return gc_fail(err, GC_FATAL, "config_unreadable", path, "cannot be read: %s; use sudo, or name another file with --config",
 		       problem);
 }
 

@@ -13,6 +13,7 @@ packages_of() {
 	containers) echo openssl python3-venv ;;
 	package) echo dpkg-dev file gzip python3 ;;
 	manual) echo bash-completion bsdextrautils fish groff-base man-db mandoc zsh ;;
+	packaging) echo git libseccomp2 lintian mmdebstrap procps python3-venv systemd ;;
 	image) echo buildah mmdebstrap podman ;;
 	gcc-* | clang-*) echo "$1" ;; # a compiler is a list of its own
 	*) die "no package list named $1" ;;

@@ -19,18 +19,18 @@ def output(*command):
     return subprocess.run(command, check=True, capture_output=True, text=True, env=dict(os.environ, LC_ALL="C")).stdout
 
 
-def sha256(path):
+def digest(path, algorithm):
     with open(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
+        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
-def checksums(path):
-    return [{"algorithm": "SHA256", "checksumValue": sha256(path)}]
+def checksums(path, *algorithms):
+    return [{"algorithm": name.upper(), "checksumValue": digest(path, name)} for name in algorithms]
 
 
 def created():
     seconds = int(os.environ["SOURCE_DATE_EPOCH"])
-    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def fields(deb):
@@ -46,7 +46,7 @@ def needed(path):
 
 def libraries(program):
     """Name → path of everything that the dynamic linker loads for the program."""
-    found = dict(re.findall(r"^\s*(\S+) => (/\S+)", output("ldd", program), re.M))
+    found = dict(re.findall(r"^\s*(\S+) => (/\S+)", output("ldd", program), re.MULTILINE))
     return {name: os.path.realpath(path) for name, path in found.items()}
 
 
@@ -66,7 +66,7 @@ def owner(path):
 
 def release():
     with open("/etc/os-release", encoding="utf-8") as file:
-        return dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', file.read(), re.M))
+        return dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', file.read(), re.MULTILINE))
 
 
 def identifier(*words):
@@ -123,14 +123,13 @@ def main(deb):
         paths = libraries(program)
         owners = {name: owner(path) for name, path in paths.items()}
         ours = identifier("Package", about["Package"])
-        packages = [described(about["Package"], about["Version"], about["Architecture"], system, checksums=checksums(deb),
+        packages = [described(about["Package"], about["Version"], about["Architecture"], system, checksums=checksums(deb, "sha256"),
                               packageFileName=os.path.basename(deb), licenseConcluded="Apache-2.0", licenseDeclared="Apache-2.0",
                               primaryPackagePurpose="APPLICATION")]
         by_name = {package["name"]: package for package in owners.values()}
         packages += [debian(by_name[name], system) for name in sorted(by_name)]
         file = {"SPDXID": identifier("File", "gracecube"), "fileName": "./usr/bin/gracecube", "fileTypes": ["BINARY"],
-                "checksums": [{"algorithm": "SHA1", "checksumValue": hashlib.sha1(open(program, "rb").read()).hexdigest()}]
-                + checksums(program), "licenseConcluded": "Apache-2.0", "copyrightText": "NOASSERTION"}
+                "checksums": checksums(program, "sha1", "sha256"), "licenseConcluded": "Apache-2.0", "copyrightText": "NOASSERTION"}
         relations = [relation("SPDXRef-DOCUMENT", "DESCRIBES", ours), relation(ours, "CONTAINS", file["SPDXID"])]
         relations += links(program, paths, owners, ours)
         name = os.path.basename(deb).removesuffix(".deb")
@@ -139,7 +138,7 @@ def main(deb):
             "dataLicense": "CC0-1.0",
             "SPDXID": "SPDXRef-DOCUMENT",
             "name": name,
-            "documentNamespace": f"https://spdx.org/spdxdocs/{name}-{sha256(deb)}",
+            "documentNamespace": f"https://spdx.org/spdxdocs/{name}-{digest(deb, 'sha256')}",
             "creationInfo": {"created": created(), "creators": ["Tool: gracecube-sbom"]},
             "packages": packages,
             "files": [file],

@@ -35,10 +35,10 @@ pages_are_right() {
 	for name in '' $("$CUBE_TEST_BIN" help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/-\1/p'); do has "usr/local/share/man/man1/gracecube$name.1.gz"; done
 	for page in "$PREFIX"/share/man/man?/*.gz; do
 		count=$((count + 1))
-		zcat "$page" >page
-		mandoc -T lint -W warning page >lint.log || fail "mandoc says of ${page##*/}: $(head -n 3 lint.log)"
+		zcat "$page" >here
+		mandoc -T lint -W warning here >lint.log || fail "mandoc says of ${page##*/}: $(head -n 3 lint.log)"
 		# as lintian asks groff
-		MANROFFSEQ='' MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z page >/dev/null 2>groff.log
+		MANROFFSEQ='' MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z here >/dev/null 2>groff.log
 		[ ! -s groff.log ] || fail "groff says of ${page##*/}: $(head -n 3 groff.log)"
 	done
 	# what is on them is what the program says
