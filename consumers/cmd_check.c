@@ -240,7 +240,8 @@ static void check_schema(struct check *check, struct gc_pg *pg, struct gc_arena 
 		     row.values[0], row.values[1], gc_answer_time(gc_answer_int(row.values[2], GC_NO_TIME), time, sizeof(time)));
 }
 
-/* What `run` and `verify` call, and what all commands read. A function that is not there is no right either. */
+/* What `run` and `verify` call, and what all commands read; the API's own tables are for `serve` alone, and kept from others. A
+ * function that is not there is no right either. */
 static const char rights_sql[] =
 	"WITH called AS (SELECT unnest('{add_dead_letters,add_quality_issues,advance,claim,ensure_hours,ensure_partitions,mission_gate,"
 	"resolve_actor,resolve_component,resolve_mission,resolve_tier,take_lane,verify}'::text[]) AS name),"
@@ -251,7 +252,8 @@ static const char rights_sql[] =
 	" UNION ALL SELECT format('call %s', f.oid::regprocedure), has_function_privilege(f.oid, 'EXECUTE') FROM functions f"
 	" WHERE f.proname ~ '^(merge|lock)_' OR f.proname IN (SELECT c.name FROM called c)"
 	" UNION ALL SELECT format('read cube.%I', c.relname), has_table_privilege(c.oid, 'SELECT')"
-	" FROM pg_class c WHERE c.relnamespace = 'cube'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition) r";
+	" FROM pg_class c WHERE c.relnamespace = 'cube'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition"
+	" AND c.relname NOT IN ('api_token', 'api_audit', 'cube_api_audit')) r";
 
 static void check_rights(struct check *check, struct gc_pg *pg, struct gc_arena *arena)
 {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """usage: sbom.py PACKAGE.deb   prints the software bill of materials of a package, SPDX 2.3 as JSON.
 
-It says what is in the file, and what the program in it really loads on this machine: the libraries that the dynamic linker
+It says what the program in the package really loads on this machine: the libraries that the dynamic linker
 finds, each with the Debian package and version that brought it, and who needs whom. Every time and name in it follows from the
 package and SOURCE_DATE_EPOCH, so the same build gives the same bytes.
 """
@@ -19,13 +19,9 @@ def output(*command):
     return subprocess.run(command, check=True, capture_output=True, text=True, env=dict(os.environ, LC_ALL="C")).stdout
 
 
-def digest(path, algorithm):
+def digest(path):
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()
-
-
-def checksums(path, *algorithms):
-    return [{"algorithm": name.upper(), "checksumValue": digest(path, name)} for name in algorithms]
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def created():
@@ -123,14 +119,13 @@ def main(deb):
         paths = libraries(program)
         owners = {name: owner(path) for name, path in paths.items()}
         ours = identifier("Package", about["Package"])
-        packages = [described(about["Package"], about["Version"], about["Architecture"], system, checksums=checksums(deb, "sha256"),
+        packages = [described(about["Package"], about["Version"], about["Architecture"], system,
+                              checksums=[{"algorithm": "SHA256", "checksumValue": digest(deb)}],
                               packageFileName=os.path.basename(deb), licenseConcluded="Apache-2.0", licenseDeclared="Apache-2.0",
                               primaryPackagePurpose="APPLICATION")]
         by_name = {package["name"]: package for package in owners.values()}
         packages += [debian(by_name[name], system) for name in sorted(by_name)]
-        file = {"SPDXID": identifier("File", "gracecube"), "fileName": "./usr/bin/gracecube", "fileTypes": ["BINARY"],
-                "checksums": checksums(program, "sha1", "sha256"), "licenseConcluded": "Apache-2.0", "copyrightText": "NOASSERTION"}
-        relations = [relation("SPDXRef-DOCUMENT", "DESCRIBES", ours), relation(ours, "CONTAINS", file["SPDXID"])]
+        relations = [relation("SPDXRef-DOCUMENT", "DESCRIBES", ours)]
         relations += links(program, paths, owners, ours)
         name = os.path.basename(deb).removesuffix(".deb")
         json.dump({
@@ -138,10 +133,9 @@ def main(deb):
             "dataLicense": "CC0-1.0",
             "SPDXID": "SPDXRef-DOCUMENT",
             "name": name,
-            "documentNamespace": f"https://spdx.org/spdxdocs/{name}-{digest(deb, 'sha256')}",
+            "documentNamespace": f"https://spdx.org/spdxdocs/{name}-{digest(deb)}",
             "creationInfo": {"created": created(), "creators": ["Tool: gracecube-sbom"]},
             "packages": packages,
-            "files": [file],
             "relationships": relations,
         }, sys.stdout, indent=1)
         print()
