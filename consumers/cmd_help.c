@@ -37,8 +37,8 @@ static int run_help(struct gc_command_line *line)
 }
 
 static const struct gc_flag flags[] = {
-	{ "man", 0, NULL, "as a manual page (troff)", GC_FLAG_BOOL, .offset = offsetof(struct help_options, man) },
-	{ "complete", 0, NULL, "for shells: what may follow these words, the last of which is being typed", GC_FLAG_BOOL,
+	{ "man", 0, NULL, "as a manual page (troff)", .type = GC_FLAG_BOOL, .offset = offsetof(struct help_options, man) },
+	{ "complete", 0, NULL, "for shells: what may follow these words, the last of which is being typed", .type = GC_FLAG_BOOL,
 	  .offset = offsetof(struct help_options, complete) },
 	{ .name = NULL },
 };

@@ -8,7 +8,8 @@ RestrictAddressFamilies, MemoryDenyWriteExecute, SystemCallFilter (libseccomp, w
 Type=notify with its socket. MemoryMax is compared with the peak at the end, since a container may make no cgroup. Not made:
 PrivateUsers, RestrictNamespaces, RestrictRealtime, RestrictSUIDSGID, LockPersonality (none of them gives a right).
 
-Prints what the program notifies (READY=1 …) and, at the end, its peak memory. SIGTERM is handed on. Ends with its exit code.
+Prints its own process, PID=…, and the program's, MAIN=…; what that notifies (READY=1 …) and, at the end, its peak memory. SIGTERM is
+handed on. Ends with its exit code.
 """
 import ctypes
 import os
@@ -243,7 +244,6 @@ def start(root, unit, uid, gid, home):
 
 def watch(pid, heard):
     """Prints what is notified until the program has ended; its wait status."""
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(pid, signal.SIGTERM))
     heard.settimeout(0.1)
     while True:
         try:
@@ -264,7 +264,10 @@ def main(root, name):
     uid, gid, home = account(root, unit.last("User"))
     build_view(root, unit, uid)
     heard = listen(root, uid)
-    status = watch(start(root, unit, uid, gid, home), heard)
+    main_pid = start(root, unit, uid, gid, home)
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(main_pid, signal.SIGTERM))
+    print(f"PID={os.getpid()}\nMAIN={main_pid}", flush=True)
+    status = watch(main_pid, heard)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
     most = mebibytes(unit.last("MemoryMax"))
     print(f"PEAK={peak} of {most} MiB", flush=True)

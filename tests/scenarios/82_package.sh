@@ -109,6 +109,7 @@ installs() {
 	equal 'version inside' "$(inside gracecube --version | head -n 1)" "$("$CUBE_TEST_BIN" --version | head -n 1)"
 	equal 'who may read the configuration' "$("${ROOT[@]}" stat -c '%a %U' "$SYSTEM/etc/gracecube")" '750 root'
 	equal 'its group' "$(inside stat -c %G /etc/gracecube)" gracecube
+	ACCOUNT=$(inside id -u gracecube)
 	equal 'the account' "$(inside getent passwd gracecube | cut -d: -f6,7)" /:/usr/sbin/nologin
 	[ ! -e "$SYSTEM/etc/systemd/system/multi-user.target.wants/gracecube.service" ] || fail 'it is enabled without a configuration'
 	shown "installed in a fresh Debian $SUITE; it depends on $(dpkg-deb -f "$DEB" Depends | tr ',' '\n' | wc -l) packages"
@@ -164,10 +165,15 @@ makes_cube() {
 # unit NAME → in the background: PID; what it notifies NAME.out, its log NAME.log
 unit() { start "$1" "${ROOT[@]}" unshare --mount --propagation private python3 -B "$CUBE_TEST_ROOT/tests/lib/unit.py" "$SYSTEM" "$1"; }
 is_ready() { grep -q READY=1 "$1.out" || is_gone "$PID"; }
-peak() { sed -n 's/^PEAK=//p' "$1.out"; }
+# said UNIT NAME → what unit.py said of it: PID, MAIN, PEAK
+said() { sed -n "s/^$2=//p" "$1.out"; }
 
-# The process of the unit itself, for a signal as systemd sends it.
-main_process() { pgrep -P "$(pgrep -P "$1" -f unit.py | head -n 1 || true)" 2>/dev/null || pgrep -P "$1"; }
+# The account's number, no capability, no way to any, and filters of system calls: as the kernel sees the process.
+is_confined() {
+	equal "$1 as the kernel sees it" "$("${ROOT[@]}" awk '/^Uid:/ { uid = $2 " " $3 } /^Cap(Eff|Bnd|Inh|Prm):/ { capabilities = capabilities ($2 + 0 == 0 ? 0 : 1) }
+		/^NoNewPrivs:/ { privileges = $2 } /^Seccomp:/ { filter = $2 } END { print uid, capabilities, privileges, filter }' "/proc/$(said "$1" MAIN)/status")" \
+		"$ACCOUNT $ACCOUNT 0000 1 2"
+}
 
 runs() {
 	unit gracecube.service
@@ -175,7 +181,7 @@ runs() {
 	wait_until 60 is_ready gracecube.service || fail 'gracecube.service is not ready'
 	contains 'gracecube.service' gracecube.service.out READY=1
 	reaches "$(read_records capture)" 60
-	[ "$("${ROOT[@]}" ps -o user= -C gracecube | sort -u | wc -l)" -ge 1 ] || fail 'nothing runs'
+	is_confined gracecube.service
 }
 
 serves() {
@@ -184,6 +190,7 @@ serves() {
 	SERVING=$PID
 	wait_until 60 is_ready gracecube-serve.service || fail 'gracecube-serve.service is not ready'
 	contains 'gracecube-serve.service' gracecube-serve.service.out READY=1
+	is_confined gracecube-serve.service
 	token=$(env -u GRACECUBE_HTTP_LISTEN "$CUBE_TEST_BIN" token create package)
 	status=$(python3 - "http://127.0.0.1:$SERVE/api/cube/executions?format=csv" "$token" <<-'PYTHON'
 		import sys, urllib.request
@@ -197,7 +204,7 @@ serves() {
 
 ends_cleanly() {
 	local name=$1 pid=$2
-	"${ROOT[@]}" kill -TERM "$pid"
+	"${ROOT[@]}" kill -TERM "$(said "$name" PID)"
 	ends "$pid" 40
 	equal "exit code of $name after SIGTERM" "$STATUS" 0
 }
@@ -267,6 +274,6 @@ ends_cleanly gracecube.service "$RUN"
 contains 'gracecube.service' gracecube.service.out STOPPING=1
 ends_cleanly gracecube-serve.service "$SERVING"
 verify_agrees
-shown "the units, in their sandbox as gracecube: $(position) records read, $(peak gracecube.service); served, $(peak gracecube-serve.service); verified, $(peak gracecube-verify.service)"
+shown "the units, in their sandbox as gracecube: $(position) records read, $(said gracecube.service PEAK); served, $(said gracecube-serve.service PEAK); verified, $(said gracecube-verify.service PEAK)"
 upgrades
 is_purged
