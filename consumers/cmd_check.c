@@ -17,6 +17,8 @@
 
 #define SERVER_VERSION_MIN 150000
 #define CLOCK_WARN_US GC_SECOND_US
+/* How long the topics may take to show whether they can be read: a fetch that finds nothing is answered after half a second. */
+#define TRY_US (3 * GC_SECOND_US)
 /* "stream " with the longest name of one */
 #define NAME_WIDTH 32
 
@@ -97,17 +99,33 @@ static size_t list_topics(const struct gc_kafka_topic *topics, size_t count, boo
 	return listed;
 }
 
+/* One warning a topic that is there, or may be there, and that the user may not read. */
+static bool warn_of_rights(struct check *check, const char *name, const struct gc_kafka_topic *topics, size_t count)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < count; i++) {
+		if (topics[i].refused == RD_KAFKA_RESP_ERR_NO_ERROR || topics[i].refused == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+			continue;
+		tell(check, OUTCOME_WARNING, name, "%s: %s", topics[i].name, gc_kafka_sentence(topics[i].refused));
+		found = true;
+	}
+	return found;
+}
+
 static size_t check_stream(struct check *check, const struct gc_stream_config *stream, const struct gc_kafka_topic *topics)
 {
 	char name[80], list[1500];
 	size_t existing = list_topics(topics, stream->topic_count, true, list, sizeof(list));
+	bool refused;
 
 	snprintf(name, sizeof(name), "stream %s", stream->name);
+	refused = warn_of_rights(check, name, topics, stream->topic_count);
 	if (stream->topic_count == 0) {
 		tell(check, OUTCOME_OK, name, "left unread: streams.%s.topics is empty", stream->name);
 	} else if (existing) {
 		tell(check, OUTCOME_OK, name, "%s", list);
-	} else {
+	} else if (!refused) {
 		list_topics(topics, stream->topic_count, false, list, sizeof(list));
 		tell(check, OUTCOME_WARNING, name, "no topic %s; create one, or see streams.%s.topics", list, stream->name);
 	}
@@ -160,6 +178,7 @@ static void check_broker(struct check *check, struct gc_kafka_client *client)
 	if (gc_kafka_topics(client->rk, topics, count_topics(check->cfg), check->options->timeout_us, &err) == GC_OK) {
 		tell(check, OUTCOME_OK, "broker", "%s answered in %" PRId64 " ms", check->cfg->kafka_brokers,
 		     (gc_monotonic_us() - began_us) / 1000);
+		gc_kafka_try(client->rk, topics, count_topics(check->cfg), TRY_US);
 		check_streams(check, topics);
 	} else {
 		gc_kafka_explain(client, &err);
@@ -487,7 +506,7 @@ const struct gc_command gc_command_check = {
 		"  configuration   it can be read, and from which file\n"
 		"  librdkafka      its version, and that it takes all of kafka.properties\n"
 		"  broker          one of kafka.brokers answers\n"
-		"  stream …        which topics of each stream exist, with their partitions\n"
+		"  stream …        which topics of each stream exist, with their partitions, and may be read\n"
 		"  topics          at least one of all of them does\n"
 		"  database        it answers, with PostgreSQL 15 or newer\n"
 		"  schema version  the cube is there in the version that this program needs\n"

@@ -175,7 +175,8 @@ static int run(struct gc_command_line *line)
 {
 	const struct run_options *options = line->options;
 	struct gc_config config;
-	struct gc_err err = { .verdict = GC_OK };
+	struct gc_err err = { .verdict = GC_OK }, why;
+	bool halted = false;
 	struct gc_health *health = NULL;
 	struct gc_run *workers = NULL;
 	struct gc_run_summary summary = { 0 };
@@ -199,9 +200,12 @@ static int run(struct gc_command_line *line)
 		watch(workers, health, &config, options);
 		say_stopping();
 		gc_health_watch(health, NULL);
+		halted = options->until_caught_up && gc_run_is_halted(workers, &why);
 		verdict = gc_run_stop(workers, &summary, &err);
 		if (verdict == GC_OK || summary.records > 0)
 			print_summary(&summary, line->json);
+		if (verdict == GC_OK && halted)
+			verdict = (err = why).verdict;
 	} else if (gc_stop_was_asked()) {
 		verdict = GC_OK;
 	}

@@ -1,5 +1,5 @@
 /* Consumer: see consumer.h. Threads: one consumer belongs to one worker. */
-#include "consumer.h"
+#include "claim.h"
 #include "kafka.h"
 
 #include <gracecube/arena.h>
@@ -76,51 +76,6 @@ static enum gc_verdict configure(const struct gc_config *config, rd_kafka_conf_t
 	return verdict == GC_OK ? set_queue(config, conf, err) : verdict;
 }
 
-/* Another worker may hold them by now. What was fetched of them goes with them: a record knows its partition by its place in the list. */
-static void release_parts(struct gc_consumer *c)
-{
-	gc_consumer_drop(c, c->record_count);
-	for (size_t i = 0; i < c->part_count; i++) {
-		int64_t mine = c->index;
-
-		atomic_compare_exchange_strong(&c->parts[i].position->holder, &mine, 0);
-	}
-	free(c->parts);
-	c->parts = NULL;
-	c->part_count = 0;
-}
-
-static void forget_pending(struct gc_consumer *c)
-{
-	if (c->pending)
-		rd_kafka_topic_partition_list_destroy(c->pending);
-	c->pending = NULL;
-}
-
-/* A partition that is taken away while it still stops ends the process: "Assertion `rktp->rktp_started' failed" (librdkafka 2.0.2; the
- * code of 2.12 is the same). The orders to stop, and their answers, go through the queue of librdkafka's main thread, where these two
- * questions stand behind them. */
-static rd_kafka_resp_err_t read_these(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *list)
-{
-	rd_kafka_resp_err_t code = rd_kafka_assign(rk, list);
-
-	for (int i = 0; i < 2; i++) {
-		rd_kafka_topic_partition_list_t *held = NULL;
-
-		if (rd_kafka_assignment(rk, &held) == RD_KAFKA_RESP_ERR_NO_ERROR)
-			rd_kafka_topic_partition_list_destroy(held);
-	}
-	return code;
-}
-
-static void read_nothing(rd_kafka_t *rk)
-{
-	rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
-
-	read_these(rk, none);
-	rd_kafka_topic_partition_list_destroy(none);
-}
-
 /* Called inside a poll. What is assigned is only noted: the claim needs the database, which may be away. The group has its answer at
  * once, or it would assign anew on its own; still, one assignment may follow another without a revocation between them. */
 static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *partitions, void *opaque)
@@ -128,31 +83,45 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topi
 	struct gc_consumer *c = opaque;
 
 	c->rebalances++;
-	forget_pending(c);
-	release_parts(c);
+	gc_pending_forget(c);
+	gc_parts_release(c);
 	c->is_adrift = false;
 	c->is_revoked = code != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
 	if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
 		gc_debug("partitions assigned", GC_I("partitions", partitions->cnt));
 		c->pending = rd_kafka_topic_partition_list_copy(partitions);
-		read_nothing(rk);
+		gc_assign_nothing(rk);
 	} else {
 		gc_debug("partitions revoked", GC_I("partitions", partitions ? partitions->cnt : 0),
 			 GC_I("lost", rd_kafka_assignment_lost(rk)));
-		read_these(rk, NULL);
+		gc_assign(rk, NULL);
 	}
 }
 
+/* The reason of what librdkafka calls fatal: the client is of no use any more. */
+static void note_end(struct gc_consumer *c)
+{
+	char text[512] = "";
+	rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(c->rk, text, sizeof(text));
+
+	gc_kafka_fail(&c->broken, fatal, c->config->kafka_group_id, text);
+	c->broken.verdict = GC_FATAL;
+}
+
+/* librdkafka's reports are news, not verdicts: whatever a connection met with is tried again by itself, as when a broker restarts behind
+ * TLS or does not know its users yet. What was never right is found before there are workers, see gc_run_start(). Only what librdkafka
+ * itself calls fatal is the end. */
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
 	struct gc_consumer *c = opaque;
-	char text[512];
-	rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(rk, text, sizeof(text));
+	int64_t repeated;
 
-	if (fatal != RD_KAFKA_RESP_ERR_NO_ERROR)
-		gc_fail(&c->broken, GC_FATAL, rd_kafka_err2name(fatal), "kafka", "the consumer is of no use any more: %s", text);
-	else if (gc_kafka_verdict((rd_kafka_resp_err_t)code) == GC_FATAL && code != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
-		gc_kafka_fail(&c->broken, (rd_kafka_resp_err_t)code, c->config->kafka_brokers, reason);
+	c->troubles++;
+	if (rd_kafka_fatal_error(rk, NULL, 0) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		note_end(c);
+	else if (gc_complain(&c->complaint, gc_monotonic_us(), &repeated))
+		gc_warn("a broker cannot be reached; it is tried again", GC_S("code", rd_kafka_err2name((rd_kafka_resp_err_t)code)),
+			GC_S("err", reason), GC_I("repeated", repeated));
 }
 
 static enum gc_verdict subscribe(struct gc_consumer *c, const char *const *topics, size_t topic_count, struct gc_err *err)
@@ -270,8 +239,8 @@ void gc_consumer_close(struct gc_consumer *c)
 {
 	if (!c)
 		return;
-	forget_pending(c);
-	release_parts(c);
+	gc_pending_forget(c);
+	gc_parts_release(c);
 	if (c->rk && !close_client(c->rk))
 		gc_warn("the consumer did not leave its group in time; the group's session timeout will do it");
 	else if (c->rk && !destroy_within_limit(c->rk))
@@ -323,39 +292,88 @@ static void keep_record(struct gc_consumer *c, rd_kafka_message_t *fetched, stru
 	gc_counter_add(&part->position->bytes, (int64_t)(fetched->len + fetched->key_len));
 }
 
-/* An error that belongs to one partition or topic. Returns true when it was a message that should be kept. */
+/* One topic or partition cannot be read: the others go on. Of the partition nothing more is taken, because librdkafka skips what it
+ * cannot read. */
+static void halt(struct gc_consumer *c, const rd_kafka_message_t *event, const char *topic, struct gc_part *part)
+{
+	char what[320];
+	struct gc_err why;
+
+	if (part)
+		snprintf(what, sizeof(what), "%s[%d] stands still at offset %lld", topic, part->partition,
+			 (long long)(event->offset >= 0 ? event->offset : part->next_offset));
+	else
+		snprintf(what, sizeof(what), "%s is not read", topic);
+	gc_kafka_fail(&why, event->err, topic, what);
+	if (part)
+		gc_part_shut(c, part, &why);
+	else
+		gc_position_halt(c->run, gc_position_get(c->run, topic, GC_WHOLE_TOPIC), &why);
+}
+
+static void note_trouble(struct gc_consumer *c, const rd_kafka_message_t *event, const char *topic, struct gc_part *part)
+{
+	bool final = gc_kafka_verdict(event->err) == GC_FATAL && event->err != RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED;
+	int64_t repeated;
+
+	c->troubles++;
+	if (final && *topic)
+		halt(c, event, topic, part);
+	else if (final && !c->joined)
+		gc_kafka_fail(&c->broken, event->err, c->config->kafka_group_id, "reading");
+	else if (gc_complain(&c->complaint, gc_monotonic_us(), &repeated))
+		gc_warn("reading stumbled", GC_S("topic", topic), GC_I("partition", event->partition),
+			GC_S("code", rd_kafka_err2name(event->err)), GC_S("err", rd_kafka_message_errstr(event)),
+			GC_I("repeated", repeated));
+}
+
+/* What is no record: an end, or an error of the group, of a topic or of a partition. */
 static void note_event(struct gc_consumer *c, const rd_kafka_message_t *event)
 {
 	const char *topic = event->rkt ? rd_kafka_topic_name(event->rkt) : "";
 	struct gc_part *part = event->rkt ? find_part(c, topic, event->partition) : NULL;
 
-	if (event->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-		if (part) {
-			part->at_end = true;
-			part->reached = event->offset;
-		}
-	} else if (event->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || event->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
-		c->is_adrift |= part != NULL;
-	} else if (event->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || event->err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC) {
+	if (part && part->is_shut)
+		return;
+	switch (event->err) {
+	case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+		if (!part)
+			return;
+		part->at_end = true;
+		part->reached = event->offset;
+		gc_part_works(c, part);
+		return;
+	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+	case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+		if (part)
+			part->is_adrift = c->is_adrift = true;
+		return;
+	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
 		gc_debug("topic does not exist", GC_S("topic", topic));
-	} else if (gc_kafka_verdict(event->err) == GC_FATAL && event->err != RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED) {
-		gc_kafka_fail(&c->broken, event->err, topic, "reading");
-	} else {
-		gc_warn("reading stumbled", GC_S("topic", topic), GC_I("partition", event->partition),
-			GC_S("err", rd_kafka_message_errstr(event)));
+		return;
+	case RD_KAFKA_RESP_ERR__FATAL:
+		note_end(c);
+		return;
+	default:
+		note_trouble(c, event, topic, part);
 	}
 }
 
 /* A topic made anew with more records than the cube has read looks like the old one; its record before the position does not. */
 static void check_witness(struct gc_consumer *c, struct gc_part *part, const struct gc_message *message)
 {
+	struct gc_err why;
+
 	part->has_witness = false;
 	/* compaction may have taken it away: then another one comes first */
-	if (message->offset + 1 == part->next_offset && (int64_t)gc_message_hash(message) != part->last_hash)
-		gc_fail(&c->broken, GC_FATAL, "topic_recreated", part->position->topic,
-			"the record before offset %lld of %s[%d] is not the one that the cube has read: the topic was made anew; give it a "
-			"new group (kafka.group_id) to read it from its beginning",
-			(long long)part->next_offset, part->position->topic, part->partition);
+	if (message->offset + 1 != part->next_offset || (int64_t)gc_message_hash(message) == part->last_hash)
+		return;
+	gc_fail(&why, GC_FATAL, "topic_recreated", part->position->topic,
+		"the record before offset %lld of %s[%d] is not the one that the cube has read: the topic was made anew; give it a "
+		"new group (kafka.group_id) to read it from its beginning",
+		(long long)part->next_offset, part->position->topic, part->partition);
+	gc_part_shut(c, part, &why);
 }
 
 /* True when it is one to be applied: neither of a former assignment, nor before the position. */
@@ -367,8 +385,9 @@ static bool take_record(struct gc_consumer *c, rd_kafka_message_t *fetched, stru
 		check_witness(c, part, &message);
 	else if (message.offset < part->next_offset)
 		c->stale++;
-	if (message.offset < part->next_offset)
+	if (part->is_shut || message.offset < part->next_offset)
 		return false;
+	gc_part_works(c, part);
 	keep_record(c, fetched, part, &message);
 	return true;
 }
@@ -381,7 +400,7 @@ static bool take(struct gc_consumer *c, rd_kafka_message_t *fetched)
 
 	if (!fetched->err)
 		part = find_part(c, rd_kafka_topic_name(fetched->rkt), fetched->partition);
-	if (part)
+	if (part && !part->is_shut)
 		is_kept = take_record(c, fetched, part);
 	else if (fetched->err)
 		note_event(c, fetched);
@@ -419,216 +438,6 @@ void gc_consumer_drop(struct gc_consumer *c, size_t count)
 	c->record_count -= count;
 }
 
-/* ---- claiming ---- */
-
-static const struct gc_stream_config *stream_of_topic(const struct gc_config *config, const char *topic)
-{
-	for (size_t s = 0; s < config->stream_count; s++) {
-		for (size_t t = 0; t < config->streams[s].topic_count; t++) {
-			if (strcmp(config->streams[s].topics[t], topic) == 0)
-				return &config->streams[s];
-		}
-	}
-	return NULL;
-}
-
-static struct gc_part *make_parts(struct gc_consumer *c, const rd_kafka_topic_partition_list_t *list)
-{
-	struct gc_part *parts = gc_calloc((size_t)list->cnt + 1, sizeof(*parts));
-
-	for (int i = 0; i < list->cnt; i++) {
-		const struct gc_stream_config *stream = stream_of_topic(c->config, list->elems[i].topic);
-
-		parts[i].position = gc_position_get(c->run, list->elems[i].topic, list->elems[i].partition);
-		parts[i].partition = list->elems[i].partition;
-		parts[i].stream = gc_stream_find(gc_span_of(stream->name));
-		parts[i].unit = stream->time_unit;
-	}
-	return parts;
-}
-
-static enum gc_verdict ask_watermarks(struct gc_consumer *c, const struct gc_part *parts, size_t count,
-				      struct gc_kafka_watermarks *marks, struct gc_err *err)
-{
-	enum gc_verdict verdict;
-
-	for (size_t i = 0; i < count; i++)
-		marks[i] = (struct gc_kafka_watermarks){ .topic = parts[i].position->topic, .partition = parts[i].partition };
-	verdict = gc_kafka_watermarks(c->rk, marks, count, GC_KAFKA_TIMEOUT_US, err);
-	for (size_t i = 0; verdict == GC_OK && i < count; i++) {
-		if (marks[i].low < 0)
-			verdict = gc_fail(err, GC_RETRY, "watermark", marks[i].topic,
-					  "the broker did not tell the first offset of %s[%d]", marks[i].topic, marks[i].partition);
-	}
-	return verdict;
-}
-
-static bool is_beyond(const struct gc_claim *claim, const struct gc_kafka_watermarks *mark)
-{
-	return mark->high >= 0 && claim->next_offset > mark->high;
-}
-
-/* The ends were asked before the claim, and the owner before us may have read on since. From the claim on only we move these
- * positions: an end that is asked now lies behind them, unless the topic is another one. */
-static enum gc_verdict check_ends(struct gc_consumer *c, const struct gc_part *parts, const struct gc_claim *claims, size_t count,
-				  struct gc_kafka_watermarks *marks, struct gc_err *err)
-{
-	enum gc_verdict verdict = GC_OK;
-	bool asked_again = false;
-
-	for (size_t i = 0; verdict == GC_OK && i < count; i++) {
-		if (is_beyond(&claims[i], &marks[i]) && !asked_again) {
-			verdict = ask_watermarks(c, parts, count, marks, err);
-			asked_again = true;
-		}
-		if (verdict == GC_OK && is_beyond(&claims[i], &marks[i]))
-			verdict = gc_fail(
-				err, GC_FATAL, "topic_recreated", parts[i].position->topic,
-				"the cube stands at offset %lld of %s[%d], but Kafka ends at %lld: the topic was truncated or made "
-				"anew; give it a new group (kafka.group_id) to read it from its beginning",
-				(long long)claims[i].next_offset, parts[i].position->topic, parts[i].partition,
-				(long long)marks[i].high);
-	}
-	return verdict;
-}
-
-static enum gc_verdict claim_parts(struct gc_consumer *c, struct gc_pg *pg, struct gc_part *parts, size_t count, struct gc_err *err)
-{
-	struct gc_kafka_watermarks *marks = gc_calloc(count + 1, sizeof(*marks));
-	struct gc_claim *claims = gc_calloc(count + 1, sizeof(*claims));
-	enum gc_verdict verdict = ask_watermarks(c, parts, count, marks, err);
-
-	for (size_t i = 0; i < count; i++)
-		claims[i] = (struct gc_claim){ .stream = parts[i].stream->name,
-					       .topic = gc_span_of(parts[i].position->topic),
-					       .partition = parts[i].partition,
-					       .low_offset = marks[i].low };
-	if (verdict == GC_OK)
-		verdict = gc_pg_claim(pg, c->config->kafka_group_id, c->owner, claims, count, err);
-	if (verdict == GC_OK)
-		verdict = check_ends(c, parts, claims, count, marks, err);
-	for (size_t i = 0; verdict == GC_OK && i < count; i++) {
-		if (claims[i].lost > 0)
-			gc_error("records were deleted by retention before they were read", GC_S("topic", parts[i].position->topic),
-				 GC_I("partition", parts[i].partition), GC_I("records", claims[i].lost));
-		parts[i].offset_id = claims[i].offset_id;
-		parts[i].owner_epoch = claims[i].owner_epoch;
-		parts[i].next_offset = claims[i].next_offset;
-		parts[i].last_hash = claims[i].next_offset > marks[i].low ? claims[i].last_hash : 0;
-		parts[i].end = marks[i].high;
-		gc_counter_add(&parts[i].position->lost, claims[i].lost);
-		parts[i].at_end = marks[i].high >= 0 && claims[i].next_offset >= marks[i].high;
-		atomic_store(&parts[i].position->next_offset, claims[i].next_offset);
-		atomic_store(&parts[i].position->target, marks[i].high);
-	}
-	free(claims);
-	free(marks);
-	return verdict;
-}
-
-static enum gc_verdict start_reading(struct gc_consumer *c, struct gc_err *err)
-{
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)c->part_count);
-	rd_kafka_resp_err_t code;
-
-	for (size_t i = 0; i < c->part_count; i++) {
-		struct gc_part *part = &c->parts[i];
-
-		part->has_witness = part->last_hash != 0;
-		rd_kafka_topic_partition_list_add(list, part->position->topic, part->partition)->offset = part->next_offset -
-													  part->has_witness;
-	}
-	read_nothing(c->rk);
-	code = read_these(c->rk, list);
-	rd_kafka_topic_partition_list_destroy(list);
-	return code ? gc_kafka_fail(err, code, c->config->kafka_brokers, "starting to read") : GC_OK;
-}
-
-enum gc_verdict gc_consumer_claim(struct gc_consumer *c, struct gc_pg *pg, struct gc_err *err)
-{
-	size_t count;
-	struct gc_part *parts;
-	enum gc_verdict verdict;
-
-	if (!c->pending)
-		return GC_OK;
-	count = (size_t)c->pending->cnt;
-	parts = make_parts(c, c->pending);
-	verdict = count > 0 ? claim_parts(c, pg, parts, count, err) : GC_OK;
-	if (verdict != GC_OK) {
-		free(parts);
-		return verdict;
-	}
-	release_parts(c);
-	c->parts = parts;
-	c->part_count = count;
-	for (size_t i = 0; i < count; i++)
-		atomic_store(&parts[i].position->holder, c->index);
-	forget_pending(c);
-	c->joined = true;
-	return start_reading(c, err);
-}
-
-static bool has_moved_back(const struct gc_part *before, const struct gc_consumer *c)
-{
-	for (size_t i = 0; i < c->part_count; i++) {
-		if (c->parts[i].next_offset < before[i].next_offset)
-			return true;
-	}
-	return false;
-}
-
-enum gc_verdict gc_consumer_reclaim(struct gc_consumer *c, struct gc_pg *pg, struct gc_err *err)
-{
-	size_t bytes = c->part_count * sizeof(*c->parts);
-	struct gc_part *before;
-	enum gc_verdict verdict;
-
-	if (c->part_count == 0)
-		return GC_OK;
-	before = gc_malloc(bytes);
-	memcpy(before, c->parts, bytes);
-	verdict = claim_parts(c, pg, c->parts, c->part_count, err);
-	if (verdict != GC_OK) {
-		memcpy(c->parts, before, bytes);
-	} else if (has_moved_back(before, c)) {
-		/* a failover lost commits: what was fetched does not begin where the cube stands */
-		gc_consumer_drop(c, c->record_count);
-		verdict = start_reading(c, err);
-	} else {
-		/* reading goes on, and Kafka tells of an end once */
-		for (size_t i = 0; i < c->part_count; i++)
-			c->parts[i].at_end |= before[i].at_end;
-	}
-	free(before);
-	return verdict;
-}
-
-static int64_t lost_of(const struct gc_consumer *c)
-{
-	int64_t lost = 0;
-
-	for (size_t i = 0; i < c->part_count; i++)
-		lost += atomic_load(&c->parts[i].position->lost);
-	return lost;
-}
-
-enum gc_verdict gc_consumer_restart(struct gc_consumer *c, struct gc_pg *pg, struct gc_err *err)
-{
-	int64_t lost = lost_of(c);
-	enum gc_verdict verdict = c->part_count > 0 ? claim_parts(c, pg, c->parts, c->part_count, err) : GC_OK;
-
-	gc_consumer_drop(c, c->record_count);
-	if (verdict == GC_OK && c->is_adrift && lost_of(c) == lost)
-		verdict = gc_fail(
-			err, GC_FATAL, "offset_out_of_range", c->config->kafka_group_id,
-			"Kafka does not have the offset at which the cube stands, though it lies between the first and the last "
-			"one: the topic was truncated or made anew; see `gracecube status`");
-	if (verdict == GC_OK)
-		c->is_adrift = false;
-	return verdict == GC_OK && c->part_count > 0 ? start_reading(c, err) : verdict;
-}
-
 /* ---- the rest ---- */
 
 /* rd_kafka_commit() that waits does so without a limit, while the group rebalances or its coordinator is away. */
@@ -661,10 +470,12 @@ void gc_consumer_hint(struct gc_consumer *c, int64_t wait_us)
 
 void gc_consumer_pause(struct gc_consumer *c, bool paused)
 {
-	rd_kafka_topic_partition_list_t *list = NULL;
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)c->part_count);
 
-	if (rd_kafka_assignment(c->rk, &list) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return;
+	for (size_t i = 0; i < c->part_count; i++) {
+		if (!c->parts[i].is_shut)
+			rd_kafka_topic_partition_list_add(list, c->parts[i].position->topic, c->parts[i].partition);
+	}
 	if (paused)
 		rd_kafka_pause_partitions(c->rk, list);
 	else
@@ -672,12 +483,13 @@ void gc_consumer_pause(struct gc_consumer *c, bool paused)
 	rd_kafka_topic_partition_list_destroy(list);
 }
 
-/* Kafka told of an end, or the position is where Kafka ended when the partition was claimed: behind a transaction only the first is so. */
+/* Kafka told of an end, or the position is where Kafka ended when the partition was claimed: behind a transaction only the first is so.
+ * What stands still has nothing to give. */
 static bool is_part_at_end(const struct gc_part *part)
 {
 	int64_t target = atomic_load(&part->position->target);
 
-	return part->at_end || (target >= 0 && part->next_offset >= target);
+	return gc_position_halted_us(part->position) != 0 || part->at_end || (target >= 0 && part->next_offset >= target);
 }
 
 bool gc_consumer_is_at_end(const struct gc_consumer *c)

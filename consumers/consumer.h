@@ -11,6 +11,7 @@
 #include "counters.h"
 
 #include <gracecube/config.h>
+#include <gracecube/log.h>
 #include <gracecube/sink.h>
 #include <librdkafka/rdkafka.h>
 #include <stdatomic.h>
@@ -26,8 +27,21 @@ struct gc_position {
 	_Atomic int64_t oldest_us;            /* Kafka's time of the first record that is in hand and not in the cube, 0 for none */
 	_Atomic int64_t data_us;              /* Kafka's time of the newest record in the cube, as far as this process knows; 0 */
 	_Atomic int64_t records, bytes, lost; /* fetched; found deleted by retention */
+	_Atomic int64_t halted_us;            /* wall clock: since when it stands still while the others go on; 0: it is read */
+	struct gc_err halt;                   /* why; behind the run's lock */
 };
+/* A topic that cannot be seen has no partitions: its position is this one. */
+#define GC_WHOLE_TOPIC (-1)
 struct gc_position *gc_position_get(void *run, const char *topic, int32_t partition);
+/* NULL when there is none yet. */
+struct gc_position *gc_position_find(void *run, const char *topic, int32_t partition);
+/* It stands still, for this reason. Told once, and once more when it is over. */
+void gc_position_halt(void *run, struct gc_position *position, const struct gc_err *why);
+void gc_position_heal(void *run, struct gc_position *position);
+static inline int64_t gc_position_halted_us(const struct gc_position *position)
+{
+	return atomic_load(&((struct gc_position *)position)->halted_us);
+}
 
 struct gc_part {
 	struct gc_position *position;
@@ -40,6 +54,9 @@ struct gc_part {
 	int64_t last_hash;    /* of the record before it, as of the claim; 0: not known */
 	bool has_witness;     /* that record is read first, and must be the same one */
 	bool at_end;          /* the end was reached once since the claim */
+	bool is_adrift;       /* Kafka has not what is to be read next */
+	bool is_shut;         /* nothing of it is taken: see claim.h */
+	int64_t try_us;       /* monotonic: when it is tried again */
 	uint32_t in_batch;    /* index + 1 in the batch under way, 0: not there */
 	int64_t end, reached; /* Kafka's end, as far as it is known; the last end of the partition that was reached */
 	int64_t oldest_us;    /* see gc_count_gathered() */
@@ -63,13 +80,16 @@ struct gc_consumer {
 	rd_kafka_topic_partition_list_t *pending; /* assigned by the group, to be claimed */
 	bool joined;
 	bool is_revoked; /* what it held was taken away, and what it gets is not known yet */
-	bool is_adrift;  /* Kafka has not (or no more) what is to be read next: gc_consumer_restart() finds out what happened */
+	bool is_adrift;  /* of one partition Kafka has not (or no more) what is to be read next: see gc_consumer_restart() */
 	struct gc_record *records; /* fetched, not applied yet, in log order */
 	size_t record_count, record_capacity;
 	size_t record_bytes;
 	uint64_t stale; /* records of a former assignment or below the position: dropped */
 	uint64_t rebalances;
-	struct gc_err broken; /* GC_FATAL: the client is of no use any more */
+	uint64_t troubles;             /* reports of connections, brokers and topics that librdkafka deals with itself */
+	struct gc_complaint complaint; /* of these */
+	int64_t look_us;               /* monotonic: when topics that were not to be seen are looked for again */
+	struct gc_err broken;          /* GC_FATAL: the client is of no use any more */
 };
 
 enum gc_verdict gc_consumer_open(const struct gc_config *config, void *run, int index, const char *const *topics,
@@ -89,8 +109,11 @@ enum gc_verdict gc_consumer_claim(struct gc_consumer *consumer, struct gc_pg *pg
 enum gc_verdict gc_consumer_reclaim(struct gc_consumer *consumer, struct gc_pg *pg, struct gc_err *err) GC_MUST_CHECK;
 
 /* The same, and reading starts again whatever has moved: after a lost fence, or when adrift. What retention deleted is counted as
- * lost then; GC_FATAL when the topic is another one. */
+ * lost then; a partition whose topic is another one stands still. */
 enum gc_verdict gc_consumer_restart(struct gc_consumer *consumer, struct gc_pg *pg, struct gc_err *err) GC_MUST_CHECK;
+
+/* Tries again, now and then, what stands still. */
+void gc_consumer_revive(struct gc_consumer *consumer, struct gc_pg *pg);
 
 /* Tells Kafka the positions, as a hint; waits at most so long for its answer. */
 void gc_consumer_hint(struct gc_consumer *consumer, int64_t wait_us);

@@ -164,12 +164,13 @@ void gc_count_gathered(struct gc_worker *w)
 	for (size_t i = 0; i < c->part_count; i++) {
 		int64_t lag = lag_of(&c->parts[i]);
 
-		all += lag;
+		all += gc_position_halted_us(c->parts[i].position) == 0 ? lag : 0;
 		gc_counter_set(&c->parts[i].position->lag, lag);
 		gc_counter_set(&c->parts[i].position->oldest_us, c->parts[i].oldest_us);
 	}
 	gc_counter_set(&w->counters.lag, all);
 	gc_counter_set(&w->counters.stale, (int64_t)c->stale);
+	gc_counter_set(&w->counters.troubles, (int64_t)c->troubles);
 	if (all == 0)
 		gc_counter_set(&w->counters.moved_us, now);
 }

@@ -51,6 +51,7 @@ struct gc_worker_counters {
 	_Atomic int64_t lag;          /* records, of all its partitions */
 	_Atomic int64_t joined;       /* 1: the group's assignment is held */
 	_Atomic int64_t connected;    /* 1: PostgreSQL answers it */
+	_Atomic int64_t troubles;     /* errors of brokers, connections and topics that librdkafka deals with itself */
 	_Atomic int64_t stale;        /* records dropped after a rebalance, to be read again by the owner */
 	_Atomic int64_t retries_of[GC_RETRY_CLASSES];
 	_Atomic int64_t dead_of[GC_DEAD_REASONS];

@@ -79,6 +79,13 @@ static const struct {
 	{ "progress", is_progressing },
 };
 
+/* What stands still while the others go on: told, and no reason to be not ready, since another process would do no better. */
+static void tell_halted(void *arg, const struct gc_position *position)
+{
+	if (position->halted_us != 0)
+		fprintf(arg, "[!] halted: %s\n", position->halt.text);
+}
+
 struct readiness {
 	const struct gc_health *health;
 	FILE *out; /* a line a check, may be NULL */
@@ -98,6 +105,8 @@ static void judge(void *arg, const struct gc_database_facts *database)
 		if (r->out)
 			fprintf(r->out, "[%c] %s: %s\n", good ? '+' : '-', checks[i].name, judged.text);
 	}
+	if (r->out && r->health->run)
+		gc_run_each_position(r->health->run, tell_halted, r->out);
 }
 
 static bool judge_all(struct gc_health *health, FILE *out)

@@ -83,10 +83,12 @@ struct fault {
 };
 
 #define NO_ANSWER "no broker answered; see whether Kafka is up and kafka.brokers names it"
-#define NO_RIGHT "the user has no right to do this; ask for an ACL on it"
+#define DAMAGED "what the broker keeps there is damaged; the runbook (GracecubeHalted) says how to mend it or step over it"
 
 /* In the order of their numbers. What is not here: see gc_kafka_verdict(). */
 static const struct fault faults[] = {
+	{ RD_KAFKA_RESP_ERR__BAD_MSG, GC_FATAL, DAMAGED },
+	{ RD_KAFKA_RESP_ERR__BAD_COMPRESSION, GC_FATAL, DAMAGED },
 	{ RD_KAFKA_RESP_ERR__DESTROY, GC_FATAL, "the client was closed while it was asked" },
 	{ RD_KAFKA_RESP_ERR__TRANSPORT, GC_RETRY, NO_ANSWER },
 	{ RD_KAFKA_RESP_ERR__RESOLVE, GC_RETRY, "a broker's host name has no address; see kafka.brokers and the name server" },
@@ -109,6 +111,7 @@ static const struct fault faults[] = {
 	{ RD_KAFKA_RESP_ERR__PURGE_QUEUE, GC_RETRY, "it was given up before it was sent; publish it again" },
 	{ RD_KAFKA_RESP_ERR__PURGE_INFLIGHT, GC_RETRY, "it was given up before it was acknowledged; publish it again" },
 	{ RD_KAFKA_RESP_ERR__FATAL, GC_FATAL, "the client is broken for good; start the program again" },
+	{ RD_KAFKA_RESP_ERR_INVALID_MSG, GC_FATAL, DAMAGED },
 	{ RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, GC_FATAL, "there is no such topic; create it, or correct its name" },
 	{ RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, GC_FATAL,
 	  "it is larger than the topic's max.message.bytes; raise that, or leave it out" },
@@ -117,9 +120,13 @@ static const struct fault faults[] = {
 	  "it is larger than a segment of the topic; raise its segment.bytes, or leave it out" },
 	{ RD_KAFKA_RESP_ERR_INVALID_SESSION_TIMEOUT, GC_FATAL,
 	  "the brokers do not allow this session.timeout.ms; see group.min.session.timeout.ms and group.max.session.timeout.ms of theirs" },
-	{ RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, GC_FATAL, NO_RIGHT },
-	{ RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, GC_FATAL, NO_RIGHT },
-	{ RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, GC_FATAL, NO_RIGHT },
+	{ RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, GC_FATAL,
+	  "the user has no right to this topic; allow him READ and DESCRIBE on it to read, WRITE to publish, or take its name out of "
+	  "streams.*.topics" },
+	{ RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, GC_FATAL,
+	  "the user has no right to this consumer group (kafka.group_id); allow him READ on it" },
+	{ RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, GC_FATAL,
+	  "the user has no right to do this in the cluster; ask for an ACL on it" },
 	{ RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP, GC_FATAL,
 	  "its timestamp, or that of a record sent with it, is too far from the broker's clock; raise the topic's "
 	  "message.timestamp.before.max.ms or message.timestamp.after.max.ms" },
@@ -164,7 +171,7 @@ enum gc_verdict gc_kafka_verdict(rd_kafka_resp_err_t code)
 	return code > 0 ? GC_RETRY : GC_FATAL;
 }
 
-static const char *sentence_of(rd_kafka_resp_err_t code)
+const char *gc_kafka_sentence(rd_kafka_resp_err_t code)
 {
 	const struct fault *fault = find_fault(code);
 
@@ -173,7 +180,7 @@ static const char *sentence_of(rd_kafka_resp_err_t code)
 
 enum gc_verdict gc_kafka_fail(struct gc_err *err, rd_kafka_resp_err_t code, const char *where, const char *what)
 {
-	return gc_fail(err, gc_kafka_verdict(code), rd_kafka_err2name(code), where, "%s: %s", what, sentence_of(code));
+	return gc_fail(err, gc_kafka_verdict(code), rd_kafka_err2name(code), where, "%s: %s", what, gc_kafka_sentence(code));
 }
 
 /* ---- configuration ---- */
@@ -276,7 +283,7 @@ enum gc_verdict gc_kafka_explain(struct gc_kafka_client *client, struct gc_err *
 	if (definiteness(client->heard) < 2 || err->verdict != GC_RETRY)
 		return err->verdict;
 	return gc_fail(err, gc_kafka_verdict(client->heard), rd_kafka_err2name(client->heard), err->where, "%s (%s)",
-		       sentence_of(client->heard), client->heard_text);
+		       gc_kafka_sentence(client->heard), client->heard_text);
 }
 
 /* What goes wrong is told by who asked, with gc_kafka_explain(): librdkafka's lines would stand between those of the answer. */
@@ -295,6 +302,10 @@ enum gc_verdict gc_kafka_open(const struct gc_config *cfg, struct gc_kafka_clien
 
 	if (gc_kafka_conf(cfg, "client", &conf, err))
 		return err->verdict;
+	if (gc_kafka_set(conf, "enable.partition.eof", "true", err)) { /* for gc_kafka_try() */
+		rd_kafka_conf_destroy(conf);
+		return err->verdict;
+	}
 	client = gc_calloc(1, sizeof(*client));
 	rd_kafka_conf_set_log_cb(conf, log_quietly);
 	rd_kafka_conf_set_error_cb(conf, on_error);
@@ -348,6 +359,76 @@ enum gc_verdict gc_kafka_topics(rd_kafka_t *rk, struct gc_kafka_topic *topics, s
 		topics[i].partitions = find_partitions(metadata, topics[i].name);
 	rd_kafka_metadata_destroy(metadata);
 	return GC_OK;
+}
+
+/* Those that the brokers did not list are asked for by name: a name that the user may not see is answered with another error than one
+ * that nobody has. A consumer's question makes no broker create a topic. */
+static void ask_by_name(rd_kafka_t *rk, struct gc_kafka_topic *topic, int64_t timeout_us)
+{
+	const struct rd_kafka_metadata *metadata;
+	rd_kafka_topic_t *rkt = rd_kafka_topic_new(rk, topic->name, NULL);
+
+	if (rkt && rd_kafka_metadata(rk, 0, rkt, &metadata, milliseconds(timeout_us)) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+		if (metadata->topic_cnt == 1)
+			topic->refused = metadata->topics[0].err;
+		rd_kafka_metadata_destroy(metadata);
+	}
+	if (rkt)
+		rd_kafka_topic_destroy(rkt);
+}
+
+static struct gc_kafka_topic *find_topic(struct gc_kafka_topic *topics, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(topics[i].name, name) == 0)
+			return &topics[i];
+	return NULL;
+}
+
+/* Each topic answers once: with a record, its end, or the reason why there is neither. */
+static void hear_answers(rd_kafka_queue_t *queue, struct gc_kafka_topic *topics, size_t count, size_t asked, int64_t timeout_us)
+{
+	int64_t left_us, give_up_us = gc_monotonic_us() + timeout_us;
+
+	while (asked > 0 && (left_us = give_up_us - gc_monotonic_us()) > 0) {
+		rd_kafka_message_t *answer = rd_kafka_consume_queue(queue, milliseconds(left_us));
+		struct gc_kafka_topic *topic = answer && answer->rkt ? find_topic(topics, count, rd_kafka_topic_name(answer->rkt))
+								     : NULL;
+
+		if (topic && !topic->answered) {
+			topic->answered = true;
+			topic->refused = answer->err == RD_KAFKA_RESP_ERR__PARTITION_EOF ? RD_KAFKA_RESP_ERR_NO_ERROR : answer->err;
+			asked--;
+		}
+		if (answer)
+			rd_kafka_message_destroy(answer);
+	}
+}
+
+void gc_kafka_try(rd_kafka_t *rk, struct gc_kafka_topic *topics, size_t count, int64_t timeout_us)
+{
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+	rd_kafka_topic_t **opened = gc_calloc(count + 1, sizeof(*opened));
+	size_t asked = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		topics[i].refused = RD_KAFKA_RESP_ERR_NO_ERROR;
+		topics[i].answered = false;
+		if (topics[i].partitions == 0)
+			ask_by_name(rk, &topics[i], timeout_us);
+		else if ((opened[i] = rd_kafka_topic_new(rk, topics[i].name, NULL)) &&
+			 rd_kafka_consume_start_queue(opened[i], 0, RD_KAFKA_OFFSET_END, queue) == 0)
+			asked++;
+	}
+	hear_answers(queue, topics, count, asked, timeout_us);
+	for (size_t i = 0; i < count; i++) {
+		if (!opened[i])
+			continue;
+		rd_kafka_consume_stop(opened[i], 0);
+		rd_kafka_topic_destroy(opened[i]);
+	}
+	rd_kafka_queue_destroy(queue);
+	free(opened);
 }
 
 /* The protocol's ListOffsets takes -2 for the first offset and -1 for the end where a time would stand, and

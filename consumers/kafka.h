@@ -30,6 +30,9 @@ enum gc_verdict gc_kafka_verdict(rd_kafka_resp_err_t code);
  * Returns the verdict. */
 enum gc_verdict gc_kafka_fail(struct gc_err *err, rd_kafka_resp_err_t code, const char *where, const char *what);
 
+/* "What is wrong; what to do" alone. */
+const char *gc_kafka_sentence(rd_kafka_resp_err_t code);
+
 /* A client that only asks: creates no topics, joins no group. For `status`, `check` and their like. */
 struct gc_kafka_client {
 	rd_kafka_t *rk;
@@ -47,10 +50,17 @@ enum gc_verdict gc_kafka_explain(struct gc_kafka_client *client, struct gc_err *
 struct gc_kafka_topic {
 	const char *name;   /* asked for */
 	int32_t partitions; /* answered; 0: no such topic, or the user may not see it */
+	/* by gc_kafka_try() */
+	rd_kafka_resp_err_t refused; /* why it cannot be read; 0: it can, or nothing has come in time */
+	bool answered;
 };
 /* Fills in the partitions. Creates no topic. GC_RETRY when nobody answers in time. */
 enum gc_verdict gc_kafka_topics(rd_kafka_t *rk, struct gc_kafka_topic *topics, size_t count, int64_t timeout_us,
 				struct gc_err *err) GC_MUST_CHECK;
+
+/* Reads nothing, but tries to: whether the user may read a topic is known by asking its first partition for more than its end. Fills in
+ * `refused`. After gc_kafka_topics(). */
+void gc_kafka_try(rd_kafka_t *rk, struct gc_kafka_topic *topics, size_t count, int64_t timeout_us);
 
 struct gc_kafka_watermarks {
 	const char *topic; /* asked for; each partition once, and it must exist */

@@ -203,6 +203,19 @@ static void print_lags_seconds(struct gc_metric_printer *p)
 		gc_run_each_position(run_of(p), print_lag_seconds, p);
 }
 
+/* One line each, while it lasts. */
+static void print_halt(void *arg, const struct gc_position *position)
+{
+	if (gc_position_halted_us(position) != 0)
+		print_partition(arg, position, 1);
+}
+
+static void print_halts(struct gc_metric_printer *p)
+{
+	if (run_of(p))
+		gc_run_each_position(run_of(p), print_halt, p);
+}
+
 static void count_held(void *arg, const struct gc_position *position)
 {
 	*(int64_t *)arg += gc_counter_get(&position->holder) > 0;
@@ -332,9 +345,14 @@ static const struct gc_metric run_metrics[] = {
 	  "Records between the cube's position and Kafka's end, of the partitions that this process holds.", .print = print_lags },
 	{ "gracecube_kafka_lag_seconds", GC_METRIC_GAUGE, "topic, partition", NULL,
 	  "How long the oldest record that is not in the cube has been on Kafka; 0 without lag.", .print = print_lags_seconds },
+	{ "gracecube_kafka_halted", GC_METRIC_GAUGE, "topic, partition", NULL,
+	  "1 for each partition that stands still while the others go on, -1 for a whole topic that may not be seen; /readyz?verbose says why.",
+	  .print = print_halts },
 	{ "gracecube_kafka_assigned_partitions", GC_METRIC_GAUGE, NULL, NULL, "Partitions that this process holds.", .print = print_assigned },
 	{ "gracecube_kafka_rebalances_total", GC_METRIC_COUNTER, NULL, NULL, "Assignments and revocations by the consumer group.", print_workers,
 	  OF_WORKER(rebalances) },
+	{ "gracecube_kafka_troubles_total", GC_METRIC_COUNTER, NULL, NULL,
+	  "Errors of connections, brokers and topics that librdkafka reported and tries again by itself.", print_workers, OF_WORKER(troubles) },
 	{ "gracecube_kafka_joined_workers", GC_METRIC_GAUGE, NULL, NULL, "Workers that hold what the consumer group gave them.", print_workers,
 	  OF_WORKER(joined) },
 

@@ -61,7 +61,7 @@ struct gc_position *gc_position_get(void *argument, const char *topic, int32_t p
 	return position;
 }
 
-int64_t gc_run_position(void *argument, const char *topic, int32_t partition)
+struct gc_position *gc_position_find(void *argument, const char *topic, int32_t partition)
 {
 	struct gc_run *run = argument;
 	struct gc_position *position;
@@ -69,6 +69,45 @@ int64_t gc_run_position(void *argument, const char *topic, int32_t partition)
 	pthread_mutex_lock(&run->lock);
 	position = find_position(run, topic, partition);
 	pthread_mutex_unlock(&run->lock);
+	return position;
+}
+
+/* Each worker hears of a topic that is not to be seen; one tells it. */
+void gc_position_halt(void *argument, struct gc_position *position, const struct gc_err *why)
+{
+	struct gc_run *run = argument;
+	bool is_news;
+
+	pthread_mutex_lock(&run->lock);
+	is_news = position->halted_us == 0 || strcmp(position->halt.text, why->text) != 0;
+	if (position->halted_us == 0)
+		atomic_store(&position->halted_us, gc_now_us());
+	position->halt = *why;
+	pthread_mutex_unlock(&run->lock);
+	if (is_news && position->partition == GC_WHOLE_TOPIC)
+		gc_warn("a topic is not read; the others go on", GC_S("topic", position->topic), GC_ERR_FIELDS(why));
+	else if (is_news)
+		gc_error("a partition stands still; the others go on", GC_S("topic", position->topic),
+			 GC_I("partition", position->partition), GC_ERR_FIELDS(why));
+}
+
+void gc_position_heal(void *argument, struct gc_position *position)
+{
+	struct gc_run *run = argument;
+	int64_t since_us;
+
+	pthread_mutex_lock(&run->lock);
+	since_us = atomic_exchange(&position->halted_us, 0);
+	pthread_mutex_unlock(&run->lock);
+	if (since_us != 0)
+		gc_info("it is read again", GC_S("topic", position->topic), GC_I("partition", position->partition),
+			GC_I("stood_s", (gc_now_us() - since_us) / GC_SECOND_US));
+}
+
+int64_t gc_run_position(void *argument, const char *topic, int32_t partition)
+{
+	struct gc_position *position = gc_position_find(argument, topic, partition);
+
 	return position ? atomic_load(&position->next_offset) : 0;
 }
 
@@ -283,6 +322,21 @@ void gc_run_each_position(struct gc_run *run, void (*each)(void *arg, const stru
 	for (size_t i = 0; i < run->position_count; i++)
 		each(arg, run->positions[i]);
 	pthread_mutex_unlock(&run->lock);
+}
+
+bool gc_run_is_halted(struct gc_run *run, struct gc_err *ret_why)
+{
+	const struct gc_position *halted = NULL;
+
+	pthread_mutex_lock(&run->lock);
+	for (size_t i = 0; i < run->position_count && !halted; i++) {
+		if (run->positions[i]->halted_us != 0 && run->positions[i]->partition != GC_WHOLE_TOPIC)
+			halted = run->positions[i];
+	}
+	if (halted)
+		*ret_why = halted->halt;
+	pthread_mutex_unlock(&run->lock);
+	return halted != NULL;
 }
 
 int64_t gc_run_silent_us(const struct gc_run *run)

@@ -35,6 +35,8 @@ void gc_run_summary(struct gc_run *run, struct gc_run_summary *ret_summary);
 size_t gc_run_workers(const struct gc_run *run);
 const struct gc_worker_counters *gc_run_counters(const struct gc_run *run, size_t index);
 void gc_run_each_position(struct gc_run *run, void (*each)(void *arg, const struct gc_position *position), void *arg);
+/* Is there a partition that stands still? Then why, of the first one. */
+bool gc_run_is_halted(struct gc_run *run, struct gc_err *ret_why);
 /* How long the slowest loop has not come by. */
 int64_t gc_run_silent_us(const struct gc_run *run);
 /* How long records have been waiting for a worker that commits none; 0 when all is well. */

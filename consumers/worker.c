@@ -400,6 +400,8 @@ static enum gc_verdict work_once(struct gc_worker *w, struct gc_err *err)
 		return err->verdict;
 	}
 	verdict = claim_partitions(w, err);
+	if (verdict == GC_OK && w->pg && !gc_pg_is_lost(w->pg))
+		gc_consumer_revive(w->consumer, w->pg);
 	if (verdict == GC_OK)
 		verdict = apply_records(w, err);
 	if (verdict == GC_OK)

@@ -6,8 +6,8 @@
 #   DIR/kafka.log  the broker's log        DIR/pid       its process
 #
 # KAFKA_PARTITIONS (1) is the number of partitions of topics made on first use, KAFKA_HEAP (384m) the Java heap, KAFKA_EXTRA
-# more lines of server.properties, KAFKA_VERSION the version, 3.9 or newer. The jars are kept, a directory a version, in
-# ${XDG_CACHE_HOME:-$HOME/.cache}/gracecube/kafka.
+# more lines of server.properties, KAFKA_LISTENERS and KAFKA_ADVERTISED more listeners (NAME://HOST:PORT,…), KAFKA_VERSION the
+# version, 3.9 or newer. The jars are kept, a directory a version, in ${XDG_CACHE_HOME:-$HOME/.cache}/gracecube/kafka.
 
 KAFKA_VERSION=${KAFKA_VERSION:-4.3.1}
 
@@ -133,8 +133,8 @@ kafka_write_settings() {
 		process.roles=broker,controller
 		node.id=1
 		controller.quorum.voters=1@127.0.0.1:$controller
-		listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller
-		advertised.listeners=PLAINTEXT://127.0.0.1:$port
+		listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller${KAFKA_LISTENERS:+,$KAFKA_LISTENERS}
+		advertised.listeners=PLAINTEXT://127.0.0.1:$port${KAFKA_ADVERTISED:+,$KAFKA_ADVERTISED}
 		controller.listener.names=CONTROLLER
 		inter.broker.listener.name=PLAINTEXT
 		log.dirs=$dir/data

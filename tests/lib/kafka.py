@@ -6,6 +6,9 @@ when a broker did not acknowledge. Also a command, for scenarios in shell:
     kafka.py BROKERS grow TOPIC PARTITIONS                      more partitions for a topic that is there
     kafka.py BROKERS delete-records TOPIC PARTITION OFFSET      what retention does: nothing below OFFSET is left
     kafka.py BROKERS delete-topic TOPIC
+    kafka.py BROKERS allow PRINCIPAL topic|group NAME OPERATION     an ACL; NAME* is a prefix
+    kafka.py BROKERS deny PRINCIPAL topic|group NAME OPERATION
+    kafka.py BROKERS forget PRINCIPAL topic|group NAME OPERATION    takes what was denied or allowed away again
 """
 import ctypes
 import sys
@@ -15,6 +18,9 @@ TOPIC, PARTITION, VALUE, KEY, MSGFLAGS, TIMESTAMP, HEADER = 1, 3, 4, 5, 7, 8, 9
 COPY = 2
 PRODUCER = 0
 OK, ALREADY_EXISTS = 0, 36
+# Of rd_kafka_ResourceType_t, rd_kafka_ResourcePatternType_t, rd_kafka_AclOperation_t and rd_kafka_AclPermissionType_t.
+RESOURCES, LITERAL, PREFIXED, ANY, DENY, ALLOW = {'topic': 2, 'group': 3}, 3, 4, 1, 2, 3
+OPERATIONS = {'ALL': 2, 'READ': 3, 'WRITE': 4, 'DESCRIBE': 8}
 
 
 class Memory(ctypes.Structure):
@@ -42,6 +48,7 @@ def load():
                          ('NewPartitions_new', ctypes.c_void_p), ('event_error_string', ctypes.c_char_p),
                          ('DeleteTopic_new', ctypes.c_void_p), ('event_DeleteTopics_result', ctypes.c_void_p),
                          ('DeleteTopics_result_topics', ctypes.POINTER(ctypes.c_void_p)),
+                         ('AclBinding_new', ctypes.c_void_p), ('AclBindingFilter_new', ctypes.c_void_p),
                          ('DeleteRecords_new', ctypes.c_void_p), ('topic_partition_list_new', ctypes.c_void_p),
                          ('topic_partition_list_add', ctypes.c_void_p),
                          ('event_CreateTopics_result', ctypes.c_void_p),
@@ -143,8 +150,26 @@ class Kafka:
         self.rd.rd_kafka_topic_partition_list_set_offset(ends, topic.encode(), partition, ctypes.c_int64(offset))
         self._answer(self.rd.rd_kafka_DeleteRecords, self.rd.rd_kafka_DeleteRecords_new(ends))
 
+    def _acl(self, make, principal, resource, name, operation, permission):
+        text = ctypes.create_string_buffer(512)
+        acl = make(RESOURCES[resource], name.rstrip('*').encode(), PREFIXED if name.endswith('*') else LITERAL, principal.encode(), b'*',
+                   OPERATIONS[operation], permission, text, ctypes.c_size_t(512))
+        if not acl:
+            raise RuntimeError(text.value.decode())
+        return acl
 
-COMMANDS = {'grow': (Kafka.grow, [int]), 'delete-records': (Kafka.delete_records, [int, int]), 'delete-topic': (Kafka.delete_topic, [])}
+    def allow(self, *acl):
+        self._answer(self.rd.rd_kafka_CreateAcls, self._acl(self.rd.rd_kafka_AclBinding_new, *acl, ALLOW))
+
+    def deny(self, *acl):
+        self._answer(self.rd.rd_kafka_CreateAcls, self._acl(self.rd.rd_kafka_AclBinding_new, *acl, DENY))
+
+    def forget(self, *acl):
+        self._answer(self.rd.rd_kafka_DeleteAcls, self._acl(self.rd.rd_kafka_AclBindingFilter_new, *acl, ANY))
+
+
+COMMANDS = {'grow': (Kafka.grow, [int]), 'delete-records': (Kafka.delete_records, [int, int]), 'delete-topic': (Kafka.delete_topic, []),
+            'allow': (Kafka.allow, [str, str, str]), 'deny': (Kafka.deny, [str, str, str]), 'forget': (Kafka.forget, [str, str, str])}
 
 
 def main():
