@@ -85,12 +85,21 @@ static struct gc_part *make_parts(struct gc_consumer *c, const rd_kafka_topic_pa
 
 /* ---- standing still ---- */
 
-/* How long until what stands still is tried again. */
+/* How long until what stands still is tried again: doubled each time. */
 #define TRY_AGAIN_US (10 * GC_SECOND_US)
+#define TRY_AGAIN_MAX_US (5 * GC_MINUTE_US)
 /* How long librdkafka may take to stand elsewhere in one partition. */
 #define SEEK_MS 2000
 /* How often it is asked whether a topic that was not to be seen is there. */
 #define LOOK_INTERVAL_US GC_MINUTE_US
+
+static void try_later(struct gc_part *part)
+{
+	part->wait_us = part->wait_us == 0                     ? TRY_AGAIN_US
+			: part->wait_us * 2 > TRY_AGAIN_MAX_US ? TRY_AGAIN_MAX_US
+							       : part->wait_us * 2;
+	part->try_us = gc_monotonic_us() + part->wait_us;
+}
 
 static void pause_part(struct gc_consumer *c, const struct gc_part *part, bool paused)
 {
@@ -108,13 +117,14 @@ void gc_part_shut(struct gc_consumer *c, struct gc_part *part, const struct gc_e
 {
 	part->is_shut = true;
 	part->is_adrift = false;
-	part->try_us = gc_monotonic_us() + TRY_AGAIN_US;
+	try_later(part);
 	pause_part(c, part, true);
 	gc_position_halt(c->run, part->position, why);
 }
 
 void gc_part_works(struct gc_consumer *c, struct gc_part *part)
 {
+	part->wait_us = 0;
 	if (gc_position_halted_us(part->position) != 0)
 		gc_position_heal(c->run, part->position);
 }
@@ -182,6 +192,7 @@ static void take_claim(struct gc_part *part, const struct gc_claim *claim, const
 	part->next_offset = claim->next_offset;
 	part->last_hash = claim->next_offset > mark->low ? claim->last_hash : 0;
 	part->end = mark->high;
+	part->reached = 0;
 	part->at_end = mark->high >= 0 && claim->next_offset >= mark->high;
 	gc_counter_add(&part->position->lost, claim->lost);
 	atomic_store(&part->position->next_offset, claim->next_offset);
@@ -307,8 +318,10 @@ enum gc_verdict gc_consumer_reclaim(struct gc_consumer *c, struct gc_pg *pg, str
 		verdict = start_reading(c, err);
 	} else {
 		/* reading goes on, and Kafka tells of an end once */
-		for (size_t i = 0; i < c->part_count; i++)
+		for (size_t i = 0; i < c->part_count; i++) {
 			c->parts[i].at_end |= before[i].at_end;
+			c->parts[i].reached = before[i].reached;
+		}
 	}
 	free(before);
 	return verdict;
@@ -385,12 +398,16 @@ static void try_again(struct gc_consumer *c, struct gc_pg *pg, struct gc_part *p
 {
 	struct gc_err err = { .verdict = GC_OK };
 
-	part->try_us = gc_monotonic_us() + TRY_AGAIN_US;
 	part->is_shut = false;
 	if (claim_parts(c, pg, part, 1, &err) != GC_OK)
 		gc_debug("what stands still could not be claimed", GC_ERR_FIELDS(&err));
-	else if (!part->is_shut && read_again(c, part))
+	else if (!part->is_shut && read_again(c, part)) {
+		part->is_on_trial = part->is_refused;
+		part->is_refused = false;
 		return;
+	}
+	if (!part->is_shut)
+		try_later(part);
 	part->is_shut = true;
 }
 

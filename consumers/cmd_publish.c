@@ -300,7 +300,7 @@ static int publish_all(struct publish *publish, const struct gc_command_line *li
 	enum gc_verdict verdict;
 	int code;
 
-	gc_stop_on_signals();
+	gc_stop_on_signals(0);
 	publish->began_us = gc_monotonic_us();
 	verdict = publish_files(publish, line, cfg, &err);
 	if (verdict && publish->read == 0)

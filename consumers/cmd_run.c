@@ -154,6 +154,7 @@ static void print_summary(const struct gc_run_summary *s, bool json)
 static void say_stopping(void)
 {
 	gc_notify("STOPPING=1\nSTATUS=draining");
+	gc_stop_begins();
 	if (gc_stop_was_asked())
 		gc_info("draining; a second signal leaves at once");
 }
@@ -189,7 +190,7 @@ static int run(struct gc_command_line *line)
 		free(only);
 		return gc_command_fail(&err);
 	}
-	gc_stop_on_signals();
+	gc_stop_on_signals(config.run_shutdown_timeout_us);
 	gc_info("starting", GC_S("version", GRACECUBE_VERSION), GC_S("librdkafka", rd_kafka_version_str()),
 		GC_S("group", config.kafka_group_id), GC_S("brokers", config.kafka_brokers), GC_I("workers", config.run_workers));
 	verdict = start_health(&config, &health, &err);
@@ -228,7 +229,7 @@ const struct gc_command gc_command_run = {
 		"one transaction together with its position: each record changes the cube exactly once, or is in the dead letters.\n"
 		"Run as many processes as you like; Kafka divides the partitions among them.\n"
 		"While Kafka or PostgreSQL is away it waits and tries again. SIGTERM or Ctrl-C applies what has been read and leaves;\n"
-		"a second one leaves at once. Neither loses anything.\n"
+		"a second one leaves at once, and what is not done after run.shutdown_timeout is left. None of it loses anything.\n"
 		"\n"
 		"http.listen answers /livez, /readyz?verbose and /metrics. Under systemd (Type=notify) it says when it is ready, and\n"
 		"feeds the watchdog while what waits moves. Records that wait for run.stall_timeout without a commit end the process.\n"

@@ -305,7 +305,7 @@ static int sandbox(struct gc_command_line *line)
 		return gc_command_misuse(line, "--for ends a --trickle");
 	if (gc_command_config(line, &config, &err) != GC_OK)
 		return gc_command_fail(&err);
-	gc_stop_on_signals();
+	gc_stop_on_signals(0);
 	verdict = gc_broker_start((int)options->partitions, &broker, &err);
 	if (verdict == GC_OK)
 		verdict = create_topics(broker, &config, &err);

@@ -48,7 +48,7 @@ static int serve(struct gc_command_line *line)
 
 	if (gc_command_config(line, &config, &err) != GC_OK)
 		return gc_command_fail(&err);
-	gc_stop_on_signals();
+	gc_stop_on_signals(config.run_shutdown_timeout_us);
 	verdict = start(&config, &server, &err);
 	if (verdict == GC_OK) {
 		gc_info("serving", GC_S("version", GRACECUBE_VERSION), GC_S("address", gc_serve_address(server)));

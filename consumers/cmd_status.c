@@ -626,7 +626,7 @@ static int show_until_stopped(struct sources *sources, bool as_json)
 	struct look look;
 	struct gc_err err;
 
-	gc_stop_on_signals();
+	gc_stop_on_signals(0);
 	while (!gc_stop_was_asked() && !ferror(stdout)) {
 		enum gc_verdict verdict = look_at_all(sources, &look, &err);
 

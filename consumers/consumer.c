@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CLOSE_LIMIT_US (10 * GC_SECOND_US)
+#define CLOSE_LIMIT_US (2 * GC_SECOND_US)
 #define POLL_MS 100
 /* What the process fetches ahead unless kafka.queue_bytes says so. */
 #define QUEUE_BYTES (64LL * 1024 * 1024)
@@ -288,6 +288,7 @@ static void keep_record(struct gc_consumer *c, rd_kafka_message_t *fetched, stru
 							    .message = *message,
 							    .part = (uint32_t)(part - c->parts) };
 	c->record_bytes += fetched->len + fetched->key_len;
+	part->is_drained = false;
 	gc_counter_add(&part->position->records, 1);
 	gc_counter_add(&part->position->bytes, (int64_t)(fetched->len + fetched->key_len));
 }
@@ -339,7 +340,7 @@ static void note_event(struct gc_consumer *c, const rd_kafka_message_t *event)
 	case RD_KAFKA_RESP_ERR__PARTITION_EOF:
 		if (!part)
 			return;
-		part->at_end = true;
+		part->at_end = part->is_drained = true;
 		part->reached = event->offset;
 		gc_part_works(c, part);
 		return;
@@ -387,7 +388,8 @@ static bool take_record(struct gc_consumer *c, rd_kafka_message_t *fetched, stru
 		c->stale++;
 	if (part->is_shut || message.offset < part->next_offset)
 		return false;
-	gc_part_works(c, part);
+	if (!part->is_on_trial)
+		gc_part_works(c, part);
 	keep_record(c, fetched, part, &message);
 	return true;
 }

@@ -50,16 +50,21 @@ struct gc_part {
 	struct gc_clock clock; /* of the records read */
 	int32_t partition;
 	int64_t offset_id, owner_epoch;
-	int64_t next_offset;  /* the next one to be applied */
-	int64_t last_hash;    /* of the record before it, as of the claim; 0: not known */
-	bool has_witness;     /* that record is read first, and must be the same one */
-	bool at_end;          /* the end was reached once since the claim */
-	bool is_adrift;       /* Kafka has not what is to be read next */
-	bool is_shut;         /* nothing of it is taken: see claim.h */
-	int64_t try_us;       /* monotonic: when it is tried again */
-	uint32_t in_batch;    /* index + 1 in the batch under way, 0: not there */
-	int64_t end, reached; /* Kafka's end, as far as it is known; the last end of the partition that was reached */
-	int64_t oldest_us;    /* see gc_count_gathered() */
+	int64_t next_offset;     /* the next one to be applied */
+	int64_t last_hash;       /* of the record before it, as of the claim; 0: not known */
+	bool has_witness;        /* that record is read first, and must be the same one */
+	bool at_end;             /* the end was reached once since the claim */
+	bool is_drained;         /* the last that came of it was its end: nothing more may be read now */
+	bool is_adrift;          /* Kafka has not what is to be read next */
+	bool is_shut;            /* nothing of it is taken: see claim.h */
+	bool is_refused;         /* shut by the database: what is in hand of it is not applied either */
+	bool is_on_trial;        /* tried again after that: it works when a record was applied */
+	int64_t try_us, wait_us; /* monotonic: when it is tried again; how long the wait before that was */
+	char rejected_for[32];   /* code of the last record that the database refused */
+	int rejections;          /* so many of it in a row for that */
+	uint32_t in_batch;       /* index + 1 in the batch under way, 0: not there */
+	int64_t end, reached;    /* Kafka's end, as far as it is known; the last end of the partition that was reached */
+	int64_t oldest_us;       /* see gc_count_gathered() */
 	struct gc_stream_counters *counters;
 };
 
@@ -94,7 +99,7 @@ struct gc_consumer {
 
 enum gc_verdict gc_consumer_open(const struct gc_config *config, void *run, int index, const char *const *topics,
 				 size_t topic_count, struct gc_consumer **ret_consumer, struct gc_err *err) GC_MUST_CHECK;
-/* Leaves the group; takes at most twenty seconds. NULL is allowed. */
+/* Leaves the group; takes at most four seconds. NULL is allowed. */
 void gc_consumer_close(struct gc_consumer *consumer);
 
 /* Fetches what is there, up to run.batch_records and run.batch_bytes; waits at most wait_us, and only when there is nothing. */

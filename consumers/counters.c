@@ -141,14 +141,15 @@ static void look_up_ends(struct gc_consumer *c)
 	}
 }
 
-/* Behind the last record there may be offsets that nobody can read (transaction markers): an end that was reached is the end. */
+/* Lag is what may be read. Where the last that came of a partition was its end there is none: what lies behind it belongs to transactions
+ * that are open, or to nobody (markers, aborted records). */
 static int64_t lag_of(const struct gc_part *part)
 {
 	int64_t lag = part->end - part->next_offset;
 
 	if (part->oldest_us != 0)
 		return lag > 0 ? lag : 1;
-	return lag > 0 && part->reached < part->end ? lag : 0;
+	return lag > 0 && !part->is_drained ? lag : 0;
 }
 
 void gc_count_gathered(struct gc_worker *w)

@@ -10,6 +10,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+/* Of run.shutdown_timeout, for leaving the group after the last batch. */
+#define LEAVE_US (5 * GC_SECOND_US)
+
 struct gc_run {
 	const struct gc_config *config;
 	struct gc_worker *workers;
@@ -413,10 +416,11 @@ void gc_run_summary(struct gc_run *run, struct gc_run_summary *ret_summary)
 
 enum gc_verdict gc_run_stop(struct gc_run *run, struct gc_run_summary *ret_summary, struct gc_err *err)
 {
+	int64_t drain_us = run->config->run_shutdown_timeout_us, leave_us = drain_us / 4 < LEAVE_US ? drain_us / 4 : LEAVE_US;
 	enum gc_verdict verdict = GC_OK;
 
 	for (int i = 0; i < run->config->run_workers; i++) {
-		atomic_store(&run->workers[i].drain_until_us, gc_monotonic_us() + run->config->run_shutdown_timeout_us);
+		atomic_store(&run->workers[i].drain_until_us, gc_monotonic_us() + drain_us - leave_us);
 		atomic_store(&run->workers[i].state, GC_DRAINING);
 	}
 	for (int i = 0; i < run->config->run_workers; i++) {

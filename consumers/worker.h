@@ -28,7 +28,10 @@ struct gc_worker {
 	struct gc_pg *pg;
 	struct gc_keys keys;
 	struct gc_batch *batch;
-	int64_t hinted_us, ends_us;
+	bool has_worked;           /* connected and claimed once: what was right then may get right again */
+	size_t slice;              /* records of one transaction while the usual number is too much; 0: it is not */
+	int went_well, grow_after; /* slices since it was too much; how many make it grow */
+	int64_t hinted_us, ends_us, passed_us;
 	uint64_t changed; /* streams that moved since open pages were last told: bit i is gc_streams[i] */
 	int64_t told_us;
 };

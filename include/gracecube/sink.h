@@ -41,7 +41,8 @@ enum gc_verdict gc_pg_claim(struct gc_pg *pg, const char *group, const char *own
 
 /* Resolves what the batch misses, in a transaction of its own, and teaches it to the keys. */
 enum gc_verdict gc_pg_resolve(struct gc_pg *pg, struct gc_batch *batch, struct gc_keys *keys, struct gc_err *err) GC_MUST_CHECK;
-/* Fence, rows, dead letters, quality issues, commit. GC_OK: durable. GC_FENCED: nothing was written. GC_REJECT: a record is bad.
+/* Fence, rows, dead letters, quality issues, commit. GC_OK: durable. GC_FENCED: nothing was written. GC_REJECT: a record is bad,
+ * or, with the code GC_PG_NO_PARTITION, the table of its month was taken away.
  * *ret_late: how many of the records that the batch counted as applied were older than what the cube holds. */
 enum gc_verdict gc_pg_apply(struct gc_pg *pg, struct gc_batch *batch, int64_t *ret_late, struct gc_err *err) GC_MUST_CHECK;
 
@@ -65,5 +66,11 @@ enum gc_verdict gc_pg_check_statements(struct gc_pg *pg, void (*each)(void *arg,
 
 /* What to do about an SQLSTATE; connection losses have none. */
 enum gc_verdict gc_sqlstate_verdict(const char *sqlstate);
+/* It goes on in a new session only. */
+bool gc_sqlstate_wants_session(const char *sqlstate);
+/* What was asked may have been too much at once: time, memory, locks. */
+bool gc_sqlstate_wants_less(const char *sqlstate);
+/* The code of a record that found no partition of its table: whoever has it cached as there forgets that. */
+#define GC_PG_NO_PARTITION "no_partition"
 
 #endif

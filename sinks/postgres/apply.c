@@ -265,6 +265,9 @@ enum gc_verdict gc_pg_apply(struct gc_pg *pg, struct gc_batch *batch, int64_t *r
 	send_dead_letters(pg, batch);
 	send_issues(pg, batch);
 	verdict = gc_pg_commit(pg, read_answer, &answers, err);
+	/* only a merge looks at a record: what the others refuse is no record's fault */
+	if (verdict == GC_REJECT && (pg->failed < answers.first_merge || pg->failed >= answers.end_of_merges))
+		verdict = err->verdict = GC_FATAL;
 	if (verdict == GC_OK)
 		*ret_late = answers.late;
 	return verdict;

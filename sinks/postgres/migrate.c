@@ -108,6 +108,18 @@ static enum gc_verdict apply_schema(struct gc_pg *pg, struct gc_err *err)
 	return verdict;
 }
 
+/* Names of zones are the server's to know. */
+static enum gc_verdict check_zone(struct gc_pg *pg, const struct gc_config *config, struct gc_err *err)
+{
+	const char *zone = config->cube_business_zone;
+	enum gc_verdict verdict = gc_pg_query(pg, "SELECT now() AT TIME ZONE $1", &zone, 1, NULL, NULL, err);
+
+	if (verdict == GC_OK || strncmp(err->code, "22", 2) != 0)
+		return verdict;
+	return gc_fail(err, GC_FATAL, "cube.business_zone", zone,
+		       "the database knows no time zone %s; cube.business_zone takes a name of pg_timezone_names", zone);
+}
+
 /* Settings that SQL reads. */
 static enum gc_verdict write_settings(struct gc_pg *pg, const struct gc_config *config, struct gc_err *err)
 {
@@ -134,6 +146,8 @@ static enum gc_verdict migrate_locked(struct gc_pg *pg, const struct gc_config *
 		return gc_fail(err, GC_FATAL, "schema_version", "cube.schema_version",
 			       "the cube has schema version %d, newer than the %d of this program; use a newer gracecube", version,
 			       GC_SCHEMA_VERSION);
+	if (verdict == GC_OK)
+		verdict = check_zone(pg, config, err);
 	if (verdict == GC_OK && version == 0)
 		verdict = apply_schema(pg, err);
 	if (verdict == GC_OK)

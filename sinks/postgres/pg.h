@@ -9,6 +9,7 @@ struct gc_pg {
 	PGconn *conn;
 	bool lost;
 	int statements; /* how many the pipeline under way has sent */
+	int failed;     /* the first of them that failed, -1 for none */
 };
 
 /* Connects without asking for a schema. */
@@ -19,6 +20,11 @@ enum gc_verdict gc_pg_connect(const struct gc_config *config, const char *role, 
  * SQLSTATE in it; the parts of a statement's error, hint may be NULL. Each returns buffer. */
 const char *gc_pg_word_refusal(const char *message, char *buffer, size_t bytes);
 const char *gc_pg_word_error(const char *sqlstate, const char *primary, const char *hint, char *buffer, size_t bytes);
+
+/* Where the server's SQLSTATE stands in a line of libpq ("FATAL:  28P01: …"); NULL where it does not. */
+const char *gc_pg_find_sqlstate(const char *line, size_t length);
+/* What libpq's words about a connection that was not made mean: GC_FATAL when people are needed for each host that was tried. */
+enum gc_verdict gc_pg_refusal(const char *message);
 
 /* Fills err from a failed result, or from the connection when there is none. */
 enum gc_verdict gc_pg_fail(struct gc_pg *pg, const PGresult *result, const char *doing, struct gc_err *err);

@@ -3,6 +3,7 @@
  */
 #include "pg.h"
 
+#include <gracecube/log.h>
 #include <stdlib.h>
 
 static const char *const resolve_sql[GC_DIM_COUNT] = {
@@ -91,6 +92,11 @@ enum gc_verdict gc_pg_resolve(struct gc_pg *pg, struct gc_batch *batch, struct g
 	send_partitions(pg, gc_batch_arena(batch), misses);
 	send_hours(pg, gc_batch_arena(batch), misses);
 	verdict = gc_pg_commit(pg, learn_members, &resolve, err);
+	if (verdict == GC_REJECT) /* a zone that the server does not know, a table that somebody changed: no record's fault */
+		return gc_fail(
+			err, GC_FATAL, "environment", "cube",
+			"new members, hours or months cannot be made: %s; see cube.business_zone and what was changed in the database",
+			gc_arena_printf(gc_batch_arena(batch), "%s", err->text).ptr);
 	if (verdict != GC_OK)
 		return verdict;
 	for (size_t i = 0; i < misses->partition_count; i++)
@@ -120,6 +126,32 @@ static void read_claims(const PGresult *result, struct gc_claim *claims, size_t 
 	}
 }
 
+/* A former owner whose machine has vanished, or whose process stands still, in the middle of sending a batch holds its rows until the
+ * server hears of it. A worker sends a batch at once: one that has kept its server waiting inside of a transaction for seconds, and has
+ * lost its partitions since, is not coming back with it. What it held is rolled back, and it would be fenced anyway. */
+static enum gc_verdict end_former_owners(struct gc_pg *pg, const struct gc_pg_parameters *claim, struct gc_err *err)
+{
+	static const char sql[] =
+		"SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a WHERE a.pid <> pg_backend_pid() AND a.datname = current_database()"
+		" AND a.usename = current_user AND a.application_name LIKE 'gracecube worker %' AND a.xact_start IS NOT NULL"
+		" AND a.wait_event = 'ClientRead' AND a.query_start < clock_timestamp() - interval '3 s' AND a.pid IN (SELECT o.owner_pid"
+		" FROM cube.etl_offset o JOIN unnest($2::text[], $3::int[]) AS i (topic, partition) USING (topic, partition)"
+		" WHERE o.group_id = $1)";
+	const Oid types[] = { claim->types[0], claim->types[3], claim->types[4] };
+	const char *const values[] = { claim->values[0], claim->values[3], claim->values[4] };
+	const int lengths[] = { 0, claim->lengths[3], claim->lengths[4] }, formats[] = { 0, claim->formats[3], claim->formats[4] };
+	PGresult *result = PQexecParams(pg->conn, sql, 3, types, values, lengths, formats, 0);
+	enum gc_verdict verdict = GC_OK;
+
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		verdict = gc_pg_fail(pg, result, "pg_terminate_backend", err);
+	else if (PQntuples(result) > 0)
+		gc_warn("a former owner of these partitions stood still in the middle of a batch; its connection was ended",
+			GC_I("connections", PQntuples(result)));
+	PQclear(result);
+	return verdict;
+}
+
 enum gc_verdict gc_pg_claim(struct gc_pg *pg, const char *group, const char *owner, struct gc_claim *claims, size_t count,
 			    struct gc_err *err)
 {
@@ -143,6 +175,13 @@ enum gc_verdict gc_pg_claim(struct gc_pg *pg, const char *group, const char *own
 	gc_pg_add_texts(&p, &claims->topic, sizeof(*claims), count);
 	gc_pg_add_int4s(&p, &claims->partition, sizeof(*claims), count);
 	gc_pg_add_int8s(&p, &claims->low_offset, sizeof(*claims), count);
+	verdict = gc_pg_do(pg, "SET lock_timeout = '3s'", err); /* who holds the rows is looked at again then */
+	if (verdict == GC_OK)
+		verdict = end_former_owners(pg, &p, err);
+	if (verdict != GC_OK) {
+		gc_arena_done(&arena);
+		return verdict;
+	}
 	result = PQexecParams(pg->conn, "SELECT * FROM cube.claim($1, $2, $3, $4, $5, $6)", p.count, p.types, p.values, p.lengths,
 			      p.formats, 0);
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
@@ -151,5 +190,9 @@ enum gc_verdict gc_pg_claim(struct gc_pg *pg, const char *group, const char *own
 		read_claims(result, claims, count);
 	PQclear(result);
 	gc_arena_done(&arena);
+	result = PQexec(pg->conn, "SET lock_timeout = '10s'");
+	if (PQresultStatus(result) != PGRES_COMMAND_OK && verdict == GC_OK)
+		verdict = gc_pg_fail(pg, result, "lock_timeout", err);
+	PQclear(result);
 	return verdict;
 }

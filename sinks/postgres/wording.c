@@ -38,26 +38,45 @@ static const struct advice refusals[] = {
 	{ NULL, "", "PostgreSQL cannot be reached", "see whether it is up, and host and port in postgres.dsn" },
 };
 
-static bool applies(const struct advice *advice, const char *message)
+/* As libpq shows a code to who asked for it. */
+static bool has_code(const char *message, const char *code)
 {
-	char shown[16]; /* as libpq shows a code to who asked for it */
+	char shown[16];
 
-	snprintf(shown, sizeof(shown), ":  %s: ", advice->code ? advice->code : "");
-	return (advice->code && strstr(message, shown)) || strstr(message, advice->words);
+	snprintf(shown, sizeof(shown), ":  %s: ", code ? code : "");
+	return code && strstr(message, shown);
 }
 
-/* Line breaks become blanks. libpq's questions ("Is the server running …?") are left out: our advice says more. */
+/* By the words, which say more than the code (of 28000 there are several); where they are in another language, by the code. */
+static const struct advice *find_advice(const char *message, const char *words)
+{
+	const struct advice *advice = refusals;
+
+	while (*advice->words && !strstr(words, advice->words))
+		advice++;
+	if (*advice->words)
+		return advice;
+	for (advice = refusals; *advice->words && !has_code(message, advice->code);)
+		advice++;
+	return advice;
+}
+
+/* Line breaks become blanks. What is for others is left out: libpq's questions ("Is the server running …?"), since our advice says more,
+ * the code, and the place in the server's source. */
 static void join_lines(const char *message, char *buffer, size_t bytes)
 {
+	static const char place[] = "LOCATION:";
 	size_t used = 0;
 
 	*buffer = '\0';
 	while (*message && used + 1 < bytes) {
 		size_t indent = strspn(message, " \t"), length = strcspn(message, "\n");
+		const char *from = message + indent, *code = gc_pg_find_sqlstate(message, length);
+		size_t before = code ? (size_t)(code - from) : 0;
 
-		if (length > indent && message[length - 1] != '?')
-			used += (size_t)snprintf(buffer + used, bytes - used, "%s%.*s", used ? " " : "", (int)(length - indent),
-						 message + indent);
+		if (length > indent && message[length - 1] != '?' && strncmp(from, place, sizeof(place) - 1) != 0)
+			used += (size_t)snprintf(buffer + used, bytes - used, "%s%.*s%.*s", used ? " " : "", (int)before, from,
+						 (int)(length - indent - before) - (code ? 7 : 0), from + before + (code ? 7 : 0));
 		message += length + (message[length] == '\n');
 	}
 }
@@ -76,13 +95,12 @@ static const char *skip_place(const char *message)
 
 const char *gc_pg_word_refusal(const char *message, char *buffer, size_t bytes)
 {
-	const struct advice *advice = refusals;
+	const struct advice *advice;
 	char joined[400];
 
-	while (!applies(advice, message))
-		advice++;
-	join_lines(skip_place(message), joined, sizeof(joined));
-	snprintf(buffer, bytes, "%s: %s; %s", advice->what, joined, advice->todo);
+	join_lines(message, joined, sizeof(joined));
+	advice = find_advice(message, joined);
+	snprintf(buffer, bytes, "%s: %s; %s", advice->what, skip_place(joined), advice->todo);
 	return buffer;
 }
 

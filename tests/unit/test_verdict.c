@@ -1,4 +1,5 @@
-/* SQLSTATE to verdict: every line of the table with codes that PostgreSQL really sends, and what is not listed. */
+/* SQLSTATE to verdict: every class of PostgreSQL 17 with codes that it really sends, and what is not listed; what is said of a connection
+ * that was not made. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,6 +7,7 @@
 #include <cmocka.h>
 
 #include <gracecube/sink.h>
+#include <postgres/pg.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -49,7 +51,7 @@ static void sqlstates_have_verdicts(void **state)
 		{ "53200", GC_RETRY, "out_of_memory" },
 		{ "53300", GC_RETRY, "too_many_connections" },
 		{ "54000", GC_REJECT, "program_limit_exceeded" },
-		{ "55000", GC_FATAL, "object_not_in_prerequisite_state" },
+		{ "55000", GC_RETRY, "object_not_in_prerequisite_state" },
 		{ "55P03", GC_RETRY, "lock_not_available" },
 		{ "57014", GC_RETRY, "query_canceled" },
 		{ "57P01", GC_RETRY, "admin_shutdown" },
@@ -61,7 +63,41 @@ static void sqlstates_have_verdicts(void **state)
 		{ "P0001", GC_FATAL, "raise_exception" },
 		{ "XX000", GC_RETRY, "internal_error" },
 		{ "XX001", GC_RETRY, "data_corrupted" },
-		{ "0A000", GC_FATAL, "feature_not_supported" },
+		{ "03000", GC_FATAL, "sql_statement_not_yet_complete" },
+		{ "09000", GC_FATAL, "triggered_action_exception" },
+		{ "0A000", GC_RETRY, "feature_not_supported: cached plan must not change result type" },
+		{ "0B000", GC_FATAL, "invalid_transaction_initiation" },
+		{ "0L000", GC_FATAL, "invalid_grantor" },
+		{ "0P000", GC_FATAL, "invalid_role_specification" },
+		{ "20000", GC_FATAL, "case_not_found" },
+		{ "21000", GC_FATAL, "cardinality_violation" },
+		{ "2200H", GC_FATAL, "sequence_generator_limit_exceeded" },
+		{ "22023", GC_REJECT, "invalid_parameter_value" },
+		{ "23503", GC_REJECT, "foreign_key_violation" },
+		{ "24000", GC_FATAL, "invalid_cursor_state" },
+		{ "25001", GC_FATAL, "active_sql_transaction" },
+		{ "25P01", GC_FATAL, "no_active_sql_transaction" },
+		{ "25P04", GC_RETRY, "transaction_timeout" },
+		{ "2BP01", GC_FATAL, "dependent_objects_still_exist" },
+		{ "2D000", GC_FATAL, "invalid_transaction_termination" },
+		{ "2F005", GC_FATAL, "function_executed_no_return_statement" },
+		{ "34000", GC_FATAL, "invalid_cursor_name" },
+		{ "38000", GC_FATAL, "external_routine_exception" },
+		{ "39P01", GC_FATAL, "trigger_protocol_violated" },
+		{ "3B001", GC_FATAL, "invalid_savepoint_specification" },
+		{ "42P05", GC_RETRY, "duplicate_prepared_statement" },
+		{ "44000", GC_FATAL, "with_check_option_violation" },
+		{ "53400", GC_RETRY, "configuration_limit_exceeded" },
+		{ "54001", GC_REJECT, "statement_too_complex" },
+		{ "55006", GC_RETRY, "object_in_use" },
+		{ "55P02", GC_FATAL, "cant_change_runtime_param" },
+		{ "57P04", GC_RETRY, "database_dropped" },
+		{ "57P05", GC_RETRY, "idle_session_timeout" },
+		{ "58P01", GC_RETRY, "undefined_file" },
+		{ "72000", GC_RETRY, "snapshot_too_old" },
+		{ "F0000", GC_FATAL, "config_file_error" },
+		{ "HV000", GC_FATAL, "fdw_error" },
+		{ "P0004", GC_FATAL, "assert_failure" },
 		{ "99999", GC_FATAL, "no code at all" },
 		{ "", GC_FATAL, "empty" },
 	};
@@ -76,10 +112,77 @@ static void sqlstates_have_verdicts(void **state)
 	}
 }
 
+static void some_retries_need_more_than_waiting(void **state)
+{
+	static const char *const session[] = { "08006", "0A000", "25006", "25P03", "25P04", "26000", "42P05", "57P01", "57P05" };
+	static const char *const less[] = { "25P04", "53200", "53400", "55P03", "57014" };
+	static const char *const neither[] = { "40001", "40P01", "53100", "53300", "55006",
+					       "58030", "XX000", "22003", "42501", "99999" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(session); i++)
+		assert_true(gc_sqlstate_wants_session(session[i]));
+	for (size_t i = 0; i < COUNT(less); i++)
+		assert_true(gc_sqlstate_wants_less(less[i]));
+	for (size_t i = 0; i < COUNT(neither); i++) {
+		assert_false(gc_sqlstate_wants_session(neither[i]));
+		assert_false(gc_sqlstate_wants_less(neither[i]));
+	}
+}
+
+/* The server's words follow its lc_messages, and so does the severity; the code does not. */
+static void refused_connections_are_judged_by_code(void **state)
+{
+	static const struct {
+		const char *message;
+		enum gc_verdict verdict;
+	} cases[] = {
+		{ "connection to server at \"127.0.0.1\", port 5432 failed: FATAL:  28P01: password authentication failed for user \"x\"\n"
+		  "LOCATION:  auth_failed, auth.c:335\n",
+		  GC_FATAL },
+		{ "connection to server on socket \"/s/.s.PGSQL.5432\" failed: FATAL:  28P01: Passwort-Authentifizierung für Benutzer »x« "
+		  "fehlgeschlagen\nORT:  auth_failed, auth.c:335\n",
+		  GC_FATAL },
+		{ "connection to server at \"h\" (10.0.0.1), port 5432 failed: KRITISCH:  3D000: Datenbank »x« existiert nicht\n",
+		  GC_FATAL },
+		{ "connection to server at \"h\" (10.0.0.1), port 5432 failed: FATAL:  28000: no pg_hba.conf entry, SSL encryption\n"
+		  "LOCATION:  ClientAuthentication, auth.c:536\n"
+		  "connection to server at \"h\" (10.0.0.1), port 5432 failed: FATAL:  28000: no pg_hba.conf entry, no encryption\n"
+		  "LOCATION:  ClientAuthentication, auth.c:536\n",
+		  GC_FATAL },
+		{ "connection to server at \"a\" (10.0.0.1), port 5432 failed: Connection refused\n"
+		  "\tIs the server running on that host and accepting TCP/IP connections?\n"
+		  "connection to server at \"b\" (10.0.0.2), port 5432 failed: FATAL:  28P01: password authentication failed\n",
+		  GC_RETRY },
+		{ "connection to server at \"h\" (10.0.0.1), port 5432 failed: FATAL:  57P03: das Datenbanksystem startet, certificate\n",
+		  GC_RETRY },
+		{ "connection to server at \"h\" (10.0.0.1), port 5432 failed: FATAL:  53300: zu viele Verbindungen\n", GC_RETRY },
+		{ "connection to server at \"h\" (10.0.0.1), port 5432 failed: FATAL:  42501: keine Berechtigung\n", GC_FATAL },
+		{ "connection to server at \"h\" (10.0.0.1), port 5432 failed: FATAL:  22023: unbekannte Einstellung\n", GC_FATAL },
+		{ "connection to server at \"h\" (10.0.0.1), port 5432 failed: session is read-only\n", GC_RETRY },
+		{ "connection to server at \"h\" (10.0.0.1), port 5432 failed: fe_sendauth: no password supplied\n", GC_FATAL },
+		{ "connection to server at \"h\" (10.0.0.1), port 5432 failed: root certificate file \"/r\" does not exist\n"
+		  "Either provide the file or change sslmode to disable server certificate verification.\n",
+		  GC_FATAL },
+		{ "could not translate host name \"h\" to address: Name or service not known\n", GC_RETRY },
+		{ "invalid sslmode value: \"x\"\n", GC_FATAL },
+		{ "missing \"=\" after \"nonsense\" in connection info string\n", GC_FATAL },
+		{ "", GC_RETRY },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		if (gc_pg_refusal(cases[i].message) != cases[i].verdict)
+			fail_msg("not %s: %s", gc_verdict_name(cases[i].verdict), cases[i].message);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sqlstates_have_verdicts),
+		cmocka_unit_test(some_retries_need_more_than_waiting),
+		cmocka_unit_test(refused_connections_are_judged_by_code),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# What is wrong with the database makes no dead letter: a month taken away, a constraint that nothing fits, a time zone that is not there,
+# batches that are too much at once. It waits, halts the one partition, or goes on with less, and says so.
+. "$CUBE_TEST_ROOT/tests/lib/scenario.sh"
+
+new_cube
+own_topics
+export CUBE_TEST_PARTITIONS=1
+number=0
+tell() { # tell STREAM COUNT [DAY] → so many new records
+	local n
+	for n in $(seq "$2"); do
+		number=$((number + 1))
+		printf '{"topic": "%s.%s", "value": "{\\"id\\": \\"%s\\", \\"created_at\\": \\"%sT10:00:00Z\\", \\"status\\": \\"pending\\"}"}\n' "$CUBE_TEST_PREFIX" "$1" "$number" "${3:-2026-11-20}"
+	done >told.jsonl
+	publish told.jsonl
+}
+facts() { sql -c "SELECT count(*) FROM cube.fact_$1"; }
+dead_letters() { sql -c 'SELECT count(*) FROM cube.etl_dead_letter'; }
+no_dead_letters() { equal "$1: dead letters" "$(dead_letters)" 0; }
+says() { grep -q "$1" run.log; }
+port=$(free_port)
+asked() { python3 -B -c "import urllib.request as u; print(u.urlopen('http://127.0.0.1:$port/readyz?verbose').read().decode())" >asked; }
+
+# --- A month is taken away ---
+tell action_contracts 10 2026-09-10
+start run "$CUBE_TEST_BIN" run -s run.workers=1 -s http.listen="127.0.0.1:$port"
+run=$PID
+reaches 10 30
+sql -c 'ALTER TABLE cube.fact_verification_executions DETACH PARTITION cube.fact_verification_executions_2026_09'
+tell action_contracts 10 2026-09-11
+tell approval_requests 10
+wait_until 30 says 'a partition stands still.*no_partition' || fail "no word of the month: $(tail -n 2 run.log)"
+reaches 20 30
+equal 'approvals beside it' "$(facts approvals)" 10
+is_told() { asked && grep -q 'the table of a month was taken away' asked; }
+wait_until 20 is_told || fail "/readyz does not tell: $(cat asked)" # it was claimed anew when the other topic came
+contains 'what to do' asked 'ATTACH it again'
+no_dead_letters 'a month that was detached'
+sql -c "ALTER TABLE cube.fact_verification_executions ATTACH PARTITION cube.fact_verification_executions_2026_09 FOR VALUES FROM ('2026-09-01+0') TO ('2026-10-01+0')"
+reaches 30 40
+says 'it is read again' || fail 'nothing says that it is over'
+equal contracts "$(facts verification_executions)" 20
+verify_agrees
+shown 'a month detached under a run: that partition halts before the record and says what to do, others go on; attached again: nothing is missing'
+
+tell action_contracts 10 2026-07-10
+reaches 40 30
+sql -c 'DELETE FROM cube.fact_verification_executions_2026_07' -c 'DROP TABLE cube.fact_verification_executions_2026_07'
+tell action_contracts 10 2026-07-11
+reaches 50 30
+no_dead_letters 'a month that was dropped'
+equal contracts "$(facts verification_executions)" 30
+shown 'a month dropped under a run: made anew, no dead letter'
+
+# --- Refusals one after another ---
+sql -c 'ALTER TABLE cube.fact_approvals ADD CONSTRAINT nothing_fits CHECK (false) NOT VALID'
+tell approval_requests 40
+tell action_contracts 10
+wait_until 30 says 'refuses one record after another.*nothing_fits' || fail "no word of the constraint: $(tail -n 2 run.log)"
+reaches 69 30
+equal 'dead letters before it stops' "$(dead_letters)" 9
+sql -c 'ALTER TABLE cube.fact_approvals DROP CONSTRAINT nothing_fits'
+reaches 100 60
+equal 'dead letters' "$(dead_letters)" 9
+equal approvals "$(facts approvals)" 41
+shown 'a constraint that nothing fits: nine dead letters, then that partition halts with one sentence; without it the other 31 land'
+
+kill -TERM "$run"
+ends "$run" 20
+equal 'exit code' "$STATUS" 0
+
+# --- Too much at once ---
+sql <<-'SQL'
+	CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(0.002 * (SELECT count(*) FROM n)); RETURN NULL; END$$;
+	CREATE TRIGGER zz AFTER INSERT ON cube.fact_verification_executions REFERENCING NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION slow();
+SQL
+tell action_contracts 3000
+at=$(position)
+"$CUBE_TEST_BIN" run --until-caught-up --progress none --streams action_contracts -s postgres.statement_timeout=1s >slow.out 2>slow.log ||
+	fail "run: $(tail -n 2 slow.log)"
+equal 'records applied' $(($(position) - at)) 3000
+equal 'dead letters' "$(dead_letters)" 9
+contains 'the log' slow.log 'so many records at once are too much for the database'
+sql -c 'DROP TRIGGER zz ON cube.fact_verification_executions'
+verify_agrees
+shown "3,000 records that take 6 s with a statement_timeout of 1 s: halved $(grep -c 'so many records at once' slow.log) times, all applied, no dead letter"
+
+# --- A zone that the server does not know ---
+STATUS=0
+GRACECUBE_CUBE_BUSINESS_ZONE=Europe/Kyiw "$CUBE_TEST_BIN" migrate >zone.out 2>&1 || STATUS=$?
+equal 'migrate with an unknown zone: exit code' "$STATUS" 78
+contains 'migrate with an unknown zone' zone.out 'knows no time zone Europe/Kyiw'
+sql -c "UPDATE cube.setting SET value = 'Europe/Kyiw' WHERE name = 'cube.business_zone'"
+tell approval_requests 20 2026-03-03
+STATUS=0
+"$CUBE_TEST_BIN" run --until-caught-up --progress none >zone.out 2>&1 || STATUS=$?
+equal 'run with an unknown zone: exit code' "$STATUS" 78
+contains 'run with an unknown zone' zone.out cube.business_zone
+equal 'dead letters' "$(dead_letters)" 9
+sql -c "UPDATE cube.setting SET value = 'UTC' WHERE name = 'cube.business_zone'"
+catch_up
+equal 'dead letters' "$(dead_letters)" 9
+verify_agrees
+shown 'a time zone that the server does not know: migrate refuses it; in a cube that has it run stops and says so; no dead letter'
