@@ -258,10 +258,8 @@ static enum gc_verdict start_reading(struct gc_consumer *c, struct gc_err *err)
 	gc_assign_nothing(c->rk);
 	code = gc_assign(c->rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
-	for (size_t i = 0; i < c->part_count; i++) {
-		if (c->parts[i].is_shut)
-			pause_part(c, &c->parts[i], true);
-	}
+	for (size_t i = 0; i < c->part_count; i++) /* librdkafka remembers a pause beyond the assignment */
+		pause_part(c, &c->parts[i], c->parts[i].is_shut);
 	return code ? gc_kafka_fail(err, code, c->config->kafka_brokers, "starting to read") : GC_OK;
 }
 

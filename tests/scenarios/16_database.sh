@@ -46,7 +46,7 @@ shown 'a month detached under a run: that partition halts before the record and 
 
 tell action_contracts 10 2026-07-10
 reaches 40 30
-sql -c 'DELETE FROM cube.fact_verification_executions_2026_07' -c 'DROP TABLE cube.fact_verification_executions_2026_07'
+sql -c "DELETE FROM cube.fact_verification_executions WHERE created_at < '2026-08-01Z'" -c 'DROP TABLE cube.fact_verification_executions_2026_07'
 tell action_contracts 10 2026-07-11
 reaches 50 30
 no_dead_letters 'a month that was dropped'

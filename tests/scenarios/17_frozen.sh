@@ -5,6 +5,7 @@
 
 new_cube
 own_topics
+export GRACECUBE_KAFKA_PROPERTIES_SESSION_TIMEOUT_MS=1500
 number=0
 tell() { # tell COUNT → so many new contracts
 	local n
