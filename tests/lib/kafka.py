@@ -43,7 +43,8 @@ class Argument(ctypes.Structure):
 def load():
     library = ctypes.CDLL('librdkafka.so.1')
     for name, result in (('conf_new', ctypes.c_void_p), ('new', ctypes.c_void_p), ('produceva', ctypes.c_void_p),
-                         ('error_string', ctypes.c_char_p), ('err2str', ctypes.c_char_p), ('queue_new', ctypes.c_void_p),
+                         ('error_string', ctypes.c_char_p), ('init_transactions', ctypes.c_void_p),
+                         ('begin_transaction', ctypes.c_void_p), ('commit_transaction', ctypes.c_void_p), ('abort_transaction', ctypes.c_void_p),  ('err2str', ctypes.c_char_p), ('queue_new', ctypes.c_void_p),
                          ('queue_poll', ctypes.c_void_p), ('NewTopic_new', ctypes.c_void_p),
                          ('NewPartitions_new', ctypes.c_void_p), ('event_error_string', ctypes.c_char_p),
                          ('DeleteTopic_new', ctypes.c_void_p), ('event_DeleteTopics_result', ctypes.c_void_p),
@@ -61,7 +62,8 @@ def load():
 
 
 class Kafka:
-    def __init__(self, brokers):
+    def __init__(self, brokers, transactional=None):
+        """transactional: an id; then begin(), and commit() or abort() around what is sent."""
         self.rd = load()
         conf = ctypes.c_void_p(self.rd.rd_kafka_conf_new())
         text = ctypes.create_string_buffer(512)
@@ -69,12 +71,29 @@ class Kafka:
         self.on_delivery = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(self._delivered)
         self.rd.rd_kafka_conf_set_dr_msg_cb(conf, self.on_delivery)
         for name, value in (('bootstrap.servers', brokers), ('linger.ms', '5'), ('acks', 'all'), ('log_level', '3'),
-                            ('enable.idempotence', 'true'), ('max.in.flight', '1'), ('partitioner', 'murmur2_random')):
+                            ('enable.idempotence', 'true'), ('max.in.flight', '1'), ('partitioner', 'murmur2_random'),
+                            *((('transactional.id', transactional), ('transaction.timeout.ms', '600000')) if transactional else ())):
             if self.rd.rd_kafka_conf_set(conf, name.encode(), value.encode(), text, ctypes.c_size_t(512)) != 0:
                 raise RuntimeError(text.value.decode())
         self.rk = ctypes.c_void_p(self.rd.rd_kafka_new(PRODUCER, conf, text, ctypes.c_size_t(512)))
         if not self.rk:
             raise RuntimeError(text.value.decode())
+
+        if transactional:
+            self._done(self.rd.rd_kafka_init_transactions(self.rk, 30000))
+
+    def _done(self, error):
+        if error:
+            raise RuntimeError(self.rd.rd_kafka_error_string(ctypes.c_void_p(error)).decode())
+
+    def begin(self):
+        self._done(self.rd.rd_kafka_begin_transaction(self.rk))
+
+    def commit(self):
+        self._done(self.rd.rd_kafka_commit_transaction(self.rk, 30000))
+
+    def abort(self):
+        self._done(self.rd.rd_kafka_abort_transaction(self.rk, 30000))
 
     def _delivered(self, _rk, message, _opaque):
         error = ctypes.cast(message, ctypes.POINTER(ctypes.c_int))[0]  # the first member of rd_kafka_message_t
@@ -99,8 +118,7 @@ class Kafka:
             arguments[-1].u.header = Header(name, content, len(content or b''))
         error = self.rd.rd_kafka_produceva(self.rk, (Argument * len(arguments))(*arguments),
                                            ctypes.c_size_t(len(arguments)))
-        if error:
-            raise RuntimeError(self.rd.rd_kafka_error_string(ctypes.c_void_p(error)).decode())
+        self._done(error)
         self.rd.rd_kafka_poll(self.rk, 0)
 
     def flush(self):
