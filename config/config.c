@@ -111,6 +111,29 @@ static enum gc_verdict fail_protected(const char *name, const char *where, struc
 		       name);
 }
 
+static bool is_allowed(const struct gc_allowed *allowed, const char *value)
+{
+	for (const char *const *one = allowed->values; *one; one++)
+		if (strcmp(*one, value) == 0)
+			return true;
+	return false;
+}
+
+static enum gc_verdict check_allowed(const char *name, const char *value, const char *where, struct gc_err *err)
+{
+	const struct gc_allowed *allowed = gc_allowed_properties;
+	char values[128] = "";
+	size_t len = 0;
+
+	while (allowed->name && strcmp(allowed->name, name) != 0)
+		allowed++;
+	if (!allowed->name || is_allowed(allowed, value))
+		return GC_OK;
+	for (const char *const *one = allowed->values; *one && len < sizeof(values); one++)
+		len += (size_t)snprintf(values + len, sizeof(values) - len, "%s%s", len ? " or " : "", *one);
+	return gc_fail(err, GC_FATAL, "config_protected", where, "%s must be %s, not \"%.80s\"", name, values, value);
+}
+
 static struct gc_property *property_slot(struct gc_config *config, const char *name)
 {
 	for (size_t i = 0; i < config->kafka_property_count; i++)
@@ -129,6 +152,8 @@ enum gc_verdict gc_property_assign(struct gc_config *config, const char *name, c
 	char full_name[GC_NAME_MAX];
 	if (is_protected(name))
 		return fail_protected(name, place->where, err);
+	if (check_allowed(name, value, place->where, err))
+		return err->verdict;
 	if (*name == '\0' || snprintf(full_name, sizeof(full_name), GC_PROPERTIES ".%s", name) >= GC_NAME_MAX)
 		return gc_fail(err, GC_FATAL, "config_unknown_key", place->where,
 			       "a property of librdkafka has a name like linger.ms, not \"%.80s\"", name);

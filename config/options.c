@@ -206,6 +206,14 @@ const struct gc_option gc_stream_options[] = {
 };
 /* clang-format on */
 
+/* Of these only some values are sound: the group gives and takes partitions all at once, which the assignors that move them one by one
+ * (cooperative-sticky, and all of KIP-848) do not. */
+const struct gc_allowed gc_allowed_properties[] = {
+	{ "group.protocol", { "classic", NULL } },
+	{ "partition.assignment.strategy", { "roundrobin", "range", "roundrobin,range", "range,roundrobin", NULL } },
+	{ .name = NULL },
+};
+
 /* Positions, their fence, the size of the queues and what a publisher counts as delivered belong to the design; all else of
  * librdkafka is free. */
 const char *const gc_config_protected_properties[] = {

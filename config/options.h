@@ -109,4 +109,11 @@ bool gc_secret_name(const char *name);
  * `sasl.password: …` of a line of YAML; malloc'ed. */
 char *gc_secret_mask(const char *text);
 
+/* Properties of librdkafka that take certain values only; ends with a NULL name. */
+struct gc_allowed {
+	const char *name;
+	const char *values[5];
+};
+extern const struct gc_allowed gc_allowed_properties[];
+
 #endif

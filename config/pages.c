@@ -186,7 +186,13 @@ static void refer_protected(FILE *out)
 	      out);
 	for (const char *const *name = gc_config_protected_properties; *name; name++)
 		fprintf(out, "%s\n`%s`", name == gc_config_protected_properties ? "" : ",", *name);
-	fputs(".\n", out);
+	fputs(".\nThese take certain values only:", out);
+	for (const struct gc_allowed *allowed = gc_allowed_properties; allowed->name; allowed++) {
+		fprintf(out, "%s\n`%s`", allowed == gc_allowed_properties ? "" : ";", allowed->name);
+		for (const char *const *value = allowed->values; *value; value++)
+			fprintf(out, "%s `%s`", value == allowed->values ? "" : " or", *value);
+	}
+	fputs(".\n`group.instance.id` gets the number of the worker behind it, `-1`, `-2` …\n", out);
 }
 
 static void refer_streams(const char *const *stream_names, FILE *out)

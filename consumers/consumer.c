@@ -65,10 +65,24 @@ static enum gc_verdict set_queue(const struct gc_config *config, rd_kafka_conf_t
 	return gc_kafka_set(conf, "queued.max.messages.kbytes", kilobytes, err);
 }
 
-static enum gc_verdict configure(const struct gc_config *config, rd_kafka_conf_t *conf, struct gc_err *err)
+/* One id a member: a worker is one. */
+static enum gc_verdict set_instance(const struct gc_config *config, int index, rd_kafka_conf_t *conf, struct gc_err *err)
+{
+	const char *instance = gc_kafka_property(config, "group.instance.id");
+	char id[256];
+
+	if (!instance)
+		return GC_OK;
+	snprintf(id, sizeof(id), "%s-%d", instance, index);
+	return gc_kafka_set(conf, "group.instance.id", id, err);
+}
+
+static enum gc_verdict configure(const struct gc_config *config, int index, rd_kafka_conf_t *conf, struct gc_err *err)
 {
 	enum gc_verdict verdict = gc_kafka_set(conf, "group.id", config->kafka_group_id, err);
 
+	if (verdict == GC_OK)
+		verdict = set_instance(config, index, conf, err);
 	for (size_t i = 0; verdict == GC_OK && i < sizeof(properties) / sizeof(properties[0]); i++) {
 		if (properties[i].fixed || !gc_kafka_has_property(config, properties[i].name))
 			verdict = gc_kafka_set(conf, properties[i].name, properties[i].value, err);
@@ -151,7 +165,7 @@ static enum gc_verdict make_client(struct gc_consumer *c, struct gc_err *err)
 	enum gc_verdict verdict = gc_kafka_conf(c->config, "consumer", &conf, err);
 
 	if (verdict == GC_OK)
-		verdict = configure(c->config, conf, err);
+		verdict = configure(c->config, c->index, conf, err);
 	if (verdict != GC_OK) {
 		if (conf)
 			rd_kafka_conf_destroy(conf);

@@ -194,12 +194,17 @@ enum gc_verdict gc_kafka_set(rd_kafka_conf_t *conf, const char *name, const char
 	return gc_fail(err, GC_FATAL, "kafka.properties", name, "librdkafka refuses the property %s: %s", name, text);
 }
 
-bool gc_kafka_has_property(const struct gc_config *cfg, const char *name)
+const char *gc_kafka_property(const struct gc_config *cfg, const char *name)
 {
 	for (size_t i = 0; i < cfg->kafka_property_count; i++)
 		if (strcmp(cfg->kafka_properties[i].name, name) == 0)
-			return true;
-	return false;
+			return cfg->kafka_properties[i].value;
+	return NULL;
+}
+
+bool gc_kafka_has_property(const struct gc_config *cfg, const char *name)
+{
+	return gc_kafka_property(cfg, name) != NULL;
 }
 
 static enum gc_verdict set_ours(rd_kafka_conf_t *conf, struct gc_err *err)
@@ -224,11 +229,56 @@ static enum gc_verdict set_users(rd_kafka_conf_t *conf, const struct gc_config *
 	return GC_OK;
 }
 
+/* "" where the user did not set it. */
+static const char *property(const struct gc_config *cfg, const char *name)
+{
+	const char *value = gc_kafka_property(cfg, name);
+
+	return value ? value : "";
+}
+
+static const char *mechanism_of(const struct gc_config *cfg)
+{
+	const char *mechanism = property(cfg, "sasl.mechanism");
+
+	return *mechanism ? mechanism : property(cfg, "sasl.mechanisms");
+}
+
+/* Versions of librdkafka, as rd_kafka_version() gives them. */
+#define RENEWS_TOKENS 0x020200ff    /* before, the timer of the renewal meets a queue that is not there */
+#define SENDS_NONCE_ONCE 0x020601ff /* https://github.com/confluentinc/librdkafka/pull/4895 */
+
+/* What this version of the library cannot do, before it does it. */
+static enum gc_verdict check_library(const struct gc_config *cfg, struct gc_err *err)
+{
+	if (strcasecmp(mechanism_of(cfg), "OAUTHBEARER") != 0 || rd_kafka_version() >= RENEWS_TOKENS ||
+	    strcmp(property(cfg, "enable.sasl.oauthbearer.unsecure.jwt"), "true") != 0)
+		return GC_OK;
+	return gc_fail(
+		err, GC_FATAL, "kafka.properties", "enable.sasl.oauthbearer.unsecure.jwt",
+		"librdkafka before 2.2.0 crashes when it renews an unsecured token, and this is %s; use a newer librdkafka, or "
+		"another sasl.mechanism",
+		rd_kafka_version_str());
+}
+
+const char *gc_kafka_login_hint(const struct gc_config *cfg)
+{
+	bool is_scram = strncasecmp(mechanism_of(cfg), "SCRAM-", strlen("SCRAM-")) == 0;
+
+	return is_scram && rd_kafka_version() < SENDS_NONCE_ONCE
+		       ? "; brokers of Kafka 3.8.1 and newer refuse every SCRAM login of librdkafka before 2.6.1, which this is: use a "
+			 "newer librdkafka, or PLAIN over TLS"
+		       : "";
+}
+
 enum gc_verdict gc_kafka_conf(const struct gc_config *cfg, const char *role, rd_kafka_conf_t **ret_conf, struct gc_err *err)
 {
-	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	enum gc_verdict verdict;
+	enum gc_verdict verdict = check_library(cfg, err);
+	rd_kafka_conf_t *conf;
 
+	if (verdict)
+		return verdict;
+	conf = rd_kafka_conf_new();
 	rd_kafka_conf_set_log_cb(conf, gc_kafka_log);
 	verdict = set_ours(conf, err);
 	if (!verdict)
@@ -277,13 +327,19 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
 	gc_kafka_hear(opaque, (rd_kafka_resp_err_t)code, text);
 }
 
+static bool is_login(rd_kafka_resp_err_t code)
+{
+	return code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED;
+}
+
 enum gc_verdict gc_kafka_explain(struct gc_kafka_client *client, struct gc_err *err)
 {
 	rd_kafka_poll(client->rk, 0); /* the reports wait in its queue */
 	if (definiteness(client->heard) < 2 || err->verdict != GC_RETRY)
 		return err->verdict;
-	return gc_fail(err, gc_kafka_verdict(client->heard), rd_kafka_err2name(client->heard), err->where, "%s (%s)",
-		       gc_kafka_sentence(client->heard), client->heard_text);
+	return gc_fail(err, gc_kafka_verdict(client->heard), rd_kafka_err2name(client->heard), err->where, "%s%s (%s)",
+		       gc_kafka_sentence(client->heard), is_login(client->heard) && client->login_hint ? client->login_hint : "",
+		       client->heard_text);
 }
 
 /* What goes wrong is told by who asked, with gc_kafka_explain(): librdkafka's lines would stand between those of the answer. */
@@ -308,6 +364,7 @@ enum gc_verdict gc_kafka_open(const struct gc_config *cfg, struct gc_kafka_clien
 	}
 	client = gc_calloc(1, sizeof(*client));
 	rd_kafka_conf_set_log_cb(conf, log_quietly);
+	client->login_hint = gc_kafka_login_hint(cfg);
 	rd_kafka_conf_set_error_cb(conf, on_error);
 	rd_kafka_conf_set_opaque(conf, client);
 	client->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));

@@ -19,6 +19,8 @@ enum gc_verdict gc_kafka_conf(const struct gc_config *cfg, const char *role, rd_
 			      struct gc_err *err) GC_MUST_CHECK;
 /* One property over it; GC_FATAL when librdkafka refuses it. */
 enum gc_verdict gc_kafka_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct gc_err *err) GC_MUST_CHECK;
+/* What the user set; NULL where he did not. */
+const char *gc_kafka_property(const struct gc_config *cfg, const char *name);
 /* True when the user set the property himself. */
 bool gc_kafka_has_property(const struct gc_config *cfg, const char *name);
 /* librdkafka's lines into our log. A line that repeats is held back at growing intervals. */
@@ -38,7 +40,10 @@ struct gc_kafka_client {
 	rd_kafka_t *rk;
 	rd_kafka_resp_err_t heard; /* the most definite trouble that librdkafka reported so far */
 	char heard_text[256];
+	const char *login_hint; /* see gc_kafka_login_hint(); may be NULL */
 };
+/* What else a refused login may mean with this library; "" for nothing. */
+const char *gc_kafka_login_hint(const struct gc_config *cfg);
 enum gc_verdict gc_kafka_open(const struct gc_config *cfg, struct gc_kafka_client **ret_client, struct gc_err *err) GC_MUST_CHECK;
 void gc_kafka_close(struct gc_kafka_client *client);
 /* For error callbacks of others who keep a client: remembers the more definite of two troubles. */

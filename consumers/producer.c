@@ -167,6 +167,7 @@ enum gc_verdict gc_producer_open(const struct gc_config *cfg, const struct gc_pr
 
 	producer->cfg = cfg;
 	producer->options = options;
+	producer->client.login_hint = gc_kafka_login_hint(cfg);
 	producer->timeout_us = options->timeout_us ? options->timeout_us : GC_KAFKA_TIMEOUT_US;
 	gc_map_init(&producer->topic_index);
 	if (make_client(producer, err)) {

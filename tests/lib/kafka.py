@@ -44,7 +44,8 @@ def load():
     library = ctypes.CDLL('librdkafka.so.1')
     for name, result in (('conf_new', ctypes.c_void_p), ('new', ctypes.c_void_p), ('produceva', ctypes.c_void_p),
                          ('error_string', ctypes.c_char_p), ('init_transactions', ctypes.c_void_p),
-                         ('begin_transaction', ctypes.c_void_p), ('commit_transaction', ctypes.c_void_p), ('abort_transaction', ctypes.c_void_p),  ('err2str', ctypes.c_char_p), ('queue_new', ctypes.c_void_p),
+                         ('begin_transaction', ctypes.c_void_p), ('commit_transaction', ctypes.c_void_p),
+                         ('abort_transaction', ctypes.c_void_p), ('err2str', ctypes.c_char_p), ('queue_new', ctypes.c_void_p),
                          ('queue_poll', ctypes.c_void_p), ('NewTopic_new', ctypes.c_void_p),
                          ('NewPartitions_new', ctypes.c_void_p), ('event_error_string', ctypes.c_char_p),
                          ('DeleteTopic_new', ctypes.c_void_p), ('event_DeleteTopics_result', ctypes.c_void_p),

@@ -45,8 +45,8 @@ export GRACECUBE_KAFKA_PROPERTIES_RECONNECT_BACKOFF_MAX_MS=300 GRACECUBE_KAFKA_P
 kafka() { python3 -B "$CUBE_TEST_ROOT/tests/lib/kafka.py" "$CUBE_TEST_BROKERS" "$@"; }
 number=0
 tell() { # tell STREAM COUNT → so many new records on grace.public.STREAM
-	local n
-	for n in $(seq "$2"); do
+	local _
+	for _ in $(seq "$2"); do
 		number=$((number + 1))
 		printf '{"topic": "grace.public.%s", "value": "{\\"id\\": %s, \\"created_at\\": \\"2026-11-20T10:00:00Z\\", \\"status\\": \\"pending\\"}"}\n' "$1" "$number"
 	done >told.jsonl
@@ -59,9 +59,9 @@ lives() { ! is_gone "$1" || fail "$2: the process has ended: $(tail -n 2 "$3")";
 tell action_contracts 100
 
 # --- What was never right is said, beside the rest ---
-start bad_ca "$CUBE_TEST_BIN" run "${over_tls[@]}" -X ssl.ca.location=stranger.pem && bad_ca=$PID
-start bad_plain "$CUBE_TEST_BIN" run -s kafka.brokers="$CUBE_TEST_BROKERS" -X security.protocol=ssl -X ssl.ca.location=ca.pem && bad_plain=$PID
-start bad_password env GRACECUBE_KAFKA_PROPERTIES_SASL_PASSWORD=wrong "$CUBE_TEST_BIN" run "${over_login[@]}" && bad_password=$PID
+start bad_ca "$CUBE_TEST_BIN" run "${over_tls[@]}" -X ssl.ca.location=stranger.pem && bad=("$PID")
+start bad_plain "$CUBE_TEST_BIN" run -s kafka.brokers="$CUBE_TEST_BROKERS" -X security.protocol=ssl -X ssl.ca.location=ca.pem && bad+=("$PID")
+start bad_password env GRACECUBE_KAFKA_PROPERTIES_SASL_PASSWORD=wrong "$CUBE_TEST_BIN" run "${over_login[@]}" && bad+=("$PID")
 
 # --- TLS ---
 gate closed "$tls_port" && echo shut >closed.word
@@ -137,9 +137,9 @@ equal 'exit code' "$STATUS" 0
 shown 'no right on one of many topics, from the start or taken away: said once a topic, shown by /metrics and /readyz, the others go on, and it heals'
 
 
-for name in bad_ca bad_plain bad_password; do
-	ends "${!name}" 20
-	equal "$name: exit code" "$STATUS" 78
+for pid in "${bad[@]}"; do
+	ends "$pid" 20
+	equal 'exit code of what was never right' "$STATUS" 78
 done
 contains 'a CA that is not theirs' bad_ca.log 'ssl.*'
 contains 'TLS to a plain port' bad_plain.log 'ssl.*'

@@ -8,8 +8,8 @@ own_topics
 export CUBE_TEST_PARTITIONS=1
 number=0
 tell() { # tell STREAM COUNT [DAY] → so many new records
-	local n
-	for n in $(seq "$2"); do
+	local _
+	for _ in $(seq "$2"); do
 		number=$((number + 1))
 		printf '{"topic": "%s.%s", "value": "{\\"id\\": \\"%s\\", \\"created_at\\": \\"%sT10:00:00Z\\", \\"status\\": \\"pending\\"}"}\n' "$CUBE_TEST_PREFIX" "$1" "$number" "${3:-2026-11-20}"
 	done >told.jsonl

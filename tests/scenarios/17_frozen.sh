@@ -8,8 +8,8 @@ own_topics
 export GRACECUBE_KAFKA_PROPERTIES_SESSION_TIMEOUT_MS=1500
 number=0
 tell() { # tell COUNT → so many new contracts
-	local n
-	for n in $(seq "$1"); do
+	local _
+	for _ in $(seq "$1"); do
 		number=$((number + 1))
 		printf '{"topic": "%s.action_contracts", "value": "{\\"id\\": \\"%s\\", \\"created_at\\": \\"2026-11-20T10:00:00Z\\", \\"status\\": \\"pending\\"}"}\n' "$CUBE_TEST_PREFIX" "$number"
 	done >told.jsonl

@@ -278,6 +278,11 @@ static const struct mistake mistakes[] = {
 	  "enable.auto.commit cannot be set: that nothing is lost or doubled depends on it", "    ^" },
 	{ "kafka: {properties: {group.id: x}}\n", "config_protected", "cube.yaml:1:22", "group.id is set by kafka.group_id",
 	  "group.id" },
+	{ "kafka: {properties: {partition.assignment.strategy: cooperative-sticky}}\n", "config_protected", "cube.yaml:1:22",
+	  "partition.assignment.strategy must be roundrobin or range or roundrobin,range or range,roundrobin, not \"cooperative-sticky\"",
+	  "cooperative" },
+	{ "kafka: {properties: {group.protocol: consumer}}\n", "config_protected", "cube.yaml:1:22",
+	  "group.protocol must be classic, not \"consumer\"", "consumer" },
 	{ "kafka: {properties: {\"\": x}}\n", "config_unknown_key", "cube.yaml:1:22", "has a name like linger.ms", "^" },
 	{ "kafka: {properties: 3}\n", "config_wrong_type", "cube.yaml:1:21", "kafka.properties must be a section", "^" },
 

@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Properties of the group and of the login: each works, or is refused with what to use instead; and what this librdkafka cannot do is said.
+. "$CUBE_TEST_ROOT/tests/lib/scenario.sh"
+# shellcheck source=/dev/null
+. "$CUBE_TEST_ROOT/deploy/lib/kafka.sh"
+
+new_cube
+own_topics
+number=0
+tell() { # tell COUNT → so many new contracts
+	local _
+	for _ in $(seq "$1"); do
+		number=$((number + 1))
+		printf '{"topic": "%s.action_contracts", "value": "{\\"id\\": \\"%s\\", \\"created_at\\": \\"2026-11-20T10:00:00Z\\", \\"status\\": \\"pending\\"}"}\n' "$CUBE_TEST_PREFIX" "$number"
+	done >told.jsonl
+	publish told.jsonl
+}
+refused() { # refused EXIT_OF_RUN TEXT OPTION… → check and run say it
+	local command code text=$2 run=$1
+	shift 2
+	for command in check run; do
+		code=$run STATUS=0
+		[ $command != check ] || [ "$run" = 2 ] || code=1
+		"$CUBE_TEST_BIN" $command "$@" >refused.out 2>&1 || STATUS=$?
+		equal "$command $*: exit code" "$STATUS" "$code"
+		contains "$command $*" refused.out "$text"
+	done
+}
+
+tell 20
+for strategy in range roundrobin range,roundrobin; do
+	catch_up -s run.workers=2 -X partition.assignment.strategy=$strategy
+	tell 20
+done
+refused 2 'must be roundrobin or range' -X partition.assignment.strategy=cooperative-sticky
+refused 2 'must be roundrobin or range' -X partition.assignment.strategy=roundrobin,cooperative-sticky
+refused 2 'group.protocol must be classic' -X group.protocol=consumer
+STATUS=0
+GRACECUBE_KAFKA_PROPERTIES_GROUP_PROTOCOL=consumer "$CUBE_TEST_BIN" run >refused.out 2>&1 || STATUS=$?
+equal 'from the environment: exit code' "$STATUS" 78
+shown 'range, roundrobin and both work; cooperative-sticky and KIP-848 are refused by check and run with the values to use'
+
+# --- Static membership: one id a worker ---
+static=(-s run.workers=2 -X group.instance.id=pod-a -X session.timeout.ms=10000)
+start one "$CUBE_TEST_BIN" run "${static[@]}"
+one=$PID
+reaches 80 30
+sleep 1
+! is_gone "$one" || fail "two workers with one group.instance.id: $(tail -n 2 one.log)"
+start other "$CUBE_TEST_BIN" run -s run.workers=1 -X group.instance.id=pod-b -X session.timeout.ms=10000 --json
+other=$PID
+both() { [ "$(sql -c 'SELECT count(DISTINCT owner) FROM cube.etl_offset')" = 3 ]; }
+wait_until 20 both || fail "not every worker has a partition: $(sql -c 'SELECT owner FROM cube.etl_offset')"
+kill -KILL "$one"
+wait "$one" || true
+start one "$CUBE_TEST_BIN" run "${static[@]}"
+one=$PID
+tell 20
+reaches 100 30
+kill -TERM "$one" "$other"
+for pid in $one $other; do
+	ends "$pid" 20
+	equal 'exit code' "$STATUS" 0
+done
+rebalances=$(jq .rebalances other.out)
+[ "$rebalances" -le 2 ] || fail "a restart within session.timeout.ms made the others rebalance: $rebalances"
+verify_agrees
+shown "group.instance.id with two workers: one id each; killed and started within session.timeout.ms, the other member saw $rebalances rebalance(s)"
+
+# --- What this librdkafka cannot do ---
+version=$(sed -n 's/.*librdkafka=\([0-9.]*\).*/\1/p' one.log | head -n 1)
+older_than() { [ "$(printf '%s\n' "$1" "$version" | sort -V | head -n 1)" = "$version" ] && [ "$1" != "$version" ]; }
+oauth=(-X security.protocol=sasl_plaintext -X sasl.mechanism=OAUTHBEARER -X enable.sasl.oauthbearer.unsecure.jwt=true)
+if older_than 2.2.0; then
+	refused 78 'crashes when it renews an unsecured token' "${oauth[@]}"
+	shown "OAUTHBEARER with unsecured tokens on librdkafka $version: refused before it crashes"
+fi
+
+port=$(free_port)
+export KAFKA_LISTENERS=LOGIN://127.0.0.1:$port KAFKA_ADVERTISED=LOGIN://127.0.0.1:$port KAFKA_EXTRA="group.min.session.timeout.ms=500
+	listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOGIN:SASL_PLAINTEXT
+	sasl.enabled.mechanisms=SCRAM-SHA-256
+	listener.name.login.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;"
+trap 'kafka_stop "$PWD/kafka"' EXIT
+kafka_start "$PWD/kafka" >&2
+(kafka_java "$PWD/kafka" kafka.admin.ConfigCommand --bootstrap-server "$(kafka_brokers "$PWD/kafka")" --alter --entity-type users --entity-name gc \
+	--add-config 'SCRAM-SHA-256=[password=right]') >&2
+STATUS=0
+GRACECUBE_KAFKA_PROPERTIES_SASL_PASSWORD=right "$CUBE_TEST_BIN" check -s kafka.brokers="127.0.0.1:$port" -X security.protocol=sasl_plaintext \
+	-X sasl.mechanism=SCRAM-SHA-256 -X sasl.username=gc >scram.out 2>&1 || STATUS=$?
+if older_than 2.6.1; then
+	contains 'check with SCRAM' scram.out 'brokers of Kafka 3.8.1 and newer refuse every SCRAM login of librdkafka before 2.6.1'
+	shown "SCRAM with the right password, Kafka $KAFKA_VERSION and librdkafka $version: check says why it is refused and what to use"
+else
+	grep -q '^OK    broker' scram.out || fail "SCRAM: $(cat scram.out)"
+	shown "SCRAM with Kafka $KAFKA_VERSION and librdkafka $version: works"
+fi
