@@ -58,10 +58,13 @@ static void read_token(struct gc_request *request)
 /* "gzip", not "gzip;q=0". */
 static bool takes_gzip(const char *accept)
 {
-	const char *gzip = accept ? strcasestr(accept, "gzip") : NULL;
-	float quality = 1;
+	const char *gzip = accept ? strcasestr(accept, "gzip") : NULL, *quality;
 
-	return gzip && (sscanf(gzip, "gzip ; q = %f", &quality) != 1 || quality > 0);
+	if (!gzip)
+		return false;
+	quality = gzip + strlen("gzip");
+	quality += strspn(quality, " ;");
+	return strncasecmp(quality, "q=", 2) != 0 || strtod(quality + 2, NULL) > 0;
 }
 
 static void read_format(struct gc_request *request)
