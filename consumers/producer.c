@@ -302,10 +302,10 @@ static enum gc_verdict fail_topic(const struct gc_producer *producer, const stru
 		       topic->name, producer->cfg->kafka_brokers);
 }
 
-/* A topic that has just been asked for, or made, takes a moment to appear. */
+/* A topic that has just been asked for, or made, takes a moment to appear; one that was made is sure to. */
 static enum gc_verdict wait_for_topic(struct gc_producer *producer, struct topic *topic, struct gc_err *err)
 {
-	int64_t give_up_us = gc_monotonic_us() + CREATION_US;
+	int64_t give_up_us = gc_monotonic_us() + (producer->options->create_topics ? PATIENT : 1) * CREATION_US;
 	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
 
 	do {
