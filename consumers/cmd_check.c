@@ -254,9 +254,17 @@ static void check_schema(struct check *check, struct gc_pg *pg, struct gc_arena 
 	struct row row = { .arena = arena };
 	char time[GC_ANSWER_BYTES];
 
-	if (ask(check, pg, "schema version", sql, &row))
-		tell(check, OUTCOME_OK, "schema version", "version %s, the one needed; applied by gracecube %s at %s UTC",
-		     row.values[0], row.values[1], gc_answer_time(gc_answer_int(row.values[2], GC_NO_TIME), time, sizeof(time)));
+	if (!ask(check, pg, "schema version", sql, &row))
+		return;
+	gc_answer_time(gc_answer_int(row.values[2], GC_NO_TIME), time, sizeof(time));
+	if (gc_answer_int(row.values[0], 0) >= gc_schema_version())
+		tell(check, OUTCOME_OK, "schema version", "version %s, the one needed; completed by gracecube %s at %s UTC",
+		     row.values[0], row.values[1], time);
+	else
+		tell(check, OUTCOME_WARNING, "schema version",
+		     "all is there that version %d needs, but it is not complete: older programs of version %s may still connect; run"
+		     " `gracecube migrate` when none is left",
+		     gc_schema_version(), row.values[0]);
 }
 
 /* What `run` and `verify` call, and what all commands read; the API's own tables are for `serve` alone, and kept from others. A

@@ -82,25 +82,6 @@ static enum gc_verdict ask_facts(struct gc_monitor *m, struct gc_err *err)
 	return verdict == GC_OK ? gc_pg_query(m->pg, verification_sql, NULL, 0, take_verification, m, err) : verdict;
 }
 
-static void take_version(void *arg, const char *const *values, int columns)
-{
-	(void)columns;
-	*(int64_t *)arg = (int64_t)number_of(values[0]);
-}
-
-/* A newer gracecube may migrate the cube while we run. */
-static enum gc_verdict ask_version(struct gc_monitor *m, struct gc_err *err)
-{
-	int64_t version = 0;
-	enum gc_verdict verdict = gc_pg_query(m->pg, "SELECT max(version) FROM cube.schema_version", NULL, 0, take_version,
-					      &version, err);
-
-	if (verdict != GC_OK || version == GC_SCHEMA_VERSION)
-		return verdict;
-	return gc_fail(err, GC_FATAL, "schema_version", "cube.schema_version",
-		       "the cube has schema version %lld, this program needs %d", (long long)version, GC_SCHEMA_VERSION);
-}
-
 static enum gc_verdict probe(struct gc_monitor *m, struct gc_err *err)
 {
 	enum gc_verdict verdict = GC_OK;
@@ -108,7 +89,7 @@ static enum gc_verdict probe(struct gc_monitor *m, struct gc_err *err)
 	if (!m->pg)
 		verdict = gc_pg_open(m->config, "gracecube monitor", &m->pg, err); /* which looks at the schema */
 	else
-		verdict = ask_version(m, err);
+		verdict = gc_pg_check_schema(m->pg, err); /* a newer gracecube may migrate the cube while we run */
 	if (verdict == GC_OK && gc_monotonic_us() - m->asked_facts_us > FACTS_INTERVAL_US) {
 		verdict = ask_facts(m, err);
 		m->asked_facts_us = gc_monotonic_us();

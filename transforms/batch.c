@@ -394,8 +394,13 @@ static int compare_rows(const void *a, const void *b)
 	const struct gc_row *left = *(struct gc_row *const *)a, *right = *(struct gc_row *const *)b;
 	int by_key = gc_span_compare(left->key, right->key);
 	int by_place = place_of(left->version) - place_of(right->version);
+	int by_version = gc_version_compare(left->version, right->version);
 
-	return by_key ? by_key : by_place ? by_place : gc_version_compare(left->version, right->version);
+	/* of one change that was sent twice the first is in front: it is the one that stays */
+	return by_key       ? by_key
+	       : by_place   ? by_place
+	       : by_version ? by_version
+			    : (left->version.offset > right->version.offset) - (left->version.offset < right->version.offset);
 }
 
 static int compare_spans(const void *a, const void *b)
@@ -511,9 +516,19 @@ static bool is_replaced(const struct gc_row *row, const struct gc_row *later)
 	return !(row->deleted && later->deleted) && gc_version_compare(later->version, row->version) > 0;
 }
 
+/* Of a change that was sent twice the first stays, as in the cube; but a tombstone between the two stands behind it no more. */
+static bool is_same_change(const struct gc_row *row, const struct gc_row *later)
+{
+	return place_of(row->version) == place_of(later->version) && gc_version_compare(row->version, later->version) == 0;
+}
+
 static struct gc_row *keep_newer(struct gc_batch *batch, struct gc_row *row, struct gc_row *later)
 {
-	if (!is_replaced(row, later)) {
+	bool is_same = is_same_change(row, later);
+
+	if (is_same && later->version.kafka_us > row->version.kafka_us)
+		row->version.kafka_us = later->version.kafka_us;
+	if (is_same || !is_replaced(row, later)) {
 		supersede(batch, later);
 		return row;
 	}

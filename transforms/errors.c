@@ -10,11 +10,16 @@ const struct gc_target gc_target_error_events = {
 	.created_at = GC_ERROR_created_at,
 };
 
+bool gc_error_names_person(struct gc_span note)
+{
+	return gc_span_contains_nocase(note, GC_LIT("user:"));
+}
+
 void gc_error_derive(struct gc_decode *decode, struct gc_row *row, struct gc_span severity, struct gc_span actor,
 		     struct gc_span component)
 {
 	struct gc_span note = gc_row_get_text(row, GC_ERROR_resolution_note);
-	bool by_person = gc_span_contains_nocase(note, GC_LIT("user:"));
+	bool by_person = gc_error_names_person(note);
 	struct gc_span level = gc_decode_vocabulary(decode, severity);
 	struct gc_span named = gc_decode_member(decode, component, "component");
 

@@ -8,6 +8,8 @@ static int compare(int64_t a, int64_t b)
 
 int gc_version_compare(struct gc_version a, struct gc_version b)
 {
+	if (a.lsn > 0 && a.lsn == b.lsn && a.source_us == b.source_us)
+		return 0; /* the same change, sent again */
 	if (a.lsn > 0 && b.lsn > 0 && a.lsn != b.lsn)
 		return compare(a.lsn, b.lsn);
 	if (a.source_us > 0 && b.source_us > 0 && a.source_us != b.source_us)

@@ -9,12 +9,12 @@
 #include <gracecube/batch.h>
 #include <gracecube/config.h>
 
-/* The schema that this program writes. */
-#define GC_SCHEMA_VERSION 1
+/* The schema that this program needs: the number of its newest file of sinks/sql/tables. */
+int gc_schema_version(void);
 
 struct gc_pg;
 
-/* Connects and checks the schema version. `role` is shown in pg_stat_activity: "gracecube worker 1". */
+/* Connects and checks the schema, see gc_pg_check_schema(). `role` is shown in pg_stat_activity: "gracecube worker 1". */
 enum gc_verdict gc_pg_open(const struct gc_config *config, const char *role, struct gc_pg **ret_pg,
 			   struct gc_err *err) GC_MUST_CHECK;
 /* As gc_pg_open, and takes a lane for its rollup rows, prepares every statement against its descriptor, and learns the
@@ -22,6 +22,8 @@ enum gc_verdict gc_pg_open(const struct gc_config *config, const char *role, str
 enum gc_verdict gc_pg_open_writer(const struct gc_config *config, const char *role, struct gc_keys *keys, struct gc_pg **ret_pg,
 				  struct gc_err *err) GC_MUST_CHECK;
 void gc_pg_close(struct gc_pg *pg);
+/* Is the cube one that this program may work on? GC_FATAL with the code no_schema or schema_version where people have to migrate. */
+enum gc_verdict gc_pg_check_schema(struct gc_pg *pg, struct gc_err *err) GC_MUST_CHECK;
 /* The connection is gone: nothing that was cached may be trusted. */
 bool gc_pg_is_lost(const struct gc_pg *pg);
 
@@ -50,9 +52,22 @@ enum gc_verdict gc_pg_apply(struct gc_pg *pg, struct gc_batch *batch, int64_t *r
  * listeners look for themselves every other second. */
 void gc_pg_notify(struct gc_pg *pg, const char *streams);
 
-/* Makes or updates the schema; safe to repeat and to start twice at once. *ret_from is the version that was found, 0 for none. */
-enum gc_verdict gc_pg_migrate(const struct gc_config *config, int *ret_from, struct gc_err *err) GC_MUST_CHECK;
-/* The SQL that migrate would run, to a stream. */
+/* What to migrate and what came of it. */
+struct gc_migration {
+	bool dry_run; /* tell the plan and change nothing */
+	/* Both may be NULL. A file that is about to be run, or would be, and at which step: expand, code, online or contract. */
+	void (*step)(void *arg, const char *step, const char *file, const char *sha256);
+	/* A connected program of an older schema: its application_name, pid, address and since when. */
+	void (*old)(void *arg, const char *program, const char *pid, const char *address, const char *since);
+	void *arg;
+	/* answers */
+	int found, now;        /* complete schema versions, before and after; found 0: there was no cube */
+	size_t steps, waiting; /* files; older programs, for whose end the rest waits */
+};
+
+/* Makes the schema, or brings it to this program's version while the cube is in use; safe to repeat, to kill and to start twice at once. */
+enum gc_verdict gc_pg_migrate(const struct gc_config *config, struct gc_migration *migration, struct gc_err *err) GC_MUST_CHECK;
+/* The SQL that makes a cube, to a stream. */
 void gc_pg_print_schema(void *stdio_file);
 
 /* A query for the commands: text parameters, text results; `each` gets every row. NULL values are NULL pointers. */

@@ -1,4 +1,4 @@
-/* Descriptors: what a stream is, and what rows it makes. One C file in transforms/events/ and one SQL file in sinks/sql/ of
+/* Descriptors: what a stream is, and what rows it makes. One C file in transforms/events/ and one SQL file in sinks/sql/code/3_streams/ of
  * the same stem make a stream; everything else (registry, prepared statements, start-up checks, help, configuration,
  * reference pages) is made from these tables.
  */
@@ -67,9 +67,14 @@ struct gc_version {
 };
 
 /* The source's log position decides where both have one; else the source's time where both have one; else Kafka's
- * timestamp; ties by offset. A tombstone has neither of the first two, so it meets the others by Kafka's timestamp.
- * cube.is_newer() in sinks/sql/ is the same rule. Negative, 0, positive like memcmp. */
+ * timestamp; ties by offset. A tombstone has neither of the first two, so it meets the others by Kafka's timestamp. The same log position
+ * and source time is the same change, sent again: equal. cube.is_newer() in sinks/sql/code is the same rule, and
+ * tests/contract/version_order.csv its cases. Negative, 0, positive like memcmp. */
 int gc_version_compare(struct gc_version a, struct gc_version b);
+
+/* Does the note of an error's resolution name a person, that is "user:" in any case? cube.names_person() is the same rule, and
+ * tests/contract/persons.csv its cases. */
+bool gc_error_names_person(struct gc_span note);
 
 enum gc_op { GC_UPSERT, GC_DELETE, GC_IGNORE };
 

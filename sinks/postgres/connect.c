@@ -1,7 +1,7 @@
 /* Opening a connection to PostgreSQL: verdicts by SQLSTATE, never by the server's words, which follow its lc_messages; a session that
  * decides its own settings; and what it cannot live with, refused by name. Threads: one connection belongs to one worker.
  */
-#include "pg.h"
+#include "schema.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -244,27 +244,25 @@ enum gc_verdict gc_pg_connect(const struct gc_config *config, const char *role, 
 
 /* ---- the cube ---- */
 
-static enum gc_verdict check_version(struct gc_pg *pg, struct gc_err *err)
+enum gc_verdict gc_pg_check_schema(struct gc_pg *pg, struct gc_err *err)
 {
-	PGresult *result = PQexec(pg->conn, "SELECT max(version) FROM cube.schema_version");
-	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	enum gc_verdict verdict = GC_OK;
-	int version;
+	struct gc_schema schema;
+	enum gc_verdict verdict = gc_schema_read(pg, &schema, err);
 
-	if (sqlstate && (strcmp(sqlstate, "42P01") == 0 || strcmp(sqlstate, "3F000") == 0)) {
-		verdict = gc_fail(err, GC_FATAL, "no_schema", "cube.schema_version",
-				  "the database holds no cube yet; run `gracecube migrate`");
-	} else if (PQresultStatus(result) != PGRES_TUPLES_OK) {
-		verdict = gc_pg_fail(pg, result, "cube.schema_version", err);
-	} else {
-		version = (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
-		if (version != GC_SCHEMA_VERSION)
-			verdict = gc_fail(err, GC_FATAL, "schema_version", "cube.schema_version",
-					  "the cube has schema version %d, this program needs %d; %s", version, GC_SCHEMA_VERSION,
-					  version < GC_SCHEMA_VERSION ? "run `gracecube migrate`" : "use a newer gracecube");
-	}
-	PQclear(result);
+	if (verdict != GC_OK)
+		return verdict;
+	verdict = gc_schema_judge(&schema, gc_sql_files, GRACECUBE_VERSION, err);
+	gc_schema_done(&schema);
 	return verdict;
+}
+
+/* Held until the session ends, and taken before the look: a migration that does not see it has made its version complete before. */
+static enum gc_verdict show_version(struct gc_pg *pg, struct gc_err *err)
+{
+	char sql[100];
+
+	snprintf(sql, sizeof(sql), "SELECT pg_advisory_lock_shared(" GC_PG_SCHEMA_LOCK ", %d)", gc_schema_version());
+	return gc_pg_do(pg, sql, err);
 }
 
 enum gc_verdict gc_pg_open(const struct gc_config *config, const char *role, struct gc_pg **ret_pg, struct gc_err *err)
@@ -273,7 +271,9 @@ enum gc_verdict gc_pg_open(const struct gc_config *config, const char *role, str
 	enum gc_verdict verdict = gc_pg_connect(config, role, &pg, err);
 
 	if (verdict == GC_OK)
-		verdict = check_version(pg, err);
+		verdict = show_version(pg, err);
+	if (verdict == GC_OK)
+		verdict = gc_pg_check_schema(pg, err);
 	if (verdict != GC_OK) {
 		gc_pg_close(pg);
 		return verdict;

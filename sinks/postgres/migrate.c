@@ -1,111 +1,90 @@
-/* The schema, applied in one transaction under a lock, so that it is safe to repeat and to start twice at once.
- * Threads: none.
+/* The schema, step by step on a live cube.
+ *
+ * A database without a cube gets one in one transaction. A cube goes on while it is changed: first what the newer version adds to its tables,
+ * then the code, all of it in one transaction; then work of any length outside of transactions; and when no program of an older version is
+ * connected any more, the version is complete, older programs are refused, and what only they needed goes. Each file is noted in the
+ * transaction that ran it, so a migration that was killed goes on where it was.
+ *
+ * No reader and no writer waits longer than LOCK_TIMEOUT_MS for a lock that is not given at once: the transaction is taken back and tried
+ * again later. Only one migrates at a time; the lock is polled for, because who waits for it inside of a statement would keep CREATE INDEX
+ * CONCURRENTLY from its end. Threads: none.
  */
-#include "pg.h"
-#include "sql.h"
+#include "schema.h"
+
+#include <gracecube/log.h>
+#include <gracecube/time.h>
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
-/* What the others build on comes first, what needs the others last; the streams between them in any order. */
-static const char *const first_files[] = { "base", "dimensions", "mechanism", NULL };
-static const char *const last_files[] = { "verify", "views", "dashboard", "access", NULL };
+#define LOCK_TIMEOUT_MS 100
+#define PAUSE_US (GC_SECOND_US / 5)
+/* how long a lock is tried for: a backup or a long query keeps the views for as long as it takes */
+#define PATIENCE_US (10 * GC_MINUTE_US)
 
-static bool is_listed(const char *const *names, const char *name)
+struct migration {
+	struct gc_pg *pg;
+	const struct gc_config *config;
+	struct gc_migration *answer;
+	struct gc_schema schema;
+};
+
+static void pause_for(int64_t us)
 {
-	for (; *names; names++) {
-		if (strcmp(*names, name) == 0)
-			return true;
-	}
-	return false;
+	struct timespec pause = { .tv_sec = us / GC_SECOND_US, .tv_nsec = us % GC_SECOND_US * 1000 };
+
+	nanosleep(&pause, NULL);
 }
 
-static const struct gc_sql_file *find_file(const char *name)
+/* ---- files ---- */
+
+/* The whole message on one line: what it asks for may be long. */
+static enum gc_verdict fail_file(struct gc_pg *pg, const PGresult *result, const char *name, struct gc_err *err)
 {
-	const struct gc_sql_file *file = gc_sql_files;
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	char where[sizeof(err->where)];
+	enum gc_verdict verdict;
 
-	while (file->name && strcmp(file->name, name) != 0)
-		file++;
-	return file;
-}
-
-/* Calls `use` for every file in the order of application until it fails. */
-static enum gc_verdict each_file(enum gc_verdict (*use)(void *arg, const struct gc_sql_file *file, struct gc_err *err), void *arg,
-				 struct gc_err *err)
-{
-	enum gc_verdict verdict = GC_OK;
-
-	for (const char *const *n = first_files; *n && verdict == GC_OK; n++)
-		verdict = use(arg, find_file(*n), err);
-	for (const struct gc_sql_file *f = gc_sql_files; f->name && verdict == GC_OK; f++) {
-		if (!is_listed(first_files, f->name) && !is_listed(last_files, f->name))
-			verdict = use(arg, f, err);
-	}
-	for (const char *const *n = last_files; *n && verdict == GC_OK; n++)
-		verdict = use(arg, find_file(*n), err);
+	snprintf(where, sizeof(where), "sinks/sql/%s", name);
+	verdict = gc_pg_fail(pg, result, where, err);
+	if (message)
+		snprintf(err->text, sizeof(err->text), "%s", message);
+	for (char *c = err->text; *c; c++)
+		*c = *c == '\n' || *c == '\t' ? ' ' : *c;
 	return verdict;
 }
 
-static enum gc_verdict run_file(void *arg, const struct gc_sql_file *file, struct gc_err *err)
+static enum gc_verdict run_file(struct gc_pg *pg, const struct gc_sql_file *file, struct gc_err *err)
 {
-	struct gc_pg *pg = arg;
 	PGresult *result = PQexec(pg->conn, file->text);
 	ExecStatusType status = PQresultStatus(result);
 	enum gc_verdict verdict = GC_OK;
-	char where[64];
 
-	snprintf(where, sizeof(where), "sinks/sql/%s.sql", file->name);
 	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
-		verdict = gc_pg_fail(pg, result, where, err);
+		verdict = fail_file(pg, result, file->name, err);
 	PQclear(result);
 	return verdict;
 }
 
-static enum gc_verdict print_file(void *arg, const struct gc_sql_file *file, struct gc_err *err)
+static enum gc_verdict note_file(struct gc_pg *pg, const struct gc_sql_file *file, struct gc_err *err)
 {
-	(void)err;
-	fprintf(arg, "-- %s.sql\n%s\n", file->name, file->text);
-	return GC_OK;
+	static const char sql[] =
+		"INSERT INTO cube.schema_file (file, sha256, program) VALUES ($1, $2, $3) ON CONFLICT (file) DO UPDATE"
+		" SET sha256 = excluded.sha256, program = excluded.program, applied_at = now()";
+	const char *values[] = { file->name, file->sha256, GRACECUBE_VERSION };
+
+	return gc_pg_query(pg, sql, values, 3, NULL, NULL, err);
 }
 
-void gc_pg_print_schema(void *stdio_file)
+static enum gc_verdict note_version(struct gc_pg *pg, int version, struct gc_err *err)
 {
-	fputs("SET check_function_bodies = off;\n", stdio_file);
-	each_file(print_file, stdio_file, NULL);
-}
+	static const char sql[] = "INSERT INTO cube.schema_version (version, program) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+	char number[16];
+	const char *values[] = { number, GRACECUBE_VERSION };
 
-static void read_version(void *arg, const char *const *values, int columns)
-{
-	(void)columns;
-	*(int *)arg = values[0] ? (int)strtol(values[0], NULL, 10) : 0;
-}
-
-static enum gc_verdict find_version(struct gc_pg *pg, int *ret_version, struct gc_err *err)
-{
-	bool exists = false;
-	int answer = 0, version = 0;
-	enum gc_verdict verdict = gc_pg_query(pg, "SELECT (to_regclass('cube.schema_version') IS NOT NULL)::int", NULL, 0,
-					      read_version, &answer, err);
-
-	exists = answer == 1;
-	if (verdict == GC_OK && exists)
-		verdict = gc_pg_query(pg, "SELECT max(version) FROM cube.schema_version", NULL, 0, read_version, &version, err);
-	if (verdict == GC_OK)
-		*ret_version = version;
-	return verdict;
-}
-
-static enum gc_verdict apply_schema(struct gc_pg *pg, struct gc_err *err)
-{
-	static const char version_sql[] = "INSERT INTO cube.schema_version (version, program) VALUES ($1, $2)";
-	char version[16];
-	const char *values[] = { version, GRACECUBE_VERSION };
-	enum gc_verdict verdict = each_file(run_file, pg, err);
-
-	snprintf(version, sizeof(version), "%d", GC_SCHEMA_VERSION);
-	if (verdict == GC_OK)
-		verdict = gc_pg_query(pg, version_sql, values, 2, NULL, NULL, err);
-	return verdict;
+	snprintf(number, sizeof(number), "%d", version);
+	return gc_pg_query(pg, sql, values, 2, NULL, NULL, err);
 }
 
 /* Names of zones are the server's to know. */
@@ -120,10 +99,15 @@ static enum gc_verdict check_zone(struct gc_pg *pg, const struct gc_config *conf
 		       "the database knows no time zone %s; cube.business_zone takes a name of pg_timezone_names", zone);
 }
 
-/* Settings that SQL reads. */
+/* The settings that SQL reads, asked first, so that whoever may not write can see that there is nothing to write. */
+static void count_equal(void *arg, const char *const *values, int columns)
+{
+	(void)columns;
+	*(int *)arg = (int)strtol(values[0], NULL, 10);
+}
+
 static enum gc_verdict write_settings(struct gc_pg *pg, const struct gc_config *config, struct gc_err *err)
 {
-	/* asked first, so that whoever may not write can see that there is nothing to write */
 	static const char same[] = "SELECT count(*) FROM cube.setting WHERE (name, value) IN (('cube.business_days', $1),"
 				   " ('cube.business_hours', $2), ('cube.business_zone', $3))";
 	static const char sql[] =
@@ -132,47 +116,460 @@ static enum gc_verdict write_settings(struct gc_pg *pg, const struct gc_config *
 		" WHERE setting.value <> excluded.value";
 	const char *values[] = { config->cube_business_days, config->cube_business_hours, config->cube_business_zone };
 	int equal = 0;
-	enum gc_verdict verdict = gc_pg_query(pg, same, values, 3, read_version, &equal, err);
+	enum gc_verdict verdict = gc_pg_query(pg, same, values, 3, count_equal, &equal, err);
 
 	return verdict != GC_OK || equal == 3 ? verdict : gc_pg_query(pg, sql, values, 3, NULL, NULL, err);
 }
 
-static enum gc_verdict migrate_locked(struct gc_pg *pg, const struct gc_config *config, int *ret_from, struct gc_err *err)
-{
-	int version = 0;
-	enum gc_verdict verdict = find_version(pg, &version, err);
+/* ---- the plan ---- */
 
-	if (verdict == GC_OK && version > GC_SCHEMA_VERSION)
-		return gc_fail(err, GC_FATAL, "schema_version", "cube.schema_version",
-			       "the cube has schema version %d, newer than the %d of this program; use a newer gracecube", version,
-			       GC_SCHEMA_VERSION);
+static bool has_code_before(const struct migration *m, const struct gc_sql_file *file)
+{
+	for (const struct gc_sql_file *f = gc_sql_files; f < file; f++) {
+		if (gc_sql_is_engine(f->name) && !gc_schema_has(&m->schema, f))
+			return true;
+	}
+	return false;
+}
+
+/* Code that the cube has from a program that had this file. */
+static bool is_gone(const char *name)
+{
+	const struct gc_sql_file *own = gc_sql_files;
+
+	while (own->name && strcmp(own->name, name) != 0)
+		own++;
+	return gc_sql_step_of(name) == GC_SQL_CODE && !own->name;
+}
+
+static bool has_other_code(const struct migration *m)
+{
+	for (const struct gc_sql_file *f = gc_sql_files; f->name; f++) {
+		if (gc_sql_step_of(f->name) == GC_SQL_CODE && !gc_schema_has(&m->schema, f))
+			return true;
+	}
+	for (size_t i = 0; i < m->schema.count; i++) {
+		if (is_gone(m->schema.files[i].name))
+			return true;
+	}
+	return false;
+}
+
+static bool is_rights(const char *name)
+{
+	return strncmp(name, "code/5_", 7) == 0;
+}
+
+/* Rights look at all that there is, so they are given again with any other code. */
+static bool is_due(const struct migration *m, const struct gc_sql_file *file)
+{
+	if (!gc_schema_has(&m->schema, file))
+		return true;
+	return gc_sql_step_of(file->name) == GC_SQL_CODE &&
+	       (has_code_before(m, file) || (is_rights(file->name) && has_other_code(m)));
+}
+
+static const char *const step_names[] = {
+	[GC_SQL_EXPAND] = "expand", [GC_SQL_CODE] = "code", [GC_SQL_ONLINE] = "online", [GC_SQL_CONTRACT] = "contract"
+};
+
+static void tell(struct migration *m, const struct gc_sql_file *file)
+{
+	m->answer->steps++;
+	if (m->answer->step && (m->answer->found || m->answer->dry_run)) /* of a new cube nobody wants to hear each file */
+		m->answer->step(m->answer->arg, step_names[gc_sql_step_of(file->name)], file->name, file->sha256);
+}
+
+static void tell_plan(struct migration *m)
+{
+	static const enum gc_sql_step order[] = { GC_SQL_EXPAND, GC_SQL_CODE, GC_SQL_ONLINE, GC_SQL_CONTRACT };
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		for (const struct gc_sql_file *f = gc_sql_files; f->name; f++) {
+			if (gc_sql_step_of(f->name) == order[i] && is_due(m, f))
+				tell(m, f);
+		}
+	}
+}
+
+/* ---- transactions ---- */
+
+typedef enum gc_verdict (*gc_transaction)(struct migration *m, const struct gc_sql_file *file, struct gc_err *err);
+
+static enum gc_verdict try_once(struct migration *m, int lock_timeout_ms, gc_transaction run, const struct gc_sql_file *file,
+				struct gc_err *err)
+{
+	struct gc_err ignored;
+	char begin[120];
+	enum gc_verdict verdict;
+
+	snprintf(begin, sizeof(begin), "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = %d", lock_timeout_ms);
+	verdict = gc_pg_do(m->pg, begin, err);
+
 	if (verdict == GC_OK)
-		verdict = check_zone(pg, config, err);
-	if (verdict == GC_OK && version == 0)
-		verdict = apply_schema(pg, err);
+		verdict = run(m, file, err);
 	if (verdict == GC_OK)
-		verdict = write_settings(pg, config, err);
-	if (verdict == GC_OK)
-		*ret_from = version;
+		verdict = gc_pg_do(m->pg, "COMMIT", err);
+	if (verdict != GC_OK && gc_pg_do(m->pg, "ROLLBACK", &ignored) != GC_OK)
+		gc_debug("the transaction ended with its connection", GC_ERR_FIELDS(&ignored));
 	return verdict;
 }
 
-enum gc_verdict gc_pg_migrate(const struct gc_config *config, int *ret_from, struct gc_err *err)
+static void take_blocker(void *arg, const char *const *values, int columns)
 {
-	static const char begin[] = "SET statement_timeout = 0; SET lock_timeout = 0; SET check_function_bodies = off;"
-				    "BEGIN; SELECT pg_advisory_xact_lock(7240000)";
-	struct gc_pg *pg = NULL;
-	int from = 0;
-	enum gc_verdict verdict = gc_pg_connect(config, "gracecube migrate", &pg, err);
+	(void)columns;
+	snprintf(arg, 160, "%s", values[0]);
+}
 
-	if (verdict == GC_OK)
-		verdict = gc_pg_do(pg, begin, err);
-	if (verdict == GC_OK)
-		verdict = migrate_locked(pg, config, &from, err);
-	if (verdict == GC_OK)
-		verdict = gc_pg_do(pg, "COMMIT", err);
-	if (verdict == GC_OK)
-		*ret_from = from;
-	gc_pg_close(pg);
+/* Who holds the lock is not known any more once the wait is over; most likely whoever has been at it for the longest. */
+static const char *find_blocker(struct gc_pg *pg, char *buffer)
+{
+	static const char sql[] =
+		"SELECT format('%s (pid %s), %s s', coalesce(nullif(application_name, ''), usename, 'somebody'), pid,"
+		" date_part('epoch', clock_timestamp() - xact_start)::bigint) FROM pg_stat_activity"
+		" WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL ORDER BY xact_start LIMIT 1";
+	struct gc_err err;
+
+	snprintf(buffer, 160, "nobody that can be seen");
+	if (gc_pg_query(pg, sql, NULL, 0, take_blocker, buffer, &err) != GC_OK)
+		gc_debug("who keeps the lock cannot be asked", GC_ERR_FIELDS(&err));
+	return buffer;
+}
+
+/* Until the locks that it needs are free for once, each within LOCK_TIMEOUT_MS. */
+static enum gc_verdict transact(struct migration *m, gc_transaction run, const struct gc_sql_file *file, struct gc_err *err)
+{
+	int64_t until_us = gc_monotonic_us() + PATIENCE_US, repeated;
+	struct gc_complaint complaint = { 0 };
+	char blocker[160];
+	enum gc_verdict verdict;
+
+	while ((verdict = try_once(m, LOCK_TIMEOUT_MS, run, file, err)) == GC_RETRY && !m->pg->lost &&
+	       gc_monotonic_us() < until_us) {
+		if (gc_complain(&complaint, gc_monotonic_us(), &repeated))
+			gc_info("waiting for a lock, without keeping anybody waiting", GC_ERR_FIELDS(err),
+				GC_S("longest_transaction", find_blocker(m->pg, blocker)), GC_I("repeated", repeated));
+		pause_for(PAUSE_US);
+	}
 	return verdict;
+}
+
+static enum gc_verdict expand(struct migration *m, const struct gc_sql_file *file, struct gc_err *err)
+{
+	enum gc_verdict verdict = run_file(m->pg, file, err);
+
+	/* the first one is of before there was a place to note it */
+	for (const struct gc_sql_file *f = gc_sql_files; verdict == GC_OK && f->name && m->schema.is_dated; f++) {
+		if (gc_sql_version_of(f->name) == 1)
+			verdict = note_file(m->pg, f, err);
+	}
+	return verdict == GC_OK ? note_file(m->pg, file, err) : verdict;
+}
+
+/* Files that are gone are forgotten; what they made, those that took their place have dropped. */
+static enum gc_verdict forget_code(struct migration *m, struct gc_err *err)
+{
+	enum gc_verdict verdict = GC_OK;
+
+	for (size_t i = 0; verdict == GC_OK && i < m->schema.count; i++) {
+		const char *name = m->schema.files[i].name;
+
+		if (is_gone(name))
+			verdict = gc_pg_query(m->pg, "DELETE FROM cube.schema_file WHERE file = $1", &name, 1, NULL, NULL, err);
+	}
+	return verdict;
+}
+
+static enum gc_verdict replace_code(struct migration *m, const struct gc_sql_file *unused, struct gc_err *err)
+{
+	enum gc_verdict verdict = forget_code(m, err);
+
+	(void)unused;
+	for (const struct gc_sql_file *f = gc_sql_files; verdict == GC_OK && f->name; f++) {
+		if (gc_sql_step_of(f->name) != GC_SQL_CODE || !is_due(m, f))
+			continue;
+		verdict = run_file(m->pg, f, err);
+		if (verdict == GC_OK)
+			verdict = note_file(m->pg, f, err);
+	}
+	return verdict;
+}
+
+static enum gc_verdict complete_versions(struct migration *m, const struct gc_sql_file *unused, struct gc_err *err)
+{
+	enum gc_verdict verdict = GC_OK;
+
+	(void)unused;
+	for (int version = m->schema.version + 1; verdict == GC_OK && version <= gc_schema_version(); version++)
+		verdict = note_version(m->pg, version, err);
+	return verdict;
+}
+
+/* A cube where there was none: a version's tables and what it takes away again, version by version; then the code. */
+static enum gc_verdict make_cube(struct migration *m, const struct gc_sql_file *unused, struct gc_err *err)
+{
+	static const enum gc_sql_step order[] = { GC_SQL_EXPAND, GC_SQL_CONTRACT };
+	enum gc_verdict verdict = GC_OK;
+
+	(void)unused;
+	for (int n = 0; verdict == GC_OK && n < 2 * gc_schema_version(); n++) {
+		for (const struct gc_sql_file *f = gc_sql_files; verdict == GC_OK && f->name; f++) {
+			if (gc_sql_version_of(f->name) == n / 2 + 1 && gc_sql_step_of(f->name) == order[n % 2])
+				verdict = run_file(m->pg, f, err);
+		}
+	}
+	for (const struct gc_sql_file *f = gc_sql_files; verdict == GC_OK && f->name; f++) {
+		if (gc_sql_step_of(f->name) == GC_SQL_EXPAND || gc_sql_step_of(f->name) == GC_SQL_CONTRACT)
+			verdict = note_file(m->pg, f, err);
+	}
+	if (verdict == GC_OK)
+		verdict = replace_code(m, NULL, err);
+	if (verdict == GC_OK)
+		verdict = complete_versions(m, NULL, err);
+	return verdict == GC_OK ? write_settings(m->pg, m->config, err) : verdict;
+}
+
+/* ---- what takes its time ---- */
+
+static enum gc_verdict drop_invalid(struct gc_pg *pg, const char *name, struct gc_err *err)
+{
+	char sql[200];
+
+	snprintf(sql, sizeof(sql), "DROP INDEX CONCURRENTLY IF EXISTS cube.%s", name);
+	return gc_pg_do(pg, sql, err);
+}
+
+struct names {
+	struct gc_arena arena;
+	const char *name;
+};
+
+static void take_name(void *arg, const char *const *values, int columns)
+{
+	struct names *names = arg;
+
+	(void)columns;
+	names->name = gc_arena_dup(&names->arena, gc_span_of(values[0])).ptr;
+}
+
+/* CREATE INDEX CONCURRENTLY that was killed leaves an index that nobody uses and everybody writes. */
+static enum gc_verdict drop_invalid_indexes(struct gc_pg *pg, struct gc_err *err)
+{
+	static const char sql[] = "SELECT quote_ident(c.relname) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+				  " WHERE c.relnamespace = 'cube'::regnamespace AND NOT i.indisvalid AND c.relkind = 'i' LIMIT 1";
+	struct names names = { .name = NULL };
+	enum gc_verdict verdict;
+
+	gc_arena_init(&names.arena);
+	do {
+		names.name = NULL;
+		verdict = gc_pg_query(pg, sql, NULL, 0, take_name, &names, err);
+		if (verdict == GC_OK && names.name)
+			verdict = drop_invalid(pg, names.name, err);
+	} while (verdict == GC_OK && names.name);
+	gc_arena_done(&names.arena);
+	return verdict;
+}
+
+/* Outside of a transaction, and without a limit to its waiting: nobody waits for it. */
+static enum gc_verdict run_online(struct migration *m, struct gc_err *err)
+{
+	enum gc_verdict verdict = GC_OK;
+	bool is_first = true;
+
+	for (const struct gc_sql_file *f = gc_sql_files; verdict == GC_OK && f->name; f++) {
+		if (gc_sql_step_of(f->name) != GC_SQL_ONLINE || gc_schema_has(&m->schema, f))
+			continue;
+		tell(m, f);
+		if (is_first)
+			verdict = drop_invalid_indexes(m->pg, err);
+		is_first = false;
+		if (verdict == GC_OK)
+			verdict = run_file(m->pg, f, err);
+		if (verdict == GC_OK)
+			verdict = note_file(m->pg, f, err);
+	}
+	return verdict;
+}
+
+/* ---- the older programs ---- */
+
+static void take_old(void *arg, const char *const *values, int columns)
+{
+	struct gc_migration *answer = arg;
+
+	(void)columns;
+	answer->waiting++;
+	if (answer->old)
+		answer->old(answer->arg, values[0], values[1], values[2], values[3]);
+}
+
+/* Programs hold a shared lock with the number of their schema, see gc_pg_open(); those of 0.1.0 hold none. */
+static enum gc_verdict count_old(struct migration *m, struct gc_err *err)
+{
+	static const char sql[] =
+		"SELECT a.application_name, a.pid, coalesce(host(a.client_addr), 'local'), to_char(a.backend_start AT TIME ZONE 'UTC',"
+		" 'YYYY-MM-DD HH24:MI:SS') FROM pg_stat_activity a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()"
+		" AND a.application_name LIKE 'gracecube %' AND a.application_name <> 'gracecube migrate' AND NOT EXISTS (SELECT FROM"
+		" pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory' AND l.classid = " GC_PG_SCHEMA_LOCK
+		" AND l.objid >= $1::int)"
+		" ORDER BY a.application_name, a.pid";
+	char version[16];
+	const char *values[] = { version };
+
+	snprintf(version, sizeof(version), "%d", gc_schema_version());
+	m->answer->waiting = 0;
+	return gc_pg_query(m->pg, sql, values, 1, take_old, m->answer, err);
+}
+
+static enum gc_verdict contract(struct migration *m, struct gc_err *err)
+{
+	enum gc_verdict verdict = GC_OK;
+
+	for (const struct gc_sql_file *f = gc_sql_files; verdict == GC_OK && f->name; f++) {
+		if (gc_sql_step_of(f->name) != GC_SQL_CONTRACT || gc_schema_has(&m->schema, f))
+			continue;
+		tell(m, f);
+		verdict = transact(m, expand, f, err);
+	}
+	return verdict;
+}
+
+/* When none is there, the version that refuses them is committed first; then those who came in between are looked for. */
+static enum gc_verdict complete(struct migration *m, struct gc_err *err)
+{
+	enum gc_verdict verdict = count_old(m, err);
+
+	if (verdict != GC_OK || m->answer->waiting > 0)
+		return verdict;
+	verdict = transact(m, complete_versions, NULL, err);
+	if (verdict == GC_OK)
+		verdict = count_old(m, err);
+	if (verdict != GC_OK || m->answer->waiting > 0)
+		return verdict;
+	m->answer->now = gc_schema_version();
+	return contract(m, err);
+}
+
+static bool is_complete(const struct migration *m)
+{
+	for (const struct gc_sql_file *f = gc_sql_files; f->name; f++) {
+		if (gc_sql_step_of(f->name) == GC_SQL_CONTRACT && !gc_schema_has(&m->schema, f))
+			return false;
+	}
+	return m->schema.version == gc_schema_version();
+}
+
+/* ---- all of it ---- */
+
+static enum gc_verdict upgrade(struct migration *m, struct gc_err *err)
+{
+	enum gc_verdict verdict = GC_OK;
+
+	for (const struct gc_sql_file *f = gc_sql_files; verdict == GC_OK && f->name; f++) {
+		if (gc_sql_step_of(f->name) != GC_SQL_EXPAND || gc_schema_has(&m->schema, f))
+			continue;
+		tell(m, f);
+		verdict = transact(m, expand, f, err);
+	}
+	for (const struct gc_sql_file *f = gc_sql_files; verdict == GC_OK && f->name; f++) {
+		if (gc_sql_step_of(f->name) == GC_SQL_CODE && is_due(m, f))
+			tell(m, f);
+	}
+	if (verdict == GC_OK && has_other_code(m))
+		verdict = transact(m, replace_code, NULL, err);
+	if (verdict == GC_OK)
+		verdict = write_settings(m->pg, m->config, err);
+	if (verdict == GC_OK)
+		verdict = run_online(m, err);
+	return verdict == GC_OK && !is_complete(m) ? complete(m, err) : verdict;
+}
+
+static enum gc_verdict make(struct migration *m, struct gc_err *err)
+{
+	enum gc_verdict verdict;
+
+	/* nobody waits for a table that is not there yet; but roles may just be made for another database */
+	verdict = try_once(m, 0, make_cube, NULL, err);
+	if (verdict != GC_OK)
+		return verdict;
+	m->answer->now = gc_schema_version();
+	return run_online(m, err);
+}
+
+static enum gc_verdict migrate_locked(struct migration *m, struct gc_err *err)
+{
+	enum gc_verdict verdict = gc_schema_read(m->pg, &m->schema, err);
+
+	if (verdict != GC_OK)
+		return verdict;
+	m->answer->found = m->answer->now = m->schema.version;
+	verdict = gc_schema_judge_migration(&m->schema, gc_sql_files, GRACECUBE_VERSION, err);
+	if (verdict == GC_OK && m->answer->dry_run) {
+		tell_plan(m);
+		verdict = m->schema.version > 0 && !is_complete(m) ? count_old(m, err) : GC_OK;
+	} else if (verdict == GC_OK) {
+		verdict = m->schema.version == 0 ? make(m, err) : upgrade(m, err);
+	}
+	gc_schema_done(&m->schema);
+	return verdict;
+}
+
+static void take_lock(void *arg, const char *const *values, int columns)
+{
+	(void)columns;
+	*(bool *)arg = strcmp(values[0], "t") == 0;
+}
+
+/* The same lock as 0.1.0's. */
+static enum gc_verdict lock_migration(struct gc_pg *pg, struct gc_err *err)
+{
+	struct gc_complaint complaint = { 0 };
+	int64_t repeated;
+	bool is_ours = false;
+
+	for (;;) {
+		enum gc_verdict verdict = gc_pg_query(pg, "SELECT pg_try_advisory_lock(7240000)", NULL, 0, take_lock, &is_ours,
+						      err);
+
+		if (verdict != GC_OK || is_ours)
+			return verdict;
+		if (gc_complain(&complaint, gc_monotonic_us(), &repeated))
+			gc_info("another migrate is at work, waiting for it");
+		pause_for(PAUSE_US);
+	}
+}
+
+enum gc_verdict gc_pg_migrate(const struct gc_config *config, struct gc_migration *migration, struct gc_err *err)
+{
+	static const char session[] =
+		"SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;"
+		" SET search_path = pg_catalog, pg_temp; SET check_function_bodies = off";
+	struct migration m = { .config = config, .answer = migration };
+	enum gc_verdict verdict = gc_pg_connect(config, "gracecube migrate", &m.pg, err);
+
+	migration->steps = migration->waiting = 0;
+	if (verdict == GC_OK)
+		verdict = gc_pg_do(m.pg, session, err);
+	if (verdict == GC_OK && !migration->dry_run)
+		verdict = lock_migration(m.pg, err);
+	if (verdict == GC_OK)
+		verdict = check_zone(m.pg, config, err);
+	if (verdict == GC_OK)
+		verdict = migrate_locked(&m, err);
+	gc_pg_close(m.pg);
+	return verdict;
+}
+
+void gc_pg_print_schema(void *stdio_file)
+{
+	static const enum gc_sql_step order[] = { GC_SQL_EXPAND, GC_SQL_CONTRACT, GC_SQL_CODE, GC_SQL_ONLINE };
+
+	fputs("SET check_function_bodies = off;\nSET search_path = pg_catalog, pg_temp;\n", stdio_file);
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		for (const struct gc_sql_file *f = gc_sql_files; f->name; f++) {
+			if (gc_sql_step_of(f->name) == order[i])
+				fprintf(stdio_file, "-- %s, sha256 %s\n%s\n", f->name, f->sha256, f->text);
+		}
+	}
 }

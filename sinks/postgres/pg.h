@@ -12,6 +12,10 @@ struct gc_pg {
 	int failed;     /* the first of them that failed, -1 for none */
 };
 
+/* Every session that works on the cube holds this advisory lock, shared, with the number of its schema as the second key: `migrate` sees by it
+ * which programs are of an older one. */
+#define GC_PG_SCHEMA_LOCK "7240004"
+
 /* Connects without asking for a schema. */
 enum gc_verdict gc_pg_connect(const struct gc_config *config, const char *role, struct gc_pg **ret_pg,
 			      struct gc_err *err) GC_MUST_CHECK;

@@ -84,8 +84,8 @@ static char *read_sql(struct gc_err *err)
 static enum gc_verdict fill_model(const struct cube *cube, struct gc_err *err)
 {
 	char *sql = read_sql(err);
-	int from;
-	enum gc_verdict verdict = sql ? gc_pg_migrate(&cube->config, &from, err) : GC_FATAL;
+	struct gc_migration migration = { .dry_run = false };
+	enum gc_verdict verdict = sql ? gc_pg_migrate(&cube->config, &migration, err) : GC_FATAL;
 
 	if (verdict == GC_OK)
 		verdict = do_query(cube->dsn, sql, "hash.sql", err);

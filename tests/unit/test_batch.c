@@ -184,7 +184,7 @@ static bool has_place(struct gc_version version)
 	return version.lsn > 0 || version.source_us > 0;
 }
 
-/* The rule of the merge functions in sinks/sql/mechanism.sql. */
+/* The rule of the merge functions in sinks/sql/code/2_engine/facts.sql. */
 static bool merge(struct cell *cell, bool deleted, struct gc_version version, struct gc_span status)
 {
 	bool newer = gc_version_compare(version, cell->version) > 0;

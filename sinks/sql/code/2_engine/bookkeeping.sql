@@ -1,0 +1,176 @@
+-- Bookkeeping: positions and the fence, dead letters, quality issues, gaps, settings.
+
+COMMENT ON SCHEMA cube IS 'The Grace Data Cube: facts, dimensions and exact rollups, kept live from Kafka by gracecube.';
+
+SELECT cube.describe('cube.schema_version', 'Schema versions that are complete; a program of an older schema than the highest is refused. Until `migrate` has seen the last of them end, their version stays.', $$
+	version: schema version
+	program: gracecube's version that applied it
+	applied_at: when it was applied
+$$);
+
+SELECT cube.describe('cube.schema_file', 'The SQL files that made this cube, as they were: numbered ones of tables/, and those of code/, which are run again whenever they differ.', $$
+	file: its place in sinks/sql
+	sha256: of its text
+	program: gracecube's version that ran it
+	applied_at: when it was run
+$$);
+
+SELECT cube.describe('cube.setting', 'Settings that SQL needs to know, written by `gracecube migrate` from the configuration.', $$
+	name: the option, as in the configuration
+	value: its value
+	loaded_at: when it was written
+$$);
+
+SELECT cube.describe('cube.etl_offset', 'Position and ledger of each partition. next_offset moves by compare-and-set in the transaction that writes the rows; Kafka''s own committed offset is only a hint.', $$
+	offset_id: short name of the partition inside the program
+	group_id: Kafka consumer group
+	topic: Kafka topic
+	partition: Kafka partition
+	stream: the kind of record the topic carries
+	first_offset: where reading began
+	next_offset: the next offset to be read; everything before it is in the cube, in the dead letters, or counted as ignored
+	last_record_hash: of the record before next_offset (time, key and value): tells the topic from one made anew under its name; NULL where it is not known, then nothing is compared
+	applied: records that changed the cube or confirmed what it holds
+	superseded: records older than what the cube holds, and duplicates
+	dead: records in cube.etl_dead_letter
+	ignored: records that mean nothing here, and offsets that hold none (transaction markers, compaction, retention gaps)
+	owner: who holds the partition, host:process:worker
+	owner_pid: backend of the owner, in pg_stat_activity
+	owner_epoch: raised by every claim; a writer with an older one is refused
+	claimed_at: when the owner claimed it
+	last_record_at: Kafka's timestamp of the newest record read
+	updated_at: when the position last moved
+$$);
+
+SELECT cube.describe('cube.etl_dead_letter', 'Records that could not be applied, byte for byte, each with its reason; written in the transaction that moves the offset over it.', $$
+	dead_letter_id: number to name it by
+	group_id: Kafka consumer group
+	topic: Kafka topic
+	partition: Kafka partition
+	kafka_offset: its offset
+	kafka_timestamp: Kafka's timestamp
+	stream: the kind of record the topic carries
+	key: the raw key
+	value: the raw value
+	headers: array of [name, value in base64 or null]
+	error_code: short and stable: not_json, no_key, missing_field, bad_type, …, or an SQLSTATE
+	error_where: the place: a field, a byte
+	reason: one sentence
+	dead_at: when it was refused
+$$);
+
+SELECT cube.describe('cube.etl_quality_issue', 'Records that were applied although something in them made no sense; the field named here is NULL or cleaned in the fact.', $$
+	topic: Kafka topic
+	partition: Kafka partition
+	kafka_offset: its offset
+	number: which issue of the record, from 0
+	kafka_timestamp: Kafka's timestamp
+	stream: the kind of record
+	record_key: natural key of the fact
+	field: the field
+	raw_value: its value as it came, at most 1,000 characters
+	rule: the rule that it broke
+	found_at: when it was found
+$$);
+
+SELECT cube.describe('cube.etl_gap', 'Offsets that Kafka had already deleted when they were to be read: the only records that can be missing, to the message.', $$
+	group_id: Kafka consumer group
+	topic: Kafka topic
+	partition: Kafka partition
+	from_offset: first offset that is gone
+	to_offset: the first one after it that was there
+	reason: why
+	detected_at: when it was seen
+$$);
+
+-- Claims partitions: makes the rows that are missing, raises the epoch, tells where to start. `low` is Kafka's low
+-- watermark, the start of a partition that was never read; it is also how records lost to retention are found.
+CREATE OR REPLACE FUNCTION cube.claim(p_group text, p_owner text, p_stream text[], p_topic text[], p_partition int[], p_low bigint[])
+RETURNS TABLE (n int, offset_id bigint, owner_epoch bigint, next_offset bigint, lost bigint, last_hash bigint) LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+	INSERT INTO cube.etl_offset AS o (group_id, topic, partition, stream, first_offset, next_offset)
+	SELECT p_group, i.topic, i.partition, i.stream, i.low, i.low
+	FROM unnest(p_stream, p_topic, p_partition, p_low) AS i (stream, topic, partition, low)
+	ORDER BY i.topic, i.partition
+	ON CONFLICT (group_id, topic, partition) DO NOTHING;
+
+	-- from here on nobody else moves them, so that what is read now holds
+	PERFORM FROM unnest(p_topic, p_partition) AS i (topic, partition)
+	JOIN cube.etl_offset o ON o.group_id = p_group AND o.topic = i.topic AND o.partition = i.partition
+	ORDER BY o.topic, o.partition FOR UPDATE OF o;
+
+	INSERT INTO cube.etl_gap AS g (group_id, topic, partition, from_offset, to_offset, reason)
+	SELECT p_group, o.topic, o.partition, o.next_offset, i.low, 'deleted by retention before it was read'
+	FROM unnest(p_topic, p_partition, p_low) AS i (topic, partition, low)
+	JOIN cube.etl_offset o ON o.group_id = p_group AND o.topic = i.topic AND o.partition = i.partition
+	WHERE o.next_offset < i.low
+	ON CONFLICT DO NOTHING;
+
+	RETURN QUERY
+	WITH claimed AS (
+		UPDATE cube.etl_offset o
+		SET owner = p_owner, owner_pid = pg_backend_pid(), owner_epoch = o.owner_epoch + 1, claimed_at = clock_timestamp(),
+			stream = i.stream,
+			next_offset = greatest(o.next_offset, i.low),
+			ignored = o.ignored + greatest(i.low - o.next_offset, 0),
+			last_record_hash = CASE WHEN o.next_offset >= i.low THEN o.last_record_hash END
+		FROM unnest(p_stream, p_topic, p_partition, p_low) WITH ORDINALITY AS i (stream, topic, partition, low, n)
+		JOIN cube.etl_offset before ON before.group_id = p_group AND before.topic = i.topic AND before.partition = i.partition
+		WHERE o.offset_id = before.offset_id
+		RETURNING i.n::int AS n, o.offset_id, o.owner_epoch, o.next_offset, o.next_offset - before.next_offset AS lost, coalesce(o.last_record_hash, 0) AS hash)
+	SELECT c.n, c.offset_id, c.owner_epoch, c.next_offset, c.lost, c.hash FROM claimed c ORDER BY c.n;
+END $$;
+COMMENT ON FUNCTION cube.claim(text, text, text[], text[], int[], bigint[]) IS 'Claims partitions for an owner and tells where to start reading.';
+
+-- The fence. It must raise: in a pipeline a compare-and-set that matches no row is no error, and what stands behind it commits.
+CREATE OR REPLACE FUNCTION cube.advance(p_offset_id bigint[], p_epoch bigint[], p_from bigint[], p_to bigint[], p_applied bigint[],
+	p_superseded bigint[], p_dead bigint[], p_ignored bigint[], p_last_us bigint[], p_last_hash bigint[]) RETURNS void LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+DECLARE moved int;
+BEGIN
+	UPDATE cube.etl_offset o
+	SET next_offset = i.to_offset, last_record_hash = i.last_hash, applied = o.applied + i.applied, superseded = o.superseded + i.superseded,
+		dead = o.dead + i.dead, ignored = o.ignored + i.ignored, updated_at = clock_timestamp(),
+		last_record_at = CASE WHEN i.last_us >= 0
+			THEN greatest(o.last_record_at, to_timestamp(i.last_us / 1e6)) ELSE o.last_record_at END
+	FROM unnest(p_offset_id, p_epoch, p_from, p_to, p_applied, p_superseded, p_dead, p_ignored, p_last_us, p_last_hash)
+		AS i (offset_id, epoch, from_offset, to_offset, applied, superseded, dead, ignored, last_us, last_hash)
+	WHERE o.offset_id = i.offset_id AND o.next_offset = i.from_offset AND o.owner_epoch = i.epoch;
+	GET DIAGNOSTICS moved = ROW_COUNT;
+	IF moved <> cardinality(p_offset_id) THEN
+		RAISE EXCEPTION 'another owner has moved % of % partitions', cardinality(p_offset_id) - moved, cardinality(p_offset_id)
+			USING ERRCODE = 'GC001';
+	END IF;
+END $$;
+COMMENT ON FUNCTION cube.advance(bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[]) IS 'The fence: moves positions by compare-and-set, or fails the transaction with SQLSTATE GC001.';
+
+CREATE OR REPLACE FUNCTION cube.add_dead_letters(p_offset_id bigint[], p_offset bigint[], p_kafka_us bigint[], p_stream text[],
+	p_key bytea[], p_value bytea[], p_headers text[], p_code text[], p_where text[], p_reason text[]) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+	INSERT INTO cube.etl_dead_letter (group_id, topic, partition, kafka_offset, kafka_timestamp, stream, key, value, headers,
+		error_code, error_where, reason)
+	SELECT o.group_id, o.topic, o.partition, i.kafka_offset,
+		CASE WHEN i.kafka_us >= 0 THEN to_timestamp(i.kafka_us / 1e6) END, i.stream, i.key, i.value, i.headers::jsonb,
+		i.code, i.place, i.reason
+	FROM unnest(p_offset_id, p_offset, p_kafka_us, p_stream, p_key, p_value, p_headers, p_code, p_where, p_reason)
+		AS i (offset_id, kafka_offset, kafka_us, stream, key, value, headers, code, place, reason)
+	JOIN cube.etl_offset o ON o.offset_id = i.offset_id
+	ON CONFLICT DO NOTHING
+$$;
+COMMENT ON FUNCTION cube.add_dead_letters(bigint[], bigint[], bigint[], text[], bytea[], bytea[], text[], text[], text[], text[]) IS 'Writes dead letters.';
+
+CREATE OR REPLACE FUNCTION cube.add_quality_issues(p_offset_id bigint[], p_offset bigint[], p_kafka_us bigint[], p_stream text[],
+	p_key text[], p_field text[], p_raw text[], p_rule text[]) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+	INSERT INTO cube.etl_quality_issue (topic, partition, kafka_offset, number, kafka_timestamp, stream, record_key, field,
+		raw_value, rule)
+	SELECT o.topic, o.partition, i.kafka_offset, row_number() OVER (PARTITION BY i.offset_id, i.kafka_offset ORDER BY i.n) - 1,
+		CASE WHEN i.kafka_us >= 0 THEN to_timestamp(i.kafka_us / 1e6) END, i.stream, i.key, i.field, left(i.raw, 1000), i.rule
+	FROM unnest(p_offset_id, p_offset, p_kafka_us, p_stream, p_key, p_field, p_raw, p_rule) WITH ORDINALITY
+		AS i (offset_id, kafka_offset, kafka_us, stream, key, field, raw, rule, n)
+	JOIN cube.etl_offset o ON o.offset_id = i.offset_id
+	ON CONFLICT DO NOTHING
+$$;
+COMMENT ON FUNCTION cube.add_quality_issues(bigint[], bigint[], bigint[], text[], text[], text[], text[], text[]) IS 'Writes quality issues.';

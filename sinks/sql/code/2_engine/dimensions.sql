@@ -1,0 +1,142 @@
+-- The five dimensions. Key 0 is the unknown member of each; keys are never reused and never change, so a cached key stays true.
+-- Facts carry no foreign keys: keys are committed before the facts that use them, and a check by trigger for each key of each
+-- row would cost more than the row itself; `gracecube verify` looks for orphans instead.
+
+SELECT cube.describe('cube.dim_time', 'One row a minute, for every hour that a fact points at. All parts are in UTC.', $$
+	time_key: minutes since 1970-01-01 UTC; computed, never looked up
+	timestamp: the minute
+	minute: 0 to 59
+	hour: 0 to 23
+	day: day of the month
+	week: ISO week
+	month: 1 to 12
+	quarter: 1 to 4
+	year: calendar year
+	day_of_week: Monday to Sunday
+	is_business_hours: within cube.business_days and cube.business_hours, in cube.business_zone
+	is_weekend: Saturday or Sunday
+	loaded_at: when the row was made
+$$);
+
+CREATE OR REPLACE FUNCTION cube.ensure_hours(p_hour int[]) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+BEGIN
+	-- nearly always: a worker asks for all of its hours again after it has lost its connection
+	IF NOT EXISTS (SELECT FROM unnest(p_hour) h WHERE NOT EXISTS (SELECT FROM cube.dim_time known WHERE known.time_key = h * 60)) THEN
+		RETURN;
+	END IF;
+	WITH s AS (
+		SELECT coalesce(max(value) FILTER (WHERE name = 'cube.business_zone'), 'UTC') AS zone,
+			coalesce(max(value) FILTER (WHERE name = 'cube.business_days'), '1-5') AS days,
+			coalesce(max(value) FILTER (WHERE name = 'cube.business_hours'), '09-17') AS hours
+		FROM cube.setting),
+	m AS (
+		SELECT h * 60 + i AS time_key, to_timestamp((h * 60 + i) * 60.0) AS at,
+			to_timestamp((h * 60 + i) * 60.0) AT TIME ZONE 'UTC' AS utc, to_timestamp((h * 60 + i) * 60.0) AT TIME ZONE s.zone AS local,
+			split_part(s.days, '-', 1)::int AS first_day, split_part(s.days, '-', 2)::int AS last_day,
+			split_part(s.hours, '-', 1)::int AS first_hour, split_part(s.hours, '-', 2)::int AS end_hour
+		FROM unnest(p_hour) h, generate_series(0, 59) i, s
+		-- an hour is made whole
+		WHERE NOT EXISTS (SELECT FROM cube.dim_time known WHERE known.time_key = h * 60))
+	INSERT INTO cube.dim_time
+	SELECT time_key, at, date_part('minute', utc), date_part('hour', utc), date_part('day', utc), date_part('week', utc),
+		date_part('month', utc), date_part('quarter', utc), date_part('year', utc), to_char(utc, 'FMDay'),
+		date_part('isodow', local) BETWEEN first_day AND last_day AND date_part('hour', local) >= first_hour
+			AND date_part('hour', local) < end_hour,
+		date_part('isodow', utc) >= 6
+	FROM m ORDER BY time_key
+	ON CONFLICT DO NOTHING;
+END $$;
+COMMENT ON FUNCTION cube.ensure_hours(int[]) IS 'Makes the minutes of hours (counted since 1970-01-01) in dim_time.';
+SELECT cube.describe('cube.dim_component', 'Parts of Grace. Only declared components (not inferred) are recognised by name inside other texts.', $$
+	component_key: surrogate key, 0 is unknown
+	component_name: natural key
+	subsystem: the subsystem it belongs to
+	tier_default: its autonomy tier unless told otherwise
+	description: what it does
+	is_inferred: seen in data only, nobody has declared it
+	loaded_at: when the row was made
+$$);
+
+SELECT cube.describe('cube.dim_tier', 'Autonomy tiers, current policy; every policy that ever held is in dim_tier_history.', $$
+	tier_key: surrogate key, 0 is unknown
+	tier_code: natural key, tier_1
+	tier_name: name for people, Operational; the code itself while the tier is only inferred
+	requires_approval: a person must approve
+	requires_snapshot: a snapshot is taken first
+	requires_benchmark: a benchmark runs afterwards
+	risk_level: low, medium, high
+	description: what the tier is for
+	is_current: false once the tier was deleted at its source
+	effective_from: since when the current policy holds
+	effective_to: until when; NULL while it holds
+	is_inferred: seen in data only, no policy has come yet
+	loaded_at: when the row was last written
+$$);
+
+SELECT cube.describe('cube.dim_mission', 'Missions, current version; every version is in dim_mission_history.', $$
+	mission_key: surrogate key, 0 is unknown
+	mission_id: natural key
+	mission_name: its name; the id while the mission is only inferred
+	mission_type: error_recovery, deployment, …; unknown where none is given
+	started_at: begin
+	completed_at: end, NULL while it runs
+	final_status: success, failed, partial, rolled_back; NULL while it runs
+	is_current: false once the mission was deleted at its source
+	effective_from: since when the current version holds
+	effective_to: until when; NULL while it holds
+	is_inferred: named by other records only, its own has not come yet
+	loaded_at: when the row was last written
+$$);
+
+SELECT cube.describe('cube.dim_actor', 'Who or what acted: user:alice, agent:hunter, system:scheduler.', $$
+	actor_key: surrogate key, 0 is unknown
+	actor_id: natural key, prefix:name
+	actor_type: human, system or agent
+	actor_name: the part after the prefix
+	is_trusted: set by people; false until then
+	loaded_at: when the row was made
+$$);
+
+-- Members by natural key: makes those that are missing, returns all. Only new members take a number, so replays leave the
+-- sequences alone. Run in a transaction of its own, before the facts' transaction: a cached key is always durable.
+CREATE OR REPLACE FUNCTION cube.resolve_component(names text[]) RETURNS TABLE (name text, key int)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+BEGIN
+	INSERT INTO cube.dim_component (component_name, is_inferred)
+	SELECT n, true FROM unnest(names) n WHERE NOT EXISTS (SELECT FROM cube.dim_component d WHERE d.component_name = n) ORDER BY n COLLATE "C"
+	ON CONFLICT DO NOTHING;
+	RETURN QUERY SELECT d.component_name::text, d.component_key FROM cube.dim_component d WHERE d.component_name = ANY (names);
+END $$;
+COMMENT ON FUNCTION cube.resolve_component(text[]) IS 'Keys of components; unseen names become inferred members.';
+
+CREATE OR REPLACE FUNCTION cube.resolve_tier(names text[]) RETURNS TABLE (name text, key int)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+BEGIN
+	INSERT INTO cube.dim_tier (tier_code, tier_name, is_inferred)
+	SELECT n, n, true FROM unnest(names) n WHERE NOT EXISTS (SELECT FROM cube.dim_tier d WHERE d.tier_code = n) ORDER BY n COLLATE "C"
+	ON CONFLICT DO NOTHING;
+	RETURN QUERY SELECT d.tier_code::text, d.tier_key FROM cube.dim_tier d WHERE d.tier_code = ANY (names);
+END $$;
+COMMENT ON FUNCTION cube.resolve_tier(text[]) IS 'Keys of tiers; unseen codes become inferred members.';
+
+CREATE OR REPLACE FUNCTION cube.resolve_actor(names text[]) RETURNS TABLE (name text, key int)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+BEGIN
+	INSERT INTO cube.dim_actor (actor_id, actor_type, actor_name)
+	SELECT n, CASE split_part(n, ':', 1) WHEN 'user' THEN 'human' WHEN 'agent' THEN 'agent' ELSE 'system' END,
+		substr(n, strpos(n, ':') + 1)
+	FROM unnest(names) n WHERE NOT EXISTS (SELECT FROM cube.dim_actor d WHERE d.actor_id = n) ORDER BY n COLLATE "C"
+	ON CONFLICT DO NOTHING;
+	RETURN QUERY SELECT d.actor_id::text, d.actor_key FROM cube.dim_actor d WHERE d.actor_id = ANY (names);
+END $$;
+COMMENT ON FUNCTION cube.resolve_actor(text[]) IS 'Keys of actors; unseen ones become members.';
+
+CREATE OR REPLACE FUNCTION cube.resolve_mission(names text[]) RETURNS TABLE (name text, key int)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+BEGIN
+	INSERT INTO cube.dim_mission (mission_id, mission_name, mission_type, is_inferred)
+	SELECT n, n, 'unknown', true FROM unnest(names) n WHERE NOT EXISTS (SELECT FROM cube.dim_mission d WHERE d.mission_id = n) ORDER BY n COLLATE "C"
+	ON CONFLICT DO NOTHING;
+	RETURN QUERY SELECT d.mission_id::text, d.mission_key FROM cube.dim_mission d WHERE d.mission_id = ANY (names);
+END $$;
+COMMENT ON FUNCTION cube.resolve_mission(text[]) IS 'Keys of missions; ids whose own record has not come become inferred members.';

@@ -1,0 +1,172 @@
+-- Dimensions that keep all their versions.
+
+-- A dimension that keeps all versions. Every version that arrives is kept in cube.version_<dim>; ranges are computed from
+-- all of them, so the order of arrival does not matter. A version begins when one of the attributes changes.
+-- p_begin, p_change: business time of the first version and of a later one, over v (this version) and p (the one before);
+-- NULL where the row carries none, then the source's time of the change counts. A version that a later one pre-dates
+-- (business time before the source told of it) keeps an empty range: ranges never overlap.
+CREATE OR REPLACE FUNCTION cube.define_history(p_dim text, p_target text, p_natural text, p_key text, p_attributes text[], p_begin text, p_change text,
+	p_times text[] DEFAULT '{}',   -- "name type": what a version carries besides, for p_begin and p_change
+	p_keeps text[] DEFAULT '{}')   -- text attributes for which "__debezium_unavailable_value" means: as in the version before
+RETURNS void LANGUAGE plpgsql AS $define$
+DECLARE
+	times text[] := ARRAY(SELECT split_part(t, ' ', 1) FROM unnest(p_times) WITH ORDINALITY u (t, n) ORDER BY n);
+	carried text[] := p_attributes || times;
+	versions text := 'version_' || p_target;
+	history text := p_dim || '_history';
+	types text[] := ARRAY(SELECT format_type(atttypid, atttypmod) FROM unnest(p_attributes) WITH ORDINALITY u (a, n)
+		JOIN pg_attribute ON attrelid = format('cube.%I', p_dim)::regclass AND attname = a ORDER BY n);
+	attributes text := (SELECT string_agg(format('%I %s', a, t), ', ' ORDER BY n) FROM unnest(p_attributes, types) WITH ORDINALITY u (a, t, n));
+	kept text := (SELECT string_agg(CASE WHEN a = ANY (p_keeps)
+			THEN format('coalesce((array_agg(x.%1$I) FILTER (WHERE x.%1$I <> ''__debezium_unavailable_value'') OVER w)[count(*) FILTER (WHERE x.%1$I <> ''__debezium_unavailable_value'') OVER w], ''unknown'') AS %1$I', a)
+			ELSE format('x.%I', a) END, ', ' ORDER BY n) FROM unnest(p_attributes || times) WITH ORDINALITY u (a, n));
+BEGIN
+	PERFORM cube.need_table(versions,
+		ARRAY['source_id text', 'lsn bigint', 'at_us bigint', 'tie bigint', p_key || ' int', 'deleted boolean', 'changed_at timestamptz', 'kafka_us bigint']
+			|| ARRAY(SELECT format('%s %s', a, t) FROM unnest(p_attributes, types) u (a, t)) || p_times,
+		format('CREATE TABLE cube.%I (source_id text COLLATE "C" NOT NULL, lsn bigint NOT NULL, at_us bigint NOT NULL, tie bigint NOT NULL,
+	%I int, deleted boolean NOT NULL, changed_at timestamptz NOT NULL, kafka_us bigint NOT NULL DEFAULT 0, %s,
+	loaded_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (source_id, lsn, at_us, tie))', versions, p_key, array_to_string(attributes || p_times, ', ')));
+	PERFORM cube.need_index(versions, p_key);
+	PERFORM cube.describe(format('cube.%I', versions)::regclass, format('Every version of %s that has come; %s is computed from it.', p_dim, history),
+		format($c$
+		source_id: the source row
+		lsn: version: the source's log position
+		at_us: version: the source's time of the change, else Kafka's, µs, where there is no log position
+		tie: version: Kafka's offset, where there is no log position
+		%s: the member
+		deleted: the source row was deleted
+		changed_at: the source's time of the change
+		kafka_us: Kafka's timestamp, µs
+		loaded_at: when it came
+		%s$c$, p_key, cube.list('%s: as of this version', carried, E'\n')));
+
+	PERFORM cube.need_table(history,
+		ARRAY[p_key || ' int', 'version_number int', p_natural || ' text', 'is_current boolean', 'effective_from timestamptz', 'effective_to timestamptz']
+			|| ARRAY(SELECT format('%s %s', a, t) FROM unnest(p_attributes, types) u (a, t)),
+		format('CREATE TABLE cube.%I (%I int NOT NULL, version_number int NOT NULL, %I text COLLATE "C" NOT NULL, %s, is_current boolean NOT NULL,
+	effective_from timestamptz NOT NULL, effective_to timestamptz, loaded_at timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (%I, version_number), CHECK (effective_to >= effective_from))', history, p_key, p_natural, attributes, p_key));
+	PERFORM cube.describe(format('cube.%I', history)::regclass, format('All versions of %s; the ranges of one member never overlap. Join as of a time: effective_from <= t and (effective_to is null or t < effective_to).', p_dim),
+		format($c$
+		%s: the member, as in %s
+		version_number: 1, 2, 3 … in the order of the source
+		%s: natural key
+		is_current: the one that holds now
+		effective_from: since when it held
+		effective_to: until when (not included); NULL while it holds
+		loaded_at: when the row was last computed
+		%s$c$, p_key, p_dim, p_natural, cube.list('%s: as of this version', p_attributes, E'\n')));
+
+	EXECUTE format($sql$
+CREATE OR REPLACE FUNCTION cube.rebuild_%1$s(keys int[]) RETURNS int[] LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $body$
+DECLARE newly_known int[];
+BEGIN
+	PERFORM FROM cube.%2$I d WHERE d.%3$I = ANY (keys) ORDER BY d.%3$I FOR UPDATE;
+	-- one statement: a temporary table would be made by whoever calls first, and this runs with the rights of the owner
+	WITH s AS (SELECT DISTINCT v.%3$I AS member, v.source_id FROM cube.%6$I v WHERE v.%3$I = ANY (keys)),
+	-- A version that says nothing of its place in the source (a tombstone) stands behind the newest one that Kafka had before it.
+	-- Where the source tells of a row's delete itself, its tombstones say nothing new.
+	x AS (
+		SELECT s.member, x.source_id, x.at_us, x.tie, x.changed_at, %17$s, x.deleted OR x.%3$I IS DISTINCT FROM s.member AS deleted,
+			p.placed,
+			CASE WHEN p.placed THEN x.lsn ELSE coalesce(max(x.lsn) FILTER (WHERE p.placed) OVER k, 0) END AS place_lsn,
+			CASE WHEN p.placed THEN x.at_us ELSE coalesce(max(x.at_us) FILTER (WHERE p.placed) OVER k, 0) END AS place_at,
+			x.deleted AND NOT p.placed AND bool_or(x.deleted AND p.placed) OVER (PARTITION BY s.member, x.source_id) AS is_echo
+		FROM s JOIN cube.%6$I x USING (source_id) CROSS JOIN LATERAL (SELECT x.lsn > 0 OR x.at_us <> x.kafka_us AS placed) p
+		WINDOW k AS (PARTITION BY s.member, x.source_id ORDER BY x.kafka_us)),
+	v AS (
+		SELECT v.*, lag(v.deleted) OVER w AS was_deleted, lag(ROW(%5$s)) OVER w AS was
+		FROM (SELECT x.member, row_number() OVER w AS n, x.changed_at, x.deleted, %16$s
+			FROM x WHERE NOT x.is_echo
+			WINDOW w AS (PARTITION BY x.member ORDER BY x.place_lsn, x.place_at, NOT x.placed, x.at_us, x.tie, x.source_id)) v
+		WINDOW w AS (PARTITION BY v.member ORDER BY v.n)),
+	-- what was deleted, or named otherwise, before it had a first version does not count
+	begun AS (
+		SELECT v.*, row_number() OVER (PARTITION BY v.member ORDER BY v.n) AS number FROM v
+		WHERE CASE WHEN v.n = 1 THEN NOT v.deleted ELSE v.deleted <> v.was_deleted OR (NOT v.deleted AND ROW(%5$s) IS DISTINCT FROM v.was) END),
+	timed AS (
+		SELECT v.*, coalesce(CASE WHEN v.deleted THEN NULL WHEN v.number = 1 THEN %7$s ELSE %8$s END, v.changed_at) AS told
+		FROM begun v LEFT JOIN begun p ON p.member = v.member AND p.number = v.number - 1),
+	ranged AS (
+		SELECT t.*, min(t.told) OVER (PARTITION BY t.member ORDER BY t.number DESC) AS since FROM timed t),
+	ended AS (
+		SELECT r.*, lead(r.since) OVER (PARTITION BY r.member ORDER BY r.number) AS until FROM ranged r),
+	wanted AS MATERIALIZED (
+		SELECT e.member AS %3$I, row_number() OVER (PARTITION BY e.member ORDER BY e.number) AS version_number, d.%9$I, %10$s, e.until IS NULL AS is_current,
+			e.since AS effective_from, e.until AS effective_to
+		FROM ended e JOIN cube.%2$I d ON d.%3$I = e.member WHERE NOT e.deleted),
+	gone AS (
+		DELETE FROM cube.%4$I h WHERE h.%3$I = ANY (keys)
+			AND NOT EXISTS (SELECT FROM wanted w WHERE w.%3$I = h.%3$I AND w.version_number = h.version_number)),
+	written AS (
+		INSERT INTO cube.%4$I AS h (%3$I, version_number, %9$I, %11$s, is_current, effective_from, effective_to)
+		SELECT w.%3$I, w.version_number, w.%9$I, %14$s, w.is_current, w.effective_from, w.effective_to FROM wanted w ORDER BY w.%3$I, w.version_number
+		ON CONFLICT (%3$I, version_number) DO UPDATE SET (%11$s, is_current, effective_from, effective_to, loaded_at)
+			= (%12$s, excluded.is_current, excluded.effective_from, excluded.effective_to, excluded.loaded_at)
+		WHERE (%13$s, h.is_current, h.effective_from, h.effective_to) IS DISTINCT FROM (%12$s, excluded.is_current, excluded.effective_from, excluded.effective_to)),
+	members AS (
+		UPDATE cube.%2$I d SET (%11$s, is_current, effective_from, effective_to, is_inferred, loaded_at)
+			= (%14$s, w.is_current, w.effective_from, w.effective_to, false, now())
+		FROM (SELECT DISTINCT ON (%3$I) * FROM wanted ORDER BY %3$I, version_number DESC) w
+		WHERE d.%3$I = w.%3$I AND (%15$s, d.is_current, d.effective_from, d.effective_to, d.is_inferred)
+			IS DISTINCT FROM (%14$s, w.is_current, w.effective_from, w.effective_to, false))
+	SELECT coalesce(array_agg(d.%3$I), '{}') INTO newly_known FROM cube.%2$I d -- as they were before
+	WHERE d.%3$I = ANY (keys) AND d.is_inferred AND EXISTS (SELECT FROM wanted w WHERE w.%3$I = d.%3$I);
+	RETURN newly_known;
+END $body$$sql$,
+		p_target, p_dim, p_key, history,                                      -- 1 2 3 4
+		cube.list('v.%I', p_attributes), versions, p_begin, p_change,         -- 5 6 7 8
+		p_natural, cube.list('e.%I', p_attributes),                           -- 9 10
+		cube.list('%I', p_attributes), cube.list('excluded.%I', p_attributes), cube.list('h.%I', p_attributes), -- 11 12 13
+		cube.list('w.%I', p_attributes), cube.list('d.%I', p_attributes),     -- 14 15
+		kept, cube.list('x.%I', carried));                                    -- 16 17
+	EXECUTE format('COMMENT ON FUNCTION cube.rebuild_%s IS %L', p_target, format('Computes %s and the current rows of %s from all versions; returns members that became known.', history, p_dim));
+
+	EXECUTE format($sql$
+CREATE OR REPLACE FUNCTION cube.merge_%1$s(source_id text[], %2$I int[], %3$s, deleted boolean[], lsn bigint[], source_us bigint[], kafka_us bigint[], record_offset bigint[], offset_id bigint[])
+RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $body$
+#variable_conflict use_column
+DECLARE
+	fresh bigint;
+	late bigint := 0; -- records that were superseded: the answer
+	members int[];
+BEGIN
+	-- 1. the versions; the same one a second time is a duplicate
+	WITH w AS (
+		INSERT INTO cube.%4$I AS v (source_id, lsn, at_us, tie, %2$I, deleted, changed_at, kafka_us, %5$s)
+		SELECT i.source_id, i.lsn, CASE WHEN i.lsn > 0 THEN 0 WHEN i.source_us > 0 THEN i.source_us ELSE i.kafka_us END,
+			CASE WHEN i.lsn > 0 THEN 0 ELSE i.record_offset END, i.%2$I, i.deleted,
+			to_timestamp(CASE WHEN i.source_us > 0 THEN i.source_us ELSE i.kafka_us END / 1e6), i.kafka_us, %6$s
+		FROM unnest(%7$s) AS i (source_id, %2$I, %5$s, deleted, lsn, source_us, kafka_us, record_offset, offset_id)
+		ON CONFLICT DO NOTHING RETURNING 1)
+	SELECT count(*) INTO fresh FROM w;
+
+	-- 2. which of them were duplicates: told apart by the row's own transaction
+	IF fresh < cardinality(merge_%1$s.source_id) THEN
+		WITH l AS (UPDATE cube.etl_offset o SET applied = o.applied - l.n, superseded = o.superseded + l.n
+		FROM (SELECT i.offset_id, count(*) AS n
+			FROM (SELECT u.*, row_number() OVER (PARTITION BY u.source_id, u.lsn, CASE WHEN u.lsn > 0 THEN 0 ELSE u.record_offset END ORDER BY u.n) AS nth
+				FROM unnest(merge_%1$s.source_id, merge_%1$s.lsn, merge_%1$s.source_us, merge_%1$s.kafka_us, merge_%1$s.record_offset, merge_%1$s.offset_id)
+				WITH ORDINALITY AS u (source_id, lsn, source_us, kafka_us, record_offset, offset_id, n)) i
+			LEFT JOIN cube.%4$I v ON v.source_id = i.source_id AND v.lsn = i.lsn
+				AND v.at_us = CASE WHEN i.lsn > 0 THEN 0 WHEN i.source_us > 0 THEN i.source_us ELSE i.kafka_us END
+				AND v.tie = CASE WHEN i.lsn > 0 THEN 0 ELSE i.record_offset END AND v.xmin = pg_current_xact_id()::xid AND i.nth = 1
+			WHERE i.offset_id IS NOT NULL AND v.source_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
+		WHERE o.offset_id = l.offset_id RETURNING l.n)
+		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
+	END IF;
+
+	-- 3. the ranges of the members that changed, and what follows from a member that became known
+	IF fresh > 0 THEN
+		members := ARRAY(SELECT DISTINCT v.%2$I FROM cube.%4$I v WHERE v.source_id = ANY (merge_%1$s.source_id) AND v.%2$I IS NOT NULL ORDER BY 1);
+		PERFORM cube.known_%1$s(cube.rebuild_%1$s(members));
+	END IF;
+	RETURN late;
+END $body$$sql$,
+		p_target, p_key, (SELECT string_agg(format('%I %s[]', a, t), ', ' ORDER BY n) FROM unnest(carried, types || ARRAY(SELECT split_part(t, ' ', 2) FROM unnest(p_times) t)) WITH ORDINALITY u (a, t, n)), -- 1 2 3
+		versions, cube.list('%I', carried), cube.list('i.%I', carried), -- 4 5 6
+		cube.list(format('merge_%s.%%I', p_target), ARRAY['source_id', p_key] || carried || ARRAY['deleted', 'lsn', 'source_us', 'kafka_us', 'record_offset', 'offset_id'])); -- 7
+	EXECUTE format('COMMENT ON FUNCTION cube.merge_%s IS %L', p_target, format('Merges a batch of versions into %s and its history.', p_dim));
+END $define$;
+COMMENT ON FUNCTION cube.define_history(text, text, text, text, text[], text, text, text[], text[]) IS 'Gives a dimension a history of all its versions and a merge function.';

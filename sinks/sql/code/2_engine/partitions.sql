@@ -1,0 +1,44 @@
+-- Monthly partitions of the facts.
+
+-- Made apart and attached: ATTACH lets readers and writers of the other partitions go on. A record is sent again at each change of
+-- state, soon after it came: with a fillfactor of 60 nine updates in ten find room on their page and touch no index, with 85 it
+-- were four, and the table was as large in the end.
+CREATE OR REPLACE FUNCTION cube.ensure_partition(p_target text, p_month int) RETURNS void LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+DECLARE
+	fact_name text := (SELECT f.fact FROM cube.fact f WHERE f.target = p_target);
+	first_day date := (date '1970-01-01' + make_interval(months => p_month))::date;
+	part text := format('%s_%s', fact_name, to_char(first_day, 'YYYY_MM'));
+BEGIN
+	IF to_regclass(format('cube.%I', part)) IS NOT NULL THEN RETURN; END IF;
+	PERFORM pg_advisory_xact_lock(7240002, hashtext(part));
+	-- asked of the table: to_regclass() may answer from what this session knew before it waited
+	IF EXISTS (SELECT FROM pg_class c WHERE c.relname = part AND c.relnamespace = 'cube'::regnamespace) THEN RETURN; END IF;
+	EXECUTE format('CREATE TABLE cube.%I (LIKE cube.%I INCLUDING ALL, CHECK (created_at >= %L AND created_at < %L))
+		WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 5000,
+			autovacuum_analyze_scale_factor = 0.02)',
+		part, fact_name, first_day::timestamp AT TIME ZONE 'UTC', (first_day + interval '1 month')::timestamp AT TIME ZONE 'UTC');
+	EXECUTE format('ALTER TABLE cube.%I ATTACH PARTITION cube.%I FOR VALUES FROM (%L) TO (%L)', fact_name, part,
+		first_day::timestamp AT TIME ZONE 'UTC', (first_day + interval '1 month')::timestamp AT TIME ZONE 'UTC');
+	EXECUTE format('COMMENT ON TABLE cube.%I IS %L', part, format('%s of %s.', fact_name, to_char(first_day, 'FMMonth YYYY')));
+END $$;
+COMMENT ON FUNCTION cube.ensure_partition(text, int) IS 'Makes the partition of a month (counted since January 1970) if it is not there.';
+
+CREATE OR REPLACE FUNCTION cube.ensure_partitions(p_target text[], p_month int[]) RETURNS void LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+DECLARE wanted record;
+BEGIN
+	FOR wanted IN SELECT * FROM unnest(p_target, p_month) AS u (target, month) ORDER BY u.target, u.month LOOP
+		PERFORM cube.ensure_partition(wanted.target, wanted.month);
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION cube.ensure_partitions(text[], int[]) IS 'Makes partitions that are not there.';
+
+CREATE OR REPLACE FUNCTION cube.ensure_first_partitions(p_fact text, p_target text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE this_month constant int := (date_part('year', now()) - 1970) * 12 + date_part('month', now()) - 1;
+BEGIN
+	IF NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = format('cube.%I', p_fact)::regclass) THEN
+		PERFORM cube.ensure_partition(p_target, m) FROM generate_series(this_month - 1, this_month + 3) m;
+	END IF;
+END $$;
+COMMENT ON FUNCTION cube.ensure_first_partitions(text, text) IS 'Makes the partitions around today of a fact that has none.';

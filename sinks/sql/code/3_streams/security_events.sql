@@ -1,0 +1,65 @@
+-- Errors: security alerts, error-like log entries and the errors of the trigger mesh, one row each.
+
+SELECT cube.describe('cube.fact_error_events', 'One row an error; natural primary key.', $$
+	error_id: natural key: security_event:<id>, log:<sequence> or error:<error_id>
+	time_key: dim_time, the minute of created_at
+	component_key: dim_component: the record's own, else the actor of the latest log entry about it, else a declared one that its actor names
+	actor_key: dim_actor
+	error_type: the record's action
+	severity: low, medium, high, critical, …; unknown where none is given
+	source: the record's resource
+	was_auto_resolved: resolved, and the resolution note names no user:
+	resolution_time_seconds: resolved_at − created_at, seconds
+	playbook_triggered: playbook of the highest playbook run whose diagnosis names the error; unknown for a run without one
+	required_human_intervention: the note names a user:, or the mesh asked for approval or could not act alone
+	status: as the record has it
+	resolution_note: free text
+	created_at: when it was raised
+	resolved_at: when it was resolved
+	loaded_at: when the row was last written
+$$);
+
+SELECT cube.define_fact('fact_error_events', 'error_events',
+	p_keeps => ARRAY['resolution_note'],
+	p_own => ARRAY['own_component_key int', 'component_is_explicit boolean', 'own_human boolean'],
+	p_link_columns => '{
+		"log_component_key int": "(SELECT e.component_key FROM cube.fact_agentic_events e WHERE e.error_id = k.error_id AND e.component_key <> 0 ORDER BY e.sequence + 0 DESC LIMIT 1)",
+		"playbook text": "(SELECT coalesce(r.playbook_id, ''unknown'') FROM cube.fact_playbook_runs r WHERE r.error_id = k.error_id ORDER BY r.run_number DESC LIMIT 1)"}',
+	p_links => '{
+		"component_key": "CASE WHEN k.component_is_explicit THEN k.own_component_key ELSE coalesce(k.log_component_key, k.own_component_key, 0) END",
+		"playbook_triggered": "k.playbook",
+		"required_human_intervention": "coalesce(k.own_human, false)"}',
+	-- an alert whose resolution note is left out, because it is large and did not change
+	p_own_keeps => ARRAY['own_human'],
+	p_open => '{"was_auto_resolved": "f.resolved_at IS NOT NULL AND NOT coalesce(k.own_human, false)"}');
+
+-- An error that is made of a log entry lives as long as the entry. The delete of an entry takes its error along; here is the error of
+-- an entry whose delete came before it, or with it: the delete knew the entry's id, the error is named by its sequence.
+CREATE OR REPLACE FUNCTION cube.drop_errors_without_entry() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+DECLARE gone text[];
+BEGIN
+	gone := ARRAY(SELECT n.error_id FROM new_rows n WHERE n.error_id LIKE 'log:%' AND NOT EXISTS (
+		SELECT FROM cube.fact_agentic_events e WHERE e.sequence = substr(n.error_id, 5)::bigint AND e.created_at = n.created_at) ORDER BY 1);
+	IF cardinality(gone) > 0 THEN
+		DELETE FROM cube.fact_error_events e USING new_rows n
+		WHERE n.error_id = ANY (gone) AND e.error_id = n.error_id AND e.created_at = n.created_at;
+		UPDATE cube.key_error_events SET created_at = NULL WHERE error_id = ANY (gone);
+	END IF;
+	RETURN NULL;
+END $$;
+COMMENT ON FUNCTION cube.drop_errors_without_entry() IS 'Takes away errors of log entries that were deleted.';
+
+SELECT cube.define_trigger('drop_errors_without_entry', 'insert', 'fact_error_events', 'NEW TABLE AS new_rows', 'drop_errors_without_entry');
+
+SELECT cube.define_rollup('rollup_errors_daily', 'fact_error_events',
+	ARRAY['day date = cube.day_of(f.time_key)', 'severity text = f.severity', 'component_key int = f.component_key'],
+	ARRAY['errors bigint = 1', 'auto_resolved bigint = f.was_auto_resolved::int', 'human bigint = f.required_human_intervention::int',
+		'resolution_n bigint = (f.resolution_time_seconds IS NOT NULL)::int', 'resolution_us bigint = round(f.resolution_time_seconds * 1e6)::bigint']);
+
+-- Whole hours for the parts of days at the edges: without them a busy day's errors were read one by one.
+SELECT cube.define_rollup('rollup_errors_hourly', 'fact_error_events', ARRAY['hour int = f.time_key / 60', 'severity text = f.severity'],
+	ARRAY['errors bigint = 1', 'auto_resolved bigint = f.was_auto_resolved::int']);
+SELECT cube.define_rollup('rollup_error_types_daily', 'fact_error_events',
+	ARRAY['day date = cube.day_of(f.time_key)', 'error_type text = coalesce(f.error_type, ''unknown'')', 'severity text = f.severity',
+		'component_key int = f.component_key'],
+	ARRAY['errors bigint = 1', 'auto_resolved bigint = f.was_auto_resolved::int']);

@@ -1,0 +1,76 @@
+-- Where the cube stands: watermarks, freshness, quality issues, components.
+
+CREATE OR REPLACE FUNCTION cube.as_of() RETURNS timestamptz LANGUAGE sql STABLE AS $$
+	SELECT coalesce((SELECT max(updated_at) FROM cube.etl_offset), (SELECT max(applied_at) FROM cube.schema_version))
+$$;
+COMMENT ON FUNCTION cube.as_of() IS 'The newest commit that the cube holds; before the first one, when the cube was made.';
+
+-- Transactions take their time when they begin and may end in another order: two states of the cube can be as of the same time.
+-- Every one of them moves a position, and none moves one back, so this sum tells the states apart.
+CREATE OR REPLACE FUNCTION cube.records_read() RETURNS bigint LANGUAGE sql STABLE AS $$
+	SELECT coalesce(sum(next_offset - first_offset), 0)::bigint FROM cube.etl_offset
+$$;
+COMMENT ON FUNCTION cube.records_read() IS 'How many records the cube accounts for. It grows with every commit: answers with the same number are of the same commit.';
+
+CREATE OR REPLACE VIEW cube.cube_components WITH (security_invoker = true) AS
+SELECT component_name, subsystem, tier_default, description, is_inferred FROM cube.dim_component;
+SELECT cube.describe('cube.cube_components', 'The components by which answers can be narrowed.', $$
+	component_name: component
+	subsystem: what it belongs to
+	tier_default: tier that its actions usually have
+	description: what it does
+	is_inferred: known only from records that name it
+$$);
+
+CREATE OR REPLACE VIEW cube.cube_etl_metadata WITH (security_invoker = true) AS
+SELECT group_id, topic, partition, stream, next_offset, last_record_at AS last_load_timestamp, updated_at, applied, superseded, dead, ignored,
+	applied + superseded + dead + ignored = next_offset - first_offset AS ledger_closed
+FROM cube.etl_offset;
+SELECT cube.describe('cube.cube_etl_metadata', 'Watermark and ledger of each topic and partition.', $$
+	group_id: Kafka consumer group
+	topic: Kafka topic
+	partition: Kafka partition
+	stream: the kind of record the topic carries
+	next_offset: the next offset to be read
+	last_load_timestamp: Kafka's timestamp of the newest record read
+	updated_at: when the position last moved
+	applied: records applied
+	superseded: records older than what the cube holds, and duplicates
+	dead: records in the dead letters
+	ignored: records that mean nothing here
+	ledger_closed: all of these together are what was read
+$$);
+
+CREATE OR REPLACE VIEW cube.cube_freshness WITH (security_invoker = true) AS
+SELECT stream, max(last_record_at) AS data_through, max(updated_at) AS last_commit_at,
+	date_part('epoch', now() - max(updated_at)) AS seconds_since_commit,
+	sum(next_offset - first_offset)::bigint AS records_read, sum(dead)::bigint AS dead_letters
+FROM cube.etl_offset GROUP BY stream;
+SELECT cube.describe('cube.cube_freshness', 'How far each stream has come.', $$
+	stream: the kind of record
+	data_through: Kafka's timestamp of the newest record in the cube
+	last_commit_at: when the stream last moved
+	seconds_since_commit: how long ago that is
+	records_read: records read so far
+	dead_letters: those of them that are in the dead letters
+$$);
+
+CREATE OR REPLACE VIEW cube.cube_lag WITH (security_invoker = true) AS
+SELECT stream, records_read, data_through, seconds_since_commit FROM cube.cube_freshness;
+SELECT cube.describe('cube.cube_lag', 'How much of each stream was read, how far it reaches, and how long ago it last moved.', $$
+	stream: the kind of record
+	records_read: records read so far
+	data_through: Kafka's timestamp of the newest record in the cube
+	seconds_since_commit: how long ago the stream last moved
+$$);
+
+CREATE OR REPLACE VIEW cube.cube_quality_issues WITH (security_invoker = true) AS
+SELECT r.*, (SELECT max(i.found_at) FROM cube.etl_quality_issue i WHERE i.stream = r.stream AND i.field = r.field AND i.rule = r.rule) AS last_found_at
+FROM (SELECT stream, field, rule, cube.total(issues) AS issues FROM cube.rollup_quality_issues GROUP BY 1, 2, 3 HAVING cube.total(issues) <> 0) r;
+SELECT cube.describe('cube.cube_quality_issues', 'Quality issues, counted by what was wrong.', $$
+	stream: the kind of record, or the fact where two versions of one did not fit together
+	field: the field
+	rule: the rule that was broken
+	issues: how often
+	last_found_at: when it was last found
+$$);

@@ -1,0 +1,97 @@
+-- Errors: by day, hour, type and component, and one by one.
+
+CREATE OR REPLACE FUNCTION cube.error_trends(p_from timestamptz, p_to timestamptz)
+RETURNS TABLE (year int, month int, day int, severity text, error_count bigint, auto_resolved_count bigint) LANGUAGE sql STABLE AS $$
+	WITH d AS MATERIALIZED (SELECT * FROM cube.window_of(p_from, p_to, 1440)), h AS MATERIALIZED (SELECT * FROM cube.window_of(p_from, p_to, 60)),
+	parts AS (
+		SELECT r.day, r.severity, r.errors, r.auto_resolved FROM cube.rollup_errors_daily r
+		WHERE r.day >= (SELECT cube.day_of(from_whole * 1440) FROM d) AND r.day < (SELECT cube.day_of(to_whole * 1440) FROM d)
+		UNION ALL
+		SELECT cube.day_of(r.hour * 60), r.severity, r.errors, r.auto_resolved FROM cube.rollup_errors_hourly r
+		WHERE r.hour >= (SELECT from_whole FROM h) AND r.hour < (SELECT least(d.from_whole * 24, h.to_whole) FROM d, h)
+		UNION ALL
+		SELECT cube.day_of(r.hour * 60), r.severity, r.errors, r.auto_resolved FROM cube.rollup_errors_hourly r
+		WHERE r.hour >= (SELECT d.to_whole * 24 FROM d) AND r.hour < (SELECT to_whole FROM h)
+		UNION ALL
+		SELECT cube.day_of(f.time_key), f.severity, 1, f.was_auto_resolved::int FROM cube.fact_error_events f
+		WHERE f.time_key >= (SELECT from_minute FROM h) AND f.time_key < (SELECT least(from_whole * 60, to_minute) FROM h)
+			AND f.created_at >= (SELECT cube.minute_at(from_minute) FROM h) AND f.created_at < (SELECT cube.minute_at(from_whole * 60) FROM h)
+		UNION ALL
+		SELECT cube.day_of(f.time_key), f.severity, 1, f.was_auto_resolved::int FROM cube.fact_error_events f
+		WHERE f.time_key >= (SELECT to_whole * 60 FROM h) AND f.time_key < (SELECT to_minute FROM h)
+			AND f.created_at >= (SELECT cube.minute_at(to_whole * 60) FROM h) AND f.created_at < (SELECT cube.minute_at(to_minute) FROM h))
+	SELECT date_part('year', p.day)::int, date_part('month', p.day)::int, date_part('day', p.day)::int, p.severity,
+		cube.total(p.errors), cube.total(p.auto_resolved)
+	FROM parts p GROUP BY p.day, p.severity HAVING cube.total(p.errors) <> 0 ORDER BY p.day, p.severity
+$$;
+COMMENT ON FUNCTION cube.error_trends(timestamptz, timestamptz) IS 'Errors by UTC day and severity of a window, exact to the minute: the first and the last day may be parts of days.';
+
+CREATE OR REPLACE VIEW cube.cube_top_error_types WITH (security_invoker = true) AS
+SELECT r.day, r.error_type, r.severity, c.component_name, cube.total(r.errors) AS errors, cube.total(r.auto_resolved) AS auto_resolved
+FROM cube.rollup_error_types_daily r JOIN cube.dim_component c USING (component_key)
+GROUP BY r.day, r.error_type, r.severity, c.component_name HAVING cube.total(r.errors) <> 0;
+SELECT cube.describe('cube.cube_top_error_types', 'Errors by UTC day, type, severity and component.', $$
+	day: UTC day
+	error_type: type of error, unknown where none is given
+	severity: low, medium, high, critical, unknown, …
+	component_name: component
+	errors: errors raised on that day
+	auto_resolved: those of them that were resolved without a person
+$$);
+
+DO $do$
+DECLARE flat constant text := $$
+SELECT f.error_id, f.created_at, f.error_type, f.severity, c.component_name, a.actor_id, f.source, f.status, f.was_auto_resolved,
+	f.required_human_intervention, f.resolution_time_seconds, f.playbook_triggered, f.resolved_at, f.resolution_note, f.time_key
+FROM cube.fact_error_events f JOIN cube.dim_component c USING (component_key) JOIN cube.dim_actor a USING (actor_key)
+$$;
+BEGIN
+	EXECUTE 'CREATE OR REPLACE VIEW cube.cube_errors WITH (security_invoker = true) AS ' || flat;
+	EXECUTE 'CREATE OR REPLACE FUNCTION cube.errors(p_component text) RETURNS SETOF cube.cube_errors LANGUAGE sql STABLE AS $f$ ' || flat || $$
+WHERE p_component IS NULL OR f.component_key = cube.component_cell(p_component) $f$ $$;
+END $do$;
+COMMENT ON FUNCTION cube.errors(text) IS 'Rows of cube_errors of a component; NULL means all.';
+SELECT cube.describe('cube.cube_errors', 'One row an error, with the names of its dimensions.', $$
+	error_id: the error
+	created_at: when it was raised
+	error_type: the record's action
+	severity: low, medium, high, critical, unknown, …
+	component_name: component
+	actor_id: actor
+	source: the record's resource
+	status: as the record has it
+	was_auto_resolved: resolved without a person
+	required_human_intervention: a person was needed
+	resolution_time_seconds: resolved_at − created_at, seconds
+	playbook_triggered: playbook that it set off
+	resolved_at: when it was resolved
+	resolution_note: free text
+	time_key: the minute of created_at
+$$);
+
+CREATE OR REPLACE VIEW cube.cube_error_trends WITH (security_invoker = true) AS
+SELECT date_part('year', day)::int AS year, date_part('month', day)::int AS month, date_part('day', day)::int AS day, severity,
+	cube.total(errors) AS error_count, cube.total(auto_resolved) AS auto_resolved_count, cube.total(human) AS human_count,
+	cube.mean(cube.total(resolution_us), cube.total(resolution_n), 1e6) AS avg_resolution_seconds
+FROM cube.rollup_errors_daily GROUP BY rollup_errors_daily.day, severity HAVING cube.total(errors) <> 0;
+SELECT cube.describe('cube.cube_error_trends', 'Errors by UTC day and severity.', $$
+	year: of the UTC day
+	month: of the UTC day
+	day: of the UTC day
+	severity: low, medium, high, critical, unknown, …
+	error_count: errors raised on that day
+	auto_resolved_count: those of them that were resolved without a person
+	human_count: those of them that needed a person
+	avg_resolution_seconds: mean time to resolve, seconds
+$$);
+
+CREATE OR REPLACE VIEW cube.cube_errors_by_component WITH (security_invoker = true) AS
+SELECT c.component_name, cube.total(r.errors) AS errors, cube.total(r.auto_resolved) AS auto_resolved, cube.total(r.human) AS human
+FROM cube.rollup_errors_daily r JOIN cube.dim_component c USING (component_key)
+GROUP BY c.component_name HAVING cube.total(r.errors) <> 0;
+SELECT cube.describe('cube.cube_errors_by_component', 'Errors by component.', $$
+	component_name: component
+	errors: errors
+	auto_resolved: those of them that were resolved without a person
+	human: those of them that needed a person
+$$);

@@ -1,0 +1,156 @@
+-- Who may see and call what. Run whenever other code is, since that may have made something new; what is there already is left alone.
+
+-- Roles: gracecube_writer runs the consumers and owns nothing, so it can neither truncate, nor disable a trigger, nor write a
+-- partition behind the triggers' back; everything goes through functions of the owner. gracecube_reader is for analysts.
+DO $$
+DECLARE wanted name;
+BEGIN
+	FOREACH wanted IN ARRAY ARRAY['gracecube_writer', 'gracecube_reader'] LOOP
+		BEGIN
+			IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN EXECUTE format('CREATE ROLE %I NOLOGIN', wanted); END IF;
+		EXCEPTION
+			WHEN insufficient_privilege THEN RAISE NOTICE 'no right to create roles: % is left out', wanted;
+			WHEN duplicate_object OR unique_violation THEN RAISE NOTICE '% was made by somebody else', wanted; -- for another database
+		END;
+	END LOOP;
+END $$;
+
+-- Roles: gracecube_tier_<n> sees rows of the tiers up to n, in SQL as in the API; gracecube_api is what the API's own user must be a member
+-- of. Another migrate may be making the same roles for another database: that is no error.
+DO $$
+DECLARE wanted text;
+BEGIN
+	FOREACH wanted IN ARRAY ARRAY['gracecube_api', 'gracecube_tier_1', 'gracecube_tier_2', 'gracecube_tier_3'] LOOP
+		BEGIN
+			IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN EXECUTE format('CREATE ROLE %I NOLOGIN', wanted); END IF;
+		EXCEPTION WHEN duplicate_object OR unique_violation THEN
+			RAISE NOTICE '% was made by somebody else', wanted;
+		END;
+	END LOOP;
+	IF NOT pg_has_role('gracecube_tier_3', 'gracecube_tier_2', 'MEMBER') THEN GRANT gracecube_tier_2 TO gracecube_tier_3; END IF;
+	IF NOT pg_has_role('gracecube_tier_2', 'gracecube_tier_1', 'MEMBER') THEN GRANT gracecube_tier_1 TO gracecube_tier_2; END IF;
+	IF NOT pg_has_role('gracecube_api', 'gracecube_tier_3', 'MEMBER') THEN GRANT gracecube_tier_3 TO gracecube_api; END IF;
+	IF NOT pg_has_role('gracecube_api', 'gracecube_reader', 'MEMBER') THEN GRANT gracecube_reader TO gracecube_api; END IF;
+	IF NOT pg_has_role(current_user, 'gracecube_api', 'MEMBER') THEN EXECUTE format('GRANT gracecube_api TO %I', current_user); END IF;
+EXCEPTION WHEN insufficient_privilege OR undefined_object THEN
+	RAISE NOTICE 'no right to create roles: tokens and analysts can not be limited to a tier';
+END $$;
+
+-- Made only where it is not there yet: both statements keep readers and writers of the table out until the transaction ends. To change a
+-- policy, have a new file of ../../tables drop it.
+CREATE OR REPLACE FUNCTION cube.protect(p_table regclass, p_policy text, p_roles text, p_using text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	IF NOT (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = p_table) THEN
+		EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', p_table);
+	END IF;
+	IF NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = p_table AND p.polname = p_policy) THEN
+		EXECUTE format('CREATE POLICY %I ON %s FOR SELECT TO %s USING (%s)', p_policy, p_table, p_roles, p_using);
+	END IF;
+END $$;
+COMMENT ON FUNCTION cube.protect(regclass, text, text, text) IS 'Row-level security of a table: which rows these roles see.';
+
+-- Rows by tier. The owner, whose functions write, passes by; so consumers pay nothing. The policies are bound to roles, which nobody can
+-- set for himself, and the key of the tier is looked up once a query, not once a row.
+CREATE OR REPLACE FUNCTION cube.protect_by_tier(p_table regclass) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE tier text;
+BEGIN
+	PERFORM cube.protect(p_table, 'every_tier', 'gracecube_reader, gracecube_writer', 'true');
+	FOREACH tier IN ARRAY ARRAY['tier_1', 'tier_2', 'tier_3'] LOOP
+		PERFORM cube.protect(p_table, tier, 'gracecube_' || tier, format('tier_key = (SELECT t.tier_key FROM cube.dim_tier t WHERE t.tier_code = %L)', tier));
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION cube.protect_by_tier(regclass) IS 'Row-level security of a table with tier_key: each tier''s role sees its rows.';
+
+-- A contract's story is found by these key tables, which have no tier of their own: a key is seen by whoever sees its fact.
+CREATE OR REPLACE FUNCTION cube.protect_keys(p_target text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE f cube.fact := (SELECT f FROM cube.fact f WHERE f.target = p_target);
+BEGIN
+	PERFORM cube.protect(format('cube.%I', 'key_' || p_target)::regclass, 'every_tier', 'gracecube_reader, gracecube_writer', 'true');
+	PERFORM cube.protect(format('cube.%I', 'key_' || p_target)::regclass, 'of_facts', 'gracecube_tier_1, gracecube_tier_2, gracecube_tier_3',
+		format('EXISTS (SELECT FROM cube.%2$I f WHERE f.%3$I = %1$I.%3$I AND f.created_at = %1$I.created_at)', 'key_' || p_target, f.fact, f.key_column));
+	EXECUTE format('GRANT SELECT (%I, created_at, contract_id) ON cube.%I TO gracecube_reader, gracecube_tier_1, gracecube_tier_2, gracecube_tier_3', f.key_column, 'key_' || p_target);
+END $$;
+COMMENT ON FUNCTION cube.protect_keys(text) IS 'Row-level security of a fact''s key table: a key is seen by whoever sees its fact.';
+
+-- What analysts and the API may read: views, dimensions, facts and rollups; not the keys, the versions, the row ledgers, the raw records in
+-- the dead letters, nor the tokens. Partitions are read through their parents, where the policies are.
+CREATE OR REPLACE FUNCTION cube.is_for_reading(c pg_class) RETURNS boolean LANGUAGE sql STABLE AS $$
+	SELECT NOT c.relispartition AND ((c.relkind = 'v' AND c.relname LIKE 'cube\_%' AND c.relname <> 'cube_api_audit')
+		OR (c.relkind IN ('r', 'p') AND c.relname ~ '^(dim|fact|rollup)_' AND c.relname !~ '_ledger$')
+		OR c.relname IN ('etl_offset', 'schema_version', 'schema_file'))
+$$;
+COMMENT ON FUNCTION cube.is_for_reading(pg_class) IS 'May analysts read this table or view of the cube?';
+
+-- Asked of the grants themselves: has_table_privilege() also sees what a role has through others, and a superuser has everything.
+CREATE OR REPLACE FUNCTION cube.is_granted(c pg_class, p_role name) RETURNS boolean LANGUAGE sql STABLE AS $$
+	SELECT EXISTS (SELECT FROM aclexplode(c.relacl) a WHERE a.grantee = quote_ident(p_role)::regrole AND a.privilege_type = 'SELECT')
+$$;
+COMMENT ON FUNCTION cube.is_granted(pg_class, name) IS 'Was the right to read a table or view granted to this very role?';
+
+CREATE OR REPLACE FUNCTION cube.grant_reading(p_role name) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE r record;
+BEGIN
+	EXECUTE format('GRANT USAGE ON SCHEMA cube TO %I', p_role);
+	FOR r IN SELECT c.oid::regclass AS name FROM pg_class c WHERE c.relnamespace = 'cube'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+			AND cube.is_for_reading(c) AND NOT cube.is_granted(c, p_role) LOOP
+		EXECUTE format('GRANT SELECT ON %s TO %I', r.name, p_role);
+	END LOOP;
+	EXECUTE format('GRANT SELECT (stream, field, rule, record_key, found_at) ON cube.etl_quality_issue TO %I', p_role);
+	FOR r IN SELECT p.oid::regprocedure AS name FROM pg_proc p WHERE p.pronamespace = 'cube'::regnamespace AND p.proname IN ('activity_heatmap', 'actor_key_of',
+			'approvals', 'as_of', 'bucket_at', 'bucket_value', 'component_cell', 'confidence_distribution', 'cube_execution_timeline', 'cube_tier_as_of', 'daily_verification', 'day_of', 'days_until',
+			'duration_percentiles', 'error_trends', 'errors', 'executions', 'first_minute', 'hourly_verification', 'lane', 'log_bucket', 'mean', 'minute_at', 'mission_key_of',
+			'records_read', 'tier_key_of', 'time_key', 'total', 'verification_success_rate', 'window_of') LOOP
+		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', r.name, p_role);
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION cube.grant_reading(name) IS 'Gives a role the right to read what analysts read.';
+
+-- Who runs the consumers reads and calls all but the tokens and the audit; a partition that is made later is read, too.
+DO $$
+DECLARE r record;
+BEGIN
+	IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'gracecube_writer') THEN RETURN; END IF;
+	REVOKE ALL ON ALL FUNCTIONS IN SCHEMA cube FROM PUBLIC;
+	GRANT USAGE ON SCHEMA cube TO gracecube_writer;
+	ALTER DEFAULT PRIVILEGES IN SCHEMA cube GRANT SELECT ON TABLES TO gracecube_writer;
+	FOR r IN SELECT c.oid::regclass AS name FROM pg_class c WHERE c.relnamespace = 'cube'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+			AND c.relname NOT IN ('api_token', 'api_audit', 'cube_api_audit') AND NOT cube.is_granted(c, 'gracecube_writer') LOOP
+		EXECUTE format('GRANT SELECT ON %s TO gracecube_writer', r.name);
+	END LOOP;
+	FOR r IN SELECT p.oid::regprocedure AS name FROM pg_proc p WHERE p.pronamespace = 'cube'::regnamespace AND p.proname !~ '(^|_)api_' LOOP
+		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO gracecube_writer', r.name);
+	END LOOP;
+END $$;
+
+-- Analysts read what cube.grant_reading() names. Until 0.1.0 they read every table: raw records in the dead letters, keys, settings.
+DO $$
+DECLARE r record;
+BEGIN
+	IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'gracecube_reader') THEN RETURN; END IF;
+	ALTER DEFAULT PRIVILEGES IN SCHEMA cube REVOKE SELECT ON TABLES FROM gracecube_reader;
+	FOR r IN SELECT c.oid::regclass AS name FROM pg_class c WHERE c.relnamespace = 'cube'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+			AND NOT cube.is_for_reading(c) AND cube.is_granted(c, 'gracecube_reader') LOOP
+		EXECUTE format('REVOKE SELECT ON %s FROM gracecube_reader', r.name);
+	END LOOP;
+	PERFORM cube.grant_reading('gracecube_reader');
+	GRANT SELECT (contract_id, created_at, approval_id) ON cube.key_approvals TO gracecube_reader;
+	GRANT SELECT (contract_id, created_at, check_id) ON cube.key_compliance_checks TO gracecube_reader;
+END $$;
+
+-- All or none: a table with policies for roles that are not there would be hidden from everybody but its owner.
+DO $$
+BEGIN
+	IF (SELECT count(*) FROM pg_roles WHERE rolname IN ('gracecube_reader', 'gracecube_writer', 'gracecube_api', 'gracecube_tier_1', 'gracecube_tier_2', 'gracecube_tier_3')) < 6 THEN
+		RETURN;
+	END IF;
+	REVOKE ALL ON ALL FUNCTIONS IN SCHEMA cube FROM PUBLIC;
+	REVOKE ALL ON cube.api_token, cube.api_audit, cube.cube_api_audit FROM gracecube_reader, gracecube_writer;
+	PERFORM cube.protect_by_tier(c.oid::regclass) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tier_key'
+	WHERE c.relnamespace = 'cube'::regnamespace AND (c.relname IN (SELECT fact FROM cube.fact) OR c.relname IN (SELECT rollup FROM cube.rollup));
+	PERFORM cube.protect_keys(u.target) FROM unnest(ARRAY['approvals', 'compliance_checks']) u (target);
+	PERFORM cube.grant_reading(u.role) FROM unnest(ARRAY['gracecube_tier_1', 'gracecube_tier_2', 'gracecube_tier_3']::name[]) u (role);
+	GRANT USAGE ON SCHEMA cube TO gracecube_api;
+	GRANT SELECT ON cube.api_audit, cube.cube_api_audit TO gracecube_api;
+	GRANT EXECUTE ON FUNCTION cube.find_api_token(text), cube.api_role(text), cube.trim_api_audit(bigint),
+		cube.add_api_audit(bigint[], text[], text[], text[], text[], text[], int[], bigint[], bigint[], text[]) TO gracecube_api;
+END $$;

@@ -1,0 +1,150 @@
+-- Written by sinks/sql/generated/write.sh from a cube: see sinks/sql/code/2_engine for what writes these functions.
+
+CREATE OR REPLACE FUNCTION cube.forget_approvals()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+BEGIN
+	UPDATE cube.key_approvals k SET created_at = NULL, prev_created_at = k.created_at FROM old_rows o WHERE k.approval_id = o.approval_id AND k.created_at = o.created_at;
+	RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION cube.lock_approvals(keys text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+BEGIN
+	INSERT INTO cube.key_approvals AS k (approval_id) SELECT DISTINCT i COLLATE "C" FROM unnest(keys) i WHERE i IS NOT NULL ORDER BY 1
+	ON CONFLICT (approval_id) DO UPDATE SET approval_id = excluded.approval_id WHERE false;
+END $function$;
+
+CREATE OR REPLACE FUNCTION cube.merge_approvals(approval_id text[], actor_key integer[], approval_type text[], action_description text[], was_approved boolean[], decision_time_seconds double precision[], risk_score double precision[], created_at timestamp with time zone[], decided_at timestamp with time zone[], status text[], contract_id text[], error_id text[], requested_by text[], decision_reason text[], own_tier_key integer[], deleted boolean[], lsn bigint[], source_us bigint[], kafka_us bigint[], record_offset bigint[], offset_id bigint[])
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+	winners text[];
+	late bigint := 0; -- records that were superseded: the answer
+	moved boolean;
+	known_prev_created_at timestamp with time zone[]; known_contract_tier_key integer[];
+BEGIN
+	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays
+	WITH w AS (
+		INSERT INTO cube.key_approvals AS k (approval_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id, xid , own_tier_key, contract_id)
+		SELECT i.approval_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id, pg_current_xact_id() , i.own_tier_key, i.contract_id
+		FROM (SELECT unnest(merge_approvals.approval_id) AS approval_id, unnest(merge_approvals.created_at) AS created_at, unnest(merge_approvals.own_tier_key) AS own_tier_key, unnest(merge_approvals.contract_id) AS contract_id, unnest(merge_approvals.deleted) AS deleted, unnest(merge_approvals.lsn) AS lsn, unnest(merge_approvals.source_us) AS source_us, unnest(merge_approvals.kafka_us) AS kafka_us, unnest(merge_approvals.record_offset) AS record_offset, unnest(merge_approvals.offset_id) AS offset_id) AS i
+		ON CONFLICT (approval_id) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
+			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
+			offset_id = excluded.offset_id, xid = excluded.xid , own_tier_key = excluded.own_tier_key, contract_id = excluded.contract_id
+		WHERE CASE
+			-- of a delete and its tombstone the delete stays: only it says where in the source it stood
+			WHEN excluded.created_at IS NULL AND k.created_at IS NULL AND k.kafka_us > 0
+					AND (greatest(excluded.lsn, excluded.source_us) > 0) <> (greatest(k.lsn, k.source_us) > 0)
+				THEN greatest(excluded.lsn, excluded.source_us) > 0
+			ELSE cube.is_newer(excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
+				k.lsn, k.source_us, k.kafka_us, k.record_offset) END
+		RETURNING k.approval_id, k.created_at, k.prev_created_at, k.contract_tier_key)
+	SELECT array_agg(w.approval_id), coalesce(bool_or(w.created_at IS DISTINCT FROM w.prev_created_at AND w.prev_created_at IS NOT NULL), false), array_agg(w.prev_created_at), array_agg(w.contract_tier_key)
+	INTO winners, moved, known_prev_created_at, known_contract_tier_key FROM w;
+
+	-- 2. the others were older than what is there: the ledger counts them as superseded
+	IF winners IS NULL OR cardinality(winners) < cardinality(merge_approvals.approval_id) THEN
+		WITH l AS (
+			UPDATE cube.etl_offset o SET applied = o.applied - l.n, superseded = o.superseded + l.n
+			FROM (SELECT i.offset_id, count(*) AS n FROM unnest(merge_approvals.approval_id, merge_approvals.offset_id) AS i (approval_id, offset_id)
+				LEFT JOIN cube.key_approvals k ON k.approval_id = i.approval_id AND k.xid = pg_current_xact_id()
+				WHERE i.offset_id IS NOT NULL AND k.approval_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
+			WHERE o.offset_id = l.offset_id RETURNING l.n)
+		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
+	END IF;
+
+	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double
+	IF moved THEN
+		DELETE FROM cube.fact_approvals f USING unnest(merge_approvals.approval_id) AS i (approval_id), cube.key_approvals k
+		WHERE k.approval_id = i.approval_id AND k.xid = pg_current_xact_id() AND k.created_at IS NULL
+			AND f.approval_id = k.approval_id AND f.created_at = k.prev_created_at;
+		UPDATE cube.fact_approvals f SET created_at = k.created_at, time_key = cube.time_key(k.created_at)
+		FROM unnest(merge_approvals.approval_id) AS i (approval_id), cube.key_approvals k
+		WHERE k.approval_id = i.approval_id AND k.xid = pg_current_xact_id() AND k.created_at <> k.prev_created_at
+			AND f.approval_id = k.approval_id AND f.created_at = k.prev_created_at;
+	END IF;
+
+	-- 4. the facts; a row that would not change is not written
+	-- what the parents say now; they were locked before, so the later of the two sees the other
+	UPDATE cube.key_approvals t SET contract_tier_key = n.contract_tier_key FROM (SELECT k.approval_id, ((SELECT f.tier_key FROM cube.key_verification_executions c JOIN cube.fact_verification_executions f ON f.contract_id = c.contract_id AND f.created_at = c.created_at WHERE c.contract_id = k.contract_id)) AS contract_tier_key FROM unnest(merge_approvals.approval_id) AS i (approval_id) JOIN cube.key_approvals k ON k.approval_id = i.approval_id WHERE k.xid = pg_current_xact_id()) n
+	WHERE t.approval_id = n.approval_id AND (t.contract_tier_key) IS DISTINCT FROM (n.contract_tier_key);
+	INSERT INTO cube.fact_approvals AS t (approval_id, time_key, tier_key, actor_key, approval_type, action_description, was_approved, decision_time_seconds, risk_score, created_at, decided_at, status, contract_id, error_id, requested_by, decision_reason, loaded_at)
+	SELECT f.approval_id,
+		cube.time_key(f.created_at),
+		(coalesce(nullif(k.own_tier_key, 0), k.contract_tier_key, 0)),
+		f.actor_key,
+		f.approval_type,
+		CASE WHEN f.action_description = '__debezium_unavailable_value' AND k.prev_created_at IS NULL THEN NULL ELSE f.action_description END,
+		f.was_approved,
+		f.decision_time_seconds,
+		f.risk_score,
+		f.created_at,
+		f.decided_at,
+		f.status,
+		f.contract_id,
+		f.error_id,
+		f.requested_by,
+		CASE WHEN f.decision_reason = '__debezium_unavailable_value' AND k.prev_created_at IS NULL THEN NULL ELSE f.decision_reason END,
+		now()
+	FROM (SELECT unnest(merge_approvals.approval_id) AS approval_id, unnest(merge_approvals.actor_key) AS actor_key, unnest(merge_approvals.approval_type) AS approval_type, unnest(merge_approvals.action_description) AS action_description, unnest(merge_approvals.was_approved) AS was_approved, unnest(merge_approvals.decision_time_seconds) AS decision_time_seconds, unnest(merge_approvals.risk_score) AS risk_score, unnest(merge_approvals.created_at) AS created_at, unnest(merge_approvals.decided_at) AS decided_at, unnest(merge_approvals.status) AS status, unnest(merge_approvals.contract_id) AS contract_id, unnest(merge_approvals.error_id) AS error_id, unnest(merge_approvals.requested_by) AS requested_by, unnest(merge_approvals.decision_reason) AS decision_reason, unnest(merge_approvals.own_tier_key) AS own_tier_key) AS f
+	JOIN cube.key_approvals k ON k.approval_id = f.approval_id
+	WHERE k.xid = pg_current_xact_id() AND k.created_at IS NOT NULL
+	ON CONFLICT (approval_id, created_at) DO UPDATE SET
+		time_key = excluded.time_key,
+		tier_key = excluded.tier_key,
+		actor_key = excluded.actor_key,
+		approval_type = excluded.approval_type,
+		action_description = CASE WHEN excluded.action_description = '__debezium_unavailable_value' THEN t.action_description ELSE excluded.action_description END,
+		was_approved = excluded.was_approved,
+		decision_time_seconds = excluded.decision_time_seconds,
+		risk_score = excluded.risk_score,
+		decided_at = excluded.decided_at,
+		status = excluded.status,
+		contract_id = excluded.contract_id,
+		error_id = excluded.error_id,
+		requested_by = excluded.requested_by,
+		decision_reason = CASE WHEN excluded.decision_reason = '__debezium_unavailable_value' THEN t.decision_reason ELSE excluded.decision_reason END,
+		loaded_at = excluded.loaded_at
+	WHERE (t.approval_id, t.time_key, t.tier_key, t.actor_key, t.approval_type, t.action_description, t.was_approved, t.decision_time_seconds, t.risk_score, t.created_at, t.decided_at, t.status, t.contract_id, t.error_id, t.requested_by, t.decision_reason) IS DISTINCT FROM (excluded.approval_id, excluded.time_key, excluded.tier_key, excluded.actor_key, excluded.approval_type, CASE WHEN excluded.action_description = '__debezium_unavailable_value' THEN t.action_description ELSE excluded.action_description END, excluded.was_approved, excluded.decision_time_seconds, excluded.risk_score, excluded.created_at, excluded.decided_at, excluded.status, excluded.contract_id, excluded.error_id, excluded.requested_by, CASE WHEN excluded.decision_reason = '__debezium_unavailable_value' THEN t.decision_reason ELSE excluded.decision_reason END);
+	RETURN late;
+END $function$;
+
+CREATE OR REPLACE FUNCTION cube.parent_fact_verification_executions_of_approvals()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+BEGIN
+	IF NOT EXISTS (SELECT FROM cube.key_approvals k WHERE k.contract_id IS NOT NULL) THEN RETURN NULL; END IF;
+	PERFORM cube.relink_approvals(ARRAY(SELECT k.approval_id FROM changed c JOIN cube.key_approvals k ON k.contract_id = c.contract_id));
+	RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION cube.relink_approvals(keys text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+BEGIN
+	IF keys IS NULL OR cardinality(keys) = 0 THEN RETURN; END IF;
+	PERFORM cube.lock_approvals(keys);
+	UPDATE cube.key_approvals t SET contract_tier_key = n.contract_tier_key FROM (SELECT k.approval_id, ((SELECT f.tier_key FROM cube.key_verification_executions c JOIN cube.fact_verification_executions f ON f.contract_id = c.contract_id AND f.created_at = c.created_at WHERE c.contract_id = k.contract_id)) AS contract_tier_key FROM cube.key_approvals k WHERE k.approval_id = ANY (keys)) n WHERE t.approval_id = n.approval_id AND (t.contract_tier_key) IS DISTINCT FROM (n.contract_tier_key);
+	UPDATE cube.fact_approvals f SET tier_key = (coalesce(nullif(k.own_tier_key, 0), k.contract_tier_key, 0)), loaded_at = now()
+	FROM cube.key_approvals k
+	WHERE k.approval_id = ANY (keys) AND k.created_at IS NOT NULL AND f.approval_id = k.approval_id AND f.created_at = k.created_at
+		AND (f.tier_key) IS DISTINCT FROM ((coalesce(nullif(k.own_tier_key, 0), k.contract_tier_key, 0)));
+END $function$;

@@ -1,0 +1,173 @@
+-- Written by sinks/sql/generated/write.sh from a cube: see sinks/sql/code/2_engine for what writes these functions.
+
+CREATE OR REPLACE FUNCTION cube.forget_error_events()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+BEGIN
+	UPDATE cube.key_error_events k SET created_at = NULL, prev_created_at = k.created_at FROM old_rows o WHERE k.error_id = o.error_id AND k.created_at = o.created_at;
+	RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION cube.lock_error_events(keys text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+BEGIN
+	INSERT INTO cube.key_error_events AS k (error_id) SELECT DISTINCT i COLLATE "C" FROM unnest(keys) i WHERE i IS NOT NULL ORDER BY 1
+	ON CONFLICT (error_id) DO UPDATE SET error_id = excluded.error_id WHERE false;
+END $function$;
+
+CREATE OR REPLACE FUNCTION cube.merge_error_events(error_id text[], actor_key integer[], error_type text[], severity text[], source text[], was_auto_resolved boolean[], resolution_time_seconds double precision[], status text[], resolution_note text[], created_at timestamp with time zone[], resolved_at timestamp with time zone[], own_component_key integer[], component_is_explicit boolean[], own_human boolean[], deleted boolean[], lsn bigint[], source_us bigint[], kafka_us bigint[], record_offset bigint[], offset_id bigint[])
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+	winners text[];
+	late bigint := 0; -- records that were superseded: the answer
+	moved boolean;
+	known_prev_created_at timestamp with time zone[]; known_playbook text[]; known_log_component_key integer[]; known_own_human boolean[];
+BEGIN
+	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays
+	WITH w AS (
+		INSERT INTO cube.key_error_events AS k (error_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id, xid , own_component_key, component_is_explicit, own_human)
+		SELECT i.error_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id, pg_current_xact_id() , i.own_component_key, i.component_is_explicit, i.own_human
+		FROM (SELECT unnest(merge_error_events.error_id) AS error_id, unnest(merge_error_events.created_at) AS created_at, unnest(merge_error_events.own_component_key) AS own_component_key, unnest(merge_error_events.component_is_explicit) AS component_is_explicit, unnest(merge_error_events.own_human) AS own_human, unnest(merge_error_events.deleted) AS deleted, unnest(merge_error_events.lsn) AS lsn, unnest(merge_error_events.source_us) AS source_us, unnest(merge_error_events.kafka_us) AS kafka_us, unnest(merge_error_events.record_offset) AS record_offset, unnest(merge_error_events.offset_id) AS offset_id) AS i
+		ON CONFLICT (error_id) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
+			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
+			offset_id = excluded.offset_id, xid = excluded.xid , own_component_key = excluded.own_component_key, component_is_explicit = excluded.component_is_explicit, own_human = coalesce(excluded.own_human, k.own_human)
+		WHERE CASE
+			-- of a delete and its tombstone the delete stays: only it says where in the source it stood
+			WHEN excluded.created_at IS NULL AND k.created_at IS NULL AND k.kafka_us > 0
+					AND (greatest(excluded.lsn, excluded.source_us) > 0) <> (greatest(k.lsn, k.source_us) > 0)
+				THEN greatest(excluded.lsn, excluded.source_us) > 0
+			ELSE cube.is_newer(excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
+				k.lsn, k.source_us, k.kafka_us, k.record_offset) END
+		RETURNING k.error_id, k.created_at, k.prev_created_at, k.playbook, k.log_component_key, k.own_human)
+	SELECT array_agg(w.error_id), coalesce(bool_or(w.created_at IS DISTINCT FROM w.prev_created_at AND w.prev_created_at IS NOT NULL), false), array_agg(w.prev_created_at), array_agg(w.playbook), array_agg(w.log_component_key), array_agg(w.own_human)
+	INTO winners, moved, known_prev_created_at, known_playbook, known_log_component_key, known_own_human FROM w;
+
+	-- 2. the others were older than what is there: the ledger counts them as superseded
+	IF winners IS NULL OR cardinality(winners) < cardinality(merge_error_events.error_id) THEN
+		WITH l AS (
+			UPDATE cube.etl_offset o SET applied = o.applied - l.n, superseded = o.superseded + l.n
+			FROM (SELECT i.offset_id, count(*) AS n FROM unnest(merge_error_events.error_id, merge_error_events.offset_id) AS i (error_id, offset_id)
+				LEFT JOIN cube.key_error_events k ON k.error_id = i.error_id AND k.xid = pg_current_xact_id()
+				WHERE i.offset_id IS NOT NULL AND k.error_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
+			WHERE o.offset_id = l.offset_id RETURNING l.n)
+		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
+	END IF;
+
+	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double
+	IF moved THEN
+		DELETE FROM cube.fact_error_events f USING unnest(merge_error_events.error_id) AS i (error_id), cube.key_error_events k
+		WHERE k.error_id = i.error_id AND k.xid = pg_current_xact_id() AND k.created_at IS NULL
+			AND f.error_id = k.error_id AND f.created_at = k.prev_created_at;
+		UPDATE cube.fact_error_events f SET created_at = k.created_at, time_key = cube.time_key(k.created_at)
+		FROM unnest(merge_error_events.error_id) AS i (error_id), cube.key_error_events k
+		WHERE k.error_id = i.error_id AND k.xid = pg_current_xact_id() AND k.created_at <> k.prev_created_at
+			AND f.error_id = k.error_id AND f.created_at = k.prev_created_at;
+	END IF;
+
+	-- 4. the facts; a row that would not change is not written
+	-- nearly always all keys win and no row moves: then the key rows are at hand, in the order of the arguments
+	IF winners = merge_error_events.error_id AND NOT moved THEN
+	INSERT INTO cube.fact_error_events AS t (error_id, time_key, component_key, actor_key, error_type, severity, source, was_auto_resolved, resolution_time_seconds, playbook_triggered, required_human_intervention, status, resolution_note, created_at, resolved_at, loaded_at)
+	SELECT f.error_id,
+		cube.time_key(f.created_at),
+		(CASE WHEN k.component_is_explicit THEN k.own_component_key ELSE coalesce(k.log_component_key, k.own_component_key, 0) END),
+		f.actor_key,
+		f.error_type,
+		f.severity,
+		f.source,
+		coalesce(f.was_auto_resolved, f.resolved_at IS NOT NULL AND NOT coalesce(k.own_human, false)),
+		f.resolution_time_seconds,
+		(k.playbook),
+		(coalesce(k.own_human, false)),
+		f.status,
+		CASE WHEN f.resolution_note = '__debezium_unavailable_value' AND k.prev_created_at IS NULL THEN NULL ELSE f.resolution_note END,
+		f.created_at,
+		f.resolved_at,
+		now()
+	FROM (SELECT unnest(merge_error_events.error_id) AS error_id, unnest(merge_error_events.actor_key) AS actor_key, unnest(merge_error_events.error_type) AS error_type, unnest(merge_error_events.severity) AS severity, unnest(merge_error_events.source) AS source, unnest(merge_error_events.was_auto_resolved) AS was_auto_resolved, unnest(merge_error_events.resolution_time_seconds) AS resolution_time_seconds, unnest(merge_error_events.status) AS status, unnest(merge_error_events.resolution_note) AS resolution_note, unnest(merge_error_events.created_at) AS created_at, unnest(merge_error_events.resolved_at) AS resolved_at, unnest(merge_error_events.own_component_key) AS own_component_key, unnest(merge_error_events.component_is_explicit) AS component_is_explicit, unnest(merge_error_events.own_human) AS own_human, unnest(merge_error_events.deleted) AS deleted, unnest(known_prev_created_at) AS known_prev_created_at, unnest(known_playbook) AS known_playbook, unnest(known_log_component_key) AS known_log_component_key, unnest(known_own_human) AS known_own_human) AS f,
+		LATERAL (SELECT f.created_at, f.error_id, f.own_component_key, f.component_is_explicit, f.known_prev_created_at AS prev_created_at, f.known_playbook AS playbook, f.known_log_component_key AS log_component_key, f.known_own_human AS own_human) AS k
+	WHERE NOT f.deleted
+	ON CONFLICT (error_id, created_at) DO UPDATE SET
+		time_key = excluded.time_key,
+		component_key = excluded.component_key,
+		actor_key = excluded.actor_key,
+		error_type = excluded.error_type,
+		severity = excluded.severity,
+		source = excluded.source,
+		was_auto_resolved = excluded.was_auto_resolved,
+		resolution_time_seconds = excluded.resolution_time_seconds,
+		playbook_triggered = excluded.playbook_triggered,
+		required_human_intervention = excluded.required_human_intervention,
+		status = excluded.status,
+		resolution_note = CASE WHEN excluded.resolution_note = '__debezium_unavailable_value' THEN t.resolution_note ELSE excluded.resolution_note END,
+		resolved_at = excluded.resolved_at,
+		loaded_at = excluded.loaded_at
+	WHERE (t.error_id, t.time_key, t.component_key, t.actor_key, t.error_type, t.severity, t.source, t.was_auto_resolved, t.resolution_time_seconds, t.playbook_triggered, t.required_human_intervention, t.status, t.resolution_note, t.created_at, t.resolved_at) IS DISTINCT FROM (excluded.error_id, excluded.time_key, excluded.component_key, excluded.actor_key, excluded.error_type, excluded.severity, excluded.source, excluded.was_auto_resolved, excluded.resolution_time_seconds, excluded.playbook_triggered, excluded.required_human_intervention, excluded.status, CASE WHEN excluded.resolution_note = '__debezium_unavailable_value' THEN t.resolution_note ELSE excluded.resolution_note END, excluded.created_at, excluded.resolved_at);
+	ELSIF winners IS NOT NULL THEN
+	INSERT INTO cube.fact_error_events AS t (error_id, time_key, component_key, actor_key, error_type, severity, source, was_auto_resolved, resolution_time_seconds, playbook_triggered, required_human_intervention, status, resolution_note, created_at, resolved_at, loaded_at)
+	SELECT f.error_id,
+		cube.time_key(f.created_at),
+		(CASE WHEN k.component_is_explicit THEN k.own_component_key ELSE coalesce(k.log_component_key, k.own_component_key, 0) END),
+		f.actor_key,
+		f.error_type,
+		f.severity,
+		f.source,
+		coalesce(f.was_auto_resolved, f.resolved_at IS NOT NULL AND NOT coalesce(k.own_human, false)),
+		f.resolution_time_seconds,
+		(k.playbook),
+		(coalesce(k.own_human, false)),
+		f.status,
+		CASE WHEN f.resolution_note = '__debezium_unavailable_value' AND k.prev_created_at IS NULL THEN NULL ELSE f.resolution_note END,
+		f.created_at,
+		f.resolved_at,
+		now()
+	FROM (SELECT unnest(merge_error_events.error_id) AS error_id, unnest(merge_error_events.actor_key) AS actor_key, unnest(merge_error_events.error_type) AS error_type, unnest(merge_error_events.severity) AS severity, unnest(merge_error_events.source) AS source, unnest(merge_error_events.was_auto_resolved) AS was_auto_resolved, unnest(merge_error_events.resolution_time_seconds) AS resolution_time_seconds, unnest(merge_error_events.status) AS status, unnest(merge_error_events.resolution_note) AS resolution_note, unnest(merge_error_events.created_at) AS created_at, unnest(merge_error_events.resolved_at) AS resolved_at, unnest(merge_error_events.own_component_key) AS own_component_key, unnest(merge_error_events.component_is_explicit) AS component_is_explicit, unnest(merge_error_events.own_human) AS own_human) AS f
+	JOIN cube.key_error_events k ON k.error_id = f.error_id
+	WHERE k.xid = pg_current_xact_id() AND k.created_at IS NOT NULL
+	ON CONFLICT (error_id, created_at) DO UPDATE SET
+		time_key = excluded.time_key,
+		component_key = excluded.component_key,
+		actor_key = excluded.actor_key,
+		error_type = excluded.error_type,
+		severity = excluded.severity,
+		source = excluded.source,
+		was_auto_resolved = excluded.was_auto_resolved,
+		resolution_time_seconds = excluded.resolution_time_seconds,
+		playbook_triggered = excluded.playbook_triggered,
+		required_human_intervention = excluded.required_human_intervention,
+		status = excluded.status,
+		resolution_note = CASE WHEN excluded.resolution_note = '__debezium_unavailable_value' THEN t.resolution_note ELSE excluded.resolution_note END,
+		resolved_at = excluded.resolved_at,
+		loaded_at = excluded.loaded_at
+	WHERE (t.error_id, t.time_key, t.component_key, t.actor_key, t.error_type, t.severity, t.source, t.was_auto_resolved, t.resolution_time_seconds, t.playbook_triggered, t.required_human_intervention, t.status, t.resolution_note, t.created_at, t.resolved_at) IS DISTINCT FROM (excluded.error_id, excluded.time_key, excluded.component_key, excluded.actor_key, excluded.error_type, excluded.severity, excluded.source, excluded.was_auto_resolved, excluded.resolution_time_seconds, excluded.playbook_triggered, excluded.required_human_intervention, excluded.status, CASE WHEN excluded.resolution_note = '__debezium_unavailable_value' THEN t.resolution_note ELSE excluded.resolution_note END, excluded.created_at, excluded.resolved_at);
+	END IF;
+	RETURN late;
+END $function$;
+
+CREATE OR REPLACE FUNCTION cube.relink_error_events(keys text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+BEGIN
+	IF keys IS NULL OR cardinality(keys) = 0 THEN RETURN; END IF;
+	PERFORM cube.lock_error_events(keys);
+	UPDATE cube.key_error_events t SET playbook = n.playbook, log_component_key = n.log_component_key FROM (SELECT k.error_id, ((SELECT coalesce(r.playbook_id, 'unknown') FROM cube.fact_playbook_runs r WHERE r.error_id = k.error_id ORDER BY r.run_number DESC LIMIT 1)) AS playbook, ((SELECT e.component_key FROM cube.fact_agentic_events e WHERE e.error_id = k.error_id AND e.component_key <> 0 ORDER BY e.sequence + 0 DESC LIMIT 1)) AS log_component_key FROM cube.key_error_events k WHERE k.error_id = ANY (keys)) n WHERE t.error_id = n.error_id AND (t.playbook, t.log_component_key) IS DISTINCT FROM (n.playbook, n.log_component_key);
+	UPDATE cube.fact_error_events f SET component_key = (CASE WHEN k.component_is_explicit THEN k.own_component_key ELSE coalesce(k.log_component_key, k.own_component_key, 0) END), playbook_triggered = (k.playbook), required_human_intervention = (coalesce(k.own_human, false)), loaded_at = now()
+	FROM cube.key_error_events k
+	WHERE k.error_id = ANY (keys) AND k.created_at IS NOT NULL AND f.error_id = k.error_id AND f.created_at = k.created_at
+		AND (f.component_key, f.playbook_triggered, f.required_human_intervention) IS DISTINCT FROM ((CASE WHEN k.component_is_explicit THEN k.own_component_key ELSE coalesce(k.log_component_key, k.own_component_key, 0) END), (k.playbook), (coalesce(k.own_human, false)));
+END $function$;

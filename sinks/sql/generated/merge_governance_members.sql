@@ -1,0 +1,149 @@
+-- Written by sinks/sql/generated/write.sh from a cube: see sinks/sql/code/2_engine for what writes these functions.
+
+CREATE OR REPLACE FUNCTION cube.forget_governance_members()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+BEGIN
+	UPDATE cube.key_governance_members k SET created_at = NULL, prev_created_at = k.created_at FROM old_rows o WHERE k.governance_member_id = o.governance_member_id AND k.created_at = o.created_at;
+	RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION cube.lock_governance_members(keys text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+BEGIN
+	INSERT INTO cube.key_governance_members AS k (governance_member_id) SELECT DISTINCT i COLLATE "C" FROM unnest(keys) i WHERE i IS NOT NULL ORDER BY 1
+	ON CONFLICT (governance_member_id) DO UPDATE SET governance_member_id = excluded.governance_member_id WHERE false;
+END $function$;
+
+CREATE OR REPLACE FUNCTION cube.merge_governance_members(governance_member_id text[], component_key integer[], actor_key integer[], member_id text[], member_type text[], display_name text[], role text[], vote_weight double precision[], is_active boolean[], is_suspended boolean[], created_at timestamp with time zone[], last_vote_at timestamp with time zone[], deleted boolean[], lsn bigint[], source_us bigint[], kafka_us bigint[], record_offset bigint[], offset_id bigint[])
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+	winners text[];
+	late bigint := 0; -- records that were superseded: the answer
+	moved boolean;
+	known_prev_created_at timestamp with time zone[];
+BEGIN
+	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays
+	WITH w AS (
+		INSERT INTO cube.key_governance_members AS k (governance_member_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id, xid )
+		SELECT i.governance_member_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id, pg_current_xact_id() 
+		FROM (SELECT unnest(merge_governance_members.governance_member_id) AS governance_member_id, unnest(merge_governance_members.created_at) AS created_at, unnest(merge_governance_members.deleted) AS deleted, unnest(merge_governance_members.lsn) AS lsn, unnest(merge_governance_members.source_us) AS source_us, unnest(merge_governance_members.kafka_us) AS kafka_us, unnest(merge_governance_members.record_offset) AS record_offset, unnest(merge_governance_members.offset_id) AS offset_id) AS i
+		ON CONFLICT (governance_member_id) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
+			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
+			offset_id = excluded.offset_id, xid = excluded.xid 
+		WHERE CASE
+			-- of a delete and its tombstone the delete stays: only it says where in the source it stood
+			WHEN excluded.created_at IS NULL AND k.created_at IS NULL AND k.kafka_us > 0
+					AND (greatest(excluded.lsn, excluded.source_us) > 0) <> (greatest(k.lsn, k.source_us) > 0)
+				THEN greatest(excluded.lsn, excluded.source_us) > 0
+			ELSE cube.is_newer(excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
+				k.lsn, k.source_us, k.kafka_us, k.record_offset) END
+		RETURNING k.governance_member_id, k.created_at, k.prev_created_at)
+	SELECT array_agg(w.governance_member_id), coalesce(bool_or(w.created_at IS DISTINCT FROM w.prev_created_at AND w.prev_created_at IS NOT NULL), false), array_agg(w.prev_created_at)
+	INTO winners, moved, known_prev_created_at FROM w;
+
+	-- 2. the others were older than what is there: the ledger counts them as superseded
+	IF winners IS NULL OR cardinality(winners) < cardinality(merge_governance_members.governance_member_id) THEN
+		WITH l AS (
+			UPDATE cube.etl_offset o SET applied = o.applied - l.n, superseded = o.superseded + l.n
+			FROM (SELECT i.offset_id, count(*) AS n FROM unnest(merge_governance_members.governance_member_id, merge_governance_members.offset_id) AS i (governance_member_id, offset_id)
+				LEFT JOIN cube.key_governance_members k ON k.governance_member_id = i.governance_member_id AND k.xid = pg_current_xact_id()
+				WHERE i.offset_id IS NOT NULL AND k.governance_member_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
+			WHERE o.offset_id = l.offset_id RETURNING l.n)
+		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
+	END IF;
+
+	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double
+	IF moved THEN
+		DELETE FROM cube.fact_governance_members f USING unnest(merge_governance_members.governance_member_id) AS i (governance_member_id), cube.key_governance_members k
+		WHERE k.governance_member_id = i.governance_member_id AND k.xid = pg_current_xact_id() AND k.created_at IS NULL
+			AND f.governance_member_id = k.governance_member_id AND f.created_at = k.prev_created_at;
+		UPDATE cube.fact_governance_members f SET created_at = k.created_at, time_key = cube.time_key(k.created_at)
+		FROM unnest(merge_governance_members.governance_member_id) AS i (governance_member_id), cube.key_governance_members k
+		WHERE k.governance_member_id = i.governance_member_id AND k.xid = pg_current_xact_id() AND k.created_at <> k.prev_created_at
+			AND f.governance_member_id = k.governance_member_id AND f.created_at = k.prev_created_at;
+	END IF;
+
+	-- 4. the facts; a row that would not change is not written
+	-- nearly always all keys win and no row moves: then the key rows are at hand, in the order of the arguments
+	IF winners = merge_governance_members.governance_member_id AND NOT moved THEN
+	INSERT INTO cube.fact_governance_members AS t (governance_member_id, time_key, component_key, actor_key, member_id, member_type, display_name, role, vote_weight, is_active, is_suspended, created_at, last_vote_at, loaded_at)
+	SELECT f.governance_member_id,
+		cube.time_key(f.created_at),
+		f.component_key,
+		f.actor_key,
+		f.member_id,
+		f.member_type,
+		f.display_name,
+		f.role,
+		f.vote_weight,
+		f.is_active,
+		f.is_suspended,
+		f.created_at,
+		f.last_vote_at,
+		now()
+	FROM (SELECT unnest(merge_governance_members.governance_member_id) AS governance_member_id, unnest(merge_governance_members.component_key) AS component_key, unnest(merge_governance_members.actor_key) AS actor_key, unnest(merge_governance_members.member_id) AS member_id, unnest(merge_governance_members.member_type) AS member_type, unnest(merge_governance_members.display_name) AS display_name, unnest(merge_governance_members.role) AS role, unnest(merge_governance_members.vote_weight) AS vote_weight, unnest(merge_governance_members.is_active) AS is_active, unnest(merge_governance_members.is_suspended) AS is_suspended, unnest(merge_governance_members.created_at) AS created_at, unnest(merge_governance_members.last_vote_at) AS last_vote_at, unnest(merge_governance_members.deleted) AS deleted, unnest(known_prev_created_at) AS known_prev_created_at) AS f,
+		LATERAL (SELECT f.created_at, f.governance_member_id, f.known_prev_created_at AS prev_created_at) AS k
+	WHERE NOT f.deleted
+	ON CONFLICT (governance_member_id, created_at) DO UPDATE SET
+		time_key = excluded.time_key,
+		component_key = excluded.component_key,
+		actor_key = excluded.actor_key,
+		member_id = excluded.member_id,
+		member_type = excluded.member_type,
+		display_name = excluded.display_name,
+		role = excluded.role,
+		vote_weight = excluded.vote_weight,
+		is_active = excluded.is_active,
+		is_suspended = excluded.is_suspended,
+		last_vote_at = excluded.last_vote_at,
+		loaded_at = excluded.loaded_at
+	WHERE (t.governance_member_id, t.time_key, t.component_key, t.actor_key, t.member_id, t.member_type, t.display_name, t.role, t.vote_weight, t.is_active, t.is_suspended, t.created_at, t.last_vote_at) IS DISTINCT FROM (excluded.governance_member_id, excluded.time_key, excluded.component_key, excluded.actor_key, excluded.member_id, excluded.member_type, excluded.display_name, excluded.role, excluded.vote_weight, excluded.is_active, excluded.is_suspended, excluded.created_at, excluded.last_vote_at);
+	ELSIF winners IS NOT NULL THEN
+	INSERT INTO cube.fact_governance_members AS t (governance_member_id, time_key, component_key, actor_key, member_id, member_type, display_name, role, vote_weight, is_active, is_suspended, created_at, last_vote_at, loaded_at)
+	SELECT f.governance_member_id,
+		cube.time_key(f.created_at),
+		f.component_key,
+		f.actor_key,
+		f.member_id,
+		f.member_type,
+		f.display_name,
+		f.role,
+		f.vote_weight,
+		f.is_active,
+		f.is_suspended,
+		f.created_at,
+		f.last_vote_at,
+		now()
+	FROM (SELECT unnest(merge_governance_members.governance_member_id) AS governance_member_id, unnest(merge_governance_members.component_key) AS component_key, unnest(merge_governance_members.actor_key) AS actor_key, unnest(merge_governance_members.member_id) AS member_id, unnest(merge_governance_members.member_type) AS member_type, unnest(merge_governance_members.display_name) AS display_name, unnest(merge_governance_members.role) AS role, unnest(merge_governance_members.vote_weight) AS vote_weight, unnest(merge_governance_members.is_active) AS is_active, unnest(merge_governance_members.is_suspended) AS is_suspended, unnest(merge_governance_members.created_at) AS created_at, unnest(merge_governance_members.last_vote_at) AS last_vote_at) AS f
+	JOIN cube.key_governance_members k ON k.governance_member_id = f.governance_member_id
+	WHERE k.xid = pg_current_xact_id() AND k.created_at IS NOT NULL
+	ON CONFLICT (governance_member_id, created_at) DO UPDATE SET
+		time_key = excluded.time_key,
+		component_key = excluded.component_key,
+		actor_key = excluded.actor_key,
+		member_id = excluded.member_id,
+		member_type = excluded.member_type,
+		display_name = excluded.display_name,
+		role = excluded.role,
+		vote_weight = excluded.vote_weight,
+		is_active = excluded.is_active,
+		is_suspended = excluded.is_suspended,
+		last_vote_at = excluded.last_vote_at,
+		loaded_at = excluded.loaded_at
+	WHERE (t.governance_member_id, t.time_key, t.component_key, t.actor_key, t.member_id, t.member_type, t.display_name, t.role, t.vote_weight, t.is_active, t.is_suspended, t.created_at, t.last_vote_at) IS DISTINCT FROM (excluded.governance_member_id, excluded.time_key, excluded.component_key, excluded.actor_key, excluded.member_id, excluded.member_type, excluded.display_name, excluded.role, excluded.vote_weight, excluded.is_active, excluded.is_suspended, excluded.created_at, excluded.last_vote_at);
+	END IF;
+	RETURN late;
+END $function$;

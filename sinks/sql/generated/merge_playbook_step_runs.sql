@@ -1,0 +1,142 @@
+-- Written by sinks/sql/generated/write.sh from a cube: see sinks/sql/code/2_engine for what writes these functions.
+
+CREATE OR REPLACE FUNCTION cube.forget_playbook_step_runs()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+BEGIN
+	UPDATE cube.key_playbook_step_runs k SET created_at = NULL, prev_created_at = k.created_at FROM old_rows o WHERE k.step_run_id = o.step_run_id AND k.created_at = o.created_at;
+	RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION cube.lock_playbook_step_runs(keys text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+BEGIN
+	INSERT INTO cube.key_playbook_step_runs AS k (step_run_id) SELECT DISTINCT i COLLATE "C" FROM unnest(keys) i WHERE i IS NOT NULL ORDER BY 1
+	ON CONFLICT (step_run_id) DO UPDATE SET step_run_id = excluded.step_run_id WHERE false;
+END $function$;
+
+CREATE OR REPLACE FUNCTION cube.merge_playbook_step_runs(step_run_id text[], run_id text[], step_order integer[], status text[], was_successful boolean[], duration_seconds double precision[], log text[], created_at timestamp with time zone[], ended_at timestamp with time zone[], deleted boolean[], lsn bigint[], source_us bigint[], kafka_us bigint[], record_offset bigint[], offset_id bigint[])
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+	winners text[];
+	late bigint := 0; -- records that were superseded: the answer
+	moved boolean;
+	known_prev_created_at timestamp with time zone[]; known_run_actor_key integer[]; known_run_component_key integer[];
+BEGIN
+	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays
+	WITH w AS (
+		INSERT INTO cube.key_playbook_step_runs AS k (step_run_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id, xid , run_id)
+		SELECT i.step_run_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id, pg_current_xact_id() , i.run_id
+		FROM (SELECT unnest(merge_playbook_step_runs.step_run_id) AS step_run_id, unnest(merge_playbook_step_runs.created_at) AS created_at, unnest(merge_playbook_step_runs.run_id) AS run_id, unnest(merge_playbook_step_runs.deleted) AS deleted, unnest(merge_playbook_step_runs.lsn) AS lsn, unnest(merge_playbook_step_runs.source_us) AS source_us, unnest(merge_playbook_step_runs.kafka_us) AS kafka_us, unnest(merge_playbook_step_runs.record_offset) AS record_offset, unnest(merge_playbook_step_runs.offset_id) AS offset_id) AS i
+		ON CONFLICT (step_run_id) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
+			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
+			offset_id = excluded.offset_id, xid = excluded.xid , run_id = excluded.run_id
+		WHERE CASE
+			-- of a delete and its tombstone the delete stays: only it says where in the source it stood
+			WHEN excluded.created_at IS NULL AND k.created_at IS NULL AND k.kafka_us > 0
+					AND (greatest(excluded.lsn, excluded.source_us) > 0) <> (greatest(k.lsn, k.source_us) > 0)
+				THEN greatest(excluded.lsn, excluded.source_us) > 0
+			ELSE cube.is_newer(excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
+				k.lsn, k.source_us, k.kafka_us, k.record_offset) END
+		RETURNING k.step_run_id, k.created_at, k.prev_created_at, k.run_actor_key, k.run_component_key)
+	SELECT array_agg(w.step_run_id), coalesce(bool_or(w.created_at IS DISTINCT FROM w.prev_created_at AND w.prev_created_at IS NOT NULL), false), array_agg(w.prev_created_at), array_agg(w.run_actor_key), array_agg(w.run_component_key)
+	INTO winners, moved, known_prev_created_at, known_run_actor_key, known_run_component_key FROM w;
+
+	-- 2. the others were older than what is there: the ledger counts them as superseded
+	IF winners IS NULL OR cardinality(winners) < cardinality(merge_playbook_step_runs.step_run_id) THEN
+		WITH l AS (
+			UPDATE cube.etl_offset o SET applied = o.applied - l.n, superseded = o.superseded + l.n
+			FROM (SELECT i.offset_id, count(*) AS n FROM unnest(merge_playbook_step_runs.step_run_id, merge_playbook_step_runs.offset_id) AS i (step_run_id, offset_id)
+				LEFT JOIN cube.key_playbook_step_runs k ON k.step_run_id = i.step_run_id AND k.xid = pg_current_xact_id()
+				WHERE i.offset_id IS NOT NULL AND k.step_run_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
+			WHERE o.offset_id = l.offset_id RETURNING l.n)
+		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
+	END IF;
+
+	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double
+	IF moved THEN
+		DELETE FROM cube.fact_playbook_step_runs f USING unnest(merge_playbook_step_runs.step_run_id) AS i (step_run_id), cube.key_playbook_step_runs k
+		WHERE k.step_run_id = i.step_run_id AND k.xid = pg_current_xact_id() AND k.created_at IS NULL
+			AND f.step_run_id = k.step_run_id AND f.created_at = k.prev_created_at;
+		UPDATE cube.fact_playbook_step_runs f SET created_at = k.created_at, time_key = cube.time_key(k.created_at)
+		FROM unnest(merge_playbook_step_runs.step_run_id) AS i (step_run_id), cube.key_playbook_step_runs k
+		WHERE k.step_run_id = i.step_run_id AND k.xid = pg_current_xact_id() AND k.created_at <> k.prev_created_at
+			AND f.step_run_id = k.step_run_id AND f.created_at = k.prev_created_at;
+	END IF;
+
+	-- 4. the facts; a row that would not change is not written
+	-- what the parents say now; they were locked before, so the later of the two sees the other
+	UPDATE cube.key_playbook_step_runs t SET run_actor_key = n.run_actor_key, run_component_key = n.run_component_key FROM (SELECT k.step_run_id, ((SELECT r.actor_key FROM cube.key_playbook_runs p JOIN cube.fact_playbook_runs r ON r.run_id = p.run_id AND r.created_at = p.created_at WHERE p.run_id = k.run_id)) AS run_actor_key, ((SELECT r.component_key FROM cube.key_playbook_runs p JOIN cube.fact_playbook_runs r ON r.run_id = p.run_id AND r.created_at = p.created_at WHERE p.run_id = k.run_id)) AS run_component_key FROM unnest(merge_playbook_step_runs.step_run_id) AS i (step_run_id) JOIN cube.key_playbook_step_runs k ON k.step_run_id = i.step_run_id WHERE k.xid = pg_current_xact_id()) n
+	WHERE t.step_run_id = n.step_run_id AND (t.run_actor_key, t.run_component_key) IS DISTINCT FROM (n.run_actor_key, n.run_component_key);
+	INSERT INTO cube.fact_playbook_step_runs AS t (step_run_id, time_key, component_key, actor_key, run_id, step_order, status, was_successful, duration_seconds, log, created_at, ended_at, loaded_at)
+	SELECT f.step_run_id,
+		cube.time_key(f.created_at),
+		(coalesce(k.run_component_key, 0)),
+		(coalesce(k.run_actor_key, 0)),
+		f.run_id,
+		f.step_order,
+		f.status,
+		f.was_successful,
+		f.duration_seconds,
+		CASE WHEN f.log = '__debezium_unavailable_value' AND k.prev_created_at IS NULL THEN NULL ELSE f.log END,
+		f.created_at,
+		f.ended_at,
+		now()
+	FROM (SELECT unnest(merge_playbook_step_runs.step_run_id) AS step_run_id, unnest(merge_playbook_step_runs.run_id) AS run_id, unnest(merge_playbook_step_runs.step_order) AS step_order, unnest(merge_playbook_step_runs.status) AS status, unnest(merge_playbook_step_runs.was_successful) AS was_successful, unnest(merge_playbook_step_runs.duration_seconds) AS duration_seconds, unnest(merge_playbook_step_runs.log) AS log, unnest(merge_playbook_step_runs.created_at) AS created_at, unnest(merge_playbook_step_runs.ended_at) AS ended_at) AS f
+	JOIN cube.key_playbook_step_runs k ON k.step_run_id = f.step_run_id
+	WHERE k.xid = pg_current_xact_id() AND k.created_at IS NOT NULL
+	ON CONFLICT (step_run_id, created_at) DO UPDATE SET
+		time_key = excluded.time_key,
+		component_key = excluded.component_key,
+		actor_key = excluded.actor_key,
+		run_id = excluded.run_id,
+		step_order = excluded.step_order,
+		status = excluded.status,
+		was_successful = excluded.was_successful,
+		duration_seconds = excluded.duration_seconds,
+		log = CASE WHEN excluded.log = '__debezium_unavailable_value' THEN t.log ELSE excluded.log END,
+		ended_at = excluded.ended_at,
+		loaded_at = excluded.loaded_at
+	WHERE (t.step_run_id, t.time_key, t.component_key, t.actor_key, t.run_id, t.step_order, t.status, t.was_successful, t.duration_seconds, t.log, t.created_at, t.ended_at) IS DISTINCT FROM (excluded.step_run_id, excluded.time_key, excluded.component_key, excluded.actor_key, excluded.run_id, excluded.step_order, excluded.status, excluded.was_successful, excluded.duration_seconds, CASE WHEN excluded.log = '__debezium_unavailable_value' THEN t.log ELSE excluded.log END, excluded.created_at, excluded.ended_at);
+	RETURN late;
+END $function$;
+
+CREATE OR REPLACE FUNCTION cube.parent_fact_playbook_runs_of_playbook_step_runs()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+BEGIN
+	IF NOT EXISTS (SELECT FROM cube.key_playbook_step_runs k WHERE k.run_id IS NOT NULL) THEN RETURN NULL; END IF;
+	PERFORM cube.relink_playbook_step_runs(ARRAY(SELECT k.step_run_id FROM changed c JOIN cube.key_playbook_step_runs k ON k.run_id = c.run_id));
+	RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION cube.relink_playbook_step_runs(keys text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+BEGIN
+	IF keys IS NULL OR cardinality(keys) = 0 THEN RETURN; END IF;
+	PERFORM cube.lock_playbook_step_runs(keys);
+	UPDATE cube.key_playbook_step_runs t SET run_actor_key = n.run_actor_key, run_component_key = n.run_component_key FROM (SELECT k.step_run_id, ((SELECT r.actor_key FROM cube.key_playbook_runs p JOIN cube.fact_playbook_runs r ON r.run_id = p.run_id AND r.created_at = p.created_at WHERE p.run_id = k.run_id)) AS run_actor_key, ((SELECT r.component_key FROM cube.key_playbook_runs p JOIN cube.fact_playbook_runs r ON r.run_id = p.run_id AND r.created_at = p.created_at WHERE p.run_id = k.run_id)) AS run_component_key FROM cube.key_playbook_step_runs k WHERE k.step_run_id = ANY (keys)) n WHERE t.step_run_id = n.step_run_id AND (t.run_actor_key, t.run_component_key) IS DISTINCT FROM (n.run_actor_key, n.run_component_key);
+	UPDATE cube.fact_playbook_step_runs f SET actor_key = (coalesce(k.run_actor_key, 0)), component_key = (coalesce(k.run_component_key, 0)), loaded_at = now()
+	FROM cube.key_playbook_step_runs k
+	WHERE k.step_run_id = ANY (keys) AND k.created_at IS NOT NULL AND f.step_run_id = k.step_run_id AND f.created_at = k.created_at
+		AND (f.actor_key, f.component_key) IS DISTINCT FROM ((coalesce(k.run_actor_key, 0)), (coalesce(k.run_component_key, 0)));
+END $function$;

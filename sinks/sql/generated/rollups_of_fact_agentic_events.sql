@@ -1,0 +1,78 @@
+-- Written by sinks/sql/generated/write.sh from a cube: see sinks/sql/code/2_engine for what writes these functions.
+
+CREATE OR REPLACE FUNCTION cube.link_fact_agentic_events_error_events()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+BEGIN
+	IF TG_OP = 'INSERT' THEN
+		PERFORM cube.relink_error_events(ARRAY(SELECT DISTINCT error_id FROM new_rows WHERE error_id IS NOT NULL));
+	ELSIF TG_OP = 'DELETE' THEN
+		PERFORM cube.relink_error_events(ARRAY(SELECT DISTINCT error_id FROM old_rows WHERE error_id IS NOT NULL));
+	ELSE
+		PERFORM cube.relink_error_events(ARRAY(SELECT error_id FROM new_rows WHERE error_id IS NOT NULL UNION SELECT error_id FROM old_rows WHERE error_id IS NOT NULL));
+	END IF;
+	RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION cube.rollup_fact_agentic_events_delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+DECLARE my_lane constant smallint := cube.lane();
+BEGIN
+	IF NOT EXISTS (SELECT FROM old_rows) THEN RETURN NULL; END IF;
+	INSERT INTO cube.rollup_agentic_events_ledger AS r (day, lane, row_count, checksum) SELECT day, my_lane, coalesce(sum(row_count), 0), coalesce(sum(checksum), 0) FROM (SELECT cube.day_of(f.time_key) AS day, -(1) AS row_count, -(hash_record(f.*)::bigint) AS checksum FROM old_rows f  WHERE true) d GROUP BY day HAVING coalesce(sum(row_count), 0) <> 0 OR coalesce(sum(checksum), 0) <> 0 ORDER BY day
+		ON CONFLICT (day, lane) DO UPDATE SET row_count = r.row_count + excluded.row_count, checksum = r.checksum + excluded.checksum;
+	INSERT INTO cube.rollup_events_daily AS r (day, subsystem, action, lane, events) SELECT day, subsystem, action, my_lane, coalesce(sum(events), 0) FROM (SELECT cube.day_of(f.time_key) AS day, coalesce(f.subsystem, 'unknown') AS subsystem, coalesce(f.action, 'unknown') AS action, -(1) AS events FROM old_rows f  WHERE true) d GROUP BY day, subsystem, action HAVING coalesce(sum(events), 0) <> 0 ORDER BY day, subsystem, action
+		ON CONFLICT (day, subsystem, action, lane) DO UPDATE SET events = r.events + excluded.events;
+	INSERT INTO cube.rollup_log_blocks AS r (block, day, lane, entries, changed, links) SELECT block, day, my_lane, coalesce(sum(entries), 0), coalesce(sum(changed), 0), coalesce(sum(links), 0) FROM (SELECT f.sequence >> 8 AS block, cube.day_of(f.time_key) AS day, -(1) AS entries, -(coalesce(NOT f.hash_matches, false)::int) AS changed, -(cube.link_hash(f.previous_hash, f.sequence)) AS links FROM old_rows f  WHERE true) d GROUP BY block, day HAVING coalesce(sum(entries), 0) <> 0 OR coalesce(sum(changed), 0) <> 0 OR coalesce(sum(links), 0) <> 0 ORDER BY block, day
+		ON CONFLICT (block, day, lane) DO UPDATE SET entries = r.entries + excluded.entries, changed = r.changed + excluded.changed, links = r.links + excluded.links;
+	INSERT INTO cube.rollup_log_links AS r (block, lane, links) SELECT block, my_lane, coalesce(sum(links), 0) FROM (SELECT (f.sequence + 1) >> 8 AS block, -(cube.link_hash(f.entry_hash, f.sequence + 1)) AS links FROM old_rows f  WHERE true) d GROUP BY block HAVING coalesce(sum(links), 0) <> 0 ORDER BY block
+		ON CONFLICT (block, lane) DO UPDATE SET links = r.links + excluded.links;
+	RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION cube.rollup_fact_agentic_events_insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+DECLARE my_lane constant smallint := cube.lane();
+BEGIN
+	IF NOT EXISTS (SELECT FROM new_rows) THEN RETURN NULL; END IF;
+	INSERT INTO cube.rollup_agentic_events_ledger AS r (day, lane, row_count, checksum) SELECT day, my_lane, coalesce(sum(row_count), 0), coalesce(sum(checksum), 0) FROM (SELECT cube.day_of(f.time_key) AS day, (1) AS row_count, (hash_record(f.*)::bigint) AS checksum FROM new_rows f  WHERE true) d GROUP BY day HAVING coalesce(sum(row_count), 0) <> 0 OR coalesce(sum(checksum), 0) <> 0 ORDER BY day
+		ON CONFLICT (day, lane) DO UPDATE SET row_count = r.row_count + excluded.row_count, checksum = r.checksum + excluded.checksum;
+	INSERT INTO cube.rollup_events_daily AS r (day, subsystem, action, lane, events) SELECT day, subsystem, action, my_lane, coalesce(sum(events), 0) FROM (SELECT cube.day_of(f.time_key) AS day, coalesce(f.subsystem, 'unknown') AS subsystem, coalesce(f.action, 'unknown') AS action, (1) AS events FROM new_rows f  WHERE true) d GROUP BY day, subsystem, action HAVING coalesce(sum(events), 0) <> 0 ORDER BY day, subsystem, action
+		ON CONFLICT (day, subsystem, action, lane) DO UPDATE SET events = r.events + excluded.events;
+	INSERT INTO cube.rollup_log_blocks AS r (block, day, lane, entries, changed, links) SELECT block, day, my_lane, coalesce(sum(entries), 0), coalesce(sum(changed), 0), coalesce(sum(links), 0) FROM (SELECT f.sequence >> 8 AS block, cube.day_of(f.time_key) AS day, (1) AS entries, (coalesce(NOT f.hash_matches, false)::int) AS changed, (cube.link_hash(f.previous_hash, f.sequence)) AS links FROM new_rows f  WHERE true) d GROUP BY block, day HAVING coalesce(sum(entries), 0) <> 0 OR coalesce(sum(changed), 0) <> 0 OR coalesce(sum(links), 0) <> 0 ORDER BY block, day
+		ON CONFLICT (block, day, lane) DO UPDATE SET entries = r.entries + excluded.entries, changed = r.changed + excluded.changed, links = r.links + excluded.links;
+	INSERT INTO cube.rollup_log_links AS r (block, lane, links) SELECT block, my_lane, coalesce(sum(links), 0) FROM (SELECT (f.sequence + 1) >> 8 AS block, (cube.link_hash(f.entry_hash, f.sequence + 1)) AS links FROM new_rows f  WHERE true) d GROUP BY block HAVING coalesce(sum(links), 0) <> 0 ORDER BY block
+		ON CONFLICT (block, lane) DO UPDATE SET links = r.links + excluded.links;
+	RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION cube.rollup_fact_agentic_events_update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+DECLARE my_lane constant smallint := cube.lane();
+BEGIN
+	IF NOT EXISTS (SELECT FROM new_rows) THEN RETURN NULL; END IF;
+	INSERT INTO cube.rollup_agentic_events_ledger AS r (day, lane, row_count, checksum) SELECT day, my_lane, coalesce(sum(row_count), 0), coalesce(sum(checksum), 0) FROM (SELECT cube.day_of(f.time_key) AS day, (1) AS row_count, (hash_record(f.*)::bigint) AS checksum FROM new_rows f  WHERE true UNION ALL SELECT cube.day_of(f.time_key) AS day, -(1) AS row_count, -(hash_record(f.*)::bigint) AS checksum FROM old_rows f  WHERE true) d GROUP BY day HAVING coalesce(sum(row_count), 0) <> 0 OR coalesce(sum(checksum), 0) <> 0 ORDER BY day
+		ON CONFLICT (day, lane) DO UPDATE SET row_count = r.row_count + excluded.row_count, checksum = r.checksum + excluded.checksum;
+	INSERT INTO cube.rollup_events_daily AS r (day, subsystem, action, lane, events) SELECT day, subsystem, action, my_lane, coalesce(sum(events), 0) FROM (SELECT cube.day_of(f.time_key) AS day, coalesce(f.subsystem, 'unknown') AS subsystem, coalesce(f.action, 'unknown') AS action, (1) AS events FROM new_rows f  WHERE true UNION ALL SELECT cube.day_of(f.time_key) AS day, coalesce(f.subsystem, 'unknown') AS subsystem, coalesce(f.action, 'unknown') AS action, -(1) AS events FROM old_rows f  WHERE true) d GROUP BY day, subsystem, action HAVING coalesce(sum(events), 0) <> 0 ORDER BY day, subsystem, action
+		ON CONFLICT (day, subsystem, action, lane) DO UPDATE SET events = r.events + excluded.events;
+	INSERT INTO cube.rollup_log_blocks AS r (block, day, lane, entries, changed, links) SELECT block, day, my_lane, coalesce(sum(entries), 0), coalesce(sum(changed), 0), coalesce(sum(links), 0) FROM (SELECT f.sequence >> 8 AS block, cube.day_of(f.time_key) AS day, (1) AS entries, (coalesce(NOT f.hash_matches, false)::int) AS changed, (cube.link_hash(f.previous_hash, f.sequence)) AS links FROM new_rows f  WHERE true UNION ALL SELECT f.sequence >> 8 AS block, cube.day_of(f.time_key) AS day, -(1) AS entries, -(coalesce(NOT f.hash_matches, false)::int) AS changed, -(cube.link_hash(f.previous_hash, f.sequence)) AS links FROM old_rows f  WHERE true) d GROUP BY block, day HAVING coalesce(sum(entries), 0) <> 0 OR coalesce(sum(changed), 0) <> 0 OR coalesce(sum(links), 0) <> 0 ORDER BY block, day
+		ON CONFLICT (block, day, lane) DO UPDATE SET entries = r.entries + excluded.entries, changed = r.changed + excluded.changed, links = r.links + excluded.links;
+	INSERT INTO cube.rollup_log_links AS r (block, lane, links) SELECT block, my_lane, coalesce(sum(links), 0) FROM (SELECT (f.sequence + 1) >> 8 AS block, (cube.link_hash(f.entry_hash, f.sequence + 1)) AS links FROM new_rows f  WHERE true UNION ALL SELECT (f.sequence + 1) >> 8 AS block, -(cube.link_hash(f.entry_hash, f.sequence + 1)) AS links FROM old_rows f  WHERE true) d GROUP BY block HAVING coalesce(sum(links), 0) <> 0 ORDER BY block
+		ON CONFLICT (block, lane) DO UPDATE SET links = r.links + excluded.links;
+	RETURN NULL;
+END $function$;
