@@ -1,5 +1,5 @@
 /* trigger_events → fact_error_events, fact_approvals: events of Grace's in-process mesh, of which several tell of one error or
- * one approval. Each becomes one aspect of it; sinks/sql/trigger_events.sql puts the aspects together. Threads: pure.
+ * one approval. Each becomes one aspect of it; sinks/sql/code/3_streams/trigger_events.sql puts the aspects together. Threads: pure.
  */
 #include "../decode.h"
 

@@ -1,0 +1,27 @@
+#!/usr/bin/env python3
+"""A dump of a schema (pg_dump --schema-only, on standard input) as sorted statements, one a line: dumps list grants in the order in which they
+were made. Without the monthly partitions, which depend on what was read."""
+import re
+import sys
+
+
+def statements(text):
+    """Split at semicolons that end a line outside of a $tag$ body."""
+    found, inside = '', None
+    for part in re.split(r'(\$[a-z_]*\$)', text):
+        if re.fullmatch(r'\$[a-z_]*\$', part) and inside in (None, part):
+            inside = part if inside is None else None
+        pieces = [part] if inside else part.split(';\n')
+        for piece in pieces[:-1]:
+            yield found + piece
+            found = ''
+        found += pieces[-1]
+
+
+def main():
+    text = re.sub(r'^(--|\\).*\n', '', sys.stdin.read(), flags=re.M)
+    lines = {' '.join(statement.split()) for statement in statements(text)}
+    print('\n'.join(sorted(line for line in lines if not re.search(r'fact_[a-z_]+_\d{4}_\d\d', line))))
+
+
+main()

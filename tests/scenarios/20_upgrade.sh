@@ -1,0 +1,173 @@
+#!/usr/bin/env bash
+# A cube made by release 0.1.0 is upgraded in place: a quiet one keeps every row; a live one is written by a process of 0.1.0 and read all
+# the while, nobody waits for a lock for longer than a second, processes are changed one after the other, and in the end nothing is lost,
+# nothing doubled. An upgraded cube has the same schema as a new one, which is what the files of this repository say.
+. "$CUBE_TEST_ROOT/tests/lib/scenario.sh"
+dump=$CUBE_TEST_ROOT/tests/upgrade/0.1.0.sql.gz commit=59bf86f
+newest=$(find "$CUBE_TEST_ROOT/sinks/sql/tables" -name '[0-9]*.sql' -printf '%f\n' | sort | tail -n 1 | cut -c1-4 | sed 's/^0*//')
+
+# --- Release 0.1.0, from its source in the history ---
+history() { git -c safe.directory='*' -C "$CUBE_TEST_ROOT" "$@"; }
+history cat-file -e "$commit^{commit}" 2>/dev/null ||
+	fail "the source of release 0.1.0 ($commit) is not in the history of $CUBE_TEST_ROOT: a whole clone is needed (git fetch --unshallow), not an archive"
+released=${CUBE_TEST_BIN%/*}/release-0.1.0 # kept: the next time there is nothing to build
+mkdir -p "$released/source"
+history archive "$commit" | tar x -C "$released/source"
+cmake -S "$released/source" -B "$released" -DGRACECUBE_TESTS=OFF -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG= >&2
+cmake --build "$released" -j 2 >&2
+old=$released/gracecube
+
+# roles belong to the whole server, and the dump names them
+new_database roles
+"$old" migrate >&2
+
+# restored NAME → a database with the cube of 0.1.0, its topics and its group under names of their own
+restored() {
+	new_database "$1"
+	gzip -dc "$dump" | sed "s/ FOR ROLE gracecube / FOR ROLE $CUBE_TEST_PGUSER /" |
+		psql -X -q -v ON_ERROR_STOP=1 --single-transaction -d "$GRACECUBE_POSTGRES_DSN" >restore.out
+	sql >&2 <<-SQL
+		UPDATE cube.etl_offset SET group_id = '$CUBE_TEST_PREFIX', topic = replace(topic, 'upgrade.', '$CUBE_TEST_PREFIX.');
+		UPDATE cube.etl_dead_letter SET group_id = '$CUBE_TEST_PREFIX', topic = replace(topic, 'upgrade.', '$CUBE_TEST_PREFIX.');
+		ANALYZE;
+	SQL
+}
+
+# kept → all rows of 0.1.0 but those of bookkeeping of the schema itself, one hash a table; the mesh's errors apart
+kept() {
+	sql <<-'SQL'
+		SELECT format('SELECT %L, count(*), sum(hashtext(t::text)::bigint) FROM %s t %s;', relname, c.oid::regclass,
+			CASE WHEN relname ~ '^(fact|key)_error_events$' THEN 'WHERE error_id NOT LIKE ''error:%''' ELSE '' END)
+		FROM pg_class c WHERE relnamespace = 'cube'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+			AND relname !~ '^schema_|^(fact|rollup)$|^rollup_error' ORDER BY relname
+		\gexec
+	SQL
+}
+human() { sql -c "SELECT string_agg(error_id || ' ' || was_auto_resolved || ' ' || required_human_intervention, ', ' ORDER BY error_id) FROM cube.fact_error_events WHERE error_id LIKE 'error:%'"; }
+schema_of() { pg_dump --schema-only --dbname="$GRACECUBE_POSTGRES_DSN" | python3 -B "$CUBE_TEST_ROOT/tests/lib/schema.py"; }
+
+# --- A quiet cube ---
+new_topics capture "$CUBE_TEST_PREFIX" "$CUBE_TEST_ROOT"/tests/data/capture/*.jsonl.gz "$CUBE_TEST_ROOT"/tests/upgrade/records/*.jsonl
+publish capture/*
+restored quiet
+kept >before
+if "$CUBE_TEST_BIN" check >check.out 2>&1; then fail 'check of a cube of 0.1.0 is content'; fi
+contains check check.out "the cube has schema version 1, this program needs $newest; run \`gracecube migrate\`"
+for command in 'run --until-caught-up --progress none' verify status 'serve -s serve.listen=127.0.0.1:0'; do
+	# shellcheck disable=SC2086 # words
+	if timeout 5 "$CUBE_TEST_BIN" $command >refused.out 2>&1; then fail "$command works on a cube of 0.1.0"; fi
+	contains "$command" refused.out "run \`gracecube migrate\`"
+done
+"$CUBE_TEST_BIN" migrate --dry-run >plan.out
+contains 'the plan' plan.out 'tables/0002_schema_file.sql'
+contains 'the plan' plan.out "migrate: schema version 1 found; the $(grep -c ' \(tables\|code\)/' plan.out) files above would bring it to $newest"
+kept | diff before - >&2 || fail 'a dry run changed rows'
+equal 'schema version after a dry run' "$(sql -c 'SELECT max(version) FROM cube.schema_version')" 1
+for n in 1 2 3; do start "migrate$n" "$CUBE_TEST_BIN" migrate && pids+=" $PID"; done
+for pid in $pids; do ends "$pid" 120 && equal 'exit code of one of three migrations at once' "$STATUS" 0; done
+equal 'migrations that changed something' "$(cat migrate?.out | grep -c "schema version 1 found, now it is $newest")" 1
+kept | diff before - >&2 || fail 'rows differ after the upgrade'
+equal 'errors of the mesh' "$(human)" 'error:mesh-1 true false, error:mesh-2 false true, error:mesh-3 false true, error:mesh-4 false true, error:mesh-5 false false'
+"$CUBE_TEST_BIN" token list | grep -q alice || fail 'the token is gone'
+verify_agrees
+catch_up
+equal 'records that an upgraded cube reads again' "$(summary records)" 0
+schema_of >upgraded
+new_cube fresh
+schema_of >fresh
+diff upgraded fresh >schema.diff || fail "an upgraded cube and a new one differ: $(cut -c1-300 schema.diff | head -n 4)"
+shown "a quiet cube of 0.1.0: three migrations at once, one did it; $(wc -l <before) tables keep every row, $(sql -c "SELECT count(*) FROM cube.schema_file") files are noted"
+
+# --- What the repository says is what the database has ---
+(cd "$CUBE_TEST_ROOT/sinks/sql/tables" && sha256sum --check --quiet RELEASED) >&2 || fail 'a file of sinks/sql/tables was edited after its release'
+mkdir generated
+bash "$CUBE_TEST_ROOT/sinks/sql/generated/write.sh" "$GRACECUBE_POSTGRES_DSN" "$PWD/generated"
+diff -r -x write.sh "$CUBE_TEST_ROOT/sinks/sql/generated" generated >&2 || fail "sinks/sql/generated is not what the cube has: sinks/sql/generated/write.sh DSN"
+shown 'an upgraded cube and a new one have the same schema, and the functions of sinks/sql/generated'
+
+# --- A live cube ---
+restored live
+# asked NAME SECONDS SQL → in the background, again and again: NAME.out has the answers
+asked() {
+	printf '%s \\watch %s\n' "$3" "$2" >"$1.sql"
+	start "$1" psql -X -q -At -d "$GRACECUBE_POSTGRES_DSN" -f "$1.sql"
+	asking+=" $PID"
+}
+asking=''
+# the longest wait for a lock, of everybody but migrate
+asked waits 0.05 "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - l.waitstart)), 0), min(a.application_name || ' ' || l.mode || ' ' || coalesce(l.relation::regclass::text, l.locktype))
+	FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE NOT l.granted AND l.locktype IN ('relation', 'tuple', 'object')
+	AND a.application_name <> 'gracecube migrate' AND a.datname = current_database()"
+for view in cube_daily_verification_by_tier cube_executions cube_errors; do
+	asked "read_$view" 0.02 "SELECT 'rows', count(*) FROM cube.$view"
+done
+start old "$old" run
+old_pid=$PID
+traffic() { # traffic SEED → 40 contracts and what goes with them
+	more_traffic "more$1" "$1" 40
+	publish "more$1"/*
+	directories+=" more$1"
+}
+# shellcheck disable=SC2086 # words
+all_records() { read_records capture $directories; }
+directories=''
+traffic 21
+reaches "$(all_records)" 60
+(for seed in 31 32 33 34 35 36; do
+	more_traffic "more$seed" $seed 40
+	publish "more$seed"/*
+done) &
+sender=$!
+"$CUBE_TEST_BIN" migrate >live.out 2>>migrate.log || fail "migrate of a live cube ended with $?: $(tail -n 3 migrate.log)"
+contains 'migrate of a live cube' live.out "all is there that schema version $newest needs; 1 stays open to the older programs below"
+contains 'migrate of a live cube' live.out 'gracecube worker'
+equal 'schema version while 0.1.0 is connected' "$(sql -c 'SELECT max(version) FROM cube.schema_version')" 1
+"$old" check >old.out 2>&1 || fail "0.1.0 refuses a cube that it may still work on: $(grep BAD old.out)"
+wait "$sender" || fail 'the traffic could not be sent'
+directories+=' more31 more32 more33 more34 more35 more36'
+reaches "$(all_records)" 120
+shown "a live cube of 0.1.0: upgraded while a process of 0.1.0 wrote $(position) records, which goes on"
+
+# a new process beside the old one, then without it
+start new "$CUBE_TEST_BIN" run
+new_pid=$PID
+traffic 22
+reaches "$(all_records)" 60
+kill -TERM "$old_pid"
+ends "$old_pid" 60
+equal 'exit code of 0.1.0' "$STATUS" 0
+traffic 23
+reaches "$(all_records)" 60
+"$CUBE_TEST_BIN" check >check.out 2>&1 || true
+contains check check.out 'it is not complete: older programs of version 1 may still connect'
+"$CUBE_TEST_BIN" migrate >complete.out
+contains 'the last migrate' complete.out "migrate: schema version 1 found, now it is $newest"
+if "$old" run --until-caught-up >refused.out 2>&1; then fail '0.1.0 works on a cube that is complete without it'; fi
+contains 'the refusal of 0.1.0' refused.out "the cube has schema version $newest, this program needs 1; use a newer gracecube"
+traffic 24
+reaches "$(all_records)" 60
+kill -TERM "$new_pid"
+ends "$new_pid" 60
+equal 'exit code of the new process' "$STATUS" 0
+
+# shellcheck disable=SC2086 # words
+kill $asking
+longest=$(grep -E '^[0-9.]+\|' waits.out | sort -g | tail -n 1)
+looks=$(grep -cE '^[0-9.]+\|' waits.out)
+[ "$looks" -gt 20 ] || fail "locks were looked at only $looks times"
+awk "BEGIN { exit !(${longest%%|*} < 1) }" || fail "somebody waited for a lock: $longest"
+cat read_*.log waits.log >errors
+[ ! -s errors ] || fail "a reader had an error: $(head -n 1 errors)"
+
+catch_up
+equal 'records left' "$(summary records)" 0
+ledger_is "$(all_records)"
+verify_agrees
+equal 'dead letters' "$(sql -c 'SELECT count(*) FROM cube.etl_dead_letter')" "$(gzip -dc "$dump" | sed -n '/^COPY cube.etl_dead_letter /,/^\\\.$/p' | sed '1d;$d' | wc -l)"
+# the oracle does not know the mesh nor heartbeats; a fact may be taken away by hand, and every sum follows
+rm capture/*.trigger_events.jsonl capture/*.shard_heartbeats.jsonl
+sql -c "DELETE FROM cube.fact_error_events WHERE error_id LIKE 'error:%'" >&2
+# shellcheck disable=SC2086 # words
+expect capture $directories
+answers_are
+shown "processes changed one after the other: $(position) records, nothing lost, nothing doubled; three readers asked $(cat read_*.out | grep -c '^rows') times, and in $looks looks nobody waited for a lock for a second"
