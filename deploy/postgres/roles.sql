@@ -57,7 +57,7 @@ WHERE p.pronamespace = to_regnamespace('cube') AND p.proowner <> 'gracecube_owne
 SELECT format('ALTER SEQUENCE %s OWNER TO gracecube_owner', c.oid::regclass) FROM pg_class c
 WHERE c.relnamespace = to_regnamespace('cube') AND c.relkind = 'S' AND c.relowner <> 'gracecube_owner'::regrole
 \gexec
-SELECT 'ALTER DEFAULT PRIVILEGES FOR ROLE gracecube_owner IN SCHEMA cube GRANT SELECT ON TABLES TO gracecube_writer, gracecube_reader'
+SELECT 'ALTER DEFAULT PRIVILEGES FOR ROLE gracecube_owner IN SCHEMA cube GRANT SELECT ON TABLES TO gracecube_writer'
 WHERE to_regnamespace('cube') IS NOT NULL
 \gexec
 COMMIT;
