@@ -184,7 +184,11 @@ check_files() {
 		[[ $file == */kustomization.yaml ]] || grep -qF -- "- ${file##*/}" "$DEPLOY/kubernetes/kustomization.yaml" || fail "kustomization.yaml leaves out $file"
 	done
 	equal 'versions' "$(grep -hoE '(image: registry.example.com/gracecube|image: gracecube):.*' base.yaml "$DEPLOY/compose.yaml" | sed 's/.*://' | sort -u)" "$VERSION"
-	equal 'sizes' "$(grep -c '^kind: ScaledObject' one.yaml two.yaml many.yaml | tr '\n' ' ')" 'one.yaml:0 two.yaml:0 many.yaml:1 '
+	# what needs an operator: nothing in one; two wants prometheus-operator, many KEDA as well
+	equal 'operators that one needs' "$(grep -o 'schema for kind [A-Za-z]*' one.validate | sort -u)" ''
+	equal 'operators that two needs' "$(grep -o 'schema for kind [A-Za-z]*' two.validate | sort -u)" 'schema for kind PodMonitor'
+	equal 'ports that one has scraped' "$(grep -o 'prometheus.io/port: .*' one.yaml | sort | tr '\n' ' ')" \
+		"$(sed -n 's/.*{name: metrics, containerPort: \([0-9]*\)}.*/prometheus.io\/port: "\1"/p' "$DEPLOY"/kubernetes/*.yaml | sort | tr '\n' ' ')"
 	shown "rendered by kustomize: base $(grep -c ^kind: base.yaml) resources, one $(grep -c ^kind: one.yaml), two $(grep -c ^kind: two.yaml), many $(grep -c ^kind: many.yaml), all right for Kubernetes 1.34; the same $(jq length base.pods) pods in each"
 }
 
@@ -242,6 +246,8 @@ start_kubernetes() {
 	start_pod cluster.yaml Deployment/gracecube-serve
 	serve=$PID
 	is_up cluster.yaml Deployment/gracecube-serve 30 liveness readiness
+	kubelet scrape cluster.yaml PodMonitor/gracecube-serve >scraped-serve || fail 'the PodMonitor of serve gets nothing'
+	contains 'metrics of serve' scraped-serve gracecube_
 	finishes cluster.yaml Job/gracecube-migrate token create alice
 	token=$(grep -oE 'gcube_[A-Za-z0-9_.-]+|[A-Za-z0-9_-]{40,}' gracecube-migrate.out | head -n 1)
 	ask /api/cube/executions
@@ -251,7 +257,7 @@ start_kubernetes() {
 	equal 'logins of the API' "$(sql -c "SELECT DISTINCT usename FROM pg_stat_activity WHERE usename IN ('gracecube_serve', 'gracecube', 'gracecube_owner') AND application_name LIKE 'gracecube%'")" gracecube_serve
 	wait_until 20 is_audited alice 127.0.0.1 || fail "the audit does not say who asked: $(sql -c 'SELECT * FROM cube.api_audit')"
 	goes "$serve"
-	shown 'kubernetes: serve answers as gracecube_api, by both probes and to a token that the owner made'
+	shown 'kubernetes: serve answers as gracecube_api, by both probes, to its PodMonitor and to a token that the owner made'
 }
 
 is_audited() { [ "$(sql -c "SELECT DISTINCT remote FROM cube.api_audit WHERE token_name = '$1'")" = "$2" ]; }
