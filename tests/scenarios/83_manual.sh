@@ -12,7 +12,7 @@ has() { [ -f "$ROOT/$1" ] || fail "cmake --install has not brought $1"; }
 # --- Installation -----------------------------------------------------------------------------------------------------
 
 installs() {
-	DESTDIR=$ROOT cmake --install "$CUBE_TEST_BUILD" >&2
+	DESTDIR=$ROOT cmake --install "${CUBE_TEST_BIN%/*}" >&2
 	has usr/local/bin/gracecube
 	has usr/local/lib/systemd/system/gracecube.service
 	has usr/local/lib/sysusers.d/gracecube.conf
@@ -22,7 +22,7 @@ installs() {
 	contains 'the unit' "$PREFIX/lib/systemd/system/gracecube.service" 'ExecStart=/usr/local/bin/gracecube run --config /usr/local/etc/gracecube/gracecube.yaml'
 	"$PREFIX/bin/gracecube" config sample | cmp - "$PREFIX/etc/gracecube/gracecube.yaml" || fail 'the configuration that is installed is not the sample'
 	echo '# mine' >"$PREFIX/etc/gracecube/gracecube.yaml"
-	DESTDIR=$ROOT cmake --install "$CUBE_TEST_BUILD" >&2
+	DESTDIR=$ROOT cmake --install "${CUBE_TEST_BIN%/*}" >&2
 	equal 'the configuration after a second installation' "$(cat "$PREFIX/etc/gracecube/gracecube.yaml")" '# mine'
 	shown "cmake --install: $(find "$ROOT" -type f | wc -l) files; the units have the installed paths, the configuration of an operator stays"
 }
