@@ -48,7 +48,7 @@ install(FILES ${HERE}/gracecube.sysusers RENAME gracecube.conf DESTINATION lib/s
 
 # What others read: analysts the SQL, Grafana the dashboards, Prometheus the rules, people the pages.
 set(SHARE ${CMAKE_INSTALL_DATADIR}/gracecube)
-install(FILES ${SQL} DESTINATION ${SHARE}/sql)
+install(DIRECTORY sinks/sql DESTINATION ${SHARE} FILES_MATCHING PATTERN *.sql)
 install(DIRECTORY deploy/grafana DESTINATION ${SHARE})
 install(FILES deploy/prometheus/rules.yaml deploy/prometheus/prometheus.yaml DESTINATION ${SHARE}/prometheus)
 install(FILES README.md deploy/RUNBOOK.md deploy/METRICS.md config/reference.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
