@@ -16,7 +16,7 @@ installs() {
 	has usr/local/bin/gracecube
 	has usr/local/lib/systemd/system/gracecube.service
 	has usr/local/lib/sysusers.d/gracecube.conf
-	has usr/local/share/gracecube/
+	has usr/local/share/gracecube/sql/code/1_tools/describe.sql
 	has usr/local/share/gracecube/grafana/dashboards/operations.json
 	has usr/local/share/gracecube/prometheus/rules.yaml
 	contains 'the unit' "$PREFIX/lib/systemd/system/gracecube.service" 'ExecStart=/usr/local/bin/gracecube run --config /usr/local/etc/gracecube/gracecube.yaml'
