@@ -128,11 +128,11 @@ pooler() { # pooler MODE
 		pool_mode = $1
 		default_pool_size = 8
 		ignore_startup_parameters = extra_float_digits
-		user = nobody
+		$([ "$(id -u)" -ne 0 ] || echo 'user = nobody')
 	INI
 	printf '"%s" "new"\n' "$login" >users.txt
 	chmod 644 users.txt "$1.ini"
-	start "pooler_$1" pgbouncer "$1.ini"
+	start "pooler_$1" /usr/sbin/pgbouncer "$1.ini" # not in the path of everybody
 	wait_until 10 answers "$port" || fail "no pooler: $(tail -n 2 "pooler_$1.log")"
 	GRACECUBE_POSTGRES_DSN="host=127.0.0.1 port=$port user=$login password=new dbname=$CUBE_TEST_DATABASE sslmode=disable"
 }
