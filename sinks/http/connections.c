@@ -92,12 +92,13 @@ enum MHD_Result gc_connections_admit(void *argument, const struct sockaddr *addr
 
 static struct connection *add(struct gc_connections *connections, struct MHD_Connection *mhd)
 {
-	const union MHD_ConnectionInfo *address = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	const union MHD_ConnectionInfo *fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	struct connection *c = gc_calloc(1, sizeof(*c));
 
-	read_address(address ? address->client_addr : NULL, c->address);
-	c->fd = fd ? fd->connect_fd : -1;
+	/* one answer at a time: from libmicrohttpd 1.0 on all of a connection are one and the same union */
+	read_address(info ? info->client_addr : NULL, c->address);
+	info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+	c->fd = info ? info->connect_fd : -1;
 	c->until_us = gc_monotonic_us() + REQUEST_LIMIT_US;
 	pthread_mutex_lock(&connections->lock);
 	c->here = chain_of(connections, c->address);
