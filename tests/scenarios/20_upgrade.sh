@@ -158,7 +158,9 @@ kill $asking
 longest=$(grep -E '^[0-9.]+\|' waits.out | sort -g | tail -n 1)
 looks=$(grep -cE '^[0-9.]+\|' waits.out)
 [ "$looks" -gt 20 ] || fail "locks were looked at only $looks times"
-awk "BEGIN { exit !(${longest%%|*} < 1) }" || fail "somebody waited for a lock: $longest"
+# Readers wait for the one transaction that replaces the code: a tenth of a second on a quiet machine, many times that on a busy one. Whoever
+# waited for the migration itself would wait for a lock_timeout, or for ever.
+awk "BEGIN { exit !(${longest%%|*} < 5) }" || fail "somebody waited for a lock: $longest"
 cat read_*.log waits.log >errors
 [ ! -s errors ] || fail "a reader had an error: $(head -n 1 errors)"
 
@@ -173,4 +175,4 @@ sql -c "DELETE FROM cube.fact_error_events WHERE error_id LIKE 'error:%'" >&2
 # shellcheck disable=SC2086 # words
 expect capture $directories
 answers_are
-shown "processes changed one after the other: $(position) records, nothing lost, nothing doubled; three readers asked $(cat read_*.out | grep -c '^rows') times, and in $looks looks nobody waited for a lock for a second"
+shown "processes changed one after the other: $(position) records, nothing lost, nothing doubled; three readers asked $(cat read_*.out | grep -c '^rows') times, and in $looks looks the longest wait for a lock was ${longest%%|*} s"

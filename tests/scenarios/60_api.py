@@ -377,6 +377,9 @@ def too_much(server, token):
                                  (431, RATE, 'X-Long: %s\r\n' % ('y' * 17000)), (400, RATE, None)):
         text = 'GET %s HTTP/1.1\r\n%sAuthorization: Bearer %s\r\n\r\n' % (path, '' if header is None else 'Host: a\r\n' + header, token)
         found, headers, body = raw(server, text.encode())
+        if header is None and headers['Content-Type'] is None:  # libmicrohttpd, from 1.0 on, answers this one itself
+            equal('status of no Host', found, status)
+            continue
         equal('status of %s…' % path[:60], (found, headers['Content-Type']), (status, 'application/problem+json'))
         equal('status in the body', json.loads(body)['status'], status)
     equal('a parameter less', problem(server.ask(RATE + '?' + '&'.join('a%d=b' % i for i in range(64)), token), 422, 'a0')['parameter'], 'a0')
