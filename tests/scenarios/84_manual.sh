@@ -43,11 +43,11 @@ pages_are_right() {
 	done
 	# what is on them is what the program says
 	zcat "$PREFIX/share/man/man1/gracecube-run.1.gz" >page
-	MANWIDTH=500 man -l -Tutf8 page | col -b >page.txt
+	GROFF_NO_SGR=1 MANWIDTH=500 man -l -Tutf8 page | col -b >page.txt
 	contains 'gracecube-run(1)' page.txt '-e, --until-caught-up'
 	contains 'gracecube-run(1)' page.txt 'gracecube run -s run.workers=4 --streams action_contracts,approval_requests'
 	zcat "$PREFIX/share/man/man5/gracecube.yaml.5.gz" >page
-	MANWIDTH=500 man -l -Tutf8 page | col -b >page.txt
+	GROFF_NO_SGR=1 MANWIDTH=500 man -l -Tutf8 page | col -b >page.txt
 	while IFS= read -r name; do contains 'gracecube.yaml(5)' page.txt "$name"; done < <("$CUBE_TEST_BIN" config reference | sed -n 's/^| `\([a-z_.]*\)` .*/\1/p')
 	shown "$count manual pages: mandoc and groff have nothing to say, and every command and option is there"
 }

@@ -95,13 +95,14 @@ says_what_works() {
 		env -i HOME=/nonexistent PATH="$PATH" bash -c "$(cat line); gracecube $word" >typed.out 2>typed.log </dev/null || typed_fails "$word"
 		cat typed.out typed.log >"typed.${word// /_}"
 	done
-	contains 'status after the quickstart' typed.status '152 partitions: 152 OK'
+	contains 'status after the quickstart' typed.status '152 partitions: '
+	! grep -qE 'STALLED|HALTED' typed.status || fail "status after the quickstart: $(tail -n 1 typed.status)" # records come: some may be on their way
 	contains 'verify after the quickstart' typed.verify 'all equal'
 	contains 'dead list after the quickstart' typed.dead_list 'no dead letters'
 	! grep -q 'read nothing' typed.* || fail "a command does not find the group: $(grep -h 'read nothing' typed.*)"
 	env -i PATH="$PATH" bash -c "$(cat line); psql -X -q -At -c '\\dv cube.*'" >views 2>&1 </dev/null || fail "psql as printed: $(tail -n 1 views)"
 	[ "$(grep -c '|view|' views)" -gt 20 ] || fail "the views are not there: $(head -n 3 views)"
-	shown "after the line that it prints, gracecube status, verify, dead list, check and psql find the cube and its group: 152 partitions OK, $(grep -c '|view|' views) views"
+	shown "after the line that it prints, gracecube status, verify, dead list, check and psql find the cube and its group: 152 partitions, $(grep -c '|view|' views) views"
 }
 typed_fails() { fail "$1 as printed: $(tail -n 3 typed.out typed.log)"; }
 
