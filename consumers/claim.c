@@ -131,12 +131,19 @@ void gc_part_works(struct gc_consumer *c, struct gc_part *part)
 
 /* ---- claiming ---- */
 
+/* Whatever a connection meets with meanwhile, a handshake that is cut off or a login that is not known yet, is met with by a worker whose
+ * brokers were right at the start: it asks again, until the client itself is broken. */
 static enum gc_verdict ask_watermarks(struct gc_consumer *c, const struct gc_part *parts, size_t count,
 				      struct gc_kafka_watermarks *marks, struct gc_err *err)
 {
+	enum gc_verdict verdict;
+
 	for (size_t i = 0; i < count; i++)
 		marks[i] = (struct gc_kafka_watermarks){ .topic = parts[i].position->topic, .partition = parts[i].partition };
-	return gc_kafka_watermarks(c->rk, marks, count, GC_KAFKA_TIMEOUT_US, err);
+	verdict = gc_kafka_watermarks(c->rk, marks, count, GC_KAFKA_TIMEOUT_US, err);
+	if (verdict == GC_FATAL && rd_kafka_fatal_error(c->rk, NULL, 0) == RD_KAFKA_RESP_ERR_NO_ERROR)
+		verdict = err->verdict = GC_RETRY;
+	return verdict;
 }
 
 static void shut_unknown(struct gc_consumer *c, struct gc_part *part)

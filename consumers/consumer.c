@@ -326,9 +326,15 @@ static void halt(struct gc_consumer *c, const rd_kafka_message_t *event, const c
 		gc_position_halt(c->run, gc_position_get(c->run, topic, GC_WHOLE_TOPIC), &why);
 }
 
+/* What a connection meets with is never final here, see on_error(). */
+static bool is_final(rd_kafka_resp_err_t code)
+{
+	return gc_kafka_verdict(code) == GC_FATAL && !gc_kafka_is_handshake(code) && code != RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED;
+}
+
 static void note_trouble(struct gc_consumer *c, const rd_kafka_message_t *event, const char *topic, struct gc_part *part)
 {
-	bool final = gc_kafka_verdict(event->err) == GC_FATAL && event->err != RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED;
+	bool final = is_final(event->err);
 	int64_t repeated;
 
 	c->troubles++;

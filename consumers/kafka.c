@@ -171,6 +171,17 @@ enum gc_verdict gc_kafka_verdict(rd_kafka_resp_err_t code)
 	return code > 0 ? GC_RETRY : GC_FATAL;
 }
 
+static bool is_login(rd_kafka_resp_err_t code)
+{
+	return code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED;
+}
+
+bool gc_kafka_is_handshake(rd_kafka_resp_err_t code)
+{
+	return is_login(code) || code == RD_KAFKA_RESP_ERR__SSL || code == RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM ||
+	       code == RD_KAFKA_RESP_ERR_ILLEGAL_SASL_STATE;
+}
+
 const char *gc_kafka_sentence(rd_kafka_resp_err_t code)
 {
 	const struct fault *fault = find_fault(code);
@@ -325,11 +336,6 @@ static void on_error(rd_kafka_t *rk, int code, const char *text, void *opaque)
 {
 	(void)rk;
 	gc_kafka_hear(opaque, (rd_kafka_resp_err_t)code, text);
-}
-
-static bool is_login(rd_kafka_resp_err_t code)
-{
-	return code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED;
 }
 
 enum gc_verdict gc_kafka_explain(struct gc_kafka_client *client, struct gc_err *err)

@@ -28,6 +28,8 @@ void gc_kafka_log(const rd_kafka_t *rk, int level, const char *facility, const c
 
 /* What the next step is after an error of librdkafka or of a broker. */
 enum gc_verdict gc_kafka_verdict(rd_kafka_resp_err_t code);
+/* TLS or the login failed: final for who asks once, and to be tried again by who was answered before. */
+bool gc_kafka_is_handshake(rd_kafka_resp_err_t code);
 /* Fills err: its code is librdkafka's name, its text "<what>: <what is wrong>; <what to do>". where: a topic, brokers …
  * Returns the verdict. */
 enum gc_verdict gc_kafka_fail(struct gc_err *err, rd_kafka_resp_err_t code, const char *where, const char *what);

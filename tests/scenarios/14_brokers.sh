@@ -84,6 +84,25 @@ contains 'the log' tls_run.log 'a broker cannot be reached; it is tried again'
 kill -TERM "$run"
 ends "$run" 20
 equal 'exit code' "$STATUS" 0
+# Trouble that begins after the first look, before the first partition is claimed: of both workers, at many moments of their start.
+for turn in 1 2 3; do
+	rm -f flapping.log
+	start flapping "$CUBE_TEST_BIN" run "${over_tls[@]}"
+	run=$PID
+	wait_until 10 grep -q 'topics found' flapping.log || fail "it does not start: $(tail -n 2 flapping.log)"
+	for _ in $(seq 12); do
+		echo shut >tls.word
+		sleep 0.1
+		echo pass >tls.word
+		sleep "0.$((turn * 15))"
+	done
+	tell action_contracts 10
+	reaches $((150 + 10 * turn)) 30
+	lives "$run" 'brokers that close in the handshake while it starts' flapping.log
+	kill -TERM "$run"
+	ends "$run" 20
+	equal 'exit code' "$STATUS" 0
+done
 shown 'behind TLS: one broker of two closes in the handshake at the start; connections closed, answered in plain text, left unanswered: goes on'
 
 # --- A login, and rights on names that begin with grace.public. ---
@@ -94,13 +113,13 @@ tell security_events 10
 port=$(free_port)
 start login_run "$CUBE_TEST_BIN" run "${over_login[@]}" -s http.listen="127.0.0.1:$port"
 run=$PID
-reaches 160 30
+reaches 190 30
 echo other >login.word
 tell action_contracts 10
 sleep 1.5
 lives "$run" 'a login that the broker does not know for a while' login_run.log
 echo pass >login.word
-reaches 170 30
+reaches 200 30
 shown 'a login that the broker does not know for a while: goes on'
 
 equal 'warnings, one a topic' "$(grep -c 'a topic is not read; the others go on.*topic=grace.action_contracts ' login_run.log)" 1
@@ -111,7 +130,7 @@ is_halted() { asked metrics && grep -q 'gracecube_kafka_halted{topic="grace.publ
 tell security_events 10
 tell action_contracts 10
 wait_until 20 is_halted || fail "no metric of the topic that may not be read: $(tail -n 3 login_run.log)"
-reaches 180 30
+reaches 210 30
 lives "$run" 'a right that is taken away' login_run.log
 asked readyz?verbose
 contains '/readyz' asked '[!] halted: grace.public.security_events'
@@ -120,17 +139,17 @@ for topic in grace.action_contracts grace.public.security_events; do
 	grep -q "^WARN .* $topic: the user has no right to this topic; allow him READ" check.out || fail "check does not warn of $topic: $(cat check.out)"
 done
 kafka forget User:gc topic grace.public.security_events READ
-reaches 190 30
+reaches 220 30
 heals() { ! is_halted; }
 wait_until 30 heals || fail 'the metric stays'
 kafka deny User:gc topic grace.public.security_events ALL
 tell security_events 10
 tell action_contracts 10
-reaches 200 30
+reaches 230 30
 sleep 1
 lives "$run" 'all rights taken away' login_run.log
 kafka forget User:gc topic grace.public.security_events ALL
-reaches 210 30
+reaches 240 30
 kill -TERM "$run"
 ends "$run" 20
 equal 'exit code' "$STATUS" 0
