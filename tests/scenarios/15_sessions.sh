@@ -65,7 +65,7 @@ for setting in "default_transaction_isolation = 'repeatable read'" "search_path 
 done
 export GRACECUBE_POSTGRES_DSN=$tcp GRACECUBE_POSTGRES_PASSWORD_FILE=$PWD/password
 # The race that only a snapshot behind the gate survives: the mission waits for the gate, then the contract, then both go on.
-start gate psql -X -q -d "$dsn" -c "SET statement_timeout = 0; BEGIN; SELECT pg_advisory_xact_lock_shared(7240001); SELECT pg_sleep(4); COMMIT"
+start gate psql -X -q -d "$dsn" -c "SET statement_timeout = 0; BEGIN; SELECT pg_advisory_xact_lock_shared(7240001); SELECT pg_sleep(60)"
 waits() { [ "$(owner -c "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted")" -ge "$1" ]; }
 mission m-7
 start mission_run "$CUBE_TEST_BIN" run --until-caught-up --streams mission_timelines
@@ -74,6 +74,8 @@ wait_until 20 waits 1 || fail 'the mission does not wait for the gate'
 contract c7 m-7
 GRACECUBE_KAFKA_GROUP_ID=${CUBE_TEST_PREFIX}_two start contract_run "$CUBE_TEST_BIN" run --until-caught-up --streams action_contracts
 two=$PID
+wait_until 20 waits 2 || fail 'the contract does not wait behind the mission'
+owner -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()" >&2
 for pid in $one $two; do
 	ends "$pid" 40
 	equal 'exit code' "$STATUS" 0
