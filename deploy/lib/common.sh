@@ -30,7 +30,7 @@ wait_until() {
 used_ports() { awk 'FNR > 1 { sub(/.*:/, "", $2); print $2 }' /proc/net/tcp /proc/net/tcp6 2>/dev/null || true; }
 
 # is_free_port PORT → a number, and nobody uses it now
-is_free_port() { [[ ${1:-} =~ ^[0-9]+$ ]] && ! used_ports | grep -qix "$(printf '%04x' "$1")"; }
+is_free_port() { [[ ${1:-} =~ ^[0-9]+$ ]] && ! used_ports | grep -ix "$(printf '%04x' "$1")" >/dev/null; }
 
 # A TCP port that nobody uses now, below the range from which the kernel gives ports to clients.
 free_port() {
@@ -49,7 +49,7 @@ free_port() {
 # is_process PID TEXT → true when PID runs and its command line contains TEXT, so that a pid file left over from before a
 # reboot never points at somebody else's process
 is_process() {
-	[ -n "${1:-}" ] && [ -r "/proc/$1/cmdline" ] && tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -qF -- "$2"
+	[ -n "${1:-}" ] && [ -r "/proc/$1/cmdline" ] && tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -F -- "$2" >/dev/null
 }
 
 is_gone() {

@@ -27,7 +27,7 @@ postgres_start() {
 			</dev/null >"$dir/pg_ctl.out" 2>&1 3>&- 4>&-; then
 			return
 		fi
-		tail -n 20 "$dir/log/server.log" | grep -q 'Address already in use' || break
+		tail -n 20 "$dir/log/server.log" | grep 'Address already in use' >/dev/null || break
 		rm -f "$dir/port"
 	done
 	cat "$dir/pg_ctl.out"

