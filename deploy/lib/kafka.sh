@@ -56,7 +56,7 @@ kafka_start() {
 		kafka_write_settings "$dir" "$(kafka_port "$dir")" "$(free_port)"
 		[ -f "$dir/data/meta.properties" ] || kafka_format "$dir"
 		kafka_launch "$dir"
-		if wait_until 60 kafka_has_settled "$dir" && kafka_is_running "$dir"; then
+		if wait_until 180 kafka_has_settled "$dir" && kafka_is_running "$dir"; then
 			return
 		fi
 		kafka_stop "$dir"
