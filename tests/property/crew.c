@@ -1,4 +1,4 @@
-/* Workers of one seed: what consumers/worker.c does, with a plan in place of Kafka. Each has its own caches, batch and connection.
+/* Workers of one seed: what consumers/worker/worker.c does, with a plan in place of Kafka. Each has its own caches, batch and connection.
  *
  * A worker goes in steps: gather and decode, resolve, apply. In one thread the crew runs a step of now this worker, now that one, so
  * what one commits between two steps of another is as random as the rest; with threads PostgreSQL sees them at once. Mishaps:
