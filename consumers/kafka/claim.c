@@ -14,16 +14,16 @@
 /* Another worker may hold them by now. What was fetched of them goes with them: a record knows its partition by its place in the list. */
 void gc_parts_release(struct gc_consumer *c)
 {
-	gc_consumer_drop(c, c->record_count);
-	for (size_t i = 0; i < c->part_count; i++) {
+	gc_consumer_drop(c);
+	for (size_t i = 0; i < c->source.part_count; i++) {
 		int64_t mine = c->index;
 
-		atomic_store(&c->parts[i].position->halted_us, 0);
-		atomic_compare_exchange_strong(&c->parts[i].position->holder, &mine, 0);
+		atomic_store(&c->source.parts[i].position->halted_us, 0);
+		atomic_compare_exchange_strong(&c->source.parts[i].position->holder, &mine, 0);
 	}
-	free(c->parts);
-	c->parts = NULL;
-	c->part_count = 0;
+	free(c->source.parts);
+	c->source.parts = NULL;
+	c->source.part_count = 0;
 }
 
 void gc_pending_forget(struct gc_consumer *c)
@@ -252,11 +252,11 @@ static enum gc_verdict claim_parts(struct gc_consumer *c, struct gc_pg *pg, stru
 /* What stands still has its place in the assignment too, so that it can be tried again without the others. */
 static enum gc_verdict start_reading(struct gc_consumer *c, struct gc_err *err)
 {
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)c->part_count);
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)c->source.part_count);
 	rd_kafka_resp_err_t code;
 
-	for (size_t i = 0; i < c->part_count; i++) {
-		struct gc_part *part = &c->parts[i];
+	for (size_t i = 0; i < c->source.part_count; i++) {
+		struct gc_part *part = &c->source.parts[i];
 
 		part->has_witness = part->last_hash != 0;
 		rd_kafka_topic_partition_list_add(list, part->position->topic, part->partition)->offset = part->next_offset -
@@ -265,8 +265,8 @@ static enum gc_verdict start_reading(struct gc_consumer *c, struct gc_err *err)
 	gc_assign_nothing(c->rk);
 	code = gc_assign(c->rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
-	for (size_t i = 0; i < c->part_count; i++) /* librdkafka remembers a pause beyond the assignment */
-		pause_part(c, &c->parts[i], c->parts[i].is_shut);
+	for (size_t i = 0; i < c->source.part_count; i++) /* librdkafka remembers a pause beyond the assignment */
+		pause_part(c, &c->source.parts[i], c->source.parts[i].is_shut);
 	return code ? gc_kafka_fail(err, code, c->config->kafka_brokers, "starting to read") : GC_OK;
 }
 
@@ -286,8 +286,8 @@ enum gc_verdict gc_consumer_claim(struct gc_consumer *c, struct gc_pg *pg, struc
 		free(parts);
 		return verdict;
 	}
-	c->parts = parts;
-	c->part_count = count;
+	c->source.parts = parts;
+	c->source.part_count = count;
 	for (size_t i = 0; i < count; i++)
 		atomic_store(&parts[i].position->holder, c->index);
 	gc_pending_forget(c);
@@ -297,8 +297,8 @@ enum gc_verdict gc_consumer_claim(struct gc_consumer *c, struct gc_pg *pg, struc
 
 static bool has_moved_back(const struct gc_part *before, const struct gc_consumer *c)
 {
-	for (size_t i = 0; i < c->part_count; i++) {
-		if (c->parts[i].next_offset < before[i].next_offset)
+	for (size_t i = 0; i < c->source.part_count; i++) {
+		if (c->source.parts[i].next_offset < before[i].next_offset)
 			return true;
 	}
 	return false;
@@ -306,26 +306,26 @@ static bool has_moved_back(const struct gc_part *before, const struct gc_consume
 
 enum gc_verdict gc_consumer_reclaim(struct gc_consumer *c, struct gc_pg *pg, struct gc_err *err)
 {
-	size_t bytes = c->part_count * sizeof(*c->parts);
+	size_t bytes = c->source.part_count * sizeof(*c->source.parts);
 	struct gc_part *before;
 	enum gc_verdict verdict;
 
-	if (c->part_count == 0)
+	if (c->source.part_count == 0)
 		return GC_OK;
 	before = gc_malloc(bytes);
-	memcpy(before, c->parts, bytes);
-	verdict = claim_parts(c, pg, c->parts, c->part_count, err);
+	memcpy(before, c->source.parts, bytes);
+	verdict = claim_parts(c, pg, c->source.parts, c->source.part_count, err);
 	if (verdict != GC_OK) {
-		memcpy(c->parts, before, bytes);
+		memcpy(c->source.parts, before, bytes);
 	} else if (has_moved_back(before, c)) {
 		/* a failover lost commits: what was fetched does not begin where the cube stands */
-		gc_consumer_drop(c, c->record_count);
+		gc_consumer_drop(c);
 		verdict = start_reading(c, err);
 	} else {
 		/* reading goes on, and Kafka tells of an end once */
-		for (size_t i = 0; i < c->part_count; i++) {
-			c->parts[i].at_end |= before[i].at_end;
-			c->parts[i].reached = before[i].reached;
+		for (size_t i = 0; i < c->source.part_count; i++) {
+			c->source.parts[i].at_end |= before[i].at_end;
+			c->source.parts[i].reached = before[i].reached;
 		}
 	}
 	free(before);
@@ -346,16 +346,16 @@ static void shut_adrift(struct gc_consumer *c, struct gc_part *part)
 
 enum gc_verdict gc_consumer_restart(struct gc_consumer *c, struct gc_pg *pg, struct gc_err *err)
 {
-	int64_t *lost = gc_calloc(c->part_count + 1, sizeof(*lost));
+	int64_t *lost = gc_calloc(c->source.part_count + 1, sizeof(*lost));
 	enum gc_verdict verdict = GC_OK;
 
-	for (size_t i = 0; i < c->part_count; i++)
-		lost[i] = atomic_load(&c->parts[i].position->lost);
-	if (c->part_count > 0)
-		verdict = claim_parts(c, pg, c->parts, c->part_count, err);
-	gc_consumer_drop(c, c->record_count);
-	for (size_t i = 0; verdict == GC_OK && i < c->part_count; i++) {
-		struct gc_part *part = &c->parts[i];
+	for (size_t i = 0; i < c->source.part_count; i++)
+		lost[i] = atomic_load(&c->source.parts[i].position->lost);
+	if (c->source.part_count > 0)
+		verdict = claim_parts(c, pg, c->source.parts, c->source.part_count, err);
+	gc_consumer_drop(c);
+	for (size_t i = 0; verdict == GC_OK && i < c->source.part_count; i++) {
+		struct gc_part *part = &c->source.parts[i];
 
 		if (part->is_adrift && atomic_load(&part->position->lost) == lost[i] && !part->is_shut)
 			shut_adrift(c, part);
@@ -364,7 +364,7 @@ enum gc_verdict gc_consumer_restart(struct gc_consumer *c, struct gc_pg *pg, str
 	if (verdict == GC_OK)
 		c->is_adrift = false;
 	free(lost);
-	return verdict == GC_OK && c->part_count > 0 ? start_reading(c, err) : verdict;
+	return verdict == GC_OK && c->source.part_count > 0 ? start_reading(c, err) : verdict;
 }
 
 /* ---- trying again ---- */
@@ -391,8 +391,8 @@ static bool read_again(struct gc_consumer *c, struct gc_part *part)
 
 static bool has_records(const struct gc_consumer *c, const struct gc_part *part)
 {
-	for (size_t i = 0; i < c->record_count; i++) {
-		if (&c->parts[c->records[i].part] == part)
+	for (size_t i = 0; i < c->source.record_count; i++) {
+		if (&c->source.parts[c->source.records[i].part] == part)
 			return true;
 	}
 	return false;
@@ -440,8 +440,8 @@ void gc_consumer_revive(struct gc_consumer *c, struct gc_pg *pg)
 {
 	int64_t now = gc_monotonic_us();
 
-	for (size_t i = 0; i < c->part_count && !c->pending && !c->is_adrift; i++) {
-		struct gc_part *part = &c->parts[i];
+	for (size_t i = 0; i < c->source.part_count && !c->pending && !c->is_adrift; i++) {
+		struct gc_part *part = &c->source.parts[i];
 
 		if (part->is_shut && now >= part->try_us && !has_records(c, part))
 			try_again(c, pg, part);

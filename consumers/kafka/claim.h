@@ -9,6 +9,9 @@
 
 #include "kafka/consumer.h"
 
+/* How a pipeline asks a consumer. */
+extern const struct gc_source_calls gc_consumer_calls;
+
 /* Another worker may hold them by now; what was fetched of them is dropped. */
 void gc_parts_release(struct gc_consumer *consumer);
 void gc_pending_forget(struct gc_consumer *consumer);

@@ -194,6 +194,7 @@ enum gc_verdict gc_consumer_open(const struct gc_config *config, struct gc_posit
 	c->positions = positions;
 	c->index = index;
 	c->broken.verdict = GC_OK;
+	c->source.calls = &gc_consumer_calls;
 	name_owner(c, index);
 	verdict = make_client(c, err);
 	if (verdict == GC_OK)
@@ -260,7 +261,7 @@ void gc_consumer_close(struct gc_consumer *c)
 		gc_warn("the consumer did not leave its group in time; the group's session timeout will do it");
 	else if (c->rk && !destroy_within_limit(c->rk))
 		gc_warn("librdkafka does not let go of its client; it ends with the process");
-	free(c->records);
+	free(c->source.records);
 	free(c);
 }
 
@@ -268,9 +269,9 @@ void gc_consumer_close(struct gc_consumer *c)
 
 static struct gc_part *find_part(struct gc_consumer *c, const char *topic, int32_t partition)
 {
-	for (size_t i = 0; i < c->part_count; i++) {
-		if (c->parts[i].partition == partition && strcmp(c->parts[i].position->topic, topic) == 0)
-			return &c->parts[i];
+	for (size_t i = 0; i < c->source.part_count; i++) {
+		if (c->source.parts[i].partition == partition && strcmp(c->source.parts[i].position->topic, topic) == 0)
+			return &c->source.parts[i];
 	}
 	return NULL;
 }
@@ -295,14 +296,14 @@ static struct gc_message message_of(const rd_kafka_message_t *fetched, struct gc
 
 static void keep_record(struct gc_consumer *c, rd_kafka_message_t *fetched, struct gc_part *part, const struct gc_message *message)
 {
-	if (c->record_count == c->record_capacity) {
-		c->record_capacity = c->record_capacity ? c->record_capacity * 2 : 1024;
-		c->records = gc_realloc(c->records, c->record_capacity * sizeof(*c->records));
+	if (c->source.record_count == c->source.record_capacity) {
+		c->source.record_capacity = c->source.record_capacity ? c->source.record_capacity * 2 : 1024;
+		c->source.records = gc_realloc(c->source.records, c->source.record_capacity * sizeof(*c->source.records));
 	}
-	c->records[c->record_count++] = (struct gc_record){ .fetched = fetched,
-							    .message = *message,
-							    .part = (uint32_t)(part - c->parts) };
-	c->record_bytes += fetched->len + fetched->key_len;
+	c->source.records[c->source.record_count++] = (struct gc_record){ .fetched = fetched,
+									  .message = *message,
+									  .part = (uint32_t)(part - c->source.parts) };
+	c->source.record_bytes += fetched->len + fetched->key_len;
 	part->is_drained = false;
 	gc_counter_add(&part->position->records, 1);
 	gc_counter_add(&part->position->bytes, (int64_t)(fetched->len + fetched->key_len));
@@ -437,9 +438,10 @@ static bool take(struct gc_consumer *c, rd_kafka_message_t *fetched)
 /* No linger: takes what has arrived while the last batch was committed, and waits only when there is nothing at all. */
 void gc_consumer_gather(struct gc_consumer *c, int64_t wait_us)
 {
-	int wait_ms = c->record_count == 0 ? (int)(wait_us / 1000) : 0;
+	int wait_ms = c->source.record_count == 0 ? (int)(wait_us / 1000) : 0;
 
-	while (c->record_count < (size_t)c->config->run_batch_records && c->record_bytes < (size_t)c->config->run_batch_bytes) {
+	while (c->source.record_count < (size_t)c->config->run_batch_records &&
+	       c->source.record_bytes < (size_t)c->config->run_batch_bytes) {
 		rd_kafka_message_t *message = rd_kafka_consumer_poll(c->rk, wait_ms);
 
 		if (!message)
@@ -447,18 +449,6 @@ void gc_consumer_gather(struct gc_consumer *c, int64_t wait_us)
 		if (take(c, message) || c->broken.verdict != GC_OK)
 			wait_ms = 0;
 	}
-}
-
-void gc_consumer_drop(struct gc_consumer *c, size_t count)
-{
-	if (count == 0)
-		return; /* there may be no array yet */
-	for (size_t i = 0; i < count; i++) {
-		c->record_bytes -= c->records[i].fetched->len + c->records[i].fetched->key_len;
-		rd_kafka_message_destroy(c->records[i].fetched);
-	}
-	memmove(c->records, c->records + count, (c->record_count - count) * sizeof(*c->records));
-	c->record_count -= count;
 }
 
 /* ---- the rest ---- */
@@ -478,12 +468,12 @@ void gc_consumer_hint(struct gc_consumer *c, int64_t wait_us)
 {
 	rd_kafka_topic_partition_list_t *list;
 
-	if (c->part_count == 0)
+	if (c->source.part_count == 0)
 		return;
-	list = rd_kafka_topic_partition_list_new((int)c->part_count);
-	for (size_t i = 0; i < c->part_count; i++)
-		rd_kafka_topic_partition_list_add(list, c->parts[i].position->topic, c->parts[i].partition)
-			->offset = c->parts[i].next_offset;
+	list = rd_kafka_topic_partition_list_new((int)c->source.part_count);
+	for (size_t i = 0; i < c->source.part_count; i++)
+		rd_kafka_topic_partition_list_add(list, c->source.parts[i].position->topic, c->source.parts[i].partition)
+			->offset = c->source.parts[i].next_offset;
 	if (wait_us > 0)
 		commit_within(c->rk, list, wait_us);
 	else
@@ -493,11 +483,11 @@ void gc_consumer_hint(struct gc_consumer *c, int64_t wait_us)
 
 void gc_consumer_pause(struct gc_consumer *c, bool paused)
 {
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)c->part_count);
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)c->source.part_count);
 
-	for (size_t i = 0; i < c->part_count; i++) {
-		if (!c->parts[i].is_shut)
-			rd_kafka_topic_partition_list_add(list, c->parts[i].position->topic, c->parts[i].partition);
+	for (size_t i = 0; i < c->source.part_count; i++) {
+		if (!c->source.parts[i].is_shut)
+			rd_kafka_topic_partition_list_add(list, c->source.parts[i].position->topic, c->source.parts[i].partition);
 	}
 	if (paused)
 		rd_kafka_pause_partitions(c->rk, list);
@@ -517,10 +507,10 @@ static bool is_part_at_end(const struct gc_part *part)
 
 bool gc_consumer_is_at_end(const struct gc_consumer *c)
 {
-	if (!c->joined || c->is_revoked || c->pending || c->record_count > 0)
+	if (!c->joined || c->is_revoked || c->pending || c->source.record_count > 0)
 		return false;
-	for (size_t i = 0; i < c->part_count; i++) {
-		if (!is_part_at_end(&c->parts[i]))
+	for (size_t i = 0; i < c->source.part_count; i++) {
+		if (!is_part_at_end(&c->source.parts[i]))
 			return false;
 	}
 	return true;

@@ -100,7 +100,7 @@ void gc_counters_done(struct gc_worker_counters *counters)
 void gc_count_tick(struct gc_worker *w)
 {
 	gc_counter_set(&w->counters.ticked_us, gc_monotonic_us());
-	gc_counter_set(&w->counters.connected, w->pg && !gc_pg_is_lost(w->pg));
+	gc_counter_set(&w->counters.connected, w->line.pg && !gc_pg_is_lost(w->line.pg));
 	gc_counter_set(&w->counters.joined, w->consumer->joined && !w->consumer->pending);
 }
 
@@ -115,11 +115,11 @@ static void note_oldest(struct gc_consumer *c)
 {
 	size_t found = 0;
 
-	for (size_t i = 0; i < c->part_count; i++)
-		c->parts[i].oldest_us = 0;
-	for (size_t i = 0; i < c->record_count && found < c->part_count; i++) {
-		const struct gc_message *message = &c->records[i].message;
-		struct gc_part *part = &c->parts[c->records[i].part];
+	for (size_t i = 0; i < c->source.part_count; i++)
+		c->source.parts[i].oldest_us = 0;
+	for (size_t i = 0; i < c->source.record_count && found < c->source.part_count; i++) {
+		const struct gc_message *message = &c->source.records[i].message;
+		struct gc_part *part = &c->source.parts[c->source.records[i].part];
 
 		if (part->oldest_us != 0)
 			continue;
@@ -132,8 +132,8 @@ static void look_up_ends(struct gc_consumer *c)
 {
 	int64_t low, high;
 
-	for (size_t i = 0; i < c->part_count; i++) {
-		struct gc_part *part = &c->parts[i];
+	for (size_t i = 0; i < c->source.part_count; i++) {
+		struct gc_part *part = &c->source.parts[i];
 
 		if (rd_kafka_get_watermark_offsets(c->rk, part->position->topic, part->partition, &low, &high) == 0 &&
 		    high > part->end)
@@ -162,12 +162,12 @@ void gc_count_gathered(struct gc_worker *w)
 		w->ends_us = now;
 		look_up_ends(c);
 	}
-	for (size_t i = 0; i < c->part_count; i++) {
-		int64_t lag = lag_of(&c->parts[i]);
+	for (size_t i = 0; i < c->source.part_count; i++) {
+		int64_t lag = lag_of(&c->source.parts[i]);
 
-		all += gc_position_halted_us(c->parts[i].position) == 0 ? lag : 0;
-		gc_counter_set(&c->parts[i].position->lag, lag);
-		gc_counter_set(&c->parts[i].position->oldest_us, c->parts[i].oldest_us);
+		all += gc_position_halted_us(c->source.parts[i].position) == 0 ? lag : 0;
+		gc_counter_set(&c->source.parts[i].position->lag, lag);
+		gc_counter_set(&c->source.parts[i].position->oldest_us, c->source.parts[i].oldest_us);
 	}
 	gc_counter_set(&w->counters.lag, all);
 	gc_counter_set(&w->counters.stale, (int64_t)c->stale);
@@ -176,42 +176,42 @@ void gc_count_gathered(struct gc_worker *w)
 		gc_counter_set(&w->counters.moved_us, now);
 }
 
-static struct gc_stream_counters *counters_of(struct gc_worker *w, const struct gc_stream *stream)
+static struct gc_stream_counters *counters_of(struct gc_pipeline *p, const struct gc_stream *stream)
 {
 	size_t i = 0;
 
 	while (gc_streams[i] != stream)
 		i++;
-	return &w->counters.streams[i];
+	return &p->counters->streams[i];
 }
 
-static void count_delays(struct gc_worker *w, size_t from, size_t to, int64_t now)
+static void count_delays(struct gc_pipeline *p, int64_t now)
 {
-	struct gc_consumer *c = w->consumer;
+	struct gc_source *s = p->source;
 
-	for (size_t i = from; i < to; i++) {
-		const struct gc_message *message = &c->records[i].message;
-		struct gc_part *part = &c->parts[c->records[i].part];
+	for (size_t i = p->from; i < p->to; i++) {
+		const struct gc_message *message = &s->records[i].message;
+		struct gc_part *part = &s->parts[s->records[i].part];
 
 		if (message->offset < part->next_offset || message->timestamp_us < 0 || message->instead_us)
 			continue;
 		if (!part->counters)
-			part->counters = counters_of(w, part->stream);
+			part->counters = counters_of(p, part->stream);
 		gc_histogram_add(&part->counters->delay, &gc_delay_buckets,
 				 now > message->timestamp_us ? now - message->timestamp_us : 0);
 	}
 }
 
-static void count_ledger(struct gc_worker *w)
+static void count_ledger(struct gc_pipeline *p)
 {
 	struct gc_partition *moved;
-	size_t count = gc_batch_partitions(w->batch, &moved);
+	size_t count = gc_batch_partitions(p->batch, &moved);
 
-	for (size_t i = 0; i < w->consumer->part_count; i++) {
-		struct gc_part *part = &w->consumer->parts[i];
+	for (size_t i = 0; i < p->source->part_count; i++) {
+		struct gc_part *part = &p->source->parts[i];
 		const struct gc_partition *ledger = part->in_batch > 0 && part->in_batch <= count ? &moved[part->in_batch - 1]
 												  : NULL;
-		struct gc_stream_counters *counters = ledger ? counters_of(w, part->stream) : NULL;
+		struct gc_stream_counters *counters = ledger ? counters_of(p, part->stream) : NULL;
 
 		if (!ledger)
 			continue;
@@ -224,19 +224,19 @@ static void count_ledger(struct gc_worker *w)
 	}
 }
 
-void gc_count_committed(struct gc_worker *w, size_t from, size_t to)
+void gc_count_committed(struct gc_pipeline *p)
 {
 	const struct gc_dead_letter *letters;
-	size_t count = gc_batch_dead_letters(w->batch, &letters);
+	size_t count = gc_batch_dead_letters(p->batch, &letters);
 	int64_t now = gc_now_us();
 
-	if (gc_batch_message_count(w->batch) == 0)
+	if (gc_batch_message_count(p->batch) == 0)
 		return;
-	count_delays(w, from, to, now);
-	count_ledger(w);
+	count_delays(p, now);
+	count_ledger(p);
 	for (size_t i = 0; i < count; i++)
-		gc_counter_add(&w->counters.dead_of[reason_of(letters[i].code)], 1);
-	gc_histogram_add(&w->counters.batch_records, &gc_record_buckets, (int64_t)gc_batch_message_count(w->batch));
-	gc_counter_set(&w->counters.committed_us, now);
-	gc_counter_set(&w->counters.moved_us, gc_monotonic_us());
+		gc_counter_add(&p->counters->dead_of[reason_of(letters[i].code)], 1);
+	gc_histogram_add(&p->counters->batch_records, &gc_record_buckets, (int64_t)gc_batch_message_count(p->batch));
+	gc_counter_set(&p->counters->committed_us, now);
+	gc_counter_set(&p->counters->moved_us, gc_monotonic_us());
 }

@@ -63,12 +63,13 @@ void gc_counters_init(struct gc_worker_counters *counters);
 void gc_counters_done(struct gc_worker_counters *counters);
 
 struct gc_worker;
+struct gc_pipeline;
 /* The loop came by. */
 void gc_count_tick(struct gc_worker *worker);
 /* After fetching: what is in hand, and how far Kafka is ahead. */
 void gc_count_gathered(struct gc_worker *worker);
-/* The records [from, to) are committed; called before the positions move. */
-void gc_count_committed(struct gc_worker *worker, size_t from, size_t to);
+/* Its batch is committed; called before the positions move. */
+void gc_count_committed(struct gc_pipeline *pipeline);
 /* It is about to wait and try again. */
 void gc_count_retry(struct gc_worker *worker, const struct gc_err *why);
 

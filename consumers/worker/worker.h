@@ -5,7 +5,7 @@
 #define GRACECUBE_WORKER_H
 
 #include "kafka/consumer.h"
-#include "worker/counters.h"
+#include "worker/pipeline.h"
 
 /* How a worker is told to end. */
 enum gc_worker_state {
@@ -25,15 +25,9 @@ struct gc_worker {
 	struct gc_err failure; /* why it ended, verdict GC_OK when it was told to */
 
 	struct gc_consumer *consumer;
-	struct gc_pg *pg;
-	struct gc_keys keys;
-	struct gc_batch *batch;
-	bool has_worked;           /* connected and claimed once: what was right then may get right again */
-	size_t slice;              /* records of one transaction while the usual number is too much; 0: it is not */
-	int went_well, grow_after; /* slices since it was too much; how many make it grow */
+	struct gc_pipeline line;
+	bool has_worked; /* connected and claimed once: what was right then may get right again */
 	int64_t hinted_us, ends_us, passed_us;
-	uint64_t changed; /* streams that moved since open pages were last told: bit i is gc_streams[i] */
-	int64_t told_us;
 };
 
 /* The thread's function; the argument is a struct gc_worker. */

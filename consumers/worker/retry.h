@@ -1,22 +1,16 @@
-/* Inside of the worker: its loop and what it applies.
+/* Retry: what a worker does until something works. Waiting, connecting, and the patience of its pipeline.
  *
  * Threads: a worker is one thread.
  */
-#ifndef GRACECUBE_APPLYING_H
-#define GRACECUBE_APPLYING_H
+#ifndef GRACECUBE_RETRY_H
+#define GRACECUBE_RETRY_H
 
 #include "worker/worker.h"
 
-#define GC_IDLE_WAIT_US (100 * 1000)
-#define GC_TELL_INTERVAL_US (200 * 1000) /* five times a second */
+#include <gracecube/log.h>
 
-/* Applies what the consumer has in hand, in as few transactions as the database takes, and drops it. GC_RETRY only when it is time to
- * leave. */
-enum gc_verdict gc_apply_records(struct gc_worker *worker, struct gc_err *err);
-/* Moves the positions over what nobody can read at the end of a partition, now and then. */
-void gc_pass_ends(struct gc_worker *worker);
-/* Tells open pages of the streams that have moved; what comes within interval_us is told at once. */
-void gc_tell_changes(struct gc_worker *worker, int64_t interval_us);
+/* Applies what the consumer has in hand and is done with it. GC_RETRY only when it is time to leave. */
+enum gc_verdict gc_apply_in_hand(struct gc_worker *worker, struct gc_err *err);
 
 /* One wait of a retry after another, 50 ms doubling to 10 s. Zeroed; ended by gc_end_wait(). */
 struct gc_backoff {
