@@ -1,5 +1,5 @@
 /* gracecube: the program. What it can do is in commands.c. */
-#include "command.h"
+#include "cli/command.h"
 
 int main(int argc, char **argv)
 {

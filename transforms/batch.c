@@ -40,6 +40,7 @@ struct gc_batch {
 	struct gc_misses misses;
 	size_t messages;
 	bool opens_missions;
+	gc_headers_fn ask_headers; /* may be NULL */
 };
 
 static void *push(struct vector *vector, size_t item_bytes)
@@ -87,6 +88,11 @@ struct gc_batch *gc_batch_new(struct gc_keys *keys, int64_t value_bytes_max, int
 			add_group(batch, *t);
 	}
 	return batch;
+}
+
+void gc_batch_ask_headers(struct gc_batch *batch, gc_headers_fn ask)
+{
+	batch->ask_headers = ask;
 }
 
 void gc_batch_free(struct gc_batch *batch)
@@ -194,7 +200,13 @@ static void put_dead(struct gc_batch *batch, uint32_t partition, const struct gc
 {
 	struct gc_dead_letter *dead = PUSH(&batch->dead, struct gc_dead_letter);
 
-	*dead = (struct gc_dead_letter){ .partition = partition, .message = message, .stream = stream->name };
+	*dead = (struct gc_dead_letter){ .partition = partition,
+					 .message = message,
+					 .stream = stream->name,
+					 .headers = message->headers,
+					 .header_count = message->header_count };
+	if (batch->ask_headers)
+		dead->header_count = batch->ask_headers(message, &batch->arena, &dead->headers);
 	memcpy(dead->code, err->code, sizeof(dead->code));
 	memcpy(dead->where, err->where, sizeof(dead->where));
 	dead->reason = gc_arena_dup(&batch->arena, gc_span_of(err->text));

@@ -1,4 +1,4 @@
-/* Decode: from a change to rows, for the files of transforms/events. Everything here is bounded, cleaned and checked; the
+/* Decode: from a change to rows, for the files of transforms/streams. Everything here is bounded, cleaned and checked; the
  * first thing that cannot be read rejects the whole record, and the rest of the decode goes on harmlessly.
  *
  * A stream lists its columns once:

@@ -50,6 +50,8 @@ struct gc_dead_letter {
 	uint32_t partition;
 	const struct gc_message *message;
 	const char *stream;
+	const struct gc_header *headers;
+	size_t header_count;
 	char code[32], where[128];
 	struct gc_span reason;
 };
@@ -72,6 +74,12 @@ struct gc_batch;
 
 struct gc_batch *gc_batch_new(struct gc_keys *keys, int64_t value_bytes_max, int64_t key_bytes_max);
 void gc_batch_free(struct gc_batch *batch);
+
+/* The headers of a message, in the arena; returns how many. */
+typedef size_t (*gc_headers_fn)(const struct gc_message *message, struct gc_arena *arena, const struct gc_header **ret_headers);
+/* Headers are asked for when a message becomes a dead letter, and of no other; without this, they are those of the message. */
+void gc_batch_ask_headers(struct gc_batch *batch, gc_headers_fn ask);
+
 void gc_batch_reset(struct gc_batch *batch);
 /* Names a partition; the index is what gc_batch_add takes. */
 uint32_t gc_batch_partition(struct gc_batch *batch, struct gc_span topic, int32_t partition, int64_t offset_id, int64_t owner_epoch,

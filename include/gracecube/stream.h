@@ -1,4 +1,4 @@
-/* Descriptors: what a stream is, and what rows it makes. One C file in transforms/events/ and one SQL file in sinks/sql/code/3_streams/ of
+/* Descriptors: what a stream is, and what rows it makes. One C file in transforms/streams/ and one SQL file in sinks/sql/code/3_streams/ of
  * the same stem make a stream; everything else (registry, prepared statements, start-up checks, help, configuration,
  * reference pages) is made from these tables.
  */
@@ -111,7 +111,7 @@ struct gc_stream {
 	void (*remove)(struct gc_decode *decode, const struct gc_change *change, struct gc_span key);
 };
 
-/* All streams in the order in which their rows are applied; ends with NULL. Made by CMake from transforms/events. */
+/* All streams in the order in which their rows are applied; ends with NULL. Made by CMake from transforms/streams. */
 extern const struct gc_stream *const gc_streams[];
 const struct gc_stream *gc_stream_find(struct gc_span name);
 

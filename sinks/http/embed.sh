@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: embed.sh OUT.c FILE…   makes the table gc_assets[] (name, content type, ETag, bytes) of sinks/http/server.h from files.
+# usage: embed.sh OUT.c FILE…   makes the table gc_assets[] (name, content type, ETag, bytes) of sinks/http/server/server.h from files.
 set -eu
 out=$1; shift
 
@@ -18,7 +18,7 @@ content_type() {
 }
 
 {
-	echo '#include <http/server.h>'
+	echo '#include <http/server/server.h>'
 	n=0
 	for file in "$@"; do
 		n=$((n + 1))

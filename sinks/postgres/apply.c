@@ -128,18 +128,17 @@ static char *put_text(char *at, const char *text)
 
 /* [["name in base64", "value in base64" or null], …]: names too, since a header's name may be any bytes. A record may have very many:
  * the room is measured first. */
-static struct gc_span headers_of(struct gc_arena *arena, const struct gc_message *message)
+static struct gc_span headers_of(struct gc_arena *arena, const struct gc_dead_letter *letter)
 {
 	size_t bytes = sizeof("[]");
 	char *json, *at;
 
-	for (size_t i = 0; i < message->header_count; i++)
-		bytes += sizeof(", [\"\", null]") + base64_bytes(message->headers[i].name) +
-			 base64_bytes(message->headers[i].value);
+	for (size_t i = 0; i < letter->header_count; i++)
+		bytes += sizeof(", [\"\", null]") + base64_bytes(letter->headers[i].name) + base64_bytes(letter->headers[i].value);
 	json = gc_arena_alloc(arena, bytes);
 	at = put_text(json, "[");
-	for (size_t i = 0; i < message->header_count; i++) {
-		const struct gc_header *h = &message->headers[i];
+	for (size_t i = 0; i < letter->header_count; i++) {
+		const struct gc_header *h = &letter->headers[i];
 
 		at = put_text(at, i > 0 ? ", [\"" : "[\"");
 		at = put_base64(at, h->name);
@@ -178,7 +177,7 @@ static void send_dead_letters(struct gc_pg *pg, struct gc_batch *batch)
 					     gc_span_of(letters[i].stream),
 					     m->key,
 					     m->value,
-					     headers_of(arena, m),
+					     headers_of(arena, &letters[i]),
 					     gc_span_of(letters[i].code),
 					     gc_span_of(letters[i].where),
 					     letters[i].reason };

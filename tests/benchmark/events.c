@@ -1,7 +1,7 @@
 /* Events: see events.h. Threads: no shared state. */
 #include "events.h"
 
-#include <capture.h>
+#include <kafka/capture.h>
 #include <gracecube/arena.h>
 #include <gracecube/json.h>
 #include <gracecube/time.h>

@@ -8,7 +8,7 @@ import pathlib
 import sys
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
-# the registry's order: the files of transforms/events by name
+# the registry's order: the files of transforms/streams by name
 STREAMS = sorted(path.stem for path in (TESTS.parent / "transforms" / "events").glob("*.c"))
 UNITS = ["auto", "s", "ms", "us", "ns"]
 

@@ -5,7 +5,7 @@
 
 #include <gracecube/arena.h>
 
-#include "capture.h"
+#include "kafka/capture.h"
 
 /* A later state of a row in which Debezium could not read a long text: what is there is to be kept. */
 static const char unavailable[] = "__debezium_unavailable_value";

@@ -1,7 +1,9 @@
-/* Workers of one seed: what consumers/worker.c does, with a plan in place of Kafka. Each has its own caches, batch and connection.
+/* Workers of one seed: the pipeline of the program (worker/pipeline.h), with a plan in place of Kafka as its source. Each has its own
+ * caches, batch and connection.
  *
- * A worker goes in steps: gather and decode, resolve, apply. In one thread the crew runs a step of now this worker, now that one, so
- * what one commits between two steps of another is as random as the rest; with threads PostgreSQL sees them at once. Mishaps:
+ * In one thread a worker goes in steps: gather and fill, resolve, apply. The crew runs a step of now this worker, now that one, so what
+ * one commits between two steps of another is as random as the rest. With threads PostgreSQL sees them at once, and half of what is
+ * gathered is given to the pipeline as a whole. Mishaps:
  *   forgotten   a worker's caches are emptied, as after a lost connection
  *   moved       a partition goes to another worker, with or without its owner knowing: the fence tells it
  *   cut         a worker's connection is ended by the server, at any point, in the middle of a COMMIT too
@@ -11,6 +13,7 @@
  * Threads: a worker is used by one at a time; what they share is atomic.
  */
 #include "property.h"
+#include "worker/pipeline.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -24,28 +27,21 @@
 
 enum step { GATHER, RESOLVE, APPLY };
 
-struct pick {
-	size_t track, index;
-};
-
 struct crew;
 
 struct worker {
+	struct gc_source source; /* first: its calls find the worker around it; a part of it is a track, held or not */
 	struct crew *crew;
 	size_t index;
 	struct chance chance;
-	struct gc_keys keys;
-	struct gc_batch *batch;
-	struct gc_pg *pg;
+	struct gc_positions *positions;
+	struct gc_worker_counters counters;
+	struct gc_pipeline line;
 	enum step step;
 	struct holding { /* of each track, as this worker knows it */
 		bool held;
-		int64_t offset_id, owner_epoch, next_offset;
 		size_t next_index; /* of the next message to be gathered */
-		uint32_t in_batch; /* 1 + its number in the batch, 0: not in it */
 	} *holdings;
-	struct pick *picks;
-	size_t pick_count;
 	int retries;
 	struct tally tally;
 	enum gc_verdict verdict;
@@ -71,14 +67,40 @@ static bool is_finished(const struct crew *crew)
 	return true;
 }
 
-static void note_position(struct worker *w, size_t track, int64_t offset)
+static void note_position(struct worker *w, size_t track)
 {
-	int64_t known = atomic_load(&w->crew->committed[track]);
+	int64_t offset = w->source.parts[track].next_offset, known = atomic_load(&w->crew->committed[track]);
 
 	while (known < offset && !atomic_compare_exchange_weak(&w->crew->committed[track], &known, offset))
 		;
-	w->holdings[track].next_offset = offset;
 }
+
+/* What is in hand of a track that is somebody else's is not applied. */
+static void hold(struct worker *w, size_t track, bool held)
+{
+	w->holdings[track].held = held;
+	w->source.parts[track].is_refused = !held;
+}
+
+/* ---- the source ---- */
+
+/* Nothing in a plan is a reason for it: whatever the database refused is a fault of ours. */
+static void shut_part(struct gc_source *source, struct gc_part *part, const struct gc_err *why)
+{
+	struct worker *w = (struct worker *)source;
+
+	(void)part;
+	w->err = *why;
+	w->verdict = GC_FATAL;
+}
+
+static void part_works(struct gc_source *source, struct gc_part *part)
+{
+	(void)source;
+	(void)part;
+}
+
+static const struct gc_source_calls calls = { NULL, shut_part, part_works };
 
 /* ---- claims ---- */
 
@@ -119,15 +141,16 @@ static enum gc_verdict claim(struct worker *w, const bool *wanted)
 	}
 	snprintf(owner, sizeof(owner), "property:%zu", w->index);
 	if (count > 0)
-		verdict = gc_pg_claim(w->pg, "property", owner, claims, count, &w->err);
+		verdict = gc_pg_claim(w->line.pg, "property", owner, claims, count, &w->err);
 	for (size_t i = 0; i < count && verdict == GC_OK; i++) {
-		struct holding *holding = &w->holdings[tracks[i]];
+		struct gc_part *part = &w->source.parts[tracks[i]];
 
-		holding->held = true;
-		holding->offset_id = claims[i].offset_id;
-		holding->owner_epoch = claims[i].owner_epoch;
-		holding->next_index = index_of(&plan->tracks[tracks[i]], claims[i].next_offset);
-		note_position(w, tracks[i], claims[i].next_offset);
+		part->offset_id = claims[i].offset_id;
+		part->owner_epoch = claims[i].owner_epoch;
+		part->next_offset = claims[i].next_offset;
+		hold(w, tracks[i], true);
+		w->holdings[tracks[i]].next_index = index_of(&plan->tracks[tracks[i]], claims[i].next_offset);
+		note_position(w, tracks[i]);
 	}
 	free(claims);
 	free(tracks);
@@ -143,7 +166,7 @@ static enum gc_verdict claim_own(struct worker *w)
 
 	for (size_t t = 0; t < count; t++) {
 		wanted[t] = atomic_load(&w->crew->owners[t]) == w->index;
-		w->holdings[t].held = false;
+		hold(w, t, false);
 	}
 	verdict = claim(w, wanted);
 	free(wanted);
@@ -186,11 +209,11 @@ static enum gc_verdict connect_worker(struct worker *w)
 	char role[64];
 	enum gc_verdict verdict;
 
-	gc_pg_close(w->pg);
-	w->pg = NULL;
-	gc_keys_forget(&w->keys);
+	gc_pg_close(w->line.pg);
+	w->line.pg = NULL;
+	gc_keys_forget(&w->line.keys);
 	snprintf(role, sizeof(role), "gracecube property %zu", w->index);
-	verdict = gc_pg_open_writer(w->crew->config, role, &w->keys, &w->pg, &w->err);
+	verdict = gc_pg_open_writer(w->crew->config, role, &w->line.keys, &w->line.pg, &w->err);
 	return verdict == GC_OK ? claim_own(w) : verdict;
 }
 
@@ -206,12 +229,13 @@ static enum gc_verdict forget_caches(struct worker *w)
 	enum gc_verdict verdict;
 
 	w->tally.forgotten++;
-	gc_keys_forget(&w->keys);
-	verdict = gc_pg_query(w->pg, "SELECT component_name FROM cube.dim_component WHERE NOT is_inferred AND component_key > 0",
-			      NULL, 0, declare, &w->keys, &w->err);
+	gc_keys_forget(&w->line.keys);
+	verdict = gc_pg_query(w->line.pg,
+			      "SELECT component_name FROM cube.dim_component WHERE NOT is_inferred AND component_key > 0", NULL, 0,
+			      declare, &w->line.keys, &w->err);
 	if (verdict != GC_OK) { /* cancelled: gc_pg_open_writer() leaves no half-opened connection either */
-		gc_pg_close(w->pg);
-		w->pg = NULL;
+		gc_pg_close(w->line.pg);
+		w->line.pg = NULL;
 	}
 	return verdict;
 }
@@ -225,7 +249,7 @@ static enum gc_verdict disturb(struct worker *w, const char *how)
 		 "SELECT %s(pid) FROM (SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
 		 " AND application_name LIKE 'gracecube property %%' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1) p",
 		 how);
-	return gc_pg_query(w->pg, sql, NULL, 0, NULL, NULL, &w->err);
+	return gc_pg_query(w->line.pg, sql, NULL, 0, NULL, NULL, &w->err);
 }
 
 /* ---- steps ---- */
@@ -268,59 +292,32 @@ static void gather(struct worker *w)
 {
 	size_t size = choose_size(w);
 
-	w->pick_count = 0;
-	while (w->pick_count < size) {
+	w->source.record_count = 0;
+	while (w->source.record_count < size) {
 		size_t t = choose_track(w), run = 1 + chance_below(&w->chance, 20);
 
 		if (t == SIZE_MAX)
 			return;
-		for (; run > 0 && w->pick_count < size && has_more(w, t); run--)
-			w->picks[w->pick_count++] = (struct pick){ t, w->holdings[t].next_index++ };
+		for (; run > 0 && w->source.record_count < size && has_more(w, t); run--)
+			w->source.records[w->source.record_count++] = (struct gc_record){
+				.message = w->crew->plan->tracks[t].messages[w->holdings[t].next_index++], .part = (uint32_t)t
+			};
 	}
 }
 
-static uint32_t partition_of(struct worker *w, size_t track)
+static void fill(struct worker *w)
 {
-	struct holding *holding = &w->holdings[track];
-
-	if (holding->in_batch == 0)
-		holding->in_batch = 1 + gc_batch_partition(w->batch, w->crew->plan->tracks[track].topic,
-							   w->crew->plan->tracks[track].partition, holding->offset_id,
-							   holding->owner_epoch, holding->next_offset);
-	return holding->in_batch - 1;
+	w->step = gc_pipeline_fill(&w->line, 0, w->source.record_count, NULL) > 0 ? RESOLVE : GATHER;
 }
 
-/* Decodes what was gathered, but for what turned out to be applied or somebody else's. */
-static void fill_batch(struct worker *w)
+/* After a commit; the pipeline has moved the parts that were in it. */
+static void note_commit(struct worker *w)
 {
-	const struct plan *plan = w->crew->plan;
-
-	gc_batch_reset(w->batch);
-	for (size_t t = 0; t < plan->count; t++)
-		w->holdings[t].in_batch = 0;
-	for (size_t i = 0; i < w->pick_count; i++) {
-		const struct track *track = &plan->tracks[w->picks[i].track];
-		const struct gc_message *message = &track->messages[w->picks[i].index];
-		const struct holding *holding = &w->holdings[w->picks[i].track];
-
-		if (holding->held && message->offset >= holding->next_offset)
-			gc_batch_add(w->batch, partition_of(w, w->picks[i].track), track->stream, track->unit, message);
-	}
-	gc_batch_seal(w->batch);
-	w->step = gc_batch_message_count(w->batch) > 0 ? RESOLVE : GATHER;
-}
-
-static void settle_batch(struct worker *w)
-{
-	struct gc_partition *parts;
-
-	gc_batch_partitions(w->batch, &parts);
-	gc_batch_committed(w->batch);
 	for (size_t t = 0; t < w->crew->plan->count; t++) {
-		if (w->holdings[t].in_batch > 0)
-			note_position(w, t, parts[w->holdings[t].in_batch - 1].to_offset);
+		if (w->source.parts[t].in_batch > 0)
+			note_position(w, t);
 	}
-	w->tally.messages += (int64_t)gc_batch_message_count(w->batch);
+	w->tally.messages += (int64_t)gc_batch_message_count(w->line.batch);
 	w->tally.batches++;
 	w->retries = 0;
 	w->step = GATHER;
@@ -329,38 +326,88 @@ static void settle_batch(struct worker *w)
 /* A retry must not leave out what stands before: gathering goes on behind what was gathered. */
 static void gather_on(struct worker *w)
 {
-	for (size_t i = 0; i < w->pick_count; i++) {
-		struct holding *holding = &w->holdings[w->picks[i].track];
+	for (size_t i = 0; i < w->source.record_count; i++) {
+		size_t t = w->source.records[i].part;
+		size_t behind = index_of(&w->crew->plan->tracks[t], w->source.records[i].message.offset) + 1;
 
-		if (holding->held && holding->next_index <= w->picks[i].index)
-			holding->next_index = w->picks[i].index + 1;
+		if (w->holdings[t].held && w->holdings[t].next_index < behind)
+			w->holdings[t].next_index = behind;
 	}
 }
 
-static enum gc_verdict recover(struct worker *w, enum gc_verdict verdict)
+/* Waits, and connects when it must; the same records are in hand. */
+static enum gc_verdict try_again(struct worker *w)
 {
-	if (verdict == GC_FENCED) {
-		w->tally.fenced++;
-		w->pick_count = 0;
-		w->step = GATHER;
-		return claim_own(w);
-	}
-	if (verdict != GC_RETRY || ++w->retries > RETRIES_MAX)
-		return verdict;
+	enum gc_verdict verdict = GC_OK;
+
+	if (++w->retries > RETRIES_MAX)
+		return GC_FATAL;
 	w->tally.retries++;
 	if (strcmp(w->err.code, "40P01") == 0)
 		w->tally.deadlocks++;
 	if (w->crew->options->concurrent)
 		usleep((useconds_t)(1000 + chance_below(&w->chance, 20000)));
-	if (!w->pg || gc_pg_is_lost(w->pg)) {
+	if (!w->line.pg || gc_pg_is_lost(w->line.pg)) {
 		w->tally.reconnects++;
 		verdict = connect_worker(w);
-		if (verdict != GC_OK)
-			return verdict;
 		gather_on(w);
 	}
-	fill_batch(w);
-	return GC_OK;
+	return verdict;
+}
+
+static enum gc_verdict yield(struct worker *w)
+{
+	w->tally.fenced++;
+	w->source.record_count = 0;
+	w->source.generation++;
+	w->step = GATHER;
+	return claim_own(w);
+}
+
+static enum gc_verdict recover(struct worker *w, enum gc_verdict verdict)
+{
+	if (verdict == GC_FENCED)
+		return yield(w);
+	if (verdict != GC_RETRY)
+		return verdict;
+	verdict = try_again(w);
+	if (verdict == GC_OK)
+		fill(w);
+	return verdict;
+}
+
+/* ---- all at once ---- */
+
+static enum gc_verdict attempt(void *worker, size_t from, size_t to, const struct gc_err *poison, struct gc_err *err)
+{
+	struct worker *w = worker;
+	enum gc_verdict verdict = gc_pipeline_try(&w->line, from, to, poison, err);
+
+	while (verdict == GC_RETRY) {
+		w->err = *err;
+		verdict = try_again(w);
+		if (verdict == GC_OK)
+			verdict = gc_pipeline_try(&w->line, from, to, poison, err);
+	}
+	if (verdict == GC_OK)
+		note_commit(w);
+	return verdict;
+}
+
+static bool is_over(void *worker)
+{
+	const struct worker *w = worker;
+
+	return atomic_load(&w->crew->failed);
+}
+
+static enum gc_verdict apply_whole(struct worker *w)
+{
+	const struct gc_patience patience = { attempt, is_over, w };
+	enum gc_verdict verdict = gc_pipeline_run(&w->line, &patience, &w->err);
+
+	w->step = GATHER;
+	return w->verdict != GC_OK ? w->verdict : verdict;
 }
 
 static enum gc_verdict have_mishap(struct worker *w)
@@ -400,7 +447,7 @@ static void notice_moves(struct worker *w)
 {
 	for (size_t t = 0; t < w->crew->plan->count; t++) {
 		if (w->holdings[t].held && atomic_load(&w->crew->owners[t]) != w->index)
-			w->holdings[t].held = false;
+			hold(w, t, false);
 	}
 }
 
@@ -413,9 +460,11 @@ static enum gc_verdict begin_batch(struct worker *w)
 	if (chance_once_in(&w->chance, 2))
 		notice_moves(w);
 	gather(w);
-	if (w->pick_count == 0)
+	if (w->source.record_count == 0)
 		return look_for_work(w);
-	fill_batch(w);
+	if (w->crew->options->concurrent && chance_once_in(&w->chance, 2))
+		return apply_whole(w);
+	fill(w);
 	return GC_OK;
 }
 
@@ -425,15 +474,14 @@ static enum gc_verdict go_on(struct worker *w)
 
 	switch (w->step) {
 	case RESOLVE:
-		verdict = gc_pg_resolve(w->pg, w->batch, &w->keys, &w->err);
+		verdict = gc_pipeline_resolve(&w->line, &w->err);
 		if (verdict == GC_OK)
 			w->step = APPLY;
 		return verdict;
 	case APPLY:
-		gc_batch_bind(w->batch);
-		verdict = gc_pg_apply(w->pg, w->batch, &(int64_t){ 0 }, &w->err);
+		verdict = gc_pipeline_apply(&w->line, &w->err);
 		if (verdict == GC_OK)
-			settle_batch(w);
+			note_commit(w);
 		return verdict;
 	default:
 		return begin_batch(w);
@@ -456,6 +504,24 @@ static enum gc_verdict take_step(struct worker *w)
 
 /* ---- the crew ---- */
 
+static void make_parts(struct worker *w)
+{
+	const struct plan *plan = w->crew->plan;
+
+	w->source.part_count = plan->count;
+	w->source.parts = gc_calloc(plan->count, sizeof(*w->source.parts));
+	for (size_t t = 0; t < plan->count; t++) {
+		const struct track *track = &plan->tracks[t];
+		char topic[256];
+
+		snprintf(topic, sizeof(topic), "%.*s", (int)track->topic.len, track->topic.ptr);
+		w->source.parts[t] = (struct gc_part){ .position = gc_position_get(w->positions, topic, track->partition),
+						       .stream = track->stream,
+						       .unit = track->unit,
+						       .partition = track->partition };
+	}
+}
+
 static void init_worker(struct crew *crew, size_t index)
 {
 	struct worker *w = &crew->workers[index];
@@ -463,19 +529,23 @@ static void init_worker(struct crew *crew, size_t index)
 	w->crew = crew;
 	w->index = index;
 	w->chance.state = crew->options->seed * WORKERS_MAX + index;
-	gc_keys_init(&w->keys, crew->options->cache_limit);
-	w->batch = gc_batch_new(&w->keys, crew->config->limits_value_bytes, crew->config->limits_key_bytes);
+	w->source.calls = &calls;
+	w->positions = gc_positions_new();
+	make_parts(w);
+	w->source.records = gc_calloc(crew->options->batch_max, sizeof(*w->source.records));
 	w->holdings = gc_calloc(crew->plan->count, sizeof(*w->holdings));
-	w->picks = gc_calloc(crew->options->batch_max, sizeof(*w->picks));
+	gc_counters_init(&w->counters);
+	gc_pipeline_init(&w->line, crew->config, &w->source, &w->counters, crew->options->cache_limit);
 }
 
 static void free_worker(struct worker *w)
 {
-	gc_pg_close(w->pg);
-	gc_batch_free(w->batch);
-	gc_keys_done(&w->keys);
+	gc_pipeline_done(&w->line);
+	gc_counters_done(&w->counters);
+	gc_positions_free(w->positions);
+	free(w->source.parts);
+	free(w->source.records);
 	free(w->holdings);
-	free(w->picks);
 }
 
 static void *work(void *arg)

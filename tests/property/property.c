@@ -15,7 +15,7 @@
 #include <gracecube/arena.h>
 #include <gracecube/log.h>
 
-#include "command.h"
+#include "cli/command.h"
 
 #define SEEDS_DEFAULT 80
 #define JOBS_MAX 16

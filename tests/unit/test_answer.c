@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "answer.h"
+#include "cli/output.h"
 
 /* ---- tables ---- */
 

@@ -14,9 +14,9 @@
 #include <gracecube/arena.h>
 #include <gracecube/log.h>
 
-#include "broker.h"
-#include "kafka.h"
-#include "producer.h"
+#include "kafka/embedded_broker.h"
+#include "kafka/client.h"
+#include "kafka/producer.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define PARTITIONS 7

@@ -12,7 +12,7 @@
 
 #include <gracecube/arena.h>
 
-#include "capture.h"
+#include "kafka/capture.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -17,8 +17,8 @@
 
 #include <gracecube/stream.h>
 
-#include "command.h"
-#include "progress.h"
+#include "cli/command.h"
+#include "cli/progress.h"
 
 /* -- a command with everything -- */
 

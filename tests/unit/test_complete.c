@@ -11,7 +11,7 @@
 
 #include <gracecube/roff.h>
 
-#include "command.h"
+#include "cli/command.h"
 
 #define WORDS_MAX 16
 

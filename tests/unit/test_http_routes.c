@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <http/routes.h>
+#include <http/api/routes.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define RATE "/api/cube/metrics/verification-success-rate"

@@ -11,7 +11,7 @@
 #include <zlib.h>
 
 #include <gracecube/token.h>
-#include <http/text.h>
+#include <http/api/text.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

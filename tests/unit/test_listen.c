@@ -20,7 +20,7 @@
 
 #include <gracecube/time.h>
 
-#include "../../consumers/listen.h"
+#include "service/listen.h"
 
 static bool is_six_off;
 

@@ -11,8 +11,8 @@
 
 #include <gracecube/stream.h>
 
-#include "capture.h"
-#include "shift.h"
+#include "kafka/capture.h"
+#include "kafka/shift.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define DAY INT64_C(86400)

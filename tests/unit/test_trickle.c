@@ -15,8 +15,8 @@
 #include <gracecube/stream.h>
 #include <gracecube/time.h>
 
-#include "capture.h"
-#include "trickle.h"
+#include "kafka/capture.h"
+#include "cli/trickle.h"
 
 #define LINE(topic, when, key, value)                                                                                              \
 	"{\"topic\":\"grace.public." topic "\",\"timestamp\":" when ",\"key\":\"" key "\",\"value\":\"" value "\"}\n"

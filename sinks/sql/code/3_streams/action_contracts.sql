@@ -75,7 +75,7 @@ SELECT cube.define_rollup('rollup_verification_confidence', 'fact_verification_e
 	ARRAY['component_key = f.component_key', 'day = cube.day_of(f.time_key)', 'tier_key = f.tier_key', 'bucket = least(floor(f.confidence_score * 20)::int, 19)'],
 	ARRAY['executions = 1', 'successful = f.was_successful::int']);
 
--- Steps that Grace's own code never makes. rank_of() in transforms/events/action_contracts.c is the same table.
+-- Steps that Grace's own code never makes. rank_of() in transforms/streams/action_contracts.c is the same table.
 CREATE OR REPLACE FUNCTION cube.contract_rank(status text) RETURNS int LANGUAGE sql IMMUTABLE AS $$
 	SELECT CASE status WHEN 'pending' THEN 1 WHEN 'executing' THEN 2 WHEN 'verified' THEN 3 WHEN 'partial_success' THEN 3 WHEN 'failed' THEN 3
 		WHEN 'rolled_back' THEN 4 END

@@ -79,7 +79,7 @@ CREATE OR REPLACE FUNCTION cube.mesh_rank(aspect text, at timestamptz) RETURNS d
 $$;
 COMMENT ON FUNCTION cube.mesh_rank(text, timestamptz) IS 'Of two events of one aspect the one with the higher rank counts.';
 
--- gc_error_derive() in transforms/errors.c has the same rule; tests/contract/persons.csv is its cases, run through both.
+-- gc_error_derive() in transforms/rules/error_events.c has the same rule; tests/contract/persons.csv is its cases, run through both.
 CREATE OR REPLACE FUNCTION cube.names_person(note text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 	SELECT coalesce(strpos(lower(note), 'user:') > 0, false)
 $$;

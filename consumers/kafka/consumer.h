@@ -1,0 +1,70 @@
+/* Consumer: one worker's membership in the group. Which partitions it holds, where they stand, what has been fetched.
+ *
+ * The position of a partition is PostgreSQL's, never Kafka's: what the group assigns is claimed in cube.etl_offset first and read
+ * from there; Kafka's committed offset follows as a hint for lag tools. A revoke drops what was fetched and not applied: the next
+ * owner reads it again from the same place.
+ * Threads: one consumer belongs to one worker; librdkafka calls back in the thread that polls.
+ */
+#ifndef GRACECUBE_CONSUMER_H
+#define GRACECUBE_CONSUMER_H
+
+#include "kafka/source.h"
+
+#include <gracecube/config.h>
+#include <gracecube/log.h>
+#include <gracecube/sink.h>
+#include <librdkafka/rdkafka.h>
+#include <stdatomic.h>
+
+struct gc_consumer {
+	struct gc_source source; /* first: its calls find the consumer around it */
+	const struct gc_config *config;
+	struct gc_positions *positions; /* not its own */
+	int index;                      /* the worker's */
+	char owner[192];                /* host:process:worker */
+	rd_kafka_t *rk;
+	rd_kafka_topic_partition_list_t *pending; /* assigned by the group, to be claimed */
+	bool joined;
+	bool is_revoked; /* what it held was taken away, and what it gets is not known yet */
+	bool is_adrift;  /* of one partition Kafka has not (or no more) what is to be read next: see gc_consumer_restart() */
+	uint64_t stale;  /* records of a former assignment or below the position: dropped */
+	uint64_t rebalances;
+	uint64_t troubles;             /* reports of connections, brokers and topics that librdkafka deals with itself */
+	struct gc_complaint complaint; /* of these */
+	int64_t look_us;               /* monotonic: when topics that were not to be seen are looked for again */
+	struct gc_err broken;          /* GC_FATAL: the client is of no use any more */
+};
+
+enum gc_verdict gc_consumer_open(const struct gc_config *config, struct gc_positions *positions, int index,
+				 const char *const *topics, size_t topic_count, struct gc_consumer **ret_consumer,
+				 struct gc_err *err) GC_MUST_CHECK;
+/* Leaves the group; takes at most four seconds. NULL is allowed. */
+void gc_consumer_close(struct gc_consumer *consumer);
+
+/* Fetches what is there, up to run.batch_records and run.batch_bytes; waits at most wait_us, and only when there is nothing. */
+void gc_consumer_gather(struct gc_consumer *consumer, int64_t wait_us);
+/* The first `count` records are applied. */
+void gc_consumer_done(struct gc_consumer *consumer, size_t count);
+/* All records are dropped, to be read again by whoever holds the partitions then: a new generation. */
+void gc_consumer_drop(struct gc_consumer *consumer);
+
+/* Claims what the group has assigned, and starts reading. GC_RETRY leaves it pending. */
+enum gc_verdict gc_consumer_claim(struct gc_consumer *consumer, struct gc_pg *pg, struct gc_err *err) GC_MUST_CHECK;
+/* Claims what is held once more, after a lost connection or a lost fence. Positions may have moved on (the answer to a COMMIT was
+ * lost) or back (a failover): reading starts again from where the cube stands. */
+enum gc_verdict gc_consumer_reclaim(struct gc_consumer *consumer, struct gc_pg *pg, struct gc_err *err) GC_MUST_CHECK;
+
+/* The same, and reading starts again whatever has moved: after a lost fence, or when adrift. What retention deleted is counted as
+ * lost then; a partition whose topic is another one stands still. */
+enum gc_verdict gc_consumer_restart(struct gc_consumer *consumer, struct gc_pg *pg, struct gc_err *err) GC_MUST_CHECK;
+
+/* Tries again, now and then, what stands still. */
+void gc_consumer_revive(struct gc_consumer *consumer, struct gc_pg *pg);
+
+/* Tells Kafka the positions, as a hint; waits at most so long for its answer. */
+void gc_consumer_hint(struct gc_consumer *consumer, int64_t wait_us);
+/* While the database is away for long: keeps the membership without fetching. */
+void gc_consumer_pause(struct gc_consumer *consumer, bool paused);
+bool gc_consumer_is_at_end(const struct gc_consumer *consumer);
+
+#endif

@@ -1,0 +1,204 @@
+/* Monitor: see monitor.h. Threads: `facts` and `stopping` are behind the lock; the connection is the thread's. */
+#include "service/monitor.h"
+
+#include <gracecube/arena.h>
+#include <gracecube/sink.h>
+#include <gracecube/stream.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define PROBE_INTERVAL_US GC_SECOND_US
+#define FACTS_INTERVAL_US (15 * GC_SECOND_US)
+/* A probe that hangs counts as no answer. */
+#define REACHABLE_FOR_US (5 * GC_SECOND_US)
+
+struct gc_monitor {
+	const struct gc_config *config;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool stopping;
+	struct gc_database_facts facts;
+	int64_t answered_us, asked_facts_us;
+	struct gc_pg *pg;
+};
+
+static size_t stream_index(const char *name)
+{
+	size_t i = 0;
+
+	while (gc_streams[i] && strcmp(gc_streams[i]->name, name) != 0)
+		i++;
+	return i;
+}
+
+static double number_of(const char *text)
+{
+	double value;
+
+	return text && gc_span_double(gc_span_of(text), &value) ? value : -1;
+}
+
+static void take_stream(void *arg, const char *const *values, int columns)
+{
+	struct gc_monitor *m = arg;
+	size_t i = stream_index(values[0]);
+
+	(void)columns;
+	if (!gc_streams[i])
+		return;
+	pthread_mutex_lock(&m->lock);
+	m->facts.streams[i].last_record_s = number_of(values[1]);
+	m->facts.streams[i].dead_letters = (int64_t)number_of(values[2]);
+	pthread_mutex_unlock(&m->lock);
+}
+
+static void take_verification(void *arg, const char *const *values, int columns)
+{
+	struct gc_monitor *m = arg;
+
+	(void)columns;
+	pthread_mutex_lock(&m->lock);
+	m->facts.verified_s = number_of(values[0]);
+	m->facts.verified_equal_s = number_of(values[1]);
+	m->facts.verify_differing = (int64_t)number_of(values[2]);
+	pthread_mutex_unlock(&m->lock);
+}
+
+static const char streams_sql[] =
+	"SELECT o.stream, extract(epoch FROM max(o.last_record_at)), (SELECT count(*) FROM cube.etl_dead_letter d"
+	" WHERE d.group_id = $1 AND d.stream = o.stream) FROM cube.etl_offset o WHERE o.group_id = $1 GROUP BY o.stream";
+static const char verification_sql[] =
+	"SELECT extract(epoch FROM max(verified_at)), extract(epoch FROM max(verified_at) FILTER (WHERE differing = 0)),"
+	" (array_agg(differing ORDER BY verified_at DESC))[1] FROM cube.etl_verification";
+
+static enum gc_verdict ask_facts(struct gc_monitor *m, struct gc_err *err)
+{
+	const char *group[] = { m->config->kafka_group_id };
+	enum gc_verdict verdict = gc_pg_query(m->pg, streams_sql, group, 1, take_stream, m, err);
+
+	return verdict == GC_OK ? gc_pg_query(m->pg, verification_sql, NULL, 0, take_verification, m, err) : verdict;
+}
+
+static enum gc_verdict probe(struct gc_monitor *m, struct gc_err *err)
+{
+	enum gc_verdict verdict = GC_OK;
+
+	if (!m->pg)
+		verdict = gc_pg_open(m->config, "gracecube monitor", &m->pg, err); /* which looks at the schema */
+	else
+		verdict = gc_pg_check_schema(m->pg, err); /* a newer gracecube may migrate the cube while we run */
+	if (verdict == GC_OK && gc_monotonic_us() - m->asked_facts_us > FACTS_INTERVAL_US) {
+		verdict = ask_facts(m, err);
+		m->asked_facts_us = gc_monotonic_us();
+	}
+	if (verdict != GC_OK) {
+		gc_pg_close(m->pg);
+		m->pg = NULL;
+		m->asked_facts_us = -FACTS_INTERVAL_US;
+	}
+	return verdict;
+}
+
+static bool is_about_schema(const struct gc_err *err)
+{
+	return strcmp(err->code, "no_schema") == 0 || strcmp(err->code, "schema_version") == 0;
+}
+
+static void note_answer(struct gc_monitor *m, enum gc_verdict verdict, const struct gc_err *err)
+{
+	bool answered = verdict == GC_OK || is_about_schema(err);
+
+	pthread_mutex_lock(&m->lock);
+	if (answered)
+		m->answered_us = gc_monotonic_us();
+	m->facts.reachable = answered;
+	m->facts.schema_is_right = verdict == GC_OK;
+	snprintf(m->facts.why, sizeof(m->facts.why), "%.250s", verdict == GC_OK ? "" : err->text);
+	pthread_mutex_unlock(&m->lock);
+}
+
+/* False when it is time to end. */
+static bool rest(struct gc_monitor *m)
+{
+	struct timespec until;
+	bool stopping;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += PROBE_INTERVAL_US / GC_SECOND_US;
+	pthread_mutex_lock(&m->lock);
+	while (!m->stopping && pthread_cond_timedwait(&m->changed, &m->lock, &until) == 0)
+		;
+	stopping = m->stopping;
+	pthread_mutex_unlock(&m->lock);
+	return !stopping;
+}
+
+static void *watch_database(void *argument)
+{
+	struct gc_monitor *m = argument;
+	struct gc_err err = { .verdict = GC_OK };
+
+	do
+		note_answer(m, probe(m, &err), &err);
+	while (rest(m));
+	gc_pg_close(m->pg);
+	return NULL;
+}
+
+struct gc_monitor *gc_monitor_start(const struct gc_config *config)
+{
+	struct gc_monitor *m = gc_calloc(1, sizeof(*m));
+	size_t count = stream_index("");
+	pthread_condattr_t monotonic;
+
+	m->config = config;
+	m->asked_facts_us = -FACTS_INTERVAL_US;
+	m->facts = (struct gc_database_facts){ .verified_s = -1,
+					       .verified_equal_s = -1,
+					       .verify_differing = -1,
+					       .why = "not asked yet",
+					       .streams = gc_calloc(count, sizeof(*m->facts.streams)) };
+	for (size_t i = 0; i < count; i++)
+		m->facts.streams[i] = (struct gc_stream_facts){ -1, -1 };
+	pthread_mutex_init(&m->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&m->changed, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	if (pthread_create(&m->thread, NULL, watch_database, m) != 0)
+		abort(); /* no threads left on the machine: nothing sensible can follow */
+	return m;
+}
+
+void gc_monitor_stop(struct gc_monitor *m)
+{
+	if (!m)
+		return;
+	pthread_mutex_lock(&m->lock);
+	m->stopping = true;
+	pthread_cond_signal(&m->changed);
+	pthread_mutex_unlock(&m->lock);
+	pthread_join(m->thread, NULL);
+	pthread_cond_destroy(&m->changed);
+	pthread_mutex_destroy(&m->lock);
+	free(m->facts.streams);
+	free(m);
+}
+
+void gc_monitor_look(struct gc_monitor *m, void (*use)(void *arg, const struct gc_database_facts *facts), void *arg)
+{
+	struct gc_database_facts facts;
+
+	pthread_mutex_lock(&m->lock);
+	facts = m->facts;
+	if (facts.reachable && gc_monotonic_us() - m->answered_us > REACHABLE_FOR_US) {
+		facts.reachable = facts.schema_is_right = false;
+		snprintf(facts.why, sizeof(facts.why), "it has not answered for %lld s",
+			 (long long)((gc_monotonic_us() - m->answered_us) / GC_SECOND_US));
+	}
+	use(arg, &facts);
+	pthread_mutex_unlock(&m->lock);
+}

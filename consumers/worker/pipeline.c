@@ -1,0 +1,332 @@
+/* Pipeline: see pipeline.h. The guarantee, in three sentences: a record's rows, its dead letter and the position behind it are one
+ * commit. A position moves only from where the cube stands, or the commit fails. So whatever is killed, cut off or sent again, each
+ * record changes the cube exactly once, or is in the dead letters with its reason.
+ *
+ * Threads: a pipeline belongs to one worker.
+ */
+#include "worker/pipeline.h"
+
+#include <gracecube/log.h>
+#include <stdio.h>
+#include <string.h>
+
+void gc_pipeline_init(struct gc_pipeline *p, const struct gc_config *config, struct gc_source *source,
+		      struct gc_worker_counters *counters, int64_t cache_entries)
+{
+	*p = (struct gc_pipeline){ .config = config, .source = source, .counters = counters };
+	gc_keys_init(&p->keys, cache_entries);
+	p->batch = gc_batch_new(&p->keys, config->limits_value_bytes, config->limits_key_bytes);
+	gc_batch_ask_headers(p->batch, source->calls->headers);
+}
+
+void gc_pipeline_done(struct gc_pipeline *p)
+{
+	gc_pg_close(p->pg);
+	gc_batch_free(p->batch);
+	gc_keys_done(&p->keys);
+}
+
+/* ---- steps of one batch ---- */
+
+static uint32_t partition_of(struct gc_pipeline *p, struct gc_part *part)
+{
+	if (part->in_batch == 0)
+		part->in_batch = 1 + gc_batch_partition(p->batch, gc_span_of(part->position->topic), part->partition,
+							part->offset_id, part->owner_epoch, part->next_offset);
+	return part->in_batch - 1;
+}
+
+static void begin_batch(struct gc_pipeline *p, size_t from, size_t to, bool is_unread)
+{
+	p->from = from;
+	p->to = to;
+	p->is_unread = is_unread;
+	gc_batch_reset(p->batch);
+	for (size_t i = 0; i < p->source->part_count; i++)
+		p->source->parts[i].in_batch = 0;
+}
+
+size_t gc_pipeline_fill(struct gc_pipeline *p, size_t from, size_t to, const struct gc_err *poison)
+{
+	struct gc_source *s = p->source;
+	int64_t started = gc_monotonic_us();
+
+	begin_batch(p, from, to, poison != NULL);
+	for (size_t i = from; i < to; i++) {
+		const struct gc_record *record = &s->records[i];
+		struct gc_part *part = &s->parts[record->part];
+
+		if (record->message.offset < part->next_offset || part->is_refused)
+			continue; /* applied already: a COMMIT whose answer was lost; or it stands still before it */
+		if (poison)
+			gc_batch_add_dead(p->batch, partition_of(p, part), part->stream, &record->message, poison);
+		else
+			gc_batch_add(p->batch, partition_of(p, part), part->stream, part->unit, &record->message);
+	}
+	gc_batch_seal(p->batch);
+	gc_counter_add(&p->counters->decode_us, gc_monotonic_us() - started);
+	gc_histogram_add(&p->counters->decode, &gc_stage_buckets, gc_monotonic_us() - started);
+	return gc_batch_message_count(p->batch);
+}
+
+enum gc_verdict gc_pipeline_resolve(struct gc_pipeline *p, struct gc_err *err)
+{
+	int64_t started = gc_monotonic_us(), cpu = gc_thread_cpu_us();
+	enum gc_verdict verdict = gc_pg_resolve(p->pg, p->batch, &p->keys, err);
+
+	gc_counter_add(&p->counters->keys_us, gc_monotonic_us() - started);
+	gc_histogram_add(&p->counters->resolve, &gc_stage_buckets, gc_monotonic_us() - started);
+	gc_counter_add(&p->counters->encode_us, gc_thread_cpu_us() - cpu);
+	return verdict;
+}
+
+static void note_change(struct gc_pipeline *p, const struct gc_stream *stream)
+{
+	for (size_t i = 0; gc_streams[i] && i < 64; i++)
+		p->changed |= (uint64_t)(gc_streams[i] == stream) << i;
+}
+
+/* It is read and applied: whatever was wrong with it is over. */
+static void praise_part(struct gc_pipeline *p, struct gc_part *part)
+{
+	part->rejections = 0;
+	if (part->is_on_trial)
+		p->source->calls->works(p->source, part);
+	part->is_on_trial = false;
+}
+
+/* Durable: the positions move, and only now. */
+static void settle_batch(struct gc_pipeline *p)
+{
+	struct gc_partition *parts;
+	size_t n = gc_batch_partitions(p->batch, &parts);
+
+	gc_batch_committed(p->batch);
+	for (size_t i = 0; i < p->source->part_count; i++) {
+		struct gc_part *part = &p->source->parts[i];
+		const struct gc_partition *moved = part->in_batch > 0 && part->in_batch <= n ? &parts[part->in_batch - 1] : NULL;
+
+		if (!moved)
+			continue;
+		note_change(p, part->stream);
+		part->next_offset = moved->to_offset;
+		part->last_hash = moved->last_hash;
+		atomic_store(&part->position->next_offset, moved->to_offset);
+		if (!p->is_unread)
+			praise_part(p, part);
+		gc_counter_add(&p->counters->applied, moved->applied);
+		gc_counter_add(&p->counters->superseded, moved->superseded);
+		gc_counter_add(&p->counters->dead, moved->dead);
+		gc_counter_add(&p->counters->ignored, moved->ignored);
+	}
+	gc_counter_add(&p->counters->records, (int64_t)gc_batch_message_count(p->batch));
+	gc_counter_add(&p->counters->batches, 1);
+	atomic_store(&p->counters->progress_us, gc_monotonic_us());
+	atomic_store(&p->counters->cache_hits, (int64_t)p->keys.hits);
+	atomic_store(&p->counters->cache_misses, (int64_t)p->keys.missed);
+}
+
+enum gc_verdict gc_pipeline_apply(struct gc_pipeline *p, struct gc_err *err)
+{
+	int64_t started = gc_monotonic_us(), cpu = gc_thread_cpu_us(), late = 0;
+	enum gc_verdict verdict;
+
+	gc_batch_bind(p->batch);
+	verdict = gc_pg_apply(p->pg, p->batch, &late, err);
+	gc_counter_add(&p->counters->applied, -late);
+	gc_counter_add(&p->counters->superseded, late);
+	gc_counter_add(&p->counters->apply_us, gc_monotonic_us() - started);
+	gc_histogram_add(&p->counters->commit, &gc_stage_buckets, gc_monotonic_us() - started);
+	gc_counter_add(&p->counters->encode_us, gc_thread_cpu_us() - cpu);
+	if (verdict == GC_OK) {
+		gc_count_committed(p);
+		settle_batch(p);
+	}
+	return verdict;
+}
+
+enum gc_verdict gc_pipeline_try(struct gc_pipeline *p, size_t from, size_t to, const struct gc_err *poison, struct gc_err *err)
+{
+	enum gc_verdict verdict = GC_OK;
+
+	if (gc_pipeline_fill(p, from, to, poison) == 0)
+		return GC_OK;
+	verdict = gc_pipeline_resolve(p, err);
+	if (verdict == GC_OK)
+		verdict = gc_pipeline_apply(p, err);
+	if (verdict == GC_OK)
+		gc_pipeline_tell(p, GC_TELL_INTERVAL_US);
+	return verdict;
+}
+
+/* ---- telling ---- */
+
+/* Open pages hear of commits by NOTIFY, outside of the facts' transaction. What comes closer together is told at once. */
+void gc_pipeline_tell(struct gc_pipeline *p, int64_t interval_us)
+{
+	char names[1024] = "";
+	size_t len = 0;
+	int64_t now = gc_monotonic_us();
+
+	if (!p->changed || !p->pg || gc_pg_is_lost(p->pg) || now - p->told_us < interval_us)
+		return;
+	for (size_t i = 0; gc_streams[i] && len < sizeof(names); i++) {
+		if (p->changed >> i & 1)
+			len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", len ? "," : "", gc_streams[i]->name);
+	}
+	gc_pg_notify(p->pg, names);
+	p->changed = 0;
+	p->told_us = now;
+}
+
+/* ---- refusals ---- */
+
+/* So many equal refusals in a row are no record's fault. */
+#define REJECTIONS_MAX 10
+
+static bool is_no_records_fault(struct gc_part *part, const struct gc_err *err)
+{
+	bool is_equal = strcmp(part->rejected_for, err->code) == 0;
+
+	snprintf(part->rejected_for, sizeof(part->rejected_for), "%s", err->code);
+	part->rejections = is_equal ? part->rejections + 1 : 1;
+	return part->rejections >= REJECTIONS_MAX || strcmp(err->code, GC_PG_NO_PARTITION) == 0;
+}
+
+/* The partition stands still before a record that the database refuses for a reason of its own; the others go on. */
+static enum gc_verdict halt_part(struct gc_pipeline *p, struct gc_part *part, int64_t offset, const struct gc_err *err)
+{
+	bool is_month = strcmp(err->code, GC_PG_NO_PARTITION) == 0;
+	struct gc_err why;
+
+	gc_fail(&why, GC_FATAL, err->code, err->where, "%s[%d] stands still at offset %lld: %s: %s; %s", part->position->topic,
+		part->partition, (long long)offset,
+		is_month ? "the table of a month was taken away" : "the database refuses one record after another", err->text,
+		is_month ? "ATTACH it again, or DROP it to have it made anew" : "see what has changed in the database");
+	part->is_refused = true;
+	p->source->calls->shut(p->source, part, &why);
+	return GC_OK;
+}
+
+static enum gc_verdict apply_or_halve(struct gc_pipeline *p, const struct gc_patience *patience, size_t from, size_t to,
+				      struct gc_err *err)
+{
+	size_t middle = from + (to - from) / 2;
+	struct gc_err poison;
+	struct gc_part *part;
+	enum gc_verdict verdict = patience->attempt(patience->arg, from, to, NULL, err);
+
+	if (verdict != GC_REJECT)
+		return verdict;
+	if (to - from == 1) {
+		part = &p->source->parts[p->source->records[from].part];
+		if (is_no_records_fault(part, err))
+			return halt_part(p, part, p->source->records[from].message.offset, err);
+		gc_counter_add(&p->counters->rejected, 1);
+		poison = *err;
+		return patience->attempt(patience->arg, from, to, &poison, err);
+	}
+	verdict = apply_or_halve(p, patience, from, middle, err);
+	if (verdict != GC_OK || gc_pipeline_is_void(p))
+		return verdict;
+	return apply_or_halve(p, patience, middle, to, err);
+}
+
+/* ---- how much at once ---- */
+
+/* After so many that went well twice as much is tried; twice as many each time that it was too much again. */
+#define GROW_AFTER 16
+#define GROW_AFTER_MAX 1024
+
+/* True when less is to be tried: what was too much for the time-outs or the memory of the server may go in parts. */
+static bool take_less(struct gc_pipeline *p, const struct gc_patience *patience, size_t records, const struct gc_err *err)
+{
+	if (records < 2 || !gc_sqlstate_wants_less(err->code) || patience->is_over(patience->arg))
+		return false;
+	p->slice = records / 2;
+	p->grow_after = p->grow_after ? p->grow_after * 2 : GROW_AFTER;
+	if (p->grow_after > GROW_AFTER_MAX)
+		p->grow_after = GROW_AFTER_MAX;
+	p->went_well = 0;
+	gc_warn("so many records at once are too much for the database; fewer are tried", GC_I("records", (int64_t)records),
+		GC_I("next", (int64_t)p->slice), GC_ERR_FIELDS(err));
+	return true;
+}
+
+static void take_more(struct gc_pipeline *p, size_t records)
+{
+	if (p->slice == 0 || records < p->slice || ++p->went_well < p->grow_after)
+		return;
+	p->went_well = 0;
+	p->slice = p->slice * 2 < (size_t)p->config->run_batch_records ? p->slice * 2 : 0;
+	if (p->slice == 0) {
+		p->grow_after = 0;
+		gc_info("batches are as large as run.batch_records allows again");
+	}
+}
+
+bool gc_pipeline_is_void(const struct gc_pipeline *p)
+{
+	return p->generation != p->source->generation;
+}
+
+enum gc_verdict gc_pipeline_run(struct gc_pipeline *p, const struct gc_patience *patience, struct gc_err *err)
+{
+	size_t n = p->source->record_count, from = 0;
+	enum gc_verdict verdict = GC_OK;
+
+	p->generation = p->source->generation;
+	while (verdict == GC_OK && from < n && !gc_pipeline_is_void(p)) {
+		size_t records = p->slice > 0 && n - from > p->slice ? p->slice : n - from;
+
+		verdict = apply_or_halve(p, patience, from, from + records, err);
+		if (verdict == GC_OK) {
+			from += records;
+			take_more(p, records);
+		} else if (verdict == GC_RETRY && take_less(p, patience, records, err)) {
+			verdict = GC_OK; /* what of it was applied is passed over */
+		}
+	}
+	return verdict;
+}
+
+/* ---- ends ---- */
+
+/* A transaction of producers leaves a marker behind, an aborted one all its records: offsets that nobody can read. A position that stayed
+ * before them at the end of a partition would look like a lag for ever, in Kafka's group as in the cube. */
+
+static bool is_before_end(const struct gc_part *part)
+{
+	return part->at_end && !part->is_shut && part->reached > part->next_offset;
+}
+
+/* So many offsets of the partition are passed over, as ignored. */
+static void pass_end(struct gc_pipeline *p, struct gc_part *part)
+{
+	uint32_t index = partition_of(p, part);
+	struct gc_partition *parts;
+
+	gc_batch_partitions(p->batch, &parts);
+	parts[index].ignored = part->reached - part->next_offset;
+	parts[index].to_offset = part->reached;
+	parts[index].last_hash = part->last_hash;
+}
+
+void gc_pipeline_pass_ends(struct gc_pipeline *p)
+{
+	struct gc_partition *parts;
+	int64_t late = 0;
+	struct gc_err err;
+
+	begin_batch(p, 0, 0, true);
+	for (size_t i = 0; i < p->source->part_count; i++) {
+		if (is_before_end(&p->source->parts[i]))
+			pass_end(p, &p->source->parts[i]);
+	}
+	if (gc_batch_partitions(p->batch, &parts) == 0)
+		return;
+	if (gc_pg_apply(p->pg, p->batch, &late, &err) == GC_OK)
+		settle_batch(p);
+	else
+		gc_debug("what nobody can read was not passed over", GC_ERR_FIELDS(&err));
+}

@@ -1,0 +1,153 @@
+/* Worker: see worker.h.
+ *
+ * Threads: a worker is one thread.
+ */
+#include "worker/retry.h"
+
+#include <gracecube/arena.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define IDLE_WAIT_US (100 * 1000)
+#define HINT_INTERVAL_US GC_SECOND_US
+#define PASS_INTERVAL_US (2 * GC_SECOND_US)
+#define LAST_HINT_US (2 * GC_SECOND_US)
+
+static bool is_draining(const struct gc_worker *w)
+{
+	return atomic_load(&w->state) == GC_DRAINING;
+}
+
+/* ---- the loop ---- */
+
+static bool has_to_claim(const struct gc_worker *w)
+{
+	return (w->consumer->pending || w->consumer->is_adrift) && !is_draining(w);
+}
+
+static enum gc_verdict claim_partitions(struct gc_worker *w, struct gc_err *err)
+{
+	struct gc_backoff backoff = { .wait_us = 0 };
+	enum gc_verdict verdict = GC_OK;
+
+	while (has_to_claim(w)) {
+		verdict = gc_ensure_database(w, err);
+		if (verdict == GC_OK && w->consumer->pending)
+			verdict = gc_consumer_claim(w->consumer, w->line.pg, err);
+		else if (verdict == GC_OK)
+			verdict = gc_consumer_restart(w->consumer, w->line.pg, err);
+		verdict = gc_rights_heal(w, verdict, err);
+		if (verdict != GC_RETRY)
+			break;
+		gc_wait_a_while(w, &backoff, err);
+	}
+	gc_end_wait(w, &backoff);
+	return verdict;
+}
+
+/* What lies behind the last record that can be read is passed over now and then. */
+static void pass_ends(struct gc_worker *w)
+{
+	int64_t now = gc_monotonic_us();
+
+	if (now - w->passed_us < PASS_INTERVAL_US || w->consumer->source.record_count > 0 || has_to_claim(w) || !w->line.pg ||
+	    gc_pg_is_lost(w->line.pg))
+		return;
+	w->passed_us = now;
+	gc_pipeline_pass_ends(&w->line);
+}
+
+static void tell_position(struct gc_worker *w)
+{
+	int64_t now = gc_monotonic_us();
+
+	if (now - w->hinted_us < HINT_INTERVAL_US)
+		return;
+	w->hinted_us = now;
+	gc_consumer_hint(w->consumer, 0);
+}
+
+static void note_idle(struct gc_worker *w)
+{
+	bool at_end = gc_consumer_is_at_end(w->consumer);
+
+	atomic_store(&w->counters.at_end, at_end);
+	if (at_end)
+		atomic_store(&w->counters.progress_us, gc_monotonic_us());
+	atomic_store(&w->counters.cpu_us, gc_thread_cpu_us());
+	atomic_store(&w->counters.rebalances, (int64_t)w->consumer->rebalances);
+}
+
+static enum gc_verdict work_once(struct gc_worker *w, struct gc_err *err)
+{
+	int64_t started = gc_monotonic_us();
+	enum gc_verdict verdict;
+
+	gc_consumer_gather(w->consumer, IDLE_WAIT_US);
+	gc_counter_add(&w->counters.poll_us, gc_monotonic_us() - started);
+	gc_count_tick(w);
+	gc_count_gathered(w);
+	if (w->consumer->broken.verdict != GC_OK) {
+		*err = w->consumer->broken;
+		return err->verdict;
+	}
+	verdict = claim_partitions(w, err);
+	if (verdict == GC_OK && w->line.pg && !gc_pg_is_lost(w->line.pg))
+		gc_consumer_revive(w->consumer, w->line.pg);
+	if (verdict == GC_OK)
+		verdict = gc_apply_in_hand(w, err);
+	if (verdict == GC_OK) {
+		pass_ends(w);
+		tell_position(w);
+	}
+	gc_pipeline_tell(&w->line, GC_TELL_INTERVAL_US);
+	note_idle(w);
+	return verdict;
+}
+
+static enum gc_verdict run_loop(struct gc_worker *w, struct gc_err *err)
+{
+	enum gc_verdict verdict = gc_ensure_database(w, err);
+
+	while (verdict == GC_OK && !is_draining(w))
+		verdict = work_once(w, err);
+	if (verdict == GC_OK)
+		verdict = gc_apply_in_hand(w, err);
+	/* what could not be applied in time is read again by the next owner: nothing is lost */
+	return verdict == GC_RETRY && is_draining(w) ? GC_OK : verdict;
+}
+
+static enum gc_verdict work(struct gc_worker *w, struct gc_err *err)
+{
+	enum gc_verdict verdict;
+
+	gc_pipeline_init(&w->line, w->config, &w->consumer->source, &w->counters, w->config->run_cache_entries);
+	verdict = run_loop(w, err);
+	gc_consumer_hint(w->consumer, LAST_HINT_US);
+	gc_pipeline_tell(&w->line, 0);
+	gc_pipeline_done(&w->line);
+	return verdict;
+}
+
+void *gc_worker_main(void *argument)
+{
+	struct gc_worker *w = argument;
+	struct gc_err err = { .verdict = GC_OK };
+	char name[16];
+	enum gc_verdict verdict;
+
+	snprintf(name, sizeof(name), "%d", w->index);
+	gc_log_context("worker", name);
+	verdict = gc_consumer_open(w->config, w->positions, w->index, w->topics, w->topic_count, &w->consumer, &err);
+	if (verdict == GC_OK)
+		verdict = work(w, &err);
+	gc_consumer_close(w->consumer);
+	atomic_store(&w->counters.cpu_us, gc_thread_cpu_us());
+	if (verdict != GC_OK)
+		w->failure = err;
+	atomic_store(&w->counters.at_end, 0);
+	gc_log_context(NULL, NULL);
+	return NULL;
+}

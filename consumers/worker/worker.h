@@ -1,0 +1,36 @@
+/* Worker: the loop from records to commits. A process runs run.workers of them, shared-nothing: each its own consumer in the group,
+ * its own caches, its own connection. Threads: a worker is one thread; its counters are read by others.
+ */
+#ifndef GRACECUBE_WORKER_H
+#define GRACECUBE_WORKER_H
+
+#include "kafka/consumer.h"
+#include "worker/pipeline.h"
+
+/* How a worker is told to end. */
+enum gc_worker_state {
+	GC_RUNNING,  /* reads and applies */
+	GC_DRAINING, /* applies what it holds, then leaves the group; at most run.shutdown_timeout */
+};
+
+struct gc_worker {
+	const struct gc_config *config;
+	struct gc_positions *positions; /* the run's */
+	int index;
+	const char *const *topics;
+	size_t topic_count;
+	_Atomic int state;              /* enum gc_worker_state */
+	_Atomic int64_t drain_until_us; /* monotonic, while draining */
+	struct gc_worker_counters counters;
+	struct gc_err failure; /* why it ended, verdict GC_OK when it was told to */
+
+	struct gc_consumer *consumer;
+	struct gc_pipeline line;
+	bool has_worked; /* connected and claimed once: what was right then may get right again */
+	int64_t hinted_us, ends_us, passed_us;
+};
+
+/* The thread's function; the argument is a struct gc_worker. */
+void *gc_worker_main(void *worker);
+
+#endif

@@ -1,0 +1,34 @@
+/* Targets that more than one stream fills. */
+#ifndef GRACECUBE_TARGETS_H
+#define GRACECUBE_TARGETS_H
+
+#include "decode.h"
+
+/* fact_error_events: of security_events and immutable_log; its columns are listed here because both set them by name. */
+#define GC_ERROR_COLUMNS(X)                                                                                                        \
+	X(error_id, GC_TEXT, 0, NULL)                                                                                              \
+	X(actor_key, GC_ACTOR, 0, NULL)                                                                                            \
+	X(error_type, GC_TEXT, 0, "action")                                                                                        \
+	X(severity, GC_TEXT, 0, NULL)                                                                                              \
+	X(source, GC_TEXT, 0, "resource")                                                                                          \
+	X(was_auto_resolved, GC_BOOL, 0, NULL)                                                                                     \
+	X(resolution_time_seconds, GC_FLOAT8, 0, NULL)                                                                             \
+	X(status, GC_TEXT, GC_VOCABULARY, "status")                                                                                \
+	X(resolution_note, GC_TEXT, GC_KEEPS, "resolution_note")                                                                   \
+	X(created_at, GC_TIME, 0, NULL)                                                                                            \
+	X(resolved_at, GC_TIME, 0, "resolved_at")                                                                                  \
+	X(own_component_key, GC_COMPONENT, 0, NULL)                                                                                \
+	X(component_is_explicit, GC_BOOL, 0, NULL)                                                                                 \
+	X(own_human, GC_BOOL, GC_KEEPS, NULL)
+
+#define GC_ERROR_INDEX(name, kind, flags, field) GC_ERROR_##name,
+enum { GC_ERROR_COLUMNS(GC_ERROR_INDEX) GC_ERROR_COLUMN_COUNT };
+
+extern const struct gc_target gc_target_error_events;
+
+/* What the rules of errors make of a record: severity (unknown where there is none), actor, component, resolution. The row's
+ * created_at must be set. `component` is what the record itself names, or NULL. */
+void gc_error_derive(struct gc_decode *decode, struct gc_row *row, struct gc_span severity, struct gc_span actor,
+		     struct gc_span component);
+
+#endif
