@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include <gracecube/base64.h>
 #include <gracecube/human.h>
 #include <gracecube/sink.h>
 #include <gracecube/stream.h>
@@ -208,7 +209,7 @@ static struct gc_span decode(const char *base64, struct gc_arena *arena)
 {
 	struct gc_span bytes = GC_SPAN_NULL;
 
-	if (base64 && !gc_answer_base64(gc_span_of(base64), arena, &bytes))
+	if (base64 && !gc_base64_decode(gc_span_of(base64), arena, &bytes))
 		return GC_SPAN_NULL;
 	return bytes;
 }

@@ -13,6 +13,7 @@
  */
 #include "pg.h"
 
+#include <gracecube/base64.h>
 #include <stdlib.h>
 
 static void send_fence(struct gc_pg *pg, struct gc_batch *batch)
@@ -94,30 +95,6 @@ static void send_rows(struct gc_pg *pg, struct gc_batch *batch)
 	}
 }
 
-static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-static size_t base64_bytes(struct gc_span bytes)
-{
-	return (bytes.len + 2) / 3 * 4;
-}
-
-static char *put_base64(char *at, struct gc_span bytes)
-{
-	for (size_t i = 0; i < bytes.len; i += 3) {
-		uint32_t bits = (uint32_t)(uint8_t)bytes.ptr[i] << 16;
-
-		if (i + 1 < bytes.len)
-			bits |= (uint32_t)(uint8_t)bytes.ptr[i + 1] << 8;
-		if (i + 2 < bytes.len)
-			bits |= (uint32_t)(uint8_t)bytes.ptr[i + 2];
-		*at++ = base64_digits[bits >> 18];
-		*at++ = base64_digits[bits >> 12 & 63];
-		*at++ = i + 1 < bytes.len ? base64_digits[bits >> 6 & 63] : '=';
-		*at++ = i + 2 < bytes.len ? base64_digits[bits & 63] : '=';
-	}
-	return at;
-}
-
 static char *put_text(char *at, const char *text)
 {
 	size_t len = strlen(text);
@@ -134,17 +111,18 @@ static struct gc_span headers_of(struct gc_arena *arena, const struct gc_dead_le
 	char *json, *at;
 
 	for (size_t i = 0; i < letter->header_count; i++)
-		bytes += sizeof(", [\"\", null]") + base64_bytes(letter->headers[i].name) + base64_bytes(letter->headers[i].value);
+		bytes += sizeof(", [\"\", null]") + gc_base64_bytes(letter->headers[i].name.len) +
+			 gc_base64_bytes(letter->headers[i].value.len);
 	json = gc_arena_alloc(arena, bytes);
 	at = put_text(json, "[");
 	for (size_t i = 0; i < letter->header_count; i++) {
 		const struct gc_header *h = &letter->headers[i];
 
 		at = put_text(at, i > 0 ? ", [\"" : "[\"");
-		at = put_base64(at, h->name);
+		at = gc_base64_put(at, h->name);
 		at = put_text(at, h->value.ptr ? "\", \"" : "\", null]");
 		if (h->value.ptr)
-			at = put_text(put_base64(at, h->value), "\"]");
+			at = put_text(gc_base64_put(at, h->value), "\"]");
 	}
 	at = put_text(at, "]");
 	return (struct gc_span){ json, (size_t)(at - json) };
