@@ -407,13 +407,23 @@ static void try_again(struct gc_consumer *c, struct gc_pg *pg, struct gc_part *p
 	if (claim_parts(c, pg, part, 1, &err) != GC_OK)
 		gc_debug("what stands still could not be claimed", GC_ERR_FIELDS(&err));
 	else if (!part->is_shut && read_again(c, part)) {
-		part->is_on_trial = part->is_refused;
+		part->is_on_trial |= part->is_refused;
 		part->is_refused = false;
+		part->try_us = gc_monotonic_us() + part->wait_us;
 		return;
 	}
 	if (!part->is_shut)
 		try_later(part);
 	part->is_shut = true;
+}
+
+/* What is read again says something: a record, an end or an error. If it says nothing, it is tried once more: a silence must not last for
+ * ever. */
+static bool should_try(const struct gc_consumer *c, const struct gc_part *part, int64_t now)
+{
+	bool is_silent = !part->is_shut && gc_position_halted_us(part->position) != 0;
+
+	return (part->is_shut || is_silent) && now >= part->try_us && !has_records(c, part);
 }
 
 /* Topics that the user may not see leave no partition behind: whether they are there by now is asked. */
@@ -443,7 +453,7 @@ void gc_consumer_revive(struct gc_consumer *c, struct gc_pg *pg)
 	for (size_t i = 0; i < c->source.part_count && !c->pending && !c->is_adrift; i++) {
 		struct gc_part *part = &c->source.parts[i];
 
-		if (part->is_shut && now >= part->try_us && !has_records(c, part))
+		if (should_try(c, part, now))
 			try_again(c, pg, part);
 	}
 	if (c->index == 1 && now >= c->look_us)
