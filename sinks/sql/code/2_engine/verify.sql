@@ -17,17 +17,24 @@ SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION cube.note_verification(bigint, bigint, bigint, text) IS 'Writes one run of `gracecube verify` down.';
 
--- The comparison of one rollup with the same aggregate of the facts.
+-- The fact, and what was detached of it and is not dropped yet.
+CREATE OR REPLACE FUNCTION cube.tables_of(p_fact text) RETURNS text[] LANGUAGE sql STABLE AS $$
+	SELECT ARRAY['cube.' || p_fact] || ARRAY(SELECT format('cube.%I', cube.partition_of(m.fact, m.month)) FROM cube.closed_month m
+		WHERE m.fact = p_fact AND m.detached_at IS NOT NULL AND m.dropped_at IS NULL ORDER BY m.month)
+$$;
+COMMENT ON FUNCTION cube.tables_of(text) IS 'Where the rows of a fact are that its rollups sum.';
+
+-- The comparison of one rollup with the same aggregate of the facts; what months that were dropped left in it stands in a lane of its own.
 CREATE OR REPLACE FUNCTION cube.verify_rollup_statement(r cube.rollup) RETURNS text LANGUAGE sql STABLE AS $$
 	SELECT format($sql$
-		WITH kept AS (SELECT %1$s, %2$s FROM cube.%3$I GROUP BY %1$s HAVING %4$s),
+		WITH kept AS (SELECT %1$s, %2$s FROM cube.%3$I WHERE lane <> -1 GROUP BY %1$s HAVING %4$s),
 		facts AS (SELECT %1$s, %5$s FROM (%6$s) d GROUP BY %1$s),
 		both_sides AS (SELECT %1$s, (%7$s) IS DISTINCT FROM (%8$s) AS differs,
 				format('cell %%s: rollup %%s, facts %%s', ROW(%1$s), ROW(%7$s), ROW(%8$s)) AS what
 			FROM kept k FULL JOIN facts s USING (%1$s))
 		SELECT count(*), count(*) FILTER (WHERE differs), min(what) FILTER (WHERE differs) FROM both_sides$sql$,
 		cube.columns_of(r.cells, '%1$I'), cube.columns_of(r.sums, 'sum(%1$I)::numeric AS %1$I'), r.rollup, cube.columns_of(r.sums, 'sum(%1$I) <> 0', ' OR '),
-		cube.columns_of(r.sums, 'coalesce(sum(%1$I), 0)::numeric AS %1$I'), cube.rollup_rows(r, ARRAY['cube.' || r.fact]),
+		cube.columns_of(r.sums, 'coalesce(sum(%1$I), 0)::numeric AS %1$I'), cube.rollup_rows(r, cube.tables_of(r.fact)),
 		cube.columns_of(r.sums, 'coalesce(k.%1$I, 0)'), cube.columns_of(r.sums, 'coalesce(s.%1$I, 0)'))
 $$;
 COMMENT ON FUNCTION cube.verify_rollup_statement(cube.rollup) IS 'The statement that compares a rollup with its facts.';
@@ -38,7 +45,9 @@ DECLARE
 	f record;
 	r cube.rollup;
 	d record;
+	gone bigint;
 BEGIN
+	PERFORM pg_advisory_xact_lock_shared(7240009); -- no month is dropped meanwhile
 	check_name := 'ledger closed'; subject := 'etl_offset';
 	SELECT count(*), count(*) FILTER (WHERE bad), min(place) FILTER (WHERE bad) INTO compared, differing, example
 	FROM (SELECT o.applied + o.superseded + o.dead + o.ignored <> o.next_offset - o.first_offset OR least(o.applied, o.superseded, o.dead, o.ignored) < 0 AS bad,
@@ -62,20 +71,21 @@ BEGIN
 		check_name := 'each key has its one fact'; subject := f.fact;
 		EXECUTE format($sql$
 			SELECT count(*), count(*) FILTER (WHERE f.%1$I IS NULL OR k.%1$I IS NULL), min(coalesce(f.%1$I, k.%1$I)) FILTER (WHERE f.%1$I IS NULL OR k.%1$I IS NULL)
-			FROM cube.%2$I f FULL JOIN (SELECT * FROM cube.key_%3$s WHERE created_at IS NOT NULL) k ON k.%1$I = f.%1$I AND k.created_at = f.created_at$sql$,
-			f.key_column, f.fact, f.target) INTO compared, differing, example;
+			FROM (SELECT * FROM cube.%2$I WHERE created_at >= %4$L) f FULL JOIN (SELECT * FROM cube.key_%3$s WHERE created_at >= %4$L) k
+				ON k.%1$I = f.%1$I AND k.created_at = f.created_at$sql$,
+			f.key_column, f.fact, f.target, cube.closed_before(f.fact)) INTO compared, differing, example;
 		RETURN NEXT;
 		check_name := 'each fact has its minute'; subject := f.fact;
 		EXECUTE format($sql$
 			SELECT count(*), count(*) FILTER (WHERE t.time_key IS NULL OR f.time_key <> cube.time_key(f.created_at)), min(f.%1$I) FILTER (WHERE t.time_key IS NULL OR f.time_key <> cube.time_key(f.created_at))
-			FROM cube.%2$I f LEFT JOIN cube.dim_time t USING (time_key)$sql$, f.key_column, f.fact) INTO compared, differing, example;
+			FROM cube.%2$I f LEFT JOIN cube.dim_time t USING (time_key) WHERE f.created_at >= %3$L$sql$, f.key_column, f.fact, cube.closed_before(f.fact)) INTO compared, differing, example;
 		RETURN NEXT;
 		IF f.links <> '{}' THEN
 			check_name := 'links are what the other facts say'; subject := f.fact;
 			EXECUTE format($sql$
 				SELECT count(*), count(*) FILTER (WHERE differs), min(%1$I) FILTER (WHERE differs) FROM (
 					SELECT k.%1$I, (%2$s) IS DISTINCT FROM (%3$s) %4$s AS differs
-					FROM cube.key_%5$s k JOIN cube.%6$I f ON f.%1$I = k.%1$I AND f.created_at = k.created_at) l$sql$,
+					FROM cube.key_%5$s k JOIN cube.%6$I f ON f.%1$I = k.%1$I AND f.created_at = k.created_at WHERE k.created_at >= %7$L) l$sql$,
 				f.key_column,
 				(SELECT string_agg(format('f.%I', c), ', ' ORDER BY c) FROM jsonb_object_keys(f.links) c),
 				(SELECT string_agg(format('(%s)', f.links ->> c), ', ' ORDER BY c) FROM jsonb_object_keys(f.links) c),
@@ -83,9 +93,20 @@ BEGIN
 					-- never linked is the same as linked to nothing
 					CASE c WHEN 'has_snapshot' THEN 'false' ELSE 'NULL' END), '' ORDER BY c), '') FROM jsonb_object_keys(f.link_columns) c
 					WHERE c <> 'has_snapshot'),
-				f.target, f.fact) INTO compared, differing, example;
+				f.target, f.fact, cube.closed_before(f.fact)) INTO compared, differing, example;
 			RETURN NEXT;
 		END IF;
+	END LOOP;
+
+	-- of what cannot be computed again: how many cells, and since when
+	FOR f IN SELECT h.fact, h.closed_before, h.closed_at FROM cube.horizon h ORDER BY 1 LOOP
+		check_name := 'closed, can not be computed again'; subject := f.fact; compared := 0; differing := 0;
+		FOR r IN SELECT * FROM cube.rollup u WHERE u.fact = f.fact LOOP
+			EXECUTE format('SELECT count(*) FROM cube.%I WHERE lane = -1', r.rollup) INTO gone;
+			compared := compared + gone;
+		END LOOP;
+		example := format('facts before %s are dropped, closed on %s', (f.closed_before AT TIME ZONE 'UTC')::date, (f.closed_at AT TIME ZONE 'UTC')::date);
+		RETURN NEXT;
 	END LOOP;
 
 	FOR d IN SELECT c.table_name AS fact, c.column_name AS col, replace(c.column_name, '_key', '') AS dim
