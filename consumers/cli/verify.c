@@ -216,8 +216,11 @@ static void take_position(void *arg, const char *const *values, int count)
 
 /* ---- the database ---- */
 
-/* client_connection_check_interval: after Ctrl-C the server would otherwise go on to the end. */
+/* The lock comes before the snapshot, and is kept: no month is dropped in between (see sinks/sql/code/2_engine/retention.sql).
+ * client_connection_check_interval: after Ctrl-C the server would otherwise go on to the end. */
 static const char *const begin_sql[] = {
+	"SET lock_timeout = 0",
+	"SELECT pg_advisory_lock_shared(7240009)",
 	"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
 	"SET LOCAL statement_timeout = 0",
 	"SET LOCAL client_connection_check_interval = '5s'",

@@ -52,6 +52,7 @@ static void take_stream(void *arg, const char *const *values, int columns)
 	pthread_mutex_lock(&m->lock);
 	m->facts.streams[i].last_record_s = number_of(values[1]);
 	m->facts.streams[i].dead_letters = (int64_t)number_of(values[2]);
+	m->facts.streams[i].expired = (int64_t)number_of(values[3]);
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -67,19 +68,34 @@ static void take_verification(void *arg, const char *const *values, int columns)
 	pthread_mutex_unlock(&m->lock);
 }
 
+static void take_closing(void *arg, const char *const *values, int columns)
+{
+	struct gc_monitor *m = arg;
+
+	(void)columns;
+	pthread_mutex_lock(&m->lock);
+	m->facts.closing_s = number_of(values[0]);
+	pthread_mutex_unlock(&m->lock);
+}
+
 static const char streams_sql[] =
 	"SELECT o.stream, extract(epoch FROM max(o.last_record_at)), (SELECT count(*) FROM cube.etl_dead_letter d"
-	" WHERE d.group_id = $1 AND d.stream = o.stream) FROM cube.etl_offset o WHERE o.group_id = $1 GROUP BY o.stream";
+	" WHERE d.group_id = $1 AND d.stream = o.stream), sum(o.expired) FROM cube.etl_offset o WHERE o.group_id = $1 GROUP BY o.stream";
 static const char verification_sql[] =
 	"SELECT extract(epoch FROM max(verified_at)), extract(epoch FROM max(verified_at) FILTER (WHERE differing = 0)),"
 	" (array_agg(differing ORDER BY verified_at DESC))[1] FROM cube.etl_verification";
+
+static const char closing_sql[] =
+	"SELECT coalesce(extract(epoch FROM min(links_kept_at)), 0) FROM cube.closed_month WHERE dropped_at IS NULL";
 
 static enum gc_verdict ask_facts(struct gc_monitor *m, struct gc_err *err)
 {
 	const char *group[] = { m->config->kafka_group_id };
 	enum gc_verdict verdict = gc_pg_query(m->pg, streams_sql, group, 1, take_stream, m, err);
 
-	return verdict == GC_OK ? gc_pg_query(m->pg, verification_sql, NULL, 0, take_verification, m, err) : verdict;
+	if (verdict == GC_OK)
+		verdict = gc_pg_query(m->pg, verification_sql, NULL, 0, take_verification, m, err);
+	return verdict == GC_OK ? gc_pg_query(m->pg, closing_sql, NULL, 0, take_closing, m, err) : verdict;
 }
 
 static enum gc_verdict probe(struct gc_monitor *m, struct gc_err *err)
@@ -159,10 +175,11 @@ struct gc_monitor *gc_monitor_start(const struct gc_config *config)
 	m->facts = (struct gc_database_facts){ .verified_s = -1,
 					       .verified_equal_s = -1,
 					       .verify_differing = -1,
+					       .closing_s = -1,
 					       .why = "not asked yet",
 					       .streams = gc_calloc(count, sizeof(*m->facts.streams)) };
 	for (size_t i = 0; i < count; i++)
-		m->facts.streams[i] = (struct gc_stream_facts){ -1, -1 };
+		m->facts.streams[i] = (struct gc_stream_facts){ -1, -1, -1 };
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -17,9 +17,11 @@ struct gc_database_facts {
 	char why[256];                       /* it is not reachable, or the schema is not right */
 	double verified_s, verified_equal_s; /* epoch: the last `verify`, and the last one that found nothing */
 	int64_t verify_differing;
+	double closing_s; /* epoch: since when a month is being dropped; 0: none is */
 	struct gc_stream_facts {
 		double last_record_s; /* epoch, Kafka's time of the newest record in the cube */
 		int64_t dead_letters; /* that wait for a decision */
+		int64_t expired;      /* records of months that are dropped */
 	} *streams;                   /* one for each of gc_streams; owned by the monitor */
 };
 
