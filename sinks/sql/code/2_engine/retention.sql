@@ -193,10 +193,10 @@ COMMENT ON FUNCTION cube.do_step(text, timestamptz, text) IS 'Does what cube.nex
 -- Marks tell a late version from a new fact: of keys that were deleted, and of those that went with their month. A key that has only been
 -- locked has no version yet; one that is named by a living fact stays, because the link would be lost.
 CREATE OR REPLACE FUNCTION cube.children_of(p_fact text) RETURNS text LANGUAGE sql STABLE AS $$
-	SELECT coalesce(string_agg(format(' AND NOT EXISTS (SELECT FROM cube.key_%s c WHERE c.%I = t.%I AND c.created_at IS NOT NULL)',
-		split_part(p.proname, '_of_', 2), f.key_column, f.key_column), '' ORDER BY p.proname), '')
-	FROM cube.fact f JOIN pg_proc p ON p.pronamespace = 'cube'::regnamespace AND p.proname LIKE 'parent\_' || replace(f.fact, '_', '\_') || '\_of\_%'
-	WHERE f.fact = p_fact
+	SELECT coalesce(string_agg(format(' AND NOT EXISTS (SELECT FROM cube.key_%s c WHERE c.%I = t.%I AND c.created_at >= %L)',
+		c.target, f.key_column, f.key_column, cube.closed_before(c.fact)), '' ORDER BY c.target), '')
+	FROM cube.fact f, cube.fact c
+	WHERE f.fact = p_fact AND to_regproc(format('cube.parent_%s_of_%s', f.fact, c.target)) IS NOT NULL
 $$;
 COMMENT ON FUNCTION cube.children_of(text) IS 'The condition that no living fact names a key of a fact as its parent.';
 
