@@ -328,6 +328,12 @@ static void print_closing(struct gc_metric_printer *p)
 		gc_metric_line(p, "", NULL, database->closing_s > 0 ? (double)gc_now_us() / 1e6 - database->closing_s : 0);
 }
 
+static void print_keys_used(struct gc_metric_printer *p)
+{
+	if (database_of(p) && database_of(p)->keys_used_ratio >= 0)
+		gc_metric_line(p, "", NULL, database_of(p)->keys_used_ratio);
+}
+
 /* ---- the process ---- */
 
 static void print_build(struct gc_metric_printer *p)
@@ -410,6 +416,8 @@ static const struct gc_metric run_metrics[] = {
 
 	{ "gracecube_dimension_cache_hits_total", GC_METRIC_COUNTER, NULL, NULL, "Natural keys of dimensions found in a worker's cache.", print_workers,
 	  OF_WORKER(cache_hits) },
+	{ "gracecube_dimension_keys_used_ratio", GC_METRIC_GAUGE, NULL, NULL,
+	  "How much of the 2,147,483,647 keys the dimension has used that has used most; at 1 no new member can be made.", .print = print_keys_used },
 	{ "gracecube_dimension_cache_misses_total", GC_METRIC_COUNTER, NULL, NULL, "Natural keys that had to be asked for.", print_workers,
 	  OF_WORKER(cache_misses) },
 

@@ -68,13 +68,14 @@ static void take_verification(void *arg, const char *const *values, int columns)
 	pthread_mutex_unlock(&m->lock);
 }
 
-static void take_closing(void *arg, const char *const *values, int columns)
+static void take_limits(void *arg, const char *const *values, int columns)
 {
 	struct gc_monitor *m = arg;
 
 	(void)columns;
 	pthread_mutex_lock(&m->lock);
 	m->facts.closing_s = number_of(values[0]);
+	m->facts.keys_used_ratio = number_of(values[1]);
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -85,8 +86,10 @@ static const char verification_sql[] =
 	"SELECT extract(epoch FROM max(verified_at)), extract(epoch FROM max(verified_at) FILTER (WHERE differing = 0)),"
 	" (array_agg(differing ORDER BY verified_at DESC))[1] FROM cube.etl_verification";
 
-static const char closing_sql[] =
-	"SELECT coalesce(extract(epoch FROM min(links_kept_at)), 0) FROM cube.closed_month WHERE dropped_at IS NULL";
+static const char limits_sql[] =
+	"SELECT coalesce((SELECT extract(epoch FROM min(links_kept_at)) FROM cube.closed_month WHERE dropped_at IS NULL), 0),"
+	" greatest((SELECT max(mission_key) FROM cube.dim_mission), (SELECT max(actor_key) FROM cube.dim_actor),"
+	" (SELECT max(component_key) FROM cube.dim_component), (SELECT max(tier_key) FROM cube.dim_tier)) / 2147483647.0";
 
 static enum gc_verdict ask_facts(struct gc_monitor *m, struct gc_err *err)
 {
@@ -95,7 +98,7 @@ static enum gc_verdict ask_facts(struct gc_monitor *m, struct gc_err *err)
 
 	if (verdict == GC_OK)
 		verdict = gc_pg_query(m->pg, verification_sql, NULL, 0, take_verification, m, err);
-	return verdict == GC_OK ? gc_pg_query(m->pg, closing_sql, NULL, 0, take_closing, m, err) : verdict;
+	return verdict == GC_OK ? gc_pg_query(m->pg, limits_sql, NULL, 0, take_limits, m, err) : verdict;
 }
 
 static enum gc_verdict probe(struct gc_monitor *m, struct gc_err *err)
@@ -176,6 +179,7 @@ struct gc_monitor *gc_monitor_start(const struct gc_config *config)
 					       .verified_equal_s = -1,
 					       .verify_differing = -1,
 					       .closing_s = -1,
+					       .keys_used_ratio = -1,
 					       .why = "not asked yet",
 					       .streams = gc_calloc(count, sizeof(*m->facts.streams)) };
 	for (size_t i = 0; i < count; i++)
