@@ -20,6 +20,7 @@ extern const struct gc_command gc_command_status;
 extern const struct gc_command gc_command_token;
 extern const struct gc_command gc_command_verify;
 
+/* clang-format off */
 const struct gc_command *const gc_commands[] = {
 	&gc_command_sandbox,
 	&gc_command_check,
@@ -36,3 +37,4 @@ const struct gc_command *const gc_commands[] = {
 	&gc_command_help,
 	NULL,
 };
+/* clang-format on */

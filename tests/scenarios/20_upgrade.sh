@@ -36,15 +36,17 @@ restored() {
 	SQL
 }
 
-# kept → all rows of 0.1.0 but those of bookkeeping of the schema itself, one hash a table; the mesh's errors apart
+# kept → all rows of 0.1.0 but those of bookkeeping of the schema itself, one hash a table; the mesh's errors apart. What is asked is written
+# down the first time, before the upgrade: columns and tables that are new say nothing of what was there.
 kept() {
-	sql <<-'SQL'
-		SELECT format('SELECT %L, count(*), sum(hashtext(t::text)::bigint) FROM %s t %s;', relname, c.oid::regclass,
-			CASE WHEN relname ~ '^(fact|key)_error_events$' THEN 'WHERE error_id NOT LIKE ''error:%''' ELSE '' END)
+	[ -s kept.sql ] || sql >kept.sql <<-'SQL'
+		SELECT format('SELECT %L, count(*), sum(hashtext(ROW(%s)::text)::bigint) FROM %s t %s;', relname,
+			(SELECT string_agg(format('t.%I', a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+			c.oid::regclass, CASE WHEN relname ~ '^(fact|key)_error_events$' THEN 'WHERE error_id NOT LIKE ''error:%''' ELSE '' END)
 		FROM pg_class c WHERE relnamespace = 'cube'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
 			AND relname !~ '^schema_|^(fact|rollup)$|^rollup_error' ORDER BY relname
-		\gexec
 	SQL
+	sql -f kept.sql
 }
 human() { sql -c "SELECT string_agg(error_id || ' ' || was_auto_resolved || ' ' || required_human_intervention, ', ' ORDER BY error_id) FROM cube.fact_error_events WHERE error_id LIKE 'error:%'"; }
 schema_of() { pg_dump --schema-only --dbname="$GRACECUBE_POSTGRES_DSN" | python3 -B "$CUBE_TEST_ROOT/tests/lib/schema.py"; }
