@@ -62,7 +62,7 @@ static void take_expiry(void *arg, const struct gc_expiry *expiry)
 	struct telling *telling = arg;
 
 	telling->rows += expiry->rows;
-	telling->bytes += expiry->bytes;
+	telling->bytes += telling->dry_run || expiry->is_done ? expiry->bytes : 0;
 	add_row(telling, expiry);
 	json_array_append_new(telling->items,
 			      json_pack("{s:s, s:s, s:o, s:I, s:I, s:s}", "kind", expiry->kind, "table", expiry->table, "before",
@@ -159,7 +159,7 @@ const struct gc_command gc_command_retention = {
 		"It runs beside everything else. No lock is waited for longer than 100 ms; a table that somebody reads all the while is\n"
 		"tried again for --wait, and kept until the next time. Killed, it goes on where it was.\n"
 		"\n"
-		"Exit codes: 0 done; 2 wrong usage; 69 PostgreSQL not reachable, or a table is in use; 75 another process is at it;\n"
+		"Exit codes: 0 done; 2 wrong usage; 69 PostgreSQL not reachable; 75 a table is in use, or another process is at it;\n"
 		"78 configuration, rights or schema are wrong, or the sums of a month are: it is kept until they are right.\n",
 	.flags = flags,
 	.options_bytes = sizeof(struct retention_options),

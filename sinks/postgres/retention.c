@@ -164,11 +164,16 @@ static enum gc_verdict ask(struct work *work, const char *sql, const char *const
 {
 	static const struct timespec pause = { .tv_nsec = PAUSE_US * 1000 };
 	int64_t until_us = gc_monotonic_us() + work->retention->patience_us;
+	char blocker[GC_PG_BLOCKER_BYTES];
 	enum gc_verdict verdict;
 
 	while ((verdict = gc_pg_query(work->pg, sql, values, count, take, arg, err)) == GC_RETRY && !work->pg->lost &&
 	       gc_monotonic_us() < until_us && !is_stopped(work))
 		nanosleep(&pause, NULL);
+	if (verdict == GC_RETRY && !work->pg->lost && strcmp(err->code, "55P03") == 0)
+		return gc_fail(err, GC_RETRY, "lock", values[0],
+			       "it is in use all the while, most likely by %s; end that, or try again when it is over",
+			       gc_pg_find_blocker(work->pg, blocker));
 	return verdict;
 }
 
@@ -221,13 +226,13 @@ static enum gc_verdict trim_table(struct work *work, struct gc_expiry *item, con
 {
 	struct piece piece = { .next = "0" };
 	char block[sizeof(piece.next)];
-	const char *values[] = { item->kind, item->table, before, block };
+	const char *values[] = { item->table, item->kind, before, block };
 
 	while (!is_stopped(work)) {
 		enum gc_verdict verdict;
 
 		snprintf(block, sizeof(block), "%s", piece.next);
-		verdict = ask(work, "SELECT gone, next_block FROM cube.trim_piece($1, $2, $3, $4)", values, 4, take_piece, &piece,
+		verdict = ask(work, "SELECT gone, next_block FROM cube.trim_piece($2, $1, $3, $4)", values, 4, take_piece, &piece,
 			      err);
 		item->rows = piece.gone;
 		item->is_done = verdict == GC_OK && piece.next[0] == '\0';

@@ -84,6 +84,10 @@ publish --rate 400 october/* # 4 to 5 s
 only_approvals_are_left() { [ "$(sql -c "SELECT count(*) FROM pg_class WHERE relispartition AND relkind = 'r' AND relname ~ '^fact_.*_2026_0' AND relname !~ 'approvals'")" = 0 ]; }
 wait_until 90 only_approvals_are_left || fail "months that nobody reads are still there: $(sql -c 'SELECT fact, month, dropped_at FROM cube.closed_month')"
 [ "$(months_before 2026-10)" -gt 0 ] || fail 'a table that is being read was dropped'
+STATUS=0
+"$CUBE_TEST_BIN" retention --wait 1s -s "retention.facts=$(kept_for 2026-10)" >kept.out 2>kept.log || STATUS=$?
+equal 'exit code while a table is read' "$STATUS" 75
+grep -qE 'most likely by psql|another process is throwing' kept.log || fail "nobody is named: $(tail -n 2 kept.log)"
 verify_agrees
 echo >stay
 ends "$keeper" 20
