@@ -73,6 +73,7 @@ static const char *check_topics(const char *value)
 /* -- the table, in the order of struct gc_config -- */
 
 static const char *const no_yes[] = { "false", "true", NULL };
+static const char *const when_full[] = { "stop", "drop_oldest", NULL };
 static const char *const off_on[] = { "off", "on", NULL };
 const char *const gc_log_levels[] = { "error", "warn", "info", "debug", NULL };
 static const char *const log_formats[] = { "logfmt", "json", NULL };
@@ -90,6 +91,7 @@ const struct gc_section gc_sections[] = {
 	{ "run", "How much one process does at a time." },
 	{ "streams", "The topics of each stream, and the unit of its times." },
 	{ "limits", "What is larger becomes a dead letter." },
+	{ "dead", "How many dead letters are kept." },
 	{ "cube", "What the cube calls business hours." },
 	{ "retention",
 	  "How long what is kept: older data goes, by `gracecube retention` and by `gracecube run` itself. 0 keeps it for ever." },
@@ -146,6 +148,15 @@ const struct gc_option gc_options[] = {
 	{ "limits.key_bytes", GC_OPTION_BYTES, "512", INTO(limits_key_bytes),
 	  .min = 16, .max = 2 * KIB,
 	  .description = "The longest id or natural key." },
+
+	{ "dead.max_count", GC_OPTION_COUNT, "1000000", INTO(dead_max_count),
+	  .min = 0, .max = INT64_C(1000000000),
+	  .description = "How many dead letters the database keeps, of all groups, those worked off too, which make room first; 0 for no limit." },
+	{ "dead.max_bytes", GC_OPTION_BYTES, "8GiB", INTO(dead_max_bytes),
+	  .min = 0, .max = 1024 * 1024 * GIB,
+	  .description = "How many bytes of keys, values and headers they may have together; 0 for no limit." },
+	{ "dead.when_full", GC_OPTION_CHOICE, "stop", INTO(dead_when_full), .choices = when_full,
+	  .description = "What happens before one more: stop waits until there is room, and loses nothing; drop_oldest drops the oldest ones, and counts them." },
 
 	{ "cube.business_days", GC_OPTION_TEXT, "1-5", INTO(cube_business_days), .check = check_days,
 	  .description = "First and last business day of the week, 1 is Monday." },

@@ -13,6 +13,7 @@
 struct completion {
 	const struct gc_command *const *commands;
 	const struct gc_command *command; /* NULL: its name is still to come */
+	const struct gc_verb *verb;       /* NULL: likewise, or there is none */
 	bool has_verb, no_flags;          /* no_flags: behind "--" */
 	const struct gc_flag *waiting;    /* a flag whose value is being typed */
 	struct gc_span typed;             /* of the last word, what is compared */
@@ -140,6 +141,17 @@ static void offer_value(struct completion *completion)
 
 /* -- words -- */
 
+/* The usage says it; of a verb, behind the verb. */
+static bool takes_files(const struct completion *completion)
+{
+	const struct gc_command *command = completion->command;
+	char words[80];
+	if (!command->verbs)
+		return strstr(command->usage, "FILE");
+	snprintf(words, sizeof(words), "%s FILE", completion->verb ? completion->verb->name : "");
+	return completion->verb && strstr(command->usage, words);
+}
+
 static void offer_words(const struct completion *completion)
 {
 	const struct gc_command *command = completion->command;
@@ -148,10 +160,18 @@ static void offer_words(const struct completion *completion)
 	else if (command->verbs && !completion->has_verb)
 		for (const struct gc_verb *verb = command->verbs; verb->name; verb++)
 			offer(completion, verb->name, "", verb->summary);
-	else if (strstr(command->usage, "FILE"))
+	else if (takes_files(completion))
 		offer_files(completion);
 	else if (strstr(command->usage, "COMMAND"))
 		offer_commands(completion);
+}
+
+static void pass_verb(struct completion *completion, const char *word)
+{
+	completion->has_verb = true;
+	for (const struct gc_verb *verb = completion->command->verbs; verb && verb->name; verb++)
+		if (strcmp(verb->name, word) == 0)
+			completion->verb = verb;
 }
 
 /* A word that has been typed to its end. */
@@ -165,10 +185,10 @@ static void pass(struct completion *completion, const char *word)
 	else if (flag)
 		completion->waiting = flag->argument ? flag : NULL;
 	else if (completion->no_flags || word[0] != '-' || word[1] == '\0') {
-		if (completion->command)
-			completion->has_verb = true;
-		else
+		if (!completion->command)
 			completion->command = gc_command_find(completion->commands, word);
+		else if (!completion->has_verb)
+			pass_verb(completion, word);
 	}
 }
 

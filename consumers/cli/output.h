@@ -75,7 +75,5 @@ bool gc_answer_is_text(struct gc_span bytes);
 const char *gc_answer_escape(struct gc_span bytes, bool keep_lines, struct gc_arena *arena);
 /* Sixteen bytes a line with their offset, in hexadecimal and as ASCII; of more than bytes_max only the first. */
 void gc_answer_dump(struct gc_span bytes, size_t bytes_max, FILE *out);
-/* RFC 4648, white space is skipped (PostgreSQL breaks lines). False when it is anything else. */
-bool gc_answer_base64(struct gc_span text, struct gc_arena *arena, struct gc_span *ret_bytes);
 
 #endif

@@ -12,6 +12,7 @@
 #include <zlib.h>
 
 #include <gracecube/arena.h>
+#include <gracecube/base64.h>
 #include <gracecube/json.h>
 #include <gracecube/time.h>
 
@@ -202,7 +203,16 @@ static bool take_exact(struct gc_arena *arena, const struct gc_json *string, str
 	return true;
 }
 
-/* Text or null, which is also what a missing member is. False on anything else. */
+/* {"base64": "…"}: bytes that are no text. */
+static bool take_bytes(struct gc_arena *arena, const struct gc_json *object, struct gc_span *ret_bytes)
+{
+	const struct gc_json *name = object->type == GC_JSON_OBJECT ? gc_json_first(object) : NULL;
+
+	return name && !gc_json_next(object, name + 1) && gc_span_equal(gc_json_text(name, arena, NULL), GC_LIT("base64")) &&
+	       name[1].type == GC_JSON_STRING && gc_base64_decode(gc_json_text(name + 1, arena, NULL), arena, ret_bytes);
+}
+
+/* Text, bytes or null, which is also what a missing member is. False on anything else. */
 static bool take_text(struct gc_arena *arena, const struct gc_json *value, struct gc_span *ret_text)
 {
 	unsigned flags = 0;
@@ -212,7 +222,7 @@ static bool take_text(struct gc_arena *arena, const struct gc_json *value, struc
 		return true;
 	}
 	if (value->type != GC_JSON_STRING)
-		return false;
+		return take_bytes(arena, value, ret_text);
 	*ret_text = gc_json_text(value, arena, &flags);
 	return !(flags & GC_JSON_REPLACED) || take_exact(arena, value, ret_text);
 }
@@ -240,7 +250,8 @@ static enum gc_verdict refuse_text(struct gc_capture *capture, const char *name,
 {
 	if (value->type == GC_JSON_STRING)
 		return refuse(capture, err, "half_character", "%s has half a surrogate pair, which stands for no bytes", name);
-	return refuse(capture, err, "not_text", "%s is of type %s; it must be text or null", name, gc_json_type_name(value));
+	return refuse(capture, err, "not_text", "%s is of type %s; it must be text, null or {\"base64\": \"…\"}", name,
+		      gc_json_type_name(value));
 }
 
 static enum gc_verdict take_member(struct gc_capture *capture, const char *name, struct gc_span *ret_text, struct gc_err *err)
@@ -305,7 +316,7 @@ static enum gc_verdict take_header(struct gc_capture *capture, const struct gc_j
 	const struct gc_json *name = pair->type == GC_JSON_ARRAY ? gc_json_first(pair) : NULL;
 	const struct gc_json *value = name ? gc_json_next(pair, name) : NULL;
 
-	if (!value || gc_json_next(pair, value) || name->type != GC_JSON_STRING)
+	if (!value || gc_json_next(pair, value) || (name->type != GC_JSON_STRING && name->type != GC_JSON_OBJECT))
 		return refuse(capture, err, "bad_header", "a header is not a pair of a name and a value");
 	if (!take_text(&capture->arena, name, &header->name))
 		return refuse_text(capture, "a header's name", name, err);
@@ -475,6 +486,11 @@ const char *gc_capture_place(const struct gc_capture *capture)
 }
 
 /* ---- moved in time ---- */
+
+const struct gc_json *gc_capture_member(const struct gc_capture *capture, const char *name)
+{
+	return member(capture, name);
+}
 
 void gc_capture_shift(struct gc_capture *capture, const struct gc_shift *shift)
 {

@@ -4,7 +4,7 @@
  *      "headers": [["name", "value or null"]], "key": "text or null", "value": "text or null"}
  *
  * `value` must be there (null is a tombstone). partition (0), offset (-1), timestamp (ms; -1, none), headers and key (null)
- * may be missing; topic may be missing for who knows it better. Other members are left alone; a member twice is an error.
+ * may be missing; topic may be missing for who knows it better. Bytes that are no UTF-8 stand as {"base64": "…"}. Other members are left alone; a member twice is an error.
  * Nothing is skipped in silence but blank lines. A pipe is read in blocks of 256 KiB: the lines of a slow one come late.
  * Threads: a reader belongs to one thread.
  */
@@ -12,6 +12,7 @@
 #define GRACECUBE_CAPTURE_H
 
 #include <gracecube/err.h>
+#include <gracecube/json.h>
 #include <gracecube/message.h>
 
 #include "kafka/shift.h"
@@ -29,6 +30,9 @@ enum gc_verdict gc_capture_next(struct gc_capture *capture, const struct gc_mess
 				struct gc_err *err) GC_MUST_CHECK;
 /* "file:line" of the record last returned. */
 const char *gc_capture_place(const struct gc_capture *capture);
+
+/* Another member of the record last returned; NULL: it has none of this name. */
+const struct gc_json *gc_capture_member(const struct gc_capture *capture, const char *name);
 
 /* From the next record on their times are moved. */
 void gc_capture_shift(struct gc_capture *capture, const struct gc_shift *shift);

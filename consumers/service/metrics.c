@@ -141,6 +141,32 @@ static void print_dead_letters(struct gc_metric_printer *p)
 	print_stream_facts(p, read_dead_letters);
 }
 
+static void print_fact(struct gc_metric_printer *p, double value)
+{
+	if (value >= 0)
+		gc_metric_line(p, "", NULL, value);
+}
+
+static void print_letters_kept(struct gc_metric_printer *p)
+{
+	print_fact(p, database_of(p) ? database_of(p)->letters_kept : -1);
+}
+
+static void print_letters_bytes(struct gc_metric_printer *p)
+{
+	print_fact(p, database_of(p) ? database_of(p)->letters_bytes : -1);
+}
+
+static void print_letters_full(struct gc_metric_printer *p)
+{
+	print_fact(p, database_of(p) ? database_of(p)->letters_full : -1);
+}
+
+static void print_letters_dropped(struct gc_metric_printer *p)
+{
+	print_fact(p, database_of(p) ? database_of(p)->letters_dropped : -1);
+}
+
 /* ---- histograms ---- */
 
 static void print_histogram(struct gc_metric_printer *p)
@@ -390,6 +416,14 @@ static const struct gc_metric run_metrics[] = {
 	  print_reasons, OF_WORKER(dead_of) },
 	{ "gracecube_dead_letters", GC_METRIC_GAUGE, "stream", NULL,
 	  "Dead letters of the whole group that wait for a decision, looked up every 15 s.", .print = print_dead_letters },
+	{ "gracecube_dead_letters_kept", GC_METRIC_GAUGE, NULL, NULL,
+	  "Dead letters that the database keeps, those worked off too, of all groups.", .print = print_letters_kept },
+	{ "gracecube_dead_letters_bytes", GC_METRIC_GAUGE, NULL, NULL, "Bytes of their keys, values and headers.", .print = print_letters_bytes },
+	{ "gracecube_dead_letters_full_ratio", GC_METRIC_GAUGE, NULL, NULL,
+	  "How much of dead.max_count or dead.max_bytes is taken, whichever is more; at 1 dead.when_full says what happens.",
+	  .print = print_letters_full },
+	{ "gracecube_dead_letters_dropped_total", GC_METRIC_COUNTER, NULL, NULL,
+	  "Dead letters that are gone, of all groups: dropped to make room, out of date, or deleted by hand.", .print = print_letters_dropped },
 
 	{ "gracecube_commit_delay_seconds", GC_METRIC_HISTOGRAM, "stream", NULL,
 	  "Freshness: from Kafka's timestamp of a record to the commit that made it visible.", print_stream_histograms, OF_STREAM(delay),

@@ -79,9 +79,33 @@ static void take_limits(void *arg, const char *const *values, int columns)
 	pthread_mutex_unlock(&m->lock);
 }
 
+/* 0 where there is no limit. */
+static double share_of(double part, int64_t limit)
+{
+	return limit > 0 ? part / (double)limit : 0;
+}
+
+static void take_letters(void *arg, const char *const *values, int columns)
+{
+	struct gc_monitor *m = arg;
+	double letters = number_of(values[0]), bytes = number_of(values[1]);
+	double by_count = share_of(letters, m->config->dead_max_count), by_bytes = share_of(bytes, m->config->dead_max_bytes);
+
+	(void)columns;
+	pthread_mutex_lock(&m->lock);
+	m->facts.letters_kept = letters;
+	m->facts.letters_bytes = bytes;
+	m->facts.letters_dropped = number_of(values[2]);
+	m->facts.letters_full = by_count > by_bytes ? by_count : by_bytes;
+	pthread_mutex_unlock(&m->lock);
+}
+
 static const char streams_sql[] =
-	"SELECT o.stream, extract(epoch FROM max(o.last_record_at)), (SELECT count(*) FROM cube.etl_dead_letter d"
-	" WHERE d.group_id = $1 AND d.stream = o.stream), sum(o.expired) FROM cube.etl_offset o WHERE o.group_id = $1 GROUP BY o.stream";
+	"SELECT o.stream, extract(epoch FROM max(o.last_record_at)), (SELECT coalesce(sum(d.letters - d.worked), 0)"
+	" FROM cube.etl_dead_letter_ledger d WHERE d.group_id = $1 AND d.stream = o.stream), sum(o.expired) FROM cube.etl_offset o"
+	" WHERE o.group_id = $1 GROUP BY o.stream";
+static const char letters_sql[] =
+	"SELECT coalesce(sum(letters), 0), coalesce(sum(bytes), 0), coalesce(sum(dropped), 0) FROM cube.etl_dead_letter_ledger";
 static const char verification_sql[] =
 	"SELECT extract(epoch FROM max(verified_at)), extract(epoch FROM max(verified_at) FILTER (WHERE differing = 0)),"
 	" (array_agg(differing ORDER BY verified_at DESC))[1] FROM cube.etl_verification";
@@ -96,6 +120,8 @@ static enum gc_verdict ask_facts(struct gc_monitor *m, struct gc_err *err)
 	const char *group[] = { m->config->kafka_group_id };
 	enum gc_verdict verdict = gc_pg_query(m->pg, streams_sql, group, 1, take_stream, m, err);
 
+	if (verdict == GC_OK)
+		verdict = gc_pg_query(m->pg, letters_sql, NULL, 0, take_letters, m, err);
 	if (verdict == GC_OK)
 		verdict = gc_pg_query(m->pg, verification_sql, NULL, 0, take_verification, m, err);
 	return verdict == GC_OK ? gc_pg_query(m->pg, limits_sql, NULL, 0, take_limits, m, err) : verdict;
@@ -180,6 +206,10 @@ struct gc_monitor *gc_monitor_start(const struct gc_config *config)
 					       .verify_differing = -1,
 					       .closing_s = -1,
 					       .keys_used_ratio = -1,
+					       .letters_kept = -1,
+					       .letters_bytes = -1,
+					       .letters_dropped = -1,
+					       .letters_full = -1,
 					       .why = "not asked yet",
 					       .streams = gc_calloc(count, sizeof(*m->facts.streams)) };
 	for (size_t i = 0; i < count; i++)

@@ -26,6 +26,7 @@ struct gc_stream_config {
 
 enum gc_no_yes { GC_NO, GC_YES };
 enum gc_off_on { GC_OFF, GC_ON };
+enum gc_when_full { GC_STOP, GC_DROP_OLDEST };
 
 struct gc_config {
 	char *path; /* of the file that was read, NULL when none */
@@ -53,6 +54,9 @@ struct gc_config {
 
 	int64_t limits_value_bytes;
 	int64_t limits_key_bytes; /* of a natural key or id */
+
+	int64_t dead_max_count, dead_max_bytes; /* 0: no limit */
+	enum gc_when_full dead_when_full;
 
 	char *cube_business_days;  /* "1-5", ISO days of week */
 	char *cube_business_hours; /* "09-17", the end is not included */

@@ -48,6 +48,55 @@ enum gc_verdict gc_pg_resolve(struct gc_pg *pg, struct gc_batch *batch, struct g
  * *ret_late: how many of the records that the batch counted as applied were older than what the cube holds. */
 enum gc_verdict gc_pg_apply(struct gc_pg *pg, struct gc_batch *batch, int64_t *ret_late, struct gc_err *err) GC_MUST_CHECK;
 
+/* ---- dead letters ---- */
+
+/* Kept: not discarded. */
+enum gc_letter_state { GC_LETTER_WAITING, GC_LETTER_RETRIED, GC_LETTER_KEPT, GC_LETTER_DISCARDED, GC_LETTER_ANY };
+extern const char *const gc_letter_states[]; /* "waiting", …; ends with NULL */
+/* The condition on cube.etl_dead_letter that one of them, a text parameter, stands for. */
+#define GC_LETTER_IS(state)                                                                                                        \
+	"CASE " state " WHEN 'waiting' THEN outcome IS NULL WHEN 'retried' THEN outcome <> 'discarded'"                            \
+	" WHEN 'kept' THEN outcome IS DISTINCT FROM 'discarded' WHEN 'discarded' THEN outcome = 'discarded' ELSE true END"
+
+/* What became of a letter that was retried. */
+enum gc_letter_outcome { GC_LETTER_REFUSED, GC_LETTER_APPLIED, GC_LETTER_SUPERSEDED, GC_LETTER_IGNORED, GC_LETTER_OUTCOMES };
+extern const char *const gc_letter_outcomes[GC_LETTER_OUTCOMES];
+
+/* Which letters are meant: those with these ids, or those of a group that all of the rest fits. */
+struct gc_letter_selection {
+	const char *ids;                           /* "{17,18}"; NULL: not by id */
+	const char *group, *topic, *stream, *code; /* all but group may be NULL */
+	int64_t since_us;
+	enum gc_letter_state state;
+	int64_t after_id, last_id; /* of those only ids behind the first, up to the second */
+};
+
+struct gc_letter {
+	int64_t id, tries, dead_us;
+	struct gc_message message;
+	struct gc_span stream, code, where, reason;
+	enum gc_letter_outcome outcome; /* once it was retried */
+};
+
+/* How many there are; *ret_last_id is the highest id of them. */
+enum gc_verdict gc_pg_count_letters(struct gc_pg *pg, const struct gc_letter_selection *selection, int64_t *ret_count,
+				    int64_t *ret_last_id, struct gc_err *err) GC_MUST_CHECK;
+/* The first of them by id, at most so many and about so many bytes, into the arena. */
+enum gc_verdict gc_pg_read_letters(struct gc_pg *pg, const struct gc_letter_selection *selection, int64_t count_max,
+				   int64_t bytes_max, struct gc_arena *arena, struct gc_letter **ret_letters, size_t *ret_count,
+				   struct gc_err *err) GC_MUST_CHECK;
+/* As gc_pg_apply(), of a batch whose n-th partition is the n-th letter, with its id as a negative offset_id: its rows and what became of each
+ * letter are one commit. GC_FENCED: somebody else has worked on one of them since it was read. */
+enum gc_verdict gc_pg_retry_letters(struct gc_pg *pg, struct gc_batch *batch, const char *by, struct gc_letter *letters,
+				    struct gc_err *err) GC_MUST_CHECK;
+/* Discards the first of them by id, at most so many, and moves the selection behind them. *ret_found: how many that were, 0 at the end;
+ * *ret_discarded: how many of them nobody else had discarded meanwhile. */
+enum gc_verdict gc_pg_discard_letters(struct gc_pg *pg, struct gc_letter_selection *selection, int64_t count_max, const char *by,
+				      int64_t *ret_found, int64_t *ret_discarded, struct gc_err *err) GC_MUST_CHECK;
+/* *ret_imported: how many of them were not there yet. */
+enum gc_verdict gc_pg_import_letters(struct gc_pg *pg, const char *group, const struct gc_letter *letters, size_t count,
+				     int64_t *ret_imported, struct gc_err *err) GC_MUST_CHECK;
+
 /* Tells whoever listens to cube_changed which streams have moved, "a,b", after the commit and outside of it. A failure matters to nobody:
  * listeners look for themselves every other second. */
 void gc_pg_notify(struct gc_pg *pg, const char *streams);

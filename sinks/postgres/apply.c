@@ -13,6 +13,7 @@
  */
 #include "pg.h"
 
+#include <gracecube/base64.h>
 #include <stdlib.h>
 
 static void send_fence(struct gc_pg *pg, struct gc_batch *batch)
@@ -94,30 +95,6 @@ static void send_rows(struct gc_pg *pg, struct gc_batch *batch)
 	}
 }
 
-static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-static size_t base64_bytes(struct gc_span bytes)
-{
-	return (bytes.len + 2) / 3 * 4;
-}
-
-static char *put_base64(char *at, struct gc_span bytes)
-{
-	for (size_t i = 0; i < bytes.len; i += 3) {
-		uint32_t bits = (uint32_t)(uint8_t)bytes.ptr[i] << 16;
-
-		if (i + 1 < bytes.len)
-			bits |= (uint32_t)(uint8_t)bytes.ptr[i + 1] << 8;
-		if (i + 2 < bytes.len)
-			bits |= (uint32_t)(uint8_t)bytes.ptr[i + 2];
-		*at++ = base64_digits[bits >> 18];
-		*at++ = base64_digits[bits >> 12 & 63];
-		*at++ = i + 1 < bytes.len ? base64_digits[bits >> 6 & 63] : '=';
-		*at++ = i + 2 < bytes.len ? base64_digits[bits & 63] : '=';
-	}
-	return at;
-}
-
 static char *put_text(char *at, const char *text)
 {
 	size_t len = strlen(text);
@@ -126,25 +103,24 @@ static char *put_text(char *at, const char *text)
 	return at + len;
 }
 
-/* [["name in base64", "value in base64" or null], …]: names too, since a header's name may be any bytes. A record may have very many:
- * the room is measured first. */
-static struct gc_span headers_of(struct gc_arena *arena, const struct gc_dead_letter *letter)
+/* A record may have very many: the room is measured first. */
+struct gc_span gc_pg_headers(struct gc_arena *arena, const struct gc_header *headers, size_t count)
 {
 	size_t bytes = sizeof("[]");
 	char *json, *at;
 
-	for (size_t i = 0; i < letter->header_count; i++)
-		bytes += sizeof(", [\"\", null]") + base64_bytes(letter->headers[i].name) + base64_bytes(letter->headers[i].value);
+	for (size_t i = 0; i < count; i++)
+		bytes += sizeof(", [\"\", null]") + gc_base64_bytes(headers[i].name.len) + gc_base64_bytes(headers[i].value.len);
 	json = gc_arena_alloc(arena, bytes);
 	at = put_text(json, "[");
-	for (size_t i = 0; i < letter->header_count; i++) {
-		const struct gc_header *h = &letter->headers[i];
+	for (size_t i = 0; i < count; i++) {
+		const struct gc_header *h = &headers[i];
 
 		at = put_text(at, i > 0 ? ", [\"" : "[\"");
-		at = put_base64(at, h->name);
+		at = gc_base64_put(at, h->name);
 		at = put_text(at, h->value.ptr ? "\", \"" : "\", null]");
 		if (h->value.ptr)
-			at = put_text(put_base64(at, h->value), "\"]");
+			at = put_text(gc_base64_put(at, h->value), "\"]");
 	}
 	at = put_text(at, "]");
 	return (struct gc_span){ json, (size_t)(at - json) };
@@ -177,7 +153,7 @@ static void send_dead_letters(struct gc_pg *pg, struct gc_batch *batch)
 					     gc_span_of(letters[i].stream),
 					     m->key,
 					     m->value,
-					     headers_of(arena, &letters[i]),
+					     gc_pg_headers(arena, letters[i].headers, letters[i].header_count),
 					     gc_span_of(letters[i].code),
 					     gc_span_of(letters[i].where),
 					     letters[i].reason };
@@ -193,7 +169,8 @@ static void send_dead_letters(struct gc_pg *pg, struct gc_batch *batch)
 	gc_pg_add_texts(&p, &rows->code, sizeof(*rows), count);
 	gc_pg_add_texts(&p, &rows->where, sizeof(*rows), count);
 	gc_pg_add_texts(&p, &rows->reason, sizeof(*rows), count);
-	gc_pg_send(pg, "SELECT cube.add_dead_letters($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", &p);
+	gc_pg_add_bound(&p, pg);
+	gc_pg_send(pg, "SELECT cube.add_dead_letters($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 <> 0)", &p);
 }
 
 struct issue_row {
@@ -201,7 +178,7 @@ struct issue_row {
 	struct gc_span stream, key, field, raw, rule;
 };
 
-static void send_issues(struct gc_pg *pg, struct gc_batch *batch)
+void gc_pg_send_issues(struct gc_pg *pg, struct gc_batch *batch)
 {
 	struct gc_arena *arena = gc_batch_arena(batch);
 	const struct gc_issue *issues;
@@ -234,40 +211,45 @@ static void send_issues(struct gc_pg *pg, struct gc_batch *batch)
 	gc_pg_send(pg, "SELECT cube.add_quality_issues($1, $2, $3, $4, $5, $6, $7, $8)", &p);
 }
 
-/* Merge functions answer how many records were older than what is there. */
-struct answers {
-	int first_merge, end_of_merges;
-	int64_t late;
-};
+void gc_pg_send_changes(struct gc_pg *pg, struct gc_batch *batch, struct gc_pg_merges *ret_merges)
+{
+	send_gate(pg, batch);
+	send_locks(pg, batch);
+	ret_merges->first = pg->statements;
+	send_rows(pg, batch);
+	ret_merges->end = pg->statements;
+	ret_merges->late = 0;
+}
 
+enum gc_verdict gc_pg_judge(const struct gc_pg *pg, const struct gc_pg_merges *merges, enum gc_verdict verdict, struct gc_err *err)
+{
+	if (verdict == GC_REJECT && (pg->failed < merges->first || pg->failed >= merges->end))
+		verdict = err->verdict = GC_FATAL;
+	return verdict;
+}
+
+/* Merge functions answer how many records were older than what is there. */
 static void read_answer(void *argument, int n, const PGresult *result)
 {
-	struct answers *answers = argument;
+	struct gc_pg_merges *merges = argument;
 
-	if (n >= answers->first_merge && n < answers->end_of_merges && PQntuples(result) == 1)
-		answers->late += strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+	if (n >= merges->first && n < merges->end && PQntuples(result) == 1)
+		merges->late += strtoll(PQgetvalue(result, 0, 0), NULL, 10);
 }
 
 enum gc_verdict gc_pg_apply(struct gc_pg *pg, struct gc_batch *batch, int64_t *ret_late, struct gc_err *err)
 {
-	struct answers answers = { .late = 0 };
+	struct gc_pg_merges merges;
 	enum gc_verdict verdict = gc_pg_begin(pg, err);
 
 	if (verdict != GC_OK)
 		return verdict;
 	send_fence(pg, batch);
-	send_gate(pg, batch);
-	send_locks(pg, batch);
-	answers.first_merge = pg->statements;
-	send_rows(pg, batch);
-	answers.end_of_merges = pg->statements;
+	gc_pg_send_changes(pg, batch, &merges);
 	send_dead_letters(pg, batch);
-	send_issues(pg, batch);
-	verdict = gc_pg_commit(pg, read_answer, &answers, err);
-	/* only a merge looks at a record: what the others refuse is no record's fault */
-	if (verdict == GC_REJECT && (pg->failed < answers.first_merge || pg->failed >= answers.end_of_merges))
-		verdict = err->verdict = GC_FATAL;
+	gc_pg_send_issues(pg, batch);
+	verdict = gc_pg_judge(pg, &merges, gc_pg_commit(pg, read_answer, &merges, err), err);
 	if (verdict == GC_OK)
-		*ret_late = answers.late;
+		*ret_late = merges.late;
 	return verdict;
 }

@@ -223,6 +223,8 @@ enum gc_verdict gc_pg_connect(const struct gc_config *config, const char *role, 
 	if (verdict != GC_OK)
 		return verdict;
 	pg = gc_calloc(1, sizeof(*pg));
+	pg->bound = (struct gc_pg_bound){ config->dead_max_count, config->dead_max_bytes,
+					  config->dead_when_full == GC_DROP_OLDEST };
 	pg->conn = connect_to(config, role, password);
 	PQsetNoticeReceiver(pg->conn, ignore_notice, NULL);
 	if (PQstatus(pg->conn) != CONNECTION_OK)

@@ -159,6 +159,32 @@ void gc_pg_add_byteas(struct gc_pg_parameters *parameters, const struct gc_span 
 	add_spans(parameters, BYTEA_OID, items, stride, count);
 }
 
+static void add_scalar(struct gc_pg_parameters *parameters, Oid type, const char *text)
+{
+	parameters->types[parameters->count] = type;
+	parameters->values[parameters->count] = text;
+	parameters->formats[parameters->count] = 0;
+	parameters->lengths[parameters->count] = 0;
+	parameters->count++;
+}
+
+void gc_pg_add_text(struct gc_pg_parameters *parameters, const char *text)
+{
+	add_scalar(parameters, TEXT_OID, text);
+}
+
+void gc_pg_add_number(struct gc_pg_parameters *parameters, int64_t number)
+{
+	add_scalar(parameters, INT8_OID, gc_arena_printf(parameters->arena, "%lld", (long long)number).ptr);
+}
+
+void gc_pg_add_bound(struct gc_pg_parameters *parameters, const struct gc_pg *pg)
+{
+	gc_pg_add_number(parameters, pg->bound.count);
+	gc_pg_add_number(parameters, pg->bound.bytes);
+	gc_pg_add_number(parameters, pg->bound.drops_oldest);
+}
+
 static char *put_value(char *at, Oid element, const struct gc_value *value)
 {
 	uint64_t bits;

@@ -10,6 +10,9 @@ struct gc_pg {
 	bool lost;
 	int statements; /* how many the pipeline under way has sent */
 	int failed;     /* the first of them that failed, -1 for none */
+	struct gc_pg_bound {
+		int64_t count, bytes, drops_oldest;
+	} bound; /* of the dead letters that are kept */
 };
 
 /* Every session that works on the cube holds this advisory lock, shared, with the number of its schema as the second key: `migrate` sees by it
@@ -59,11 +62,19 @@ void gc_pg_add_int8s(struct gc_pg_parameters *parameters, const int64_t *items, 
 void gc_pg_add_int4s(struct gc_pg_parameters *parameters, const int32_t *items, size_t stride, size_t count);
 void gc_pg_add_texts(struct gc_pg_parameters *parameters, const struct gc_span *items, size_t stride, size_t count);
 void gc_pg_add_byteas(struct gc_pg_parameters *parameters, const struct gc_span *items, size_t stride, size_t count);
+/* One value, not an array. */
+void gc_pg_add_text(struct gc_pg_parameters *parameters, const char *text);
+void gc_pg_add_number(struct gc_pg_parameters *parameters, int64_t number);
+/* dead.max_count, dead.max_bytes, dead.when_full: three numbers. */
+void gc_pg_add_bound(struct gc_pg_parameters *parameters, const struct gc_pg *pg);
 /* One column of rows. */
 void gc_pg_add_column(struct gc_pg_parameters *parameters, struct gc_row *const *rows, size_t count, int column);
 /* The version, deletion mark and ledger row of rows: the six arrays that every merge function takes last. */
 void gc_pg_add_versions(struct gc_pg_parameters *parameters, struct gc_row *const *rows, size_t count,
 			const struct gc_partition *partitions);
+
+/* [["name in base64", "value in base64" or null], …]: names too, since a header's name may be any bytes. */
+struct gc_span gc_pg_headers(struct gc_arena *arena, const struct gc_header *headers, size_t count);
 
 /* PostgreSQL's array type of a column. */
 Oid gc_pg_array_type(enum gc_kind kind);
@@ -84,5 +95,15 @@ void gc_pg_send_prepared(struct gc_pg *pg, const char *name, const struct gc_pg_
 /* `each` gets the result of the n-th statement (0 is the first after BEGIN) and may be NULL. */
 enum gc_verdict gc_pg_commit(struct gc_pg *pg, void (*each)(void *arg, int n, const PGresult *result), void *arg,
 			     struct gc_err *err) GC_MUST_CHECK;
+
+/* What a batch does to facts, between the fence and the bookkeeping; which of the statements are merges, and what they answered. */
+struct gc_pg_merges {
+	int first, end;
+	int64_t late; /* records that were older than what is there */
+};
+void gc_pg_send_changes(struct gc_pg *pg, struct gc_batch *batch, struct gc_pg_merges *ret_merges);
+void gc_pg_send_issues(struct gc_pg *pg, struct gc_batch *batch);
+/* Only a merge looks at a record: what the others refuse is no record's fault. */
+enum gc_verdict gc_pg_judge(const struct gc_pg *pg, const struct gc_pg_merges *merges, enum gc_verdict verdict, struct gc_err *err);
 
 #endif

@@ -1,4 +1,4 @@
-"""A Kafka producer and administrator for tests: any bytes as key, value and headers, which the capture format cannot carry.
+"""A Kafka producer and administrator for tests: any bytes as key, value and headers.
 
 Through librdkafka's C interface by ctypes, because that library is here anyway. Nothing is published half: flush() raises
 when a broker did not acknowledge. Also a command, for scenarios in shell:

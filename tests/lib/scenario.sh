@@ -175,7 +175,7 @@ row_versions() {
 	sql <<-'SQL'
 		SELECT format('SELECT %L, count(*), coalesce(sum(hashtext(t.xmin::text || t.ctid::text || t::text)::bigint), 0) FROM cube.%I t;', relname, relname)
 		FROM pg_class WHERE relnamespace = 'cube'::regnamespace AND relkind = 'r' AND NOT relispartition
-			AND relname NOT IN ('etl_offset', 'etl_dead_letter', 'etl_quality_issue', 'rollup_quality_issues', 'etl_verification') ORDER BY relname
+			AND relname NOT IN ('etl_offset', 'etl_dead_letter', 'etl_dead_letter_ledger', 'etl_quality_issue', 'rollup_quality_issues', 'etl_verification') ORDER BY relname
 		\gexec
 		SELECT format('SELECT %L, count(*), coalesce(sum(hashtext(t.xmin::text || t.ctid::text || t::text)::bigint), 0) FROM cube.%I t;', relname, relname)
 		FROM pg_class WHERE relnamespace = 'cube'::regnamespace AND relkind = 'r' AND relispartition ORDER BY relname

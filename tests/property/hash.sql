@@ -13,7 +13,7 @@ CREATE SCHEMA property;
 -- Bookkeeping: positions, versions and registries. What is in them is right when the facts, links and rollups made of them are,
 -- and cube.verify() proves the rest. Dead letters and quality issues take part by content, see property.statement(); how many there are
 -- depends on how often a record came.
-CREATE TABLE property.left_out AS SELECT * FROM (VALUES ('etl_offset'), ('etl_gap'), ('fact'), ('rollup'), ('rollup_quality_issues'), ('schema_file'), ('schema_version'), ('setting')) v (name);
+CREATE TABLE property.left_out AS SELECT * FROM (VALUES ('etl_offset'), ('etl_gap'), ('etl_dead_letter_ledger'), ('fact'), ('rollup'), ('rollup_quality_issues'), ('schema_file'), ('schema_version'), ('setting')) v (name);
 
 CREATE FUNCTION property.tables() RETURNS SETOF text LANGUAGE sql STABLE AS $$
 	SELECT c.relname::text FROM pg_class c

@@ -162,7 +162,8 @@ def scenes(brokers):
     psql("BEGIN; INSERT INTO cube.etl_gap (group_id, topic, partition, from_offset, to_offset, reason) SELECT group_id, topic, partition, next_offset, 208,"
          " 'damaged on the broker' FROM cube.etl_offset WHERE topic = '%s'; UPDATE cube.etl_offset SET ignored = ignored + 208 - next_offset, next_offset = 208,"
          " last_record_hash = NULL WHERE topic = '%s'; COMMIT" % (contracts, contracts))
-    wait_for('what lies behind it', 60, lambda: position(contracts) == 308)
+    wait_for('what lies behind it', 330,  # the wait doubles with each try, to five minutes
+              lambda: position(contracts) == 308)
     equal('facts', value('SELECT count(*) FROM cube.fact_verification_executions'), 3 + 200)
     wait_for('/readyz', 20, lambda: 'halted' not in get('readyz?verbose')[1])
     shown('one damaged batch: that partition halts before it and is named, others go on; stepped over by hand: 200 of 300 are there, 100 are a gap')

@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include <gracecube/base64.h>
+
 #include "cli/output.h"
 
 /* ---- tables ---- */
@@ -253,12 +255,19 @@ static void test_base64(void **state)
 	(void)state;
 	gc_arena_init(&arena);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		assert_true(gc_answer_base64(gc_span_of(rows[i].text), &arena, &bytes));
+		assert_true(gc_base64_decode(gc_span_of(rows[i].text), &arena, &bytes));
 		assert_true(gc_span_equal(bytes, gc_span_of(rows[i].bytes)));
 		assert_non_null(bytes.ptr);
 	}
+	for (size_t i = 0; i < 5; i++) { /* those without white space, the other way */
+		char text[16] = "";
+
+		assert_int_equal(gc_base64_bytes(strlen(rows[i].bytes)), strlen(rows[i].text));
+		assert_ptr_equal(gc_base64_put(text, gc_span_of(rows[i].bytes)), text + strlen(rows[i].text));
+		assert_string_equal(text, rows[i].text);
+	}
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-		assert_false(gc_answer_base64(gc_span_of(wrong[i]), &arena, &bytes));
+		assert_false(gc_base64_decode(gc_span_of(wrong[i]), &arena, &bytes));
 	gc_arena_done(&arena);
 }
 

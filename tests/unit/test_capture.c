@@ -130,6 +130,24 @@ static void what_may_be_missing_is_null(void **state)
 	gc_capture_close(capture);
 }
 
+static void bytes_that_are_no_text_are_base64(void **state)
+{
+	struct gc_capture *capture = open_text(
+		"{\"key\": {\"base64\": \"/w==\"}, \"value\": {\"base64\": \"AP8B\"}, \"headers\": [[{\"base64\": \"/w==\"}, {\"base64\": \"\"}]],"
+		" \"more\": {\"code\": \"x\"}}\n");
+	const struct gc_message *message = next(capture);
+
+	(void)state;
+	assert_span(message->key, GC_LIT("\xFF"));
+	assert_span(message->value, GC_LIT("\0\xFF\x01"));
+	assert_int_equal(message->header_count, 1);
+	assert_span(message->headers[0].name, GC_LIT("\xFF"));
+	assert_span(message->headers[0].value, GC_LIT(""));
+	assert_int_equal(gc_capture_member(capture, "more")->type, GC_JSON_OBJECT);
+	assert_null(gc_capture_member(capture, "less"));
+	gc_capture_close(capture);
+}
+
 static void texts_are_exact(void **state)
 {
 	static const struct {
@@ -193,6 +211,11 @@ static void bad_lines_are_refused_and_the_next_is_read(void **state)
 		{ "{\"value\":\"v\",\"headers\":[[null,\"b\"]]}", "bad_header" },
 		{ "{\"value\":\"v\",\"headers\":[{\"a\":\"b\"}]}", "bad_header" },
 		{ "{\"value\":\"v\",\"headers\":[[\"a\",1]]}", "not_text" },
+		{ "{\"value\":{\"base64\":\"Zg\"}}", "not_text" },
+		{ "{\"value\":{\"base64\":1}}", "not_text" },
+		{ "{\"value\":{\"base64\":\"Zg==\",\"x\":1}}", "not_text" },
+		{ "{\"value\":{\"hex\":\"66\"}}", "not_text" },
+		{ "{\"value\":\"v\",\"headers\":[[{},\"b\"]]}", "not_text" },
 		{ "{\"value\":\"v\",\"headers\":[[\"a\",\"\\ud800\"]]}", "half_character" },
 	};
 
@@ -330,6 +353,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_record_is_read_whole),
 		cmocka_unit_test(what_may_be_missing_is_null),
+		cmocka_unit_test(bytes_that_are_no_text_are_base64),
 		cmocka_unit_test(texts_are_exact),
 		cmocka_unit_test(bad_lines_are_refused_and_the_next_is_read),
 		cmocka_unit_test(a_line_has_a_limit),

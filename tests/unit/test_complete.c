@@ -45,8 +45,10 @@ static void words_are_offered_where_they_fit(void **state)
 	(void)state;
 	assert_offers("veri", "verify ");
 	assert_offers("nothing-like-it", "");
-	assert_offers("dead ", "list show ");
+	assert_offers("dead ", "list show retry discard export import ");
 	assert_offers("dead list ", "");
+	assert_offers("dead import ", ":files ");
+	assert_offers("dead import x ", ":files ");
 	assert_offers("help veri", "verify ");
 	assert_offers("publish ", ":files ");
 	assert_offers("run -- --unt", "");

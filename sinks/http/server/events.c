@@ -272,7 +272,8 @@ static void take_notifications(struct gc_events *events)
 
 /* The streams that moved since `as_of`, and the newest commit. */
 static const char look_sql[] =
-	"SELECT cube.as_of(), NULL UNION ALL (SELECT NULL, stream FROM cube.etl_offset WHERE updated_at > nullif($1, '')::timestamptz GROUP BY stream ORDER BY stream)";
+	"SELECT cube.as_of(), NULL UNION ALL (SELECT NULL, stream FROM (SELECT stream, updated_at FROM cube.etl_offset"
+	" UNION ALL SELECT stream, changed_at FROM cube.etl_dead_letter_ledger) m WHERE updated_at > nullif($1, '')::timestamptz GROUP BY stream ORDER BY stream)";
 
 static void look(struct gc_events *events)
 {

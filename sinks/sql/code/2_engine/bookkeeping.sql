@@ -1,4 +1,4 @@
--- Bookkeeping: positions and the fence, dead letters, quality issues, gaps, settings.
+-- Bookkeeping: positions and the fence, quality issues, gaps, settings. Dead letters: dead_letters.sql.
 
 COMMENT ON SCHEMA cube IS 'The Grace Data Cube: facts, dimensions and exact rollups, kept live from Kafka by gracecube.';
 
@@ -32,7 +32,7 @@ SELECT cube.describe('cube.etl_offset', 'Position and ledger of each partition. 
 	last_record_hash: of the record before next_offset (time, key and value): tells the topic from one made anew under its name; NULL where it is not known, then nothing is compared
 	applied: records that changed the cube or confirmed what it holds
 	superseded: records older than what the cube holds, and duplicates
-	dead: records in cube.etl_dead_letter
+	dead: records that became dead letters, whatever became of those
 	ignored: records that mean nothing here, and offsets that hold none (transaction markers, compaction, retention gaps)
 	expired: of the ignored ones those of months that are dropped: late records, and changes of facts that went with them
 	owner: who holds the partition, host:process:worker
@@ -41,23 +41,6 @@ SELECT cube.describe('cube.etl_offset', 'Position and ledger of each partition. 
 	claimed_at: when the owner claimed it
 	last_record_at: Kafka's timestamp of the newest record read
 	updated_at: when the position last moved
-$$);
-
-SELECT cube.describe('cube.etl_dead_letter', 'Records that could not be applied, byte for byte, each with its reason; written in the transaction that moves the offset over it.', $$
-	dead_letter_id: number to name it by
-	group_id: Kafka consumer group
-	topic: Kafka topic
-	partition: Kafka partition
-	kafka_offset: its offset
-	kafka_timestamp: Kafka's timestamp
-	stream: the kind of record the topic carries
-	key: the raw key
-	value: the raw value
-	headers: array of [name, value in base64 or null]
-	error_code: short and stable: not_json, no_key, missing_field, bad_type, …, or an SQLSTATE
-	error_where: the place: a field, a byte
-	reason: one sentence
-	dead_at: when it was refused
 $$);
 
 SELECT cube.describe('cube.etl_quality_issue', 'Records that were applied although something in them made no sense; the field named here is NULL or cleaned in the fact.', $$
@@ -146,21 +129,6 @@ BEGIN
 	END IF;
 END $$;
 COMMENT ON FUNCTION cube.advance(bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[]) IS 'The fence: moves positions by compare-and-set, or fails the transaction with SQLSTATE GC001.';
-
-CREATE OR REPLACE FUNCTION cube.add_dead_letters(p_offset_id bigint[], p_offset bigint[], p_kafka_us bigint[], p_stream text[],
-	p_key bytea[], p_value bytea[], p_headers text[], p_code text[], p_where text[], p_reason text[]) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
-	INSERT INTO cube.etl_dead_letter (group_id, topic, partition, kafka_offset, kafka_timestamp, stream, key, value, headers,
-		error_code, error_where, reason)
-	SELECT o.group_id, o.topic, o.partition, i.kafka_offset,
-		CASE WHEN i.kafka_us >= 0 THEN to_timestamp(i.kafka_us / 1e6) END, i.stream, i.key, i.value, i.headers::jsonb,
-		i.code, i.place, i.reason
-	FROM unnest(p_offset_id, p_offset, p_kafka_us, p_stream, p_key, p_value, p_headers, p_code, p_where, p_reason)
-		AS i (offset_id, kafka_offset, kafka_us, stream, key, value, headers, code, place, reason)
-	JOIN cube.etl_offset o ON o.offset_id = i.offset_id
-	ON CONFLICT DO NOTHING
-$$;
-COMMENT ON FUNCTION cube.add_dead_letters(bigint[], bigint[], bigint[], text[], bytea[], bytea[], text[], text[], text[], text[]) IS 'Writes dead letters.';
 
 CREATE OR REPLACE FUNCTION cube.add_quality_issues(p_offset_id bigint[], p_offset bigint[], p_kafka_us bigint[], p_stream text[],
 	p_key text[], p_field text[], p_raw text[], p_rule text[]) RETURNS void

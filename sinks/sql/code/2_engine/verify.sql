@@ -54,11 +54,21 @@ BEGIN
 		format('%s[%s]', o.topic, o.partition) AS place FROM cube.etl_offset o) l;
 	RETURN NEXT;
 
+	-- a dead letter that was retried or discarded is still one of its partition's; one that is gone was counted when it went
 	check_name := 'dead letters are in the ledger'; subject := 'etl_dead_letter';
-	SELECT count(*), count(*) FILTER (WHERE n > dead), min(format('%s[%s]: ledger %s, rows %s', topic, partition, dead, n)) FILTER (WHERE n > dead)
-	INTO compared, differing, example
-	FROM (SELECT o.topic, o.partition, o.dead, (SELECT count(*) FROM cube.etl_dead_letter l
-		WHERE l.group_id = o.group_id AND l.topic = o.topic AND l.partition = o.partition) AS n FROM cube.etl_offset o) l;
+	SELECT count(*), count(*) FILTER (WHERE m.missing <> 0),
+		min(format('%s[%s]: ledger %s, kept %s, dropped %s', m.topic, m.partition, m.dead, m.kept, m.dropped)) FILTER (WHERE m.missing <> 0)
+	INTO compared, differing, example FROM cube.missing_dead_letters() m;
+	RETURN NEXT;
+
+	check_name := 'dead letters are counted'; subject := 'etl_dead_letter_ledger';
+	SELECT count(*), count(*) FILTER (WHERE differs), min(place) FILTER (WHERE differs) INTO compared, differing, example
+	FROM (SELECT format('%s[%s] %s: counted %s of %s bytes, %s worked off; kept %s of %s, %s', topic, partition, stream, l.letters, l.bytes, l.worked,
+			coalesce(k.letters, 0), coalesce(k.bytes, 0), coalesce(k.worked, 0)) AS place,
+			(l.letters, l.bytes, l.worked) IS DISTINCT FROM (coalesce(k.letters, 0), coalesce(k.bytes, 0), coalesce(k.worked, 0)) AS differs
+		FROM cube.etl_dead_letter_ledger l FULL JOIN (SELECT k.group_id, k.topic, k.partition, k.stream, count(*) AS letters,
+				sum(k.bytes)::bigint AS bytes, count(k.outcome) AS worked FROM cube.etl_dead_letter k WHERE k.bytes IS NOT NULL GROUP BY 1, 2, 3, 4) k
+			USING (group_id, topic, partition, stream)) b;
 	RETURN NEXT;
 
 	FOR r IN SELECT * FROM cube.rollup ORDER BY fact, position LOOP

@@ -1,16 +1,18 @@
 -- Where the cube stands: watermarks, freshness, quality issues, components.
 
 CREATE OR REPLACE FUNCTION cube.as_of() RETURNS timestamptz LANGUAGE sql STABLE AS $$
-	SELECT coalesce((SELECT max(updated_at) FROM cube.etl_offset), (SELECT max(applied_at) FROM cube.schema_version))
+	SELECT coalesce(greatest((SELECT max(updated_at) FROM cube.etl_offset), (SELECT max(changed_at) FROM cube.etl_dead_letter_ledger)),
+		(SELECT max(applied_at) FROM cube.schema_version))
 $$;
 COMMENT ON FUNCTION cube.as_of() IS 'The newest commit that the cube holds; before the first one, when the cube was made.';
 
 -- Transactions take their time when they begin and may end in another order: two states of the cube can be as of the same time.
--- Every one of them moves a position, and none moves one back, so this sum tells the states apart.
+-- Every one of them moves a position, and none moves one back, or retries dead letters; so this sum tells the states apart.
 CREATE OR REPLACE FUNCTION cube.records_read() RETURNS bigint LANGUAGE sql STABLE AS $$
-	SELECT coalesce(sum(next_offset - first_offset), 0)::bigint FROM cube.etl_offset
+	SELECT (coalesce((SELECT sum(next_offset - first_offset) FROM cube.etl_offset), 0)
+		+ coalesce((SELECT sum(retries) FROM cube.etl_dead_letter_ledger), 0))::bigint
 $$;
-COMMENT ON FUNCTION cube.records_read() IS 'How many records the cube accounts for. It grows with every commit: answers with the same number are of the same commit.';
+COMMENT ON FUNCTION cube.records_read() IS 'How many records the cube accounts for, dead letters once more each time that they are retried. It grows with every commit: answers with the same number are of the same commit.';
 
 CREATE OR REPLACE VIEW cube.cube_components WITH (security_invoker = true) AS
 SELECT component_name, subsystem, tier_default, description, is_inferred FROM cube.dim_component;
@@ -36,7 +38,7 @@ SELECT cube.describe('cube.cube_etl_metadata', 'Watermark and ledger of each top
 	updated_at: when the position last moved
 	applied: records applied
 	superseded: records older than what the cube holds, and duplicates
-	dead: records in the dead letters
+	dead: records that became dead letters
 	ignored: records that mean nothing here
 	ledger_closed: all of these together are what was read
 	expired: of the ignored records those of months that are dropped
@@ -66,7 +68,7 @@ SELECT cube.describe('cube.cube_freshness', 'How far each stream has come.', $$
 	last_commit_at: when the stream last moved
 	seconds_since_commit: how long ago that is
 	records_read: records read so far
-	dead_letters: those of them that are in the dead letters
+	dead_letters: those of them that became dead letters
 $$);
 
 CREATE OR REPLACE VIEW cube.cube_lag WITH (security_invoker = true) AS
