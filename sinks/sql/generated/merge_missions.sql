@@ -1,5 +1,42 @@
 -- Written by sinks/sql/generated/write.sh from a cube: see sinks/sql/code/2_engine for what writes these functions.
 
+CREATE OR REPLACE FUNCTION cube.history_of_missions(keys integer[])
+ RETURNS SETOF cube.dim_mission_history
+ LANGUAGE sql
+ STABLE
+AS $function$
+	WITH s AS (SELECT DISTINCT v.mission_key AS member, v.source_id FROM cube.version_missions v WHERE v.mission_key = ANY (keys)),
+	-- A version that says nothing of its place in the source (a tombstone) stands behind the newest one that Kafka had before it.
+	-- Where the source tells of a row's delete itself, its tombstones say nothing new.
+	x AS (
+		SELECT s.member, x.source_id, x.at_us, x.tie, x.changed_at, x.mission_name, x.mission_type, x.started_at, x.completed_at, x.final_status, x.deleted OR x.mission_key IS DISTINCT FROM s.member AS deleted,
+			p.placed,
+			CASE WHEN p.placed THEN x.lsn ELSE coalesce(max(x.lsn) FILTER (WHERE p.placed) OVER k, 0) END AS place_lsn,
+			CASE WHEN p.placed THEN x.at_us ELSE coalesce(max(x.at_us) FILTER (WHERE p.placed) OVER k, 0) END AS place_at,
+			x.deleted AND NOT p.placed AND bool_or(x.deleted AND p.placed) OVER (PARTITION BY s.member, x.source_id) AS is_echo
+		FROM s JOIN cube.version_missions x USING (source_id) CROSS JOIN LATERAL (SELECT x.lsn > 0 OR x.at_us <> x.kafka_us AS placed) p
+		WINDOW k AS (PARTITION BY s.member, x.source_id ORDER BY x.kafka_us)),
+	v AS (
+		SELECT v.*, lag(v.deleted) OVER w AS was_deleted, lag(ROW(v.mission_name, v.mission_type, v.started_at, v.completed_at, v.final_status)) OVER w AS was
+		FROM (SELECT x.member, row_number() OVER w AS n, x.changed_at, x.deleted, x.mission_name, coalesce((array_agg(x.mission_type) FILTER (WHERE x.mission_type <> '__debezium_unavailable_value') OVER w)[count(*) FILTER (WHERE x.mission_type <> '__debezium_unavailable_value') OVER w], 'unknown') AS mission_type, x.started_at, x.completed_at, x.final_status
+			FROM x WHERE NOT x.is_echo
+			WINDOW w AS (PARTITION BY x.member ORDER BY x.place_lsn, x.place_at, NOT x.placed, x.at_us, x.tie, x.source_id)) v
+		WINDOW w AS (PARTITION BY v.member ORDER BY v.n)),
+	-- what was deleted, or named otherwise, before it had a first version does not count
+	begun AS (
+		SELECT v.*, row_number() OVER (PARTITION BY v.member ORDER BY v.n) AS number FROM v
+		WHERE CASE WHEN v.n = 1 THEN NOT v.deleted ELSE v.deleted <> v.was_deleted OR (NOT v.deleted AND ROW(v.mission_name, v.mission_type, v.started_at, v.completed_at, v.final_status) IS DISTINCT FROM v.was) END),
+	timed AS (
+		SELECT v.*, coalesce(CASE WHEN v.deleted THEN NULL WHEN v.number = 1 THEN v.started_at ELSE CASE WHEN v.completed_at IS NOT NULL AND p.completed_at IS NULL THEN v.completed_at END END, v.changed_at) AS told
+		FROM begun v LEFT JOIN begun p ON p.member = v.member AND p.number = v.number - 1),
+	ranged AS (
+		SELECT t.*, min(t.told) OVER (PARTITION BY t.member ORDER BY t.number DESC) AS since FROM timed t),
+	ended AS (
+		SELECT r.*, lead(r.since) OVER (PARTITION BY r.member ORDER BY r.number) AS until FROM ranged r)
+	SELECT e.member, (row_number() OVER (PARTITION BY e.member ORDER BY e.number))::int, d.mission_id, e.mission_name, e.mission_type, e.started_at, e.completed_at, e.final_status, e.until IS NULL, e.since, e.until, now()
+	FROM ended e JOIN cube.dim_mission d ON d.mission_key = e.member WHERE NOT e.deleted
+$function$;
+
 CREATE OR REPLACE FUNCTION cube.merge_missions(source_id text[], mission_key integer[], mission_name text[], mission_type text[], started_at timestamp with time zone[], completed_at timestamp with time zone[], final_status text[], deleted boolean[], lsn bigint[], source_us bigint[], kafka_us bigint[], record_offset bigint[], offset_id bigint[])
  RETURNS bigint
  LANGUAGE plpgsql
@@ -55,47 +92,17 @@ DECLARE newly_known int[];
 BEGIN
 	PERFORM FROM cube.dim_mission d WHERE d.mission_key = ANY (keys) ORDER BY d.mission_key FOR UPDATE;
 	-- one statement: a temporary table would be made by whoever calls first, and this runs with the rights of the owner
-	WITH s AS (SELECT DISTINCT v.mission_key AS member, v.source_id FROM cube.version_missions v WHERE v.mission_key = ANY (keys)),
-	-- A version that says nothing of its place in the source (a tombstone) stands behind the newest one that Kafka had before it.
-	-- Where the source tells of a row's delete itself, its tombstones say nothing new.
-	x AS (
-		SELECT s.member, x.source_id, x.at_us, x.tie, x.changed_at, x.mission_name, x.mission_type, x.started_at, x.completed_at, x.final_status, x.deleted OR x.mission_key IS DISTINCT FROM s.member AS deleted,
-			p.placed,
-			CASE WHEN p.placed THEN x.lsn ELSE coalesce(max(x.lsn) FILTER (WHERE p.placed) OVER k, 0) END AS place_lsn,
-			CASE WHEN p.placed THEN x.at_us ELSE coalesce(max(x.at_us) FILTER (WHERE p.placed) OVER k, 0) END AS place_at,
-			x.deleted AND NOT p.placed AND bool_or(x.deleted AND p.placed) OVER (PARTITION BY s.member, x.source_id) AS is_echo
-		FROM s JOIN cube.version_missions x USING (source_id) CROSS JOIN LATERAL (SELECT x.lsn > 0 OR x.at_us <> x.kafka_us AS placed) p
-		WINDOW k AS (PARTITION BY s.member, x.source_id ORDER BY x.kafka_us)),
-	v AS (
-		SELECT v.*, lag(v.deleted) OVER w AS was_deleted, lag(ROW(v.mission_name, v.mission_type, v.started_at, v.completed_at, v.final_status)) OVER w AS was
-		FROM (SELECT x.member, row_number() OVER w AS n, x.changed_at, x.deleted, x.mission_name, coalesce((array_agg(x.mission_type) FILTER (WHERE x.mission_type <> '__debezium_unavailable_value') OVER w)[count(*) FILTER (WHERE x.mission_type <> '__debezium_unavailable_value') OVER w], 'unknown') AS mission_type, x.started_at, x.completed_at, x.final_status
-			FROM x WHERE NOT x.is_echo
-			WINDOW w AS (PARTITION BY x.member ORDER BY x.place_lsn, x.place_at, NOT x.placed, x.at_us, x.tie, x.source_id)) v
-		WINDOW w AS (PARTITION BY v.member ORDER BY v.n)),
-	-- what was deleted, or named otherwise, before it had a first version does not count
-	begun AS (
-		SELECT v.*, row_number() OVER (PARTITION BY v.member ORDER BY v.n) AS number FROM v
-		WHERE CASE WHEN v.n = 1 THEN NOT v.deleted ELSE v.deleted <> v.was_deleted OR (NOT v.deleted AND ROW(v.mission_name, v.mission_type, v.started_at, v.completed_at, v.final_status) IS DISTINCT FROM v.was) END),
-	timed AS (
-		SELECT v.*, coalesce(CASE WHEN v.deleted THEN NULL WHEN v.number = 1 THEN v.started_at ELSE CASE WHEN v.completed_at IS NOT NULL AND p.completed_at IS NULL THEN v.completed_at END END, v.changed_at) AS told
-		FROM begun v LEFT JOIN begun p ON p.member = v.member AND p.number = v.number - 1),
-	ranged AS (
-		SELECT t.*, min(t.told) OVER (PARTITION BY t.member ORDER BY t.number DESC) AS since FROM timed t),
-	ended AS (
-		SELECT r.*, lead(r.since) OVER (PARTITION BY r.member ORDER BY r.number) AS until FROM ranged r),
-	wanted AS MATERIALIZED (
-		SELECT e.member AS mission_key, row_number() OVER (PARTITION BY e.member ORDER BY e.number) AS version_number, d.mission_id, e.mission_name, e.mission_type, e.started_at, e.completed_at, e.final_status, e.until IS NULL AS is_current,
-			e.since AS effective_from, e.until AS effective_to
-		FROM ended e JOIN cube.dim_mission d ON d.mission_key = e.member WHERE NOT e.deleted),
+	WITH wanted AS MATERIALIZED (SELECT * FROM cube.history_of_missions(keys)),
 	gone AS (
 		DELETE FROM cube.dim_mission_history h WHERE h.mission_key = ANY (keys)
 			AND NOT EXISTS (SELECT FROM wanted w WHERE w.mission_key = h.mission_key AND w.version_number = h.version_number)),
 	written AS (
 		INSERT INTO cube.dim_mission_history AS h (mission_key, version_number, mission_id, mission_name, mission_type, started_at, completed_at, final_status, is_current, effective_from, effective_to)
 		SELECT w.mission_key, w.version_number, w.mission_id, w.mission_name, w.mission_type, w.started_at, w.completed_at, w.final_status, w.is_current, w.effective_from, w.effective_to FROM wanted w ORDER BY w.mission_key, w.version_number
-		ON CONFLICT (mission_key, version_number) DO UPDATE SET (mission_name, mission_type, started_at, completed_at, final_status, is_current, effective_from, effective_to, loaded_at)
-			= (excluded.mission_name, excluded.mission_type, excluded.started_at, excluded.completed_at, excluded.final_status, excluded.is_current, excluded.effective_from, excluded.effective_to, excluded.loaded_at)
-		WHERE (h.mission_name, h.mission_type, h.started_at, h.completed_at, h.final_status, h.is_current, h.effective_from, h.effective_to) IS DISTINCT FROM (excluded.mission_name, excluded.mission_type, excluded.started_at, excluded.completed_at, excluded.final_status, excluded.is_current, excluded.effective_from, excluded.effective_to)),
+		ON CONFLICT (mission_key, version_number) DO UPDATE SET (mission_id, mission_name, mission_type, started_at, completed_at, final_status, is_current, effective_from, effective_to, loaded_at)
+			= (excluded.mission_id, excluded.mission_name, excluded.mission_type, excluded.started_at, excluded.completed_at, excluded.final_status, excluded.is_current, excluded.effective_from, excluded.effective_to, excluded.loaded_at)
+		WHERE (h.mission_id, h.mission_name, h.mission_type, h.started_at, h.completed_at, h.final_status, h.is_current, h.effective_from, h.effective_to)
+			IS DISTINCT FROM (excluded.mission_id, excluded.mission_name, excluded.mission_type, excluded.started_at, excluded.completed_at, excluded.final_status, excluded.is_current, excluded.effective_from, excluded.effective_to)),
 	members AS (
 		UPDATE cube.dim_mission d SET (mission_name, mission_type, started_at, completed_at, final_status, is_current, effective_from, effective_to, is_inferred, loaded_at)
 			= (w.mission_name, w.mission_type, w.started_at, w.completed_at, w.final_status, w.is_current, w.effective_from, w.effective_to, false, now())

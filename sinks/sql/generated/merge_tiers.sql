@@ -1,5 +1,42 @@
 -- Written by sinks/sql/generated/write.sh from a cube: see sinks/sql/code/2_engine for what writes these functions.
 
+CREATE OR REPLACE FUNCTION cube.history_of_tiers(keys integer[])
+ RETURNS SETOF cube.dim_tier_history
+ LANGUAGE sql
+ STABLE
+AS $function$
+	WITH s AS (SELECT DISTINCT v.tier_key AS member, v.source_id FROM cube.version_tiers v WHERE v.tier_key = ANY (keys)),
+	-- A version that says nothing of its place in the source (a tombstone) stands behind the newest one that Kafka had before it.
+	-- Where the source tells of a row's delete itself, its tombstones say nothing new.
+	x AS (
+		SELECT s.member, x.source_id, x.at_us, x.tie, x.changed_at, x.tier_name, x.requires_approval, x.requires_snapshot, x.requires_benchmark, x.risk_level, x.description, x.policy_from, x.deleted OR x.tier_key IS DISTINCT FROM s.member AS deleted,
+			p.placed,
+			CASE WHEN p.placed THEN x.lsn ELSE coalesce(max(x.lsn) FILTER (WHERE p.placed) OVER k, 0) END AS place_lsn,
+			CASE WHEN p.placed THEN x.at_us ELSE coalesce(max(x.at_us) FILTER (WHERE p.placed) OVER k, 0) END AS place_at,
+			x.deleted AND NOT p.placed AND bool_or(x.deleted AND p.placed) OVER (PARTITION BY s.member, x.source_id) AS is_echo
+		FROM s JOIN cube.version_tiers x USING (source_id) CROSS JOIN LATERAL (SELECT x.lsn > 0 OR x.at_us <> x.kafka_us AS placed) p
+		WINDOW k AS (PARTITION BY s.member, x.source_id ORDER BY x.kafka_us)),
+	v AS (
+		SELECT v.*, lag(v.deleted) OVER w AS was_deleted, lag(ROW(v.tier_name, v.requires_approval, v.requires_snapshot, v.requires_benchmark, v.risk_level, v.description)) OVER w AS was
+		FROM (SELECT x.member, row_number() OVER w AS n, x.changed_at, x.deleted, x.tier_name, x.requires_approval, x.requires_snapshot, x.requires_benchmark, x.risk_level, x.description, x.policy_from
+			FROM x WHERE NOT x.is_echo
+			WINDOW w AS (PARTITION BY x.member ORDER BY x.place_lsn, x.place_at, NOT x.placed, x.at_us, x.tie, x.source_id)) v
+		WINDOW w AS (PARTITION BY v.member ORDER BY v.n)),
+	-- what was deleted, or named otherwise, before it had a first version does not count
+	begun AS (
+		SELECT v.*, row_number() OVER (PARTITION BY v.member ORDER BY v.n) AS number FROM v
+		WHERE CASE WHEN v.n = 1 THEN NOT v.deleted ELSE v.deleted <> v.was_deleted OR (NOT v.deleted AND ROW(v.tier_name, v.requires_approval, v.requires_snapshot, v.requires_benchmark, v.risk_level, v.description) IS DISTINCT FROM v.was) END),
+	timed AS (
+		SELECT v.*, coalesce(CASE WHEN v.deleted THEN NULL WHEN v.number = 1 THEN v.policy_from ELSE v.policy_from END, v.changed_at) AS told
+		FROM begun v LEFT JOIN begun p ON p.member = v.member AND p.number = v.number - 1),
+	ranged AS (
+		SELECT t.*, min(t.told) OVER (PARTITION BY t.member ORDER BY t.number DESC) AS since FROM timed t),
+	ended AS (
+		SELECT r.*, lead(r.since) OVER (PARTITION BY r.member ORDER BY r.number) AS until FROM ranged r)
+	SELECT e.member, (row_number() OVER (PARTITION BY e.member ORDER BY e.number))::int, d.tier_code, e.tier_name, e.requires_approval, e.requires_snapshot, e.requires_benchmark, e.risk_level, e.description, e.until IS NULL, e.since, e.until, now()
+	FROM ended e JOIN cube.dim_tier d ON d.tier_key = e.member WHERE NOT e.deleted
+$function$;
+
 CREATE OR REPLACE FUNCTION cube.merge_tiers(source_id text[], tier_key integer[], tier_name text[], requires_approval boolean[], requires_snapshot boolean[], requires_benchmark boolean[], risk_level text[], description text[], policy_from timestamp with time zone[], deleted boolean[], lsn bigint[], source_us bigint[], kafka_us bigint[], record_offset bigint[], offset_id bigint[])
  RETURNS bigint
  LANGUAGE plpgsql
@@ -55,47 +92,17 @@ DECLARE newly_known int[];
 BEGIN
 	PERFORM FROM cube.dim_tier d WHERE d.tier_key = ANY (keys) ORDER BY d.tier_key FOR UPDATE;
 	-- one statement: a temporary table would be made by whoever calls first, and this runs with the rights of the owner
-	WITH s AS (SELECT DISTINCT v.tier_key AS member, v.source_id FROM cube.version_tiers v WHERE v.tier_key = ANY (keys)),
-	-- A version that says nothing of its place in the source (a tombstone) stands behind the newest one that Kafka had before it.
-	-- Where the source tells of a row's delete itself, its tombstones say nothing new.
-	x AS (
-		SELECT s.member, x.source_id, x.at_us, x.tie, x.changed_at, x.tier_name, x.requires_approval, x.requires_snapshot, x.requires_benchmark, x.risk_level, x.description, x.policy_from, x.deleted OR x.tier_key IS DISTINCT FROM s.member AS deleted,
-			p.placed,
-			CASE WHEN p.placed THEN x.lsn ELSE coalesce(max(x.lsn) FILTER (WHERE p.placed) OVER k, 0) END AS place_lsn,
-			CASE WHEN p.placed THEN x.at_us ELSE coalesce(max(x.at_us) FILTER (WHERE p.placed) OVER k, 0) END AS place_at,
-			x.deleted AND NOT p.placed AND bool_or(x.deleted AND p.placed) OVER (PARTITION BY s.member, x.source_id) AS is_echo
-		FROM s JOIN cube.version_tiers x USING (source_id) CROSS JOIN LATERAL (SELECT x.lsn > 0 OR x.at_us <> x.kafka_us AS placed) p
-		WINDOW k AS (PARTITION BY s.member, x.source_id ORDER BY x.kafka_us)),
-	v AS (
-		SELECT v.*, lag(v.deleted) OVER w AS was_deleted, lag(ROW(v.tier_name, v.requires_approval, v.requires_snapshot, v.requires_benchmark, v.risk_level, v.description)) OVER w AS was
-		FROM (SELECT x.member, row_number() OVER w AS n, x.changed_at, x.deleted, x.tier_name, x.requires_approval, x.requires_snapshot, x.requires_benchmark, x.risk_level, x.description, x.policy_from
-			FROM x WHERE NOT x.is_echo
-			WINDOW w AS (PARTITION BY x.member ORDER BY x.place_lsn, x.place_at, NOT x.placed, x.at_us, x.tie, x.source_id)) v
-		WINDOW w AS (PARTITION BY v.member ORDER BY v.n)),
-	-- what was deleted, or named otherwise, before it had a first version does not count
-	begun AS (
-		SELECT v.*, row_number() OVER (PARTITION BY v.member ORDER BY v.n) AS number FROM v
-		WHERE CASE WHEN v.n = 1 THEN NOT v.deleted ELSE v.deleted <> v.was_deleted OR (NOT v.deleted AND ROW(v.tier_name, v.requires_approval, v.requires_snapshot, v.requires_benchmark, v.risk_level, v.description) IS DISTINCT FROM v.was) END),
-	timed AS (
-		SELECT v.*, coalesce(CASE WHEN v.deleted THEN NULL WHEN v.number = 1 THEN v.policy_from ELSE v.policy_from END, v.changed_at) AS told
-		FROM begun v LEFT JOIN begun p ON p.member = v.member AND p.number = v.number - 1),
-	ranged AS (
-		SELECT t.*, min(t.told) OVER (PARTITION BY t.member ORDER BY t.number DESC) AS since FROM timed t),
-	ended AS (
-		SELECT r.*, lead(r.since) OVER (PARTITION BY r.member ORDER BY r.number) AS until FROM ranged r),
-	wanted AS MATERIALIZED (
-		SELECT e.member AS tier_key, row_number() OVER (PARTITION BY e.member ORDER BY e.number) AS version_number, d.tier_code, e.tier_name, e.requires_approval, e.requires_snapshot, e.requires_benchmark, e.risk_level, e.description, e.until IS NULL AS is_current,
-			e.since AS effective_from, e.until AS effective_to
-		FROM ended e JOIN cube.dim_tier d ON d.tier_key = e.member WHERE NOT e.deleted),
+	WITH wanted AS MATERIALIZED (SELECT * FROM cube.history_of_tiers(keys)),
 	gone AS (
 		DELETE FROM cube.dim_tier_history h WHERE h.tier_key = ANY (keys)
 			AND NOT EXISTS (SELECT FROM wanted w WHERE w.tier_key = h.tier_key AND w.version_number = h.version_number)),
 	written AS (
 		INSERT INTO cube.dim_tier_history AS h (tier_key, version_number, tier_code, tier_name, requires_approval, requires_snapshot, requires_benchmark, risk_level, description, is_current, effective_from, effective_to)
 		SELECT w.tier_key, w.version_number, w.tier_code, w.tier_name, w.requires_approval, w.requires_snapshot, w.requires_benchmark, w.risk_level, w.description, w.is_current, w.effective_from, w.effective_to FROM wanted w ORDER BY w.tier_key, w.version_number
-		ON CONFLICT (tier_key, version_number) DO UPDATE SET (tier_name, requires_approval, requires_snapshot, requires_benchmark, risk_level, description, is_current, effective_from, effective_to, loaded_at)
-			= (excluded.tier_name, excluded.requires_approval, excluded.requires_snapshot, excluded.requires_benchmark, excluded.risk_level, excluded.description, excluded.is_current, excluded.effective_from, excluded.effective_to, excluded.loaded_at)
-		WHERE (h.tier_name, h.requires_approval, h.requires_snapshot, h.requires_benchmark, h.risk_level, h.description, h.is_current, h.effective_from, h.effective_to) IS DISTINCT FROM (excluded.tier_name, excluded.requires_approval, excluded.requires_snapshot, excluded.requires_benchmark, excluded.risk_level, excluded.description, excluded.is_current, excluded.effective_from, excluded.effective_to)),
+		ON CONFLICT (tier_key, version_number) DO UPDATE SET (tier_code, tier_name, requires_approval, requires_snapshot, requires_benchmark, risk_level, description, is_current, effective_from, effective_to, loaded_at)
+			= (excluded.tier_code, excluded.tier_name, excluded.requires_approval, excluded.requires_snapshot, excluded.requires_benchmark, excluded.risk_level, excluded.description, excluded.is_current, excluded.effective_from, excluded.effective_to, excluded.loaded_at)
+		WHERE (h.tier_code, h.tier_name, h.requires_approval, h.requires_snapshot, h.requires_benchmark, h.risk_level, h.description, h.is_current, h.effective_from, h.effective_to)
+			IS DISTINCT FROM (excluded.tier_code, excluded.tier_name, excluded.requires_approval, excluded.requires_snapshot, excluded.requires_benchmark, excluded.risk_level, excluded.description, excluded.is_current, excluded.effective_from, excluded.effective_to)),
 	members AS (
 		UPDATE cube.dim_tier d SET (tier_name, requires_approval, requires_snapshot, requires_benchmark, risk_level, description, is_current, effective_from, effective_to, is_inferred, loaded_at)
 			= (w.tier_name, w.requires_approval, w.requires_snapshot, w.requires_benchmark, w.risk_level, w.description, w.is_current, w.effective_from, w.effective_to, false, now())

@@ -23,5 +23,5 @@ while IFS='|' read -r target fact; do
 done < <(sql -c 'SELECT target, fact FROM cube.fact ORDER BY 1')
 write rollups_of_etl_quality_issue.sql 'rollup_etl_quality_issue_(insert|update|delete)'
 for target in $(sql -c "SELECT substr(proname, 9) FROM pg_proc WHERE pronamespace = 'cube'::regnamespace AND proname ~ '^rebuild_' ORDER BY 1"); do
-	write "merge_$target.sql" "(merge|rebuild)_$target"
+	write "merge_$target.sql" "(merge|rebuild|history_of)_$target"
 done

@@ -59,25 +59,21 @@ BEGIN
 		%s$c$, p_key, p_dim, p_natural, cube.list('%s: as of this version', p_attributes, E'\n')));
 
 	EXECUTE format($sql$
-CREATE OR REPLACE FUNCTION cube.rebuild_%1$s(keys int[]) RETURNS int[] LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $body$
-DECLARE newly_known int[];
-BEGIN
-	PERFORM FROM cube.%2$I d WHERE d.%3$I = ANY (keys) ORDER BY d.%3$I FOR UPDATE;
-	-- one statement: a temporary table would be made by whoever calls first, and this runs with the rights of the owner
-	WITH s AS (SELECT DISTINCT v.%3$I AS member, v.source_id FROM cube.%6$I v WHERE v.%3$I = ANY (keys)),
+CREATE OR REPLACE FUNCTION cube.history_of_%1$s(keys int[]) RETURNS SETOF cube.%8$I LANGUAGE sql STABLE AS $body$
+	WITH s AS (SELECT DISTINCT v.%3$I AS member, v.source_id FROM cube.%4$I v WHERE v.%3$I = ANY (keys)),
 	-- A version that says nothing of its place in the source (a tombstone) stands behind the newest one that Kafka had before it.
 	-- Where the source tells of a row's delete itself, its tombstones say nothing new.
 	x AS (
-		SELECT s.member, x.source_id, x.at_us, x.tie, x.changed_at, %17$s, x.deleted OR x.%3$I IS DISTINCT FROM s.member AS deleted,
+		SELECT s.member, x.source_id, x.at_us, x.tie, x.changed_at, %11$s, x.deleted OR x.%3$I IS DISTINCT FROM s.member AS deleted,
 			p.placed,
 			CASE WHEN p.placed THEN x.lsn ELSE coalesce(max(x.lsn) FILTER (WHERE p.placed) OVER k, 0) END AS place_lsn,
 			CASE WHEN p.placed THEN x.at_us ELSE coalesce(max(x.at_us) FILTER (WHERE p.placed) OVER k, 0) END AS place_at,
 			x.deleted AND NOT p.placed AND bool_or(x.deleted AND p.placed) OVER (PARTITION BY s.member, x.source_id) AS is_echo
-		FROM s JOIN cube.%6$I x USING (source_id) CROSS JOIN LATERAL (SELECT x.lsn > 0 OR x.at_us <> x.kafka_us AS placed) p
+		FROM s JOIN cube.%4$I x USING (source_id) CROSS JOIN LATERAL (SELECT x.lsn > 0 OR x.at_us <> x.kafka_us AS placed) p
 		WINDOW k AS (PARTITION BY s.member, x.source_id ORDER BY x.kafka_us)),
 	v AS (
 		SELECT v.*, lag(v.deleted) OVER w AS was_deleted, lag(ROW(%5$s)) OVER w AS was
-		FROM (SELECT x.member, row_number() OVER w AS n, x.changed_at, x.deleted, %16$s
+		FROM (SELECT x.member, row_number() OVER w AS n, x.changed_at, x.deleted, %10$s
 			FROM x WHERE NOT x.is_echo
 			WINDOW w AS (PARTITION BY x.member ORDER BY x.place_lsn, x.place_at, NOT x.placed, x.at_us, x.tie, x.source_id)) v
 		WINDOW w AS (PARTITION BY v.member ORDER BY v.n)),
@@ -86,41 +82,59 @@ BEGIN
 		SELECT v.*, row_number() OVER (PARTITION BY v.member ORDER BY v.n) AS number FROM v
 		WHERE CASE WHEN v.n = 1 THEN NOT v.deleted ELSE v.deleted <> v.was_deleted OR (NOT v.deleted AND ROW(%5$s) IS DISTINCT FROM v.was) END),
 	timed AS (
-		SELECT v.*, coalesce(CASE WHEN v.deleted THEN NULL WHEN v.number = 1 THEN %7$s ELSE %8$s END, v.changed_at) AS told
+		SELECT v.*, coalesce(CASE WHEN v.deleted THEN NULL WHEN v.number = 1 THEN %6$s ELSE %7$s END, v.changed_at) AS told
 		FROM begun v LEFT JOIN begun p ON p.member = v.member AND p.number = v.number - 1),
 	ranged AS (
 		SELECT t.*, min(t.told) OVER (PARTITION BY t.member ORDER BY t.number DESC) AS since FROM timed t),
 	ended AS (
-		SELECT r.*, lead(r.since) OVER (PARTITION BY r.member ORDER BY r.number) AS until FROM ranged r),
-	wanted AS MATERIALIZED (
-		SELECT e.member AS %3$I, row_number() OVER (PARTITION BY e.member ORDER BY e.number) AS version_number, d.%9$I, %10$s, e.until IS NULL AS is_current,
-			e.since AS effective_from, e.until AS effective_to
-		FROM ended e JOIN cube.%2$I d ON d.%3$I = e.member WHERE NOT e.deleted),
+		SELECT r.*, lead(r.since) OVER (PARTITION BY r.member ORDER BY r.number) AS until FROM ranged r)
+	SELECT %9$s
+	FROM ended e JOIN cube.%2$I d ON d.%3$I = e.member WHERE NOT e.deleted
+$body$$sql$,
+		p_target, p_dim, p_key, versions,                                     -- 1 2 3 4
+		cube.list('v.%I', p_attributes), p_begin, p_change, history,          -- 5 6 7 8
+		(SELECT string_agg(CASE
+				WHEN attname = p_key THEN 'e.member'
+				WHEN attname = 'version_number' THEN '(row_number() OVER (PARTITION BY e.member ORDER BY e.number))::int'
+				WHEN attname = 'is_current' THEN 'e.until IS NULL'
+				WHEN attname = 'effective_from' THEN 'e.since'
+				WHEN attname = 'effective_to' THEN 'e.until'
+				WHEN attname = 'loaded_at' THEN 'now()'
+				ELSE format('%s.%I', CASE attname WHEN p_natural THEN 'd' ELSE 'e' END, attname) END, ', ' ORDER BY attnum)
+			FROM pg_attribute WHERE attrelid = format('cube.%I', history)::regclass AND attnum > 0 AND NOT attisdropped), -- 9
+		kept, cube.list('x.%I', carried));                                    -- 10 11
+	EXECUTE format('COMMENT ON FUNCTION cube.history_of_%s IS %L', p_target, format('What %s has to say of these members: computed from all their versions.', history));
+
+	EXECUTE format($sql$
+CREATE OR REPLACE FUNCTION cube.rebuild_%1$s(keys int[]) RETURNS int[] LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $body$
+DECLARE newly_known int[];
+BEGIN
+	PERFORM FROM cube.%2$I d WHERE d.%3$I = ANY (keys) ORDER BY d.%3$I FOR UPDATE;
+	-- one statement: a temporary table would be made by whoever calls first, and this runs with the rights of the owner
+	WITH wanted AS MATERIALIZED (SELECT * FROM cube.history_of_%1$s(keys)),
 	gone AS (
 		DELETE FROM cube.%4$I h WHERE h.%3$I = ANY (keys)
 			AND NOT EXISTS (SELECT FROM wanted w WHERE w.%3$I = h.%3$I AND w.version_number = h.version_number)),
 	written AS (
-		INSERT INTO cube.%4$I AS h (%3$I, version_number, %9$I, %11$s, is_current, effective_from, effective_to)
-		SELECT w.%3$I, w.version_number, w.%9$I, %14$s, w.is_current, w.effective_from, w.effective_to FROM wanted w ORDER BY w.%3$I, w.version_number
-		ON CONFLICT (%3$I, version_number) DO UPDATE SET (%11$s, is_current, effective_from, effective_to, loaded_at)
-			= (%12$s, excluded.is_current, excluded.effective_from, excluded.effective_to, excluded.loaded_at)
-		WHERE (%13$s, h.is_current, h.effective_from, h.effective_to) IS DISTINCT FROM (%12$s, excluded.is_current, excluded.effective_from, excluded.effective_to)),
+		INSERT INTO cube.%4$I AS h (%3$I, version_number, %5$I, %6$s, is_current, effective_from, effective_to)
+		SELECT w.%3$I, w.version_number, w.%5$I, %9$s, w.is_current, w.effective_from, w.effective_to FROM wanted w ORDER BY w.%3$I, w.version_number
+		ON CONFLICT (%3$I, version_number) DO UPDATE SET (%5$I, %6$s, is_current, effective_from, effective_to, loaded_at)
+			= (excluded.%5$I, %7$s, excluded.is_current, excluded.effective_from, excluded.effective_to, excluded.loaded_at)
+		WHERE (h.%5$I, %8$s, h.is_current, h.effective_from, h.effective_to)
+			IS DISTINCT FROM (excluded.%5$I, %7$s, excluded.is_current, excluded.effective_from, excluded.effective_to)),
 	members AS (
-		UPDATE cube.%2$I d SET (%11$s, is_current, effective_from, effective_to, is_inferred, loaded_at)
-			= (%14$s, w.is_current, w.effective_from, w.effective_to, false, now())
+		UPDATE cube.%2$I d SET (%6$s, is_current, effective_from, effective_to, is_inferred, loaded_at)
+			= (%9$s, w.is_current, w.effective_from, w.effective_to, false, now())
 		FROM (SELECT DISTINCT ON (%3$I) * FROM wanted ORDER BY %3$I, version_number DESC) w
-		WHERE d.%3$I = w.%3$I AND (%15$s, d.is_current, d.effective_from, d.effective_to, d.is_inferred)
-			IS DISTINCT FROM (%14$s, w.is_current, w.effective_from, w.effective_to, false))
+		WHERE d.%3$I = w.%3$I AND (%10$s, d.is_current, d.effective_from, d.effective_to, d.is_inferred)
+			IS DISTINCT FROM (%9$s, w.is_current, w.effective_from, w.effective_to, false))
 	SELECT coalesce(array_agg(d.%3$I), '{}') INTO newly_known FROM cube.%2$I d -- as they were before
 	WHERE d.%3$I = ANY (keys) AND d.is_inferred AND EXISTS (SELECT FROM wanted w WHERE w.%3$I = d.%3$I);
 	RETURN newly_known;
 END $body$$sql$,
-		p_target, p_dim, p_key, history,                                      -- 1 2 3 4
-		cube.list('v.%I', p_attributes), versions, p_begin, p_change,         -- 5 6 7 8
-		p_natural, cube.list('e.%I', p_attributes),                           -- 9 10
-		cube.list('%I', p_attributes), cube.list('excluded.%I', p_attributes), cube.list('h.%I', p_attributes), -- 11 12 13
-		cube.list('w.%I', p_attributes), cube.list('d.%I', p_attributes),     -- 14 15
-		kept, cube.list('x.%I', carried));                                    -- 16 17
+		p_target, p_dim, p_key, history, p_natural,                           -- 1 2 3 4 5
+		cube.list('%I', p_attributes), cube.list('excluded.%I', p_attributes), cube.list('h.%I', p_attributes), -- 6 7 8
+		cube.list('w.%I', p_attributes), cube.list('d.%I', p_attributes));    -- 9 10
 	EXECUTE format('COMMENT ON FUNCTION cube.rebuild_%s IS %L', p_target, format('Computes %s and the current rows of %s from all versions; returns members that became known.', history, p_dim));
 
 	EXECUTE format($sql$

@@ -20,15 +20,25 @@ CREATE OR REPLACE FUNCTION cube.utc(p_day date) RETURNS timestamptz LANGUAGE sql
 $$;
 COMMENT ON FUNCTION cube.utc(date) IS 'When a UTC day begins.';
 
--- Nobody is kept waiting: verify reads with closed months in one snapshot for as long as it takes, and passes with others of its kind.
+-- Nobody is kept waiting, nor is a step of verify or of a repair that is under way: see cube.hold_months().
 CREATE OR REPLACE FUNCTION cube.be_brief() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM set_config('lock_timeout', '100ms', true);
 	IF NOT pg_try_advisory_xact_lock(7240009) THEN
-		RAISE EXCEPTION 'verify is running' USING ERRCODE = 'lock_not_available';
+		RAISE EXCEPTION 'verify is at a step' USING ERRCODE = 'lock_not_available';
 	END IF;
 END $$;
 COMMENT ON FUNCTION cube.be_brief() IS 'For the rest of the transaction no lock is waited for longer than 100 ms; fails while verify runs.';
+
+-- For who compares facts with rollups; dropping a month may take minutes, and is waited for.
+CREATE OR REPLACE FUNCTION cube.hold_months() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE patience constant text := current_setting('lock_timeout');
+BEGIN
+	PERFORM set_config('lock_timeout', '0', true);
+	PERFORM pg_advisory_xact_lock_shared(7240009);
+	PERFORM set_config('lock_timeout', patience, true);
+END $$;
+COMMENT ON FUNCTION cube.hold_months() IS 'No month is detached or dropped until the transaction ends.';
 
 -- Step 1.
 CREATE OR REPLACE FUNCTION cube.raise_horizon(p_fact text, p_before timestamptz) RETURNS void LANGUAGE plpgsql
@@ -88,7 +98,7 @@ DECLARE
 	l record;
 BEGIN
 	IF differing IS NOT NULL THEN
-		RAISE EXCEPTION '% is not dropped: %', part, differing USING ERRCODE = 'GC002', HINT = 'repair it (gracecube verify shows what differs), then repeat';
+		RAISE EXCEPTION '% is not dropped: %', part, differing USING ERRCODE = 'GC002', HINT = 'gracecube verify --repair, then repeat';
 	END IF;
 	FOR l IN
 		SELECT k.target, k.linked_keys, f.key_column, string_agg(format('%L, k.%I', c.key, c.key), ', ') AS kept
