@@ -1,4 +1,4 @@
-/* Commands: what `gracecube <command>` is made of. A command is one file consumers/cmd_<name>.c that exports one
+/* Commands: what `gracecube <command>` is made of. A command is one file consumers/cli/<name>.c that exports one
  * `const struct gc_command gc_command_<name>`, and one row in consumers/cli/commands.c. Parsing, help, the nearest name and
  * the exit codes come from these tables.
  *

@@ -1,6 +1,6 @@
 /* The table of commands, in the order in which a person meets them.
  *
- * To add one: consumers/cmd_<name>.c exports `const struct gc_command gc_command_<name>` (see command.h), and it gets a
+ * To add one: consumers/cli/<name>.c exports `const struct gc_command gc_command_<name>` (see command.h), and it gets a
  * declaration and a row here. Help, the nearest name and the tests follow from the row.
  * Threads: constants.
  */

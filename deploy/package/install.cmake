@@ -12,12 +12,10 @@ target_compile_definitions(gracecube_config PRIVATE
 
 install(TARGETS gracecube RUNTIME)
 
-# Manual pages, one for each consumers/cmd_<command>.c; compressed, as systems keep them.
-file(GLOB COMMANDS CONFIGURE_DEPENDS consumers/cmd_*.c)
-list(TRANSFORM COMMANDS REPLACE ".*/cmd_(.*)\\.c" "\\1")
+# Manual pages, one for each command; compressed, as systems keep them.
 set(PAGES ${PROJECT_BINARY_DIR}/man)
 add_custom_command(OUTPUT ${PAGES}/gracecube.1.gz
-	COMMAND sh ${HERE}/pages.sh $<TARGET_FILE:gracecube> ${PAGES} ${COMMANDS}
+	COMMAND sh ${HERE}/pages.sh $<TARGET_FILE:gracecube> ${PAGES}
 	DEPENDS gracecube ${HERE}/pages.sh VERBATIM)
 add_custom_target(pages ALL DEPENDS ${PAGES}/gracecube.1.gz)
 install(DIRECTORY ${PAGES}/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 FILES_MATCHING PATTERN *.1.gz)
