@@ -82,6 +82,7 @@ static const char *const time_units[] = { "auto", "s", "ms", "us", "ns", NULL };
 #define KIB INT64_C(1024)
 #define MIB (KIB * 1024)
 #define GIB (MIB * 1024)
+#define AGE_MAX (36500 * GC_DAY_US)
 #define INTO(member) .offset = offsetof(struct gc_config, member)
 
 const struct gc_section gc_sections[] = {
@@ -92,6 +93,8 @@ const struct gc_section gc_sections[] = {
 	{ "limits", "What is larger becomes a dead letter." },
 	{ "dead", "How many dead letters are kept." },
 	{ "cube", "What the cube calls business hours." },
+	{ "retention",
+	  "How long what is kept: older data goes, by `gracecube retention` and by `gracecube run` itself. 0 keeps it for ever." },
 	{ "http", "Probes and metrics of `gracecube run`." },
 	{ "serve", "The API and the dashboard, `gracecube serve`." },
 	{ "log", "The log goes to stderr." },
@@ -162,6 +165,31 @@ const struct gc_option gc_options[] = {
 	{ "cube.business_zone", GC_OPTION_TEXT, "UTC", INTO(cube_business_zone), .check = check_zone,
 	  .description = "Time zone in which days and hours are counted, a name of the IANA list." },
 
+	{ "retention.facts", GC_OPTION_DURATION, "0", INTO(retention_facts_us),
+	  .min = 0, .max = AGE_MAX,
+	  .description = "Facts of all streams, by their created_at, in whole UTC months; a stream may say otherwise. Their sums stay; late records of theirs are counted as expired." },
+	{ "retention.hourly_rollups", GC_OPTION_DURATION, "0", INTO(retention_hourly_rollups_us),
+	  .min = 0, .max = AGE_MAX,
+	  .description = "Sums by hour of months whose facts are gone; what is read from them, such as executions by day, ends there." },
+	{ "retention.daily_rollups", GC_OPTION_DURATION, "0", INTO(retention_daily_rollups_us),
+	  .min = 0, .max = AGE_MAX,
+	  .description = "Sums by day of months whose facts are gone." },
+	{ "retention.dead_letters", GC_OPTION_DURATION, "0", INTO(retention_dead_letters_us),
+	  .min = 0, .max = AGE_MAX,
+	  .description = "Dead letters, by when they were refused; the ledger goes on counting them." },
+	{ "retention.quality_issues", GC_OPTION_DURATION, "0", INTO(retention_quality_issues_us),
+	  .min = 0, .max = AGE_MAX,
+	  .description = "Quality issues, by when they were found; they stay in the sums." },
+	{ "retention.gaps", GC_OPTION_DURATION, "0", INTO(retention_gaps_us),
+	  .min = 0, .max = AGE_MAX,
+	  .description = "Notes of records that Kafka had deleted unread, by when that was seen." },
+	{ "retention.marks", GC_OPTION_DURATION, "0", INTO(retention_marks_us),
+	  .min = 0, .max = AGE_MAX,
+	  .description = "Marks of keys that were deleted or whose fact is gone, which tell a late record from a new one: keep them longer than Kafka keeps records." },
+	{ "retention.interval", GC_OPTION_DURATION, "1h", INTO(retention_interval_us),
+	  .min = GC_SECOND_US, .max = GC_DAY_US,
+	  .description = "How often `run` looks for old data, when no records wait; with many processes one does it." },
+
 	{ "http.listen", GC_OPTION_TEXT, GC_HTTP_LISTEN_DEFAULT, INTO(http_listen), .check = check_listen_or_none,
 	  .description = "Address and port where `run` answers /livez, /readyz and /metrics ([::]:9187: all addresses); empty: nowhere." },
 
@@ -213,6 +241,9 @@ const struct gc_option gc_stream_options[] = {
 	{ "time_unit", GC_OPTION_CHOICE, "auto", .offset = offsetof(struct gc_stream_config, time_unit),
 	  .choices = time_units,
 	  .description = "Unit of times given as numbers; auto tells it from their size." },
+	{ "retention", GC_OPTION_DURATION, "0", .offset = offsetof(struct gc_stream_config, retention_us),
+	  .min = 0, .max = AGE_MAX,
+	  .description = "How long the stream's facts are kept; 0 for as long as retention.facts says. Of streams without facts of their own it means nothing." },
 	{ .name = NULL },
 };
 /* clang-format on */

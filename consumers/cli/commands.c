@@ -12,6 +12,7 @@ extern const struct gc_command gc_command_dead;
 extern const struct gc_command gc_command_help;
 extern const struct gc_command gc_command_migrate;
 extern const struct gc_command gc_command_publish;
+extern const struct gc_command gc_command_retention;
 extern const struct gc_command gc_command_run;
 extern const struct gc_command gc_command_sandbox;
 extern const struct gc_command gc_command_serve;
@@ -19,6 +20,7 @@ extern const struct gc_command gc_command_status;
 extern const struct gc_command gc_command_token;
 extern const struct gc_command gc_command_verify;
 
+/* clang-format off */
 const struct gc_command *const gc_commands[] = {
 	&gc_command_sandbox,
 	&gc_command_check,
@@ -27,6 +29,7 @@ const struct gc_command *const gc_commands[] = {
 	&gc_command_status,
 	&gc_command_verify,
 	&gc_command_dead,
+	&gc_command_retention,
 	&gc_command_serve,
 	&gc_command_token,
 	&gc_command_publish,
@@ -34,3 +37,4 @@ const struct gc_command *const gc_commands[] = {
 	&gc_command_help,
 	NULL,
 };
+/* clang-format on */

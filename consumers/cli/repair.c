@@ -36,6 +36,9 @@ static const struct {
 	{ "dead letters are in the ledger",
 	  "dead letters and their ledger are not touched: put the row of cube.etl_offset back from a backup, or "
 	  "delete the dead letters that were added by hand" },
+	{ "dead letters are counted",
+	  "they are counted by a trigger, which was off while some were written or deleted; set letters, bytes and worked of the row of "
+	  "cube.etl_dead_letter_ledger to what is said to be kept" },
 	{ "positions are within Kafka",
 	  "positions are not touched: see whether kafka.brokers names the right cluster; a position that was moved by "
 	  "hand is put back by hand, in next_offset and its ledger; a topic that was made anew needs a new kafka.group_id" },

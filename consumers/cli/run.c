@@ -1,6 +1,7 @@
 /* `gracecube run`: consume, until told to stop or caught up. Threads: the main thread watches the workers. */
 #include "cli/command.h"
 #include "service/health.h"
+#include "service/retain.h"
 #include "service/sd_notify.h"
 #include "cli/progress.h"
 #include "worker/run.h"
@@ -180,6 +181,7 @@ static int run(struct gc_command_line *line)
 	bool halted = false;
 	struct gc_health *health = NULL;
 	struct gc_run *workers = NULL;
+	struct gc_retainer *retainer = NULL;
 	struct gc_run_summary summary = { 0 };
 	const char **only = NULL, *wrong = NULL;
 	enum gc_verdict verdict;
@@ -198,8 +200,10 @@ static int run(struct gc_command_line *line)
 		verdict = gc_run_start(&config, only, &workers, &err);
 	if (verdict == GC_OK) {
 		gc_health_watch(health, workers);
+		retainer = options->until_caught_up ? NULL : gc_retain_start(&config, workers);
 		watch(workers, health, &config, options);
 		say_stopping();
+		gc_retain_stop(retainer);
 		gc_health_watch(health, NULL);
 		halted = options->until_caught_up && gc_run_is_halted(workers, &why);
 		verdict = gc_run_stop(workers, &summary, &err);

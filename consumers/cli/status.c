@@ -43,7 +43,7 @@ struct place {
 	const char *stream, *topic;
 	int32_t partition;
 	bool has_row;
-	int64_t first_offset, next_offset, applied, superseded, dead, ignored;
+	int64_t first_offset, next_offset, applied, superseded, dead, ignored, expired;
 	const char *owner;
 	bool owner_is_connected;
 	int64_t data_through_us, moved_us;
@@ -76,7 +76,7 @@ static void pause_for(int64_t us)
 /* ---- PostgreSQL ---- */
 
 static const char rows_sql[] =
-	"SELECT o.topic, o.partition, o.stream, o.first_offset, o.next_offset, o.applied, o.superseded, o.dead, o.ignored, o.owner,"
+	"SELECT o.topic, o.partition, o.stream, o.first_offset, o.next_offset, o.applied, o.superseded, o.dead, o.ignored, o.expired, o.owner,"
 	" (EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = o.owner_pid AND a.datname = current_database()))::int, " GC_SQL_US(
 		"o.last_record_at") ", " GC_SQL_US("o.updated_at") " FROM cube.etl_offset o WHERE o.group_id = $1 ORDER BY o.topic COLLATE \"C\", o.partition";
 
@@ -118,10 +118,11 @@ static void take_row(void *arg, const char *const *values, int columns)
 	place->superseded = gc_answer_int(values[6], 0);
 	place->dead = gc_answer_int(values[7], 0);
 	place->ignored = gc_answer_int(values[8], 0);
-	place->owner = keep(look, values[9]);
-	place->owner_is_connected = gc_answer_int(values[10], 0) == 1;
-	place->data_through_us = gc_answer_int(values[11], GC_NO_TIME);
-	place->moved_us = gc_answer_int(values[12], GC_NO_TIME);
+	place->expired = gc_answer_int(values[9], 0);
+	place->owner = keep(look, values[10]);
+	place->owner_is_connected = gc_answer_int(values[11], 0) == 1;
+	place->data_through_us = gc_answer_int(values[12], GC_NO_TIME);
+	place->moved_us = gc_answer_int(values[13], GC_NO_TIME);
 }
 
 static void take_rest(void *arg, const char *const *values, int columns)
@@ -360,7 +361,7 @@ static enum gc_verdict look_twice(struct sources *sources, struct look *ret_look
 
 struct totals {
 	int64_t states[STATE_COUNT];
-	int64_t lag, applied, superseded, dead, ignored, moved_us, data_through_us;
+	int64_t lag, applied, superseded, dead, ignored, expired, moved_us, data_through_us;
 	bool lag_is_known;
 };
 
@@ -382,6 +383,7 @@ static struct totals sum_up(const struct look *look)
 		totals.superseded += place->superseded;
 		totals.dead += place->dead;
 		totals.ignored += place->ignored;
+		totals.expired += place->expired;
 		totals.moved_us = later(totals.moved_us, place->moved_us);
 		totals.data_through_us = later(totals.data_through_us, place->data_through_us);
 	}
@@ -484,6 +486,8 @@ static void print_totals(const struct look *look)
 	print_count(", superseded ", totals.superseded, "");
 	print_count(", dead ", totals.dead, "");
 	print_count(", ignored ", totals.ignored, "");
+	if (totals.expired)
+		print_count(" (", totals.expired, " of them expired)");
 	if (totals.moved_us != GC_NO_TIME)
 		printf("; last move %s ago, data through %s", gc_answer_age(look->now_us - totals.moved_us, age, sizeof(age)),
 		       gc_answer_time(totals.data_through_us, time, sizeof(time)));
@@ -541,6 +545,7 @@ static json_t *place_json(const struct look *look, const struct place *place)
 	json_object_set_new(json, "superseded", known_json(place->superseded, has_row));
 	json_object_set_new(json, "dead", known_json(place->dead, has_row));
 	json_object_set_new(json, "ignored", known_json(place->ignored, has_row));
+	json_object_set_new(json, "expired", known_json(place->expired, has_row));
 	json_object_set_new(json, "moved_at", gc_answer_time_json(place->moved_us));
 	json_object_set_new(json, "data_through", gc_answer_time_json(place->data_through_us));
 	json_object_set_new(json, "owner", gc_answer_text_json(place->owner));
@@ -562,6 +567,7 @@ static json_t *totals_json(const struct look *look)
 	json_object_set_new(json, "superseded", json_integer((json_int_t)totals.superseded));
 	json_object_set_new(json, "dead", json_integer((json_int_t)totals.dead));
 	json_object_set_new(json, "ignored", json_integer((json_int_t)totals.ignored));
+	json_object_set_new(json, "expired", json_integer((json_int_t)totals.expired));
 	json_object_set_new(json, "lost_to_retention", json_integer((json_int_t)look->lost));
 	json_object_set_new(json, "moved_at", gc_answer_time_json(totals.moved_us));
 	json_object_set_new(json, "data_through", gc_answer_time_json(totals.data_through_us));
@@ -693,7 +699,8 @@ const struct gc_command gc_command_status = {
 		"  lag, behind   records from next to end; how old the newest record in the cube is, where there is a lag\n"
 		"  applied, superseded, dead, ignored\n"
 		"                what became of the records: changed the cube; were older than what it holds, or duplicates; are dead\n"
-		"                letters (`gracecube dead list`); mean nothing here\n"
+		"                letters (`gracecube dead list`); mean nothing here, or are expired: of months that are dropped\n"
+		"                (`gracecube retention`)\n"
 		"  moved         how long ago the position moved\n"
 		"  data through  Kafka's timestamp of the newest record in the cube, UTC\n"
 		"  owner         host:process:worker that reads it; (left) when it is no longer connected\n"

@@ -121,6 +121,16 @@ static double read_dead_letters(const struct gc_stream_facts *facts)
 	return (double)facts->dead_letters;
 }
 
+static double read_expired(const struct gc_stream_facts *facts)
+{
+	return (double)facts->expired;
+}
+
+static void print_expired(struct gc_metric_printer *p)
+{
+	print_stream_facts(p, read_expired);
+}
+
 static void print_last_records(struct gc_metric_printer *p)
 {
 	print_stream_facts(p, read_last_record);
@@ -336,6 +346,20 @@ static void print_differences(struct gc_metric_printer *p)
 		gc_metric_line(p, "", NULL, (double)database_of(p)->verify_differing);
 }
 
+static void print_closing(struct gc_metric_printer *p)
+{
+	const struct gc_database_facts *database = database_of(p);
+
+	if (database && database->closing_s >= 0)
+		gc_metric_line(p, "", NULL, database->closing_s > 0 ? (double)gc_now_us() / 1e6 - database->closing_s : 0);
+}
+
+static void print_keys_used(struct gc_metric_printer *p)
+{
+	if (database_of(p) && database_of(p)->keys_used_ratio >= 0)
+		gc_metric_line(p, "", NULL, database_of(p)->keys_used_ratio);
+}
+
 /* ---- the process ---- */
 
 static void print_build(struct gc_metric_printer *p)
@@ -426,6 +450,8 @@ static const struct gc_metric run_metrics[] = {
 
 	{ "gracecube_dimension_cache_hits_total", GC_METRIC_COUNTER, NULL, NULL, "Natural keys of dimensions found in a worker's cache.", print_workers,
 	  OF_WORKER(cache_hits) },
+	{ "gracecube_dimension_keys_used_ratio", GC_METRIC_GAUGE, NULL, NULL,
+	  "How much of the 2,147,483,647 keys the dimension has used that has used most; at 1 no new member can be made.", .print = print_keys_used },
 	{ "gracecube_dimension_cache_misses_total", GC_METRIC_COUNTER, NULL, NULL, "Natural keys that had to be asked for.", print_workers,
 	  OF_WORKER(cache_misses) },
 
@@ -440,6 +466,12 @@ static const struct gc_metric run_metrics[] = {
 	{ "gracecube_verify_last_timestamp_seconds", GC_METRIC_GAUGE, NULL, NULL, "When `gracecube verify` last ran; absent before.", .print = print_verified },
 	{ "gracecube_verify_last_success_timestamp_seconds", GC_METRIC_GAUGE, NULL, NULL, "When it last found everything equal.", .print = print_verified_equal },
 	{ "gracecube_verify_differences", GC_METRIC_GAUGE, NULL, NULL, "What its last run found differing: anything but 0 is a fault.", .print = print_differences },
+
+	{ "gracecube_records_expired_total", GC_METRIC_COUNTER, "stream", NULL,
+	  "Records of months that are dropped, of the whole group: of those that are ignored in the ledger, though this process may have counted them "
+	  "as applied; looked up every 15 s.", .print = print_expired },
+	{ "gracecube_retention_closing_seconds", GC_METRIC_GAUGE, NULL, NULL,
+	  "For how long a month of a fact has been on its way out; 0 while none is. It takes minutes.", .print = print_closing },
 
 	{ "gracecube_workers", GC_METRIC_GAUGE, NULL, NULL, "Workers of this process (run.workers).", .print = print_worker_count },
 	{ "gracecube_build_info", GC_METRIC_GAUGE, "version, librdkafka", NULL, "Always 1; the versions are in the labels.", .print = print_build },

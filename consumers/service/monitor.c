@@ -52,6 +52,7 @@ static void take_stream(void *arg, const char *const *values, int columns)
 	pthread_mutex_lock(&m->lock);
 	m->facts.streams[i].last_record_s = number_of(values[1]);
 	m->facts.streams[i].dead_letters = (int64_t)number_of(values[2]);
+	m->facts.streams[i].expired = (int64_t)number_of(values[3]);
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -64,6 +65,17 @@ static void take_verification(void *arg, const char *const *values, int columns)
 	m->facts.verified_s = number_of(values[0]);
 	m->facts.verified_equal_s = number_of(values[1]);
 	m->facts.verify_differing = (int64_t)number_of(values[2]);
+	pthread_mutex_unlock(&m->lock);
+}
+
+static void take_limits(void *arg, const char *const *values, int columns)
+{
+	struct gc_monitor *m = arg;
+
+	(void)columns;
+	pthread_mutex_lock(&m->lock);
+	m->facts.closing_s = number_of(values[0]);
+	m->facts.keys_used_ratio = number_of(values[1]);
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -90,13 +102,18 @@ static void take_letters(void *arg, const char *const *values, int columns)
 
 static const char streams_sql[] =
 	"SELECT o.stream, extract(epoch FROM max(o.last_record_at)), (SELECT coalesce(sum(d.letters - d.worked), 0)"
-	" FROM cube.etl_dead_letter_ledger d WHERE d.group_id = $1 AND d.stream = o.stream) FROM cube.etl_offset o"
+	" FROM cube.etl_dead_letter_ledger d WHERE d.group_id = $1 AND d.stream = o.stream), sum(o.expired) FROM cube.etl_offset o"
 	" WHERE o.group_id = $1 GROUP BY o.stream";
 static const char letters_sql[] =
 	"SELECT coalesce(sum(letters), 0), coalesce(sum(bytes), 0), coalesce(sum(dropped), 0) FROM cube.etl_dead_letter_ledger";
 static const char verification_sql[] =
 	"SELECT extract(epoch FROM max(verified_at)), extract(epoch FROM max(verified_at) FILTER (WHERE differing = 0)),"
 	" (array_agg(differing ORDER BY verified_at DESC))[1] FROM cube.etl_verification";
+
+static const char limits_sql[] =
+	"SELECT coalesce((SELECT extract(epoch FROM min(links_kept_at)) FROM cube.closed_month WHERE dropped_at IS NULL), 0),"
+	" greatest((SELECT max(mission_key) FROM cube.dim_mission), (SELECT max(actor_key) FROM cube.dim_actor),"
+	" (SELECT max(component_key) FROM cube.dim_component), (SELECT max(tier_key) FROM cube.dim_tier)) / 2147483647.0";
 
 static enum gc_verdict ask_facts(struct gc_monitor *m, struct gc_err *err)
 {
@@ -105,7 +122,9 @@ static enum gc_verdict ask_facts(struct gc_monitor *m, struct gc_err *err)
 
 	if (verdict == GC_OK)
 		verdict = gc_pg_query(m->pg, letters_sql, NULL, 0, take_letters, m, err);
-	return verdict == GC_OK ? gc_pg_query(m->pg, verification_sql, NULL, 0, take_verification, m, err) : verdict;
+	if (verdict == GC_OK)
+		verdict = gc_pg_query(m->pg, verification_sql, NULL, 0, take_verification, m, err);
+	return verdict == GC_OK ? gc_pg_query(m->pg, limits_sql, NULL, 0, take_limits, m, err) : verdict;
 }
 
 static enum gc_verdict probe(struct gc_monitor *m, struct gc_err *err)
@@ -185,6 +204,8 @@ struct gc_monitor *gc_monitor_start(const struct gc_config *config)
 	m->facts = (struct gc_database_facts){ .verified_s = -1,
 					       .verified_equal_s = -1,
 					       .verify_differing = -1,
+					       .closing_s = -1,
+					       .keys_used_ratio = -1,
 					       .letters_kept = -1,
 					       .letters_bytes = -1,
 					       .letters_dropped = -1,
@@ -192,7 +213,7 @@ struct gc_monitor *gc_monitor_start(const struct gc_config *config)
 					       .why = "not asked yet",
 					       .streams = gc_calloc(count, sizeof(*m->facts.streams)) };
 	for (size_t i = 0; i < count; i++)
-		m->facts.streams[i] = (struct gc_stream_facts){ -1, -1 };
+		m->facts.streams[i] = (struct gc_stream_facts){ -1, -1, -1 };
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

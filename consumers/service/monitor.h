@@ -17,11 +17,14 @@ struct gc_database_facts {
 	char why[256];                       /* it is not reachable, or the schema is not right */
 	double verified_s, verified_equal_s; /* epoch: the last `verify`, and the last one that found nothing */
 	int64_t verify_differing;
+	double closing_s;                                    /* epoch: since when a month is being dropped; 0: none is */
+	double keys_used_ratio;                              /* of the 2^31 keys of the dimension that has used most */
 	double letters_kept, letters_bytes, letters_dropped; /* dead letters, of all groups */
 	double letters_full;                                 /* of the room for them, 1 is all of it */
 	struct gc_stream_facts {
 		double last_record_s; /* epoch, Kafka's time of the newest record in the cube */
 		int64_t dead_letters; /* that wait for a decision */
+		int64_t expired;      /* records of months that are dropped */
 	} *streams;                   /* one for each of gc_streams; owned by the monitor */
 };
 

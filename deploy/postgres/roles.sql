@@ -4,8 +4,8 @@
 --     export CUBE_OWNER_PASSWORD=… CUBE_WRITER_PASSWORD=… CUBE_API_PASSWORD=… CUBE_READER_PASSWORD=…
 --     psql -h db -U postgres -d gracecube -f deploy/postgres/roles.sql
 --
---   gracecube_owner    migrate, token, retention    owns the cube
---   gracecube_run      run, verify                  gracecube_writer: reads, and writes by the owner's functions only
+--   gracecube_owner    migrate, token               owns the cube
+--   gracecube_run      run, verify, retention       gracecube_writer: reads, and writes by the owner's functions only
 --   gracecube_serve    serve                        gracecube_api: reads as the token's tier may, keeps the audit
 --   gracecube_grafana  dashboards, notebooks        gracecube_reader: reads views, facts and dimensions
 --

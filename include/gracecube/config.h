@@ -21,6 +21,7 @@ struct gc_stream_config {
 	char **topics;
 	size_t topic_count;
 	enum gc_time_unit time_unit;
+	int64_t retention_us; /* of its facts; 0: retention_facts_us */
 };
 
 enum gc_no_yes { GC_NO, GC_YES };
@@ -60,6 +61,15 @@ struct gc_config {
 	char *cube_business_days;  /* "1-5", ISO days of week */
 	char *cube_business_hours; /* "09-17", the end is not included */
 	char *cube_business_zone;  /* an IANA name, "UTC" */
+
+	int64_t retention_facts_us; /* what is older may go; 0: kept for ever, here and below */
+	int64_t retention_hourly_rollups_us;
+	int64_t retention_daily_rollups_us;
+	int64_t retention_dead_letters_us;
+	int64_t retention_quality_issues_us;
+	int64_t retention_gaps_us;
+	int64_t retention_marks_us;
+	int64_t retention_interval_us; /* how often `run` looks */
 
 	char *http_listen; /* "127.0.0.1:9187", "" for none */
 

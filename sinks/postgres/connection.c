@@ -178,3 +178,23 @@ enum gc_verdict gc_pg_commit(struct gc_pg *pg, void (*each)(void *arg, int n, co
 		close_failed(pg);
 	return verdict;
 }
+
+static void take_blocker(void *arg, const char *const *values, int columns)
+{
+	(void)columns;
+	snprintf(arg, GC_PG_BLOCKER_BYTES, "%s", values[0]);
+}
+
+const char *gc_pg_find_blocker(struct gc_pg *pg, char *buffer)
+{
+	static const char sql[] =
+		"SELECT format('%s (pid %s), %s s', coalesce(nullif(application_name, ''), usename, 'somebody'), pid,"
+		" date_part('epoch', clock_timestamp() - xact_start)::bigint) FROM pg_stat_activity"
+		" WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL ORDER BY xact_start LIMIT 1";
+	struct gc_err err;
+
+	snprintf(buffer, GC_PG_BLOCKER_BYTES, "nobody that can be seen");
+	if (gc_pg_query(pg, sql, NULL, 0, take_blocker, buffer, &err) != GC_OK)
+		gc_debug("who keeps the lock cannot be asked", GC_ERR_FIELDS(&err));
+	return buffer;
+}

@@ -215,40 +215,19 @@ static enum gc_verdict try_once(struct migration *m, int lock_timeout_ms, gc_tra
 	return verdict;
 }
 
-static void take_blocker(void *arg, const char *const *values, int columns)
-{
-	(void)columns;
-	snprintf(arg, 160, "%s", values[0]);
-}
-
-/* Who holds the lock is not known any more once the wait is over; most likely whoever has been at it for the longest. */
-static const char *find_blocker(struct gc_pg *pg, char *buffer)
-{
-	static const char sql[] =
-		"SELECT format('%s (pid %s), %s s', coalesce(nullif(application_name, ''), usename, 'somebody'), pid,"
-		" date_part('epoch', clock_timestamp() - xact_start)::bigint) FROM pg_stat_activity"
-		" WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL ORDER BY xact_start LIMIT 1";
-	struct gc_err err;
-
-	snprintf(buffer, 160, "nobody that can be seen");
-	if (gc_pg_query(pg, sql, NULL, 0, take_blocker, buffer, &err) != GC_OK)
-		gc_debug("who keeps the lock cannot be asked", GC_ERR_FIELDS(&err));
-	return buffer;
-}
-
 /* Until the locks that it needs are free for once, each within LOCK_TIMEOUT_MS. */
 static enum gc_verdict transact(struct migration *m, gc_transaction run, const struct gc_sql_file *file, struct gc_err *err)
 {
 	int64_t until_us = gc_monotonic_us() + PATIENCE_US, repeated;
 	struct gc_complaint complaint = { 0 };
-	char blocker[160];
+	char blocker[GC_PG_BLOCKER_BYTES];
 	enum gc_verdict verdict;
 
 	while ((verdict = try_once(m, LOCK_TIMEOUT_MS, run, file, err)) == GC_RETRY && !m->pg->lost &&
 	       gc_monotonic_us() < until_us) {
 		if (gc_complain(&complaint, gc_monotonic_us(), &repeated))
 			gc_info("waiting for a lock, without keeping anybody waiting", GC_ERR_FIELDS(err),
-				GC_S("longest_transaction", find_blocker(m->pg, blocker)), GC_I("repeated", repeated));
+				GC_S("longest_transaction", gc_pg_find_blocker(m->pg, blocker)), GC_I("repeated", repeated));
 		pause_for(PAUSE_US);
 	}
 	return verdict;

@@ -39,6 +39,11 @@ enum gc_verdict gc_pg_fail(struct gc_pg *pg, const PGresult *result, const char 
 /* A statement without parameters that returns nothing of interest. */
 enum gc_verdict gc_pg_do(struct gc_pg *pg, const char *sql, struct gc_err *err) GC_MUST_CHECK;
 
+/* Who may hold a lock that was waited for in vain: that is not known any more once the wait is over; most likely whoever has been at it for the
+ * longest. Returns buffer. */
+#define GC_PG_BLOCKER_BYTES 160
+const char *gc_pg_find_blocker(struct gc_pg *pg, char *buffer);
+
 /* Parameters of one statement, binary arrays built in an arena. */
 #define GC_PG_PARAMETERS_MAX 64
 struct gc_pg_parameters {

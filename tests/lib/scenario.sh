@@ -75,8 +75,9 @@ new_topics() {
 	own_topics "$prefix"
 }
 
-# more_traffic DIR SEED CONTRACTS → records of about so many contracts and all that goes with them, on the same topics
-more_traffic() { python3 -B "$CUBE_TEST_ROOT/tests/lib/traffic.py" "$1" "$GRACECUBE_KAFKA_GROUP_ID" "$2" "$3" >&2; }
+# more_traffic DIR SEED CONTRACTS [DAYS] → records of about so many contracts and all that goes with them, on the same topics; what
+# they tell of was so many days earlier
+more_traffic() { python3 -B "$CUBE_TEST_ROOT/tests/lib/traffic.py" "$1" "$GRACECUBE_KAFKA_GROUP_ID" "${@:2}" >&2; }
 
 # expect DIR… → EXPECTED: what the oracle says of these records
 expect() {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes change events like those captured, any number of them: Debezium envelopes of ten streams of Grace.
 
-    traffic.py OUTPUT_DIR TOPIC_PREFIX SEED CONTRACTS
+    traffic.py OUTPUT_DIR TOPIC_PREFIX SEED CONTRACTS [DAYS_EARLIER]
 
 A small model of the source database: rows are made, changed, renamed and deleted in the order of one log position; missions,
 contracts, snapshots, benchmark runs, alerts, playbook runs, approvals and the log refer to each other. Odd things happen as in
@@ -223,11 +223,13 @@ class Grace:
 
 
 def main():
-    if len(sys.argv) != 5:
+    if len(sys.argv) not in (5, 6):
         sys.exit(__doc__)
     directory, prefix, seed, contracts = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     source = Source(prefix, seed)
-    Grace(source, seed).live(contracts)
+    grace = Grace(source, seed)
+    grace.now -= int(sys.argv[5]) * DAY if len(sys.argv) == 6 else 0
+    grace.live(contracts)
     os.makedirs(directory, exist_ok=True)
     for table, messages in sorted(source.topics.items()):
         with open(os.path.join(directory, '%s.%s.jsonl' % (prefix, table)), 'w', encoding='utf-8') as file:

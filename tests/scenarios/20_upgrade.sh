@@ -133,6 +133,15 @@ directories+=' more31 more32 more33 more34 more35 more36'
 reaches "$(all_records)" 120
 shown "a live cube of 0.1.0: upgraded while a process of 0.1.0 wrote $(position) records, which goes on"
 
+# what the new version keeps out of a closed month, 0.1.0 does too
+sql -c "SELECT cube.raise_horizon('fact_shard_heartbeats', '2020-01-01Z')" >&2
+mkdir late
+printf '{"topic": "%s.shard_heartbeats", "key": "late", "value": "{\\"shard_id\\": \\"late\\", \\"timestamp\\": \\"2019-05-05T00:00:00Z\\", \\"status\\": \\"healthy\\"}"}\n' "$CUBE_TEST_PREFIX" >"late/$CUBE_TEST_PREFIX.shard_heartbeats.jsonl"
+publish late/*
+directories+=' late'
+reaches "$(all_records)" 60
+equal 'late records that 0.1.0 read: expired, months made' "$(sql -c 'SELECT sum(expired) FROM cube.etl_offset') $(sql -c "SELECT count(*) FROM pg_class WHERE relname LIKE 'fact\_shard\_heartbeats\_2019%'")" '1 0'
+
 # a new process beside the old one, then without it
 start new "$CUBE_TEST_BIN" run
 new_pid=$PID
@@ -173,7 +182,7 @@ verify_agrees
 equal 'dead letters' "$(sql -c 'SELECT count(*) FROM cube.etl_dead_letter')" "$(gzip -dc "$dump" | sed -n '/^COPY cube.etl_dead_letter /,/^\\\.$/p' | sed '1d;$d' | wc -l)"
 equal 'dead letters that the upgrade has not counted' "$(sql -c 'SELECT count(*) FROM cube.etl_dead_letter WHERE bytes IS NULL')" 0
 # the oracle does not know the mesh nor heartbeats; a fact may be taken away by hand, and every sum follows
-rm capture/*.trigger_events.jsonl capture/*.shard_heartbeats.jsonl
+rm capture/*.trigger_events.jsonl capture/*.shard_heartbeats.jsonl late/*.shard_heartbeats.jsonl
 sql -c "DELETE FROM cube.fact_error_events WHERE error_id LIKE 'error:%'" >&2
 # shellcheck disable=SC2086 # words
 expect capture $directories

@@ -62,8 +62,9 @@ static void each_check_has_advice(void **state)
 			at += strlen(begin);
 			snprintf(name, sizeof(name), "%.*s", (int)strcspn(at, "'"), at);
 			checks++;
-			/* of links there is nothing to be left but what changes faster than it is repaired */
+			/* of links there is nothing to be left but what changes faster than it is repaired; what is closed never differs */
 			if (strcmp(name, "links are what the other facts say") != 0 &&
+			    strcmp(name, "closed, can not be computed again") != 0 &&
 			    strcmp(gc_repair_advice(name), otherwise) == 0)
 				fail_msg("nothing is said of what to do about \"%s\"", name);
 		}

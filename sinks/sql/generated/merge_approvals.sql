@@ -31,19 +31,21 @@ AS $function$
 #variable_conflict use_column
 DECLARE
 	winners text[];
-	late bigint := 0; -- records that were superseded: the answer
+	late bigint := 0; -- records that changed nothing: the answer
 	moved boolean;
+	closed_before constant timestamptz := cube.pass_horizon('fact_approvals');
 	known_prev_created_at timestamp with time zone[]; known_contract_tier_key integer[];
 BEGIN
-	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays
+	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are
 	WITH w AS (
 		INSERT INTO cube.key_approvals AS k (approval_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id, xid , own_tier_key, contract_id)
 		SELECT i.approval_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id, pg_current_xact_id() , i.own_tier_key, i.contract_id
 		FROM (SELECT unnest(merge_approvals.approval_id) AS approval_id, unnest(merge_approvals.created_at) AS created_at, unnest(merge_approvals.own_tier_key) AS own_tier_key, unnest(merge_approvals.contract_id) AS contract_id, unnest(merge_approvals.deleted) AS deleted, unnest(merge_approvals.lsn) AS lsn, unnest(merge_approvals.source_us) AS source_us, unnest(merge_approvals.kafka_us) AS kafka_us, unnest(merge_approvals.record_offset) AS record_offset, unnest(merge_approvals.offset_id) AS offset_id) AS i
+		WHERE i.deleted OR i.created_at >= closed_before
 		ON CONFLICT (approval_id) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
 			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
 			offset_id = excluded.offset_id, xid = excluded.xid , own_tier_key = excluded.own_tier_key, contract_id = excluded.contract_id
-		WHERE CASE
+		WHERE (k.created_at IS NULL OR k.created_at >= closed_before) AND CASE
 			-- of a delete and its tombstone the delete stays: only it says where in the source it stood
 			WHEN excluded.created_at IS NULL AND k.created_at IS NULL AND k.kafka_us > 0
 					AND (greatest(excluded.lsn, excluded.source_us) > 0) <> (greatest(k.lsn, k.source_us) > 0)
@@ -54,14 +56,17 @@ BEGIN
 	SELECT array_agg(w.approval_id), coalesce(bool_or(w.created_at IS DISTINCT FROM w.prev_created_at AND w.prev_created_at IS NOT NULL), false), array_agg(w.prev_created_at), array_agg(w.contract_tier_key)
 	INTO winners, moved, known_prev_created_at, known_contract_tier_key FROM w;
 
-	-- 2. the others were older than what is there: the ledger counts them as superseded
+	-- 2. the others were older than what is there, or of a closed month: the ledger counts them as superseded, or as expired
 	IF winners IS NULL OR cardinality(winners) < cardinality(merge_approvals.approval_id) THEN
 		WITH l AS (
-			UPDATE cube.etl_offset o SET applied = o.applied - l.n, superseded = o.superseded + l.n
-			FROM (SELECT i.offset_id, count(*) AS n FROM unnest(merge_approvals.approval_id, merge_approvals.offset_id) AS i (approval_id, offset_id)
-				LEFT JOIN cube.key_approvals k ON k.approval_id = i.approval_id AND k.xid = pg_current_xact_id()
-				WHERE i.offset_id IS NOT NULL AND k.approval_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
-			WHERE o.offset_id = l.offset_id RETURNING l.n)
+			UPDATE cube.etl_offset o SET applied = o.applied - l.old - l.expired, superseded = o.superseded + l.old,
+				ignored = o.ignored + l.expired, expired = o.expired + l.expired
+			FROM (SELECT i.offset_id, count(*) FILTER (WHERE NOT c.is_closed) AS old, count(*) FILTER (WHERE c.is_closed) AS expired
+				FROM unnest(merge_approvals.approval_id, merge_approvals.created_at, merge_approvals.deleted, merge_approvals.offset_id) AS i (approval_id, created_at, deleted, offset_id)
+				LEFT JOIN cube.key_approvals k ON k.approval_id = i.approval_id
+				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
+				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
+			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
 		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
 	END IF;
 
@@ -78,7 +83,7 @@ BEGIN
 
 	-- 4. the facts; a row that would not change is not written
 	-- what the parents say now; they were locked before, so the later of the two sees the other
-	UPDATE cube.key_approvals t SET contract_tier_key = n.contract_tier_key FROM (SELECT k.approval_id, ((SELECT f.tier_key FROM cube.key_verification_executions c JOIN cube.fact_verification_executions f ON f.contract_id = c.contract_id AND f.created_at = c.created_at WHERE c.contract_id = k.contract_id)) AS contract_tier_key FROM unnest(merge_approvals.approval_id) AS i (approval_id) JOIN cube.key_approvals k ON k.approval_id = i.approval_id WHERE k.xid = pg_current_xact_id()) n
+	UPDATE cube.key_approvals t SET contract_tier_key = n.contract_tier_key FROM (SELECT k.approval_id, (coalesce((SELECT f.tier_key FROM cube.key_verification_executions c JOIN cube.fact_verification_executions f ON f.contract_id = c.contract_id AND f.created_at = c.created_at WHERE c.contract_id = k.contract_id), CASE WHEN EXISTS (SELECT FROM cube.key_verification_executions p WHERE p.contract_id = k.contract_id AND p.created_at < cube.closed_before('fact_verification_executions')) THEN k.contract_tier_key END)) AS contract_tier_key FROM unnest(merge_approvals.approval_id) AS i (approval_id) JOIN cube.key_approvals k ON k.approval_id = i.approval_id WHERE k.xid = pg_current_xact_id()) n
 	WHERE t.approval_id = n.approval_id AND (t.contract_tier_key) IS DISTINCT FROM (n.contract_tier_key);
 	INSERT INTO cube.fact_approvals AS t (approval_id, time_key, tier_key, actor_key, approval_type, action_description, was_approved, decision_time_seconds, risk_score, created_at, decided_at, status, contract_id, error_id, requested_by, decision_reason, loaded_at)
 	SELECT f.approval_id,
@@ -142,7 +147,7 @@ AS $function$
 BEGIN
 	IF keys IS NULL OR cardinality(keys) = 0 THEN RETURN; END IF;
 	PERFORM cube.lock_approvals(keys);
-	UPDATE cube.key_approvals t SET contract_tier_key = n.contract_tier_key FROM (SELECT k.approval_id, ((SELECT f.tier_key FROM cube.key_verification_executions c JOIN cube.fact_verification_executions f ON f.contract_id = c.contract_id AND f.created_at = c.created_at WHERE c.contract_id = k.contract_id)) AS contract_tier_key FROM cube.key_approvals k WHERE k.approval_id = ANY (keys)) n WHERE t.approval_id = n.approval_id AND (t.contract_tier_key) IS DISTINCT FROM (n.contract_tier_key);
+	UPDATE cube.key_approvals t SET contract_tier_key = n.contract_tier_key FROM (SELECT k.approval_id, (coalesce((SELECT f.tier_key FROM cube.key_verification_executions c JOIN cube.fact_verification_executions f ON f.contract_id = c.contract_id AND f.created_at = c.created_at WHERE c.contract_id = k.contract_id), CASE WHEN EXISTS (SELECT FROM cube.key_verification_executions p WHERE p.contract_id = k.contract_id AND p.created_at < cube.closed_before('fact_verification_executions')) THEN k.contract_tier_key END)) AS contract_tier_key FROM cube.key_approvals k WHERE k.approval_id = ANY (keys)) n WHERE t.approval_id = n.approval_id AND (t.contract_tier_key) IS DISTINCT FROM (n.contract_tier_key);
 	UPDATE cube.fact_approvals f SET tier_key = (coalesce(nullif(k.own_tier_key, 0), k.contract_tier_key, 0)), loaded_at = now()
 	FROM cube.key_approvals k
 	WHERE k.approval_id = ANY (keys) AND k.created_at IS NOT NULL AND f.approval_id = k.approval_id AND f.created_at = k.created_at

@@ -31,19 +31,21 @@ AS $function$
 #variable_conflict use_column
 DECLARE
 	winners text[];
-	late bigint := 0; -- records that were superseded: the answer
+	late bigint := 0; -- records that changed nothing: the answer
 	moved boolean;
+	closed_before constant timestamptz := cube.pass_horizon('fact_compliance_checks');
 	known_prev_created_at timestamp with time zone[]; known_contract_tier_key integer[]; known_contract_mission_key integer[];
 BEGIN
-	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays
+	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are
 	WITH w AS (
 		INSERT INTO cube.key_compliance_checks AS k (check_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id, xid , contract_id)
 		SELECT i.check_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id, pg_current_xact_id() , i.contract_id
 		FROM (SELECT unnest(merge_compliance_checks.check_id) AS check_id, unnest(merge_compliance_checks.created_at) AS created_at, unnest(merge_compliance_checks.contract_id) AS contract_id, unnest(merge_compliance_checks.deleted) AS deleted, unnest(merge_compliance_checks.lsn) AS lsn, unnest(merge_compliance_checks.source_us) AS source_us, unnest(merge_compliance_checks.kafka_us) AS kafka_us, unnest(merge_compliance_checks.record_offset) AS record_offset, unnest(merge_compliance_checks.offset_id) AS offset_id) AS i
+		WHERE i.deleted OR i.created_at >= closed_before
 		ON CONFLICT (check_id) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
 			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
 			offset_id = excluded.offset_id, xid = excluded.xid , contract_id = excluded.contract_id
-		WHERE CASE
+		WHERE (k.created_at IS NULL OR k.created_at >= closed_before) AND CASE
 			-- of a delete and its tombstone the delete stays: only it says where in the source it stood
 			WHEN excluded.created_at IS NULL AND k.created_at IS NULL AND k.kafka_us > 0
 					AND (greatest(excluded.lsn, excluded.source_us) > 0) <> (greatest(k.lsn, k.source_us) > 0)
@@ -54,14 +56,17 @@ BEGIN
 	SELECT array_agg(w.check_id), coalesce(bool_or(w.created_at IS DISTINCT FROM w.prev_created_at AND w.prev_created_at IS NOT NULL), false), array_agg(w.prev_created_at), array_agg(w.contract_tier_key), array_agg(w.contract_mission_key)
 	INTO winners, moved, known_prev_created_at, known_contract_tier_key, known_contract_mission_key FROM w;
 
-	-- 2. the others were older than what is there: the ledger counts them as superseded
+	-- 2. the others were older than what is there, or of a closed month: the ledger counts them as superseded, or as expired
 	IF winners IS NULL OR cardinality(winners) < cardinality(merge_compliance_checks.check_id) THEN
 		WITH l AS (
-			UPDATE cube.etl_offset o SET applied = o.applied - l.n, superseded = o.superseded + l.n
-			FROM (SELECT i.offset_id, count(*) AS n FROM unnest(merge_compliance_checks.check_id, merge_compliance_checks.offset_id) AS i (check_id, offset_id)
-				LEFT JOIN cube.key_compliance_checks k ON k.check_id = i.check_id AND k.xid = pg_current_xact_id()
-				WHERE i.offset_id IS NOT NULL AND k.check_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
-			WHERE o.offset_id = l.offset_id RETURNING l.n)
+			UPDATE cube.etl_offset o SET applied = o.applied - l.old - l.expired, superseded = o.superseded + l.old,
+				ignored = o.ignored + l.expired, expired = o.expired + l.expired
+			FROM (SELECT i.offset_id, count(*) FILTER (WHERE NOT c.is_closed) AS old, count(*) FILTER (WHERE c.is_closed) AS expired
+				FROM unnest(merge_compliance_checks.check_id, merge_compliance_checks.created_at, merge_compliance_checks.deleted, merge_compliance_checks.offset_id) AS i (check_id, created_at, deleted, offset_id)
+				LEFT JOIN cube.key_compliance_checks k ON k.check_id = i.check_id
+				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
+				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
+			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
 		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
 	END IF;
 
@@ -78,7 +83,7 @@ BEGIN
 
 	-- 4. the facts; a row that would not change is not written
 	-- what the parents say now; they were locked before, so the later of the two sees the other
-	UPDATE cube.key_compliance_checks t SET contract_tier_key = n.contract_tier_key, contract_mission_key = n.contract_mission_key FROM (SELECT k.check_id, ((SELECT f.tier_key FROM cube.key_verification_executions c JOIN cube.fact_verification_executions f ON f.contract_id = c.contract_id AND f.created_at = c.created_at WHERE c.contract_id = k.contract_id)) AS contract_tier_key, ((SELECT f.mission_key FROM cube.key_verification_executions c JOIN cube.fact_verification_executions f ON f.contract_id = c.contract_id AND f.created_at = c.created_at WHERE c.contract_id = k.contract_id)) AS contract_mission_key FROM unnest(merge_compliance_checks.check_id) AS i (check_id) JOIN cube.key_compliance_checks k ON k.check_id = i.check_id WHERE k.xid = pg_current_xact_id()) n
+	UPDATE cube.key_compliance_checks t SET contract_tier_key = n.contract_tier_key, contract_mission_key = n.contract_mission_key FROM (SELECT k.check_id, (coalesce((SELECT f.tier_key FROM cube.key_verification_executions c JOIN cube.fact_verification_executions f ON f.contract_id = c.contract_id AND f.created_at = c.created_at WHERE c.contract_id = k.contract_id), CASE WHEN EXISTS (SELECT FROM cube.key_verification_executions p WHERE p.contract_id = k.contract_id AND p.created_at < cube.closed_before('fact_verification_executions')) THEN k.contract_tier_key END)) AS contract_tier_key, (coalesce((SELECT f.mission_key FROM cube.key_verification_executions c JOIN cube.fact_verification_executions f ON f.contract_id = c.contract_id AND f.created_at = c.created_at WHERE c.contract_id = k.contract_id), CASE WHEN EXISTS (SELECT FROM cube.key_verification_executions p WHERE p.contract_id = k.contract_id AND p.created_at < cube.closed_before('fact_verification_executions')) THEN k.contract_mission_key END)) AS contract_mission_key FROM unnest(merge_compliance_checks.check_id) AS i (check_id) JOIN cube.key_compliance_checks k ON k.check_id = i.check_id WHERE k.xid = pg_current_xact_id()) n
 	WHERE t.check_id = n.check_id AND (t.contract_tier_key, t.contract_mission_key) IS DISTINCT FROM (n.contract_tier_key, n.contract_mission_key);
 	INSERT INTO cube.fact_compliance_checks AS t (check_id, time_key, mission_key, component_key, tier_key, actor_key, contract_id, action_type, resource, is_compliant, compliance_score, principles_checked, principles_failed, failed_principles, created_at, loaded_at)
 	SELECT f.check_id,
@@ -140,7 +145,7 @@ AS $function$
 BEGIN
 	IF keys IS NULL OR cardinality(keys) = 0 THEN RETURN; END IF;
 	PERFORM cube.lock_compliance_checks(keys);
-	UPDATE cube.key_compliance_checks t SET contract_tier_key = n.contract_tier_key, contract_mission_key = n.contract_mission_key FROM (SELECT k.check_id, ((SELECT f.tier_key FROM cube.key_verification_executions c JOIN cube.fact_verification_executions f ON f.contract_id = c.contract_id AND f.created_at = c.created_at WHERE c.contract_id = k.contract_id)) AS contract_tier_key, ((SELECT f.mission_key FROM cube.key_verification_executions c JOIN cube.fact_verification_executions f ON f.contract_id = c.contract_id AND f.created_at = c.created_at WHERE c.contract_id = k.contract_id)) AS contract_mission_key FROM cube.key_compliance_checks k WHERE k.check_id = ANY (keys)) n WHERE t.check_id = n.check_id AND (t.contract_tier_key, t.contract_mission_key) IS DISTINCT FROM (n.contract_tier_key, n.contract_mission_key);
+	UPDATE cube.key_compliance_checks t SET contract_tier_key = n.contract_tier_key, contract_mission_key = n.contract_mission_key FROM (SELECT k.check_id, (coalesce((SELECT f.tier_key FROM cube.key_verification_executions c JOIN cube.fact_verification_executions f ON f.contract_id = c.contract_id AND f.created_at = c.created_at WHERE c.contract_id = k.contract_id), CASE WHEN EXISTS (SELECT FROM cube.key_verification_executions p WHERE p.contract_id = k.contract_id AND p.created_at < cube.closed_before('fact_verification_executions')) THEN k.contract_tier_key END)) AS contract_tier_key, (coalesce((SELECT f.mission_key FROM cube.key_verification_executions c JOIN cube.fact_verification_executions f ON f.contract_id = c.contract_id AND f.created_at = c.created_at WHERE c.contract_id = k.contract_id), CASE WHEN EXISTS (SELECT FROM cube.key_verification_executions p WHERE p.contract_id = k.contract_id AND p.created_at < cube.closed_before('fact_verification_executions')) THEN k.contract_mission_key END)) AS contract_mission_key FROM cube.key_compliance_checks k WHERE k.check_id = ANY (keys)) n WHERE t.check_id = n.check_id AND (t.contract_tier_key, t.contract_mission_key) IS DISTINCT FROM (n.contract_tier_key, n.contract_mission_key);
 	UPDATE cube.fact_compliance_checks f SET mission_key = (coalesce(k.contract_mission_key, 0)), tier_key = (coalesce(k.contract_tier_key, 0)), loaded_at = now()
 	FROM cube.key_compliance_checks k
 	WHERE k.check_id = ANY (keys) AND k.created_at IS NOT NULL AND f.check_id = k.check_id AND f.created_at = k.created_at

@@ -31,19 +31,21 @@ AS $function$
 #variable_conflict use_column
 DECLARE
 	winners text[];
-	late bigint := 0; -- records that were superseded: the answer
+	late bigint := 0; -- records that changed nothing: the answer
 	moved boolean;
+	closed_before constant timestamptz := cube.pass_horizon('fact_error_events');
 	known_prev_created_at timestamp with time zone[]; known_playbook text[]; known_log_component_key integer[]; known_own_human boolean[];
 BEGIN
-	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays
+	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are
 	WITH w AS (
 		INSERT INTO cube.key_error_events AS k (error_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id, xid , own_component_key, component_is_explicit, own_human)
 		SELECT i.error_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id, pg_current_xact_id() , i.own_component_key, i.component_is_explicit, i.own_human
 		FROM (SELECT unnest(merge_error_events.error_id) AS error_id, unnest(merge_error_events.created_at) AS created_at, unnest(merge_error_events.own_component_key) AS own_component_key, unnest(merge_error_events.component_is_explicit) AS component_is_explicit, unnest(merge_error_events.own_human) AS own_human, unnest(merge_error_events.deleted) AS deleted, unnest(merge_error_events.lsn) AS lsn, unnest(merge_error_events.source_us) AS source_us, unnest(merge_error_events.kafka_us) AS kafka_us, unnest(merge_error_events.record_offset) AS record_offset, unnest(merge_error_events.offset_id) AS offset_id) AS i
+		WHERE i.deleted OR i.created_at >= closed_before
 		ON CONFLICT (error_id) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
 			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
 			offset_id = excluded.offset_id, xid = excluded.xid , own_component_key = excluded.own_component_key, component_is_explicit = excluded.component_is_explicit, own_human = coalesce(excluded.own_human, k.own_human)
-		WHERE CASE
+		WHERE (k.created_at IS NULL OR k.created_at >= closed_before) AND CASE
 			-- of a delete and its tombstone the delete stays: only it says where in the source it stood
 			WHEN excluded.created_at IS NULL AND k.created_at IS NULL AND k.kafka_us > 0
 					AND (greatest(excluded.lsn, excluded.source_us) > 0) <> (greatest(k.lsn, k.source_us) > 0)
@@ -54,14 +56,17 @@ BEGIN
 	SELECT array_agg(w.error_id), coalesce(bool_or(w.created_at IS DISTINCT FROM w.prev_created_at AND w.prev_created_at IS NOT NULL), false), array_agg(w.prev_created_at), array_agg(w.playbook), array_agg(w.log_component_key), array_agg(w.own_human)
 	INTO winners, moved, known_prev_created_at, known_playbook, known_log_component_key, known_own_human FROM w;
 
-	-- 2. the others were older than what is there: the ledger counts them as superseded
+	-- 2. the others were older than what is there, or of a closed month: the ledger counts them as superseded, or as expired
 	IF winners IS NULL OR cardinality(winners) < cardinality(merge_error_events.error_id) THEN
 		WITH l AS (
-			UPDATE cube.etl_offset o SET applied = o.applied - l.n, superseded = o.superseded + l.n
-			FROM (SELECT i.offset_id, count(*) AS n FROM unnest(merge_error_events.error_id, merge_error_events.offset_id) AS i (error_id, offset_id)
-				LEFT JOIN cube.key_error_events k ON k.error_id = i.error_id AND k.xid = pg_current_xact_id()
-				WHERE i.offset_id IS NOT NULL AND k.error_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
-			WHERE o.offset_id = l.offset_id RETURNING l.n)
+			UPDATE cube.etl_offset o SET applied = o.applied - l.old - l.expired, superseded = o.superseded + l.old,
+				ignored = o.ignored + l.expired, expired = o.expired + l.expired
+			FROM (SELECT i.offset_id, count(*) FILTER (WHERE NOT c.is_closed) AS old, count(*) FILTER (WHERE c.is_closed) AS expired
+				FROM unnest(merge_error_events.error_id, merge_error_events.created_at, merge_error_events.deleted, merge_error_events.offset_id) AS i (error_id, created_at, deleted, offset_id)
+				LEFT JOIN cube.key_error_events k ON k.error_id = i.error_id
+				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
+				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
+			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
 		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
 	END IF;
 
@@ -165,7 +170,7 @@ AS $function$
 BEGIN
 	IF keys IS NULL OR cardinality(keys) = 0 THEN RETURN; END IF;
 	PERFORM cube.lock_error_events(keys);
-	UPDATE cube.key_error_events t SET playbook = n.playbook, log_component_key = n.log_component_key FROM (SELECT k.error_id, ((SELECT coalesce(r.playbook_id, 'unknown') FROM cube.fact_playbook_runs r WHERE r.error_id = k.error_id ORDER BY r.run_number DESC LIMIT 1)) AS playbook, ((SELECT e.component_key FROM cube.fact_agentic_events e WHERE e.error_id = k.error_id AND e.component_key <> 0 ORDER BY e.sequence + 0 DESC LIMIT 1)) AS log_component_key FROM cube.key_error_events k WHERE k.error_id = ANY (keys)) n WHERE t.error_id = n.error_id AND (t.playbook, t.log_component_key) IS DISTINCT FROM (n.playbook, n.log_component_key);
+	UPDATE cube.key_error_events t SET playbook = n.playbook, log_component_key = n.log_component_key FROM (SELECT k.error_id, (coalesce((SELECT coalesce(r.playbook_id, 'unknown') FROM cube.fact_playbook_runs r WHERE r.error_id = k.error_id ORDER BY r.run_number DESC LIMIT 1), (SELECT (c.links ->> 'playbook')::text FROM cube.closed_link c WHERE c.target = 'error_events' AND c.key = k.error_id))) AS playbook, (coalesce((SELECT e.component_key FROM cube.fact_agentic_events e WHERE e.error_id = k.error_id AND e.component_key <> 0 ORDER BY e.sequence + 0 DESC LIMIT 1), (SELECT (c.links ->> 'log_component_key')::int FROM cube.closed_link c WHERE c.target = 'error_events' AND c.key = k.error_id))) AS log_component_key FROM cube.key_error_events k WHERE k.error_id = ANY (keys)) n WHERE t.error_id = n.error_id AND (t.playbook, t.log_component_key) IS DISTINCT FROM (n.playbook, n.log_component_key);
 	UPDATE cube.fact_error_events f SET component_key = (CASE WHEN k.component_is_explicit THEN k.own_component_key ELSE coalesce(k.log_component_key, k.own_component_key, 0) END), playbook_triggered = (k.playbook), required_human_intervention = (coalesce(k.own_human, false)), loaded_at = now()
 	FROM cube.key_error_events k
 	WHERE k.error_id = ANY (keys) AND k.created_at IS NOT NULL AND f.error_id = k.error_id AND f.created_at = k.created_at

@@ -31,19 +31,21 @@ AS $function$
 #variable_conflict use_column
 DECLARE
 	winners text[];
-	late bigint := 0; -- records that were superseded: the answer
+	late bigint := 0; -- records that changed nothing: the answer
 	moved boolean;
+	closed_before constant timestamptz := cube.pass_horizon('fact_governance_votes');
 	known_prev_created_at timestamp with time zone[]; known_outcome text[]; known_member_actor_key integer[];
 BEGIN
-	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays
+	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are
 	WITH w AS (
 		INSERT INTO cube.key_governance_votes AS k (vote_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id, xid , governance_session_id, governance_member_id)
 		SELECT i.vote_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id, pg_current_xact_id() , i.governance_session_id, i.governance_member_id
 		FROM (SELECT unnest(merge_governance_votes.vote_id) AS vote_id, unnest(merge_governance_votes.created_at) AS created_at, unnest(merge_governance_votes.governance_session_id) AS governance_session_id, unnest(merge_governance_votes.governance_member_id) AS governance_member_id, unnest(merge_governance_votes.deleted) AS deleted, unnest(merge_governance_votes.lsn) AS lsn, unnest(merge_governance_votes.source_us) AS source_us, unnest(merge_governance_votes.kafka_us) AS kafka_us, unnest(merge_governance_votes.record_offset) AS record_offset, unnest(merge_governance_votes.offset_id) AS offset_id) AS i
+		WHERE i.deleted OR i.created_at >= closed_before
 		ON CONFLICT (vote_id) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
 			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
 			offset_id = excluded.offset_id, xid = excluded.xid , governance_session_id = excluded.governance_session_id, governance_member_id = excluded.governance_member_id
-		WHERE CASE
+		WHERE (k.created_at IS NULL OR k.created_at >= closed_before) AND CASE
 			-- of a delete and its tombstone the delete stays: only it says where in the source it stood
 			WHEN excluded.created_at IS NULL AND k.created_at IS NULL AND k.kafka_us > 0
 					AND (greatest(excluded.lsn, excluded.source_us) > 0) <> (greatest(k.lsn, k.source_us) > 0)
@@ -54,14 +56,17 @@ BEGIN
 	SELECT array_agg(w.vote_id), coalesce(bool_or(w.created_at IS DISTINCT FROM w.prev_created_at AND w.prev_created_at IS NOT NULL), false), array_agg(w.prev_created_at), array_agg(w.outcome), array_agg(w.member_actor_key)
 	INTO winners, moved, known_prev_created_at, known_outcome, known_member_actor_key FROM w;
 
-	-- 2. the others were older than what is there: the ledger counts them as superseded
+	-- 2. the others were older than what is there, or of a closed month: the ledger counts them as superseded, or as expired
 	IF winners IS NULL OR cardinality(winners) < cardinality(merge_governance_votes.vote_id) THEN
 		WITH l AS (
-			UPDATE cube.etl_offset o SET applied = o.applied - l.n, superseded = o.superseded + l.n
-			FROM (SELECT i.offset_id, count(*) AS n FROM unnest(merge_governance_votes.vote_id, merge_governance_votes.offset_id) AS i (vote_id, offset_id)
-				LEFT JOIN cube.key_governance_votes k ON k.vote_id = i.vote_id AND k.xid = pg_current_xact_id()
-				WHERE i.offset_id IS NOT NULL AND k.vote_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
-			WHERE o.offset_id = l.offset_id RETURNING l.n)
+			UPDATE cube.etl_offset o SET applied = o.applied - l.old - l.expired, superseded = o.superseded + l.old,
+				ignored = o.ignored + l.expired, expired = o.expired + l.expired
+			FROM (SELECT i.offset_id, count(*) FILTER (WHERE NOT c.is_closed) AS old, count(*) FILTER (WHERE c.is_closed) AS expired
+				FROM unnest(merge_governance_votes.vote_id, merge_governance_votes.created_at, merge_governance_votes.deleted, merge_governance_votes.offset_id) AS i (vote_id, created_at, deleted, offset_id)
+				LEFT JOIN cube.key_governance_votes k ON k.vote_id = i.vote_id
+				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
+				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
+			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
 		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
 	END IF;
 
@@ -78,7 +83,7 @@ BEGIN
 
 	-- 4. the facts; a row that would not change is not written
 	-- what the parents say now; they were locked before, so the later of the two sees the other
-	UPDATE cube.key_governance_votes t SET outcome = n.outcome, member_actor_key = n.member_actor_key FROM (SELECT k.vote_id, ((SELECT s.outcome FROM cube.key_governance_sessions p JOIN cube.fact_governance_sessions s ON s.governance_session_id = p.governance_session_id AND s.created_at = p.created_at WHERE p.governance_session_id = k.governance_session_id)) AS outcome, ((SELECT m.actor_key FROM cube.key_governance_members p JOIN cube.fact_governance_members m ON m.governance_member_id = p.governance_member_id AND m.created_at = p.created_at WHERE p.governance_member_id = k.governance_member_id)) AS member_actor_key FROM unnest(merge_governance_votes.vote_id) AS i (vote_id) JOIN cube.key_governance_votes k ON k.vote_id = i.vote_id WHERE k.xid = pg_current_xact_id()) n
+	UPDATE cube.key_governance_votes t SET outcome = n.outcome, member_actor_key = n.member_actor_key FROM (SELECT k.vote_id, (coalesce((SELECT s.outcome FROM cube.key_governance_sessions p JOIN cube.fact_governance_sessions s ON s.governance_session_id = p.governance_session_id AND s.created_at = p.created_at WHERE p.governance_session_id = k.governance_session_id), CASE WHEN EXISTS (SELECT FROM cube.key_governance_sessions p WHERE p.governance_session_id = k.governance_session_id AND p.created_at < cube.closed_before('fact_governance_sessions')) THEN k.outcome END)) AS outcome, (coalesce((SELECT m.actor_key FROM cube.key_governance_members p JOIN cube.fact_governance_members m ON m.governance_member_id = p.governance_member_id AND m.created_at = p.created_at WHERE p.governance_member_id = k.governance_member_id), CASE WHEN EXISTS (SELECT FROM cube.key_governance_members p WHERE p.governance_member_id = k.governance_member_id AND p.created_at < cube.closed_before('fact_governance_members')) THEN k.member_actor_key END)) AS member_actor_key FROM unnest(merge_governance_votes.vote_id) AS i (vote_id) JOIN cube.key_governance_votes k ON k.vote_id = i.vote_id WHERE k.xid = pg_current_xact_id()) n
 	WHERE t.vote_id = n.vote_id AND (t.outcome, t.member_actor_key) IS DISTINCT FROM (n.outcome, n.member_actor_key);
 	INSERT INTO cube.fact_governance_votes AS t (vote_id, time_key, component_key, actor_key, governance_session_id, governance_member_id, vote, vote_weight, is_automated, confidence_score, verification_status, session_outcome, created_at, loaded_at)
 	SELECT f.vote_id,
@@ -148,7 +153,7 @@ AS $function$
 BEGIN
 	IF keys IS NULL OR cardinality(keys) = 0 THEN RETURN; END IF;
 	PERFORM cube.lock_governance_votes(keys);
-	UPDATE cube.key_governance_votes t SET outcome = n.outcome, member_actor_key = n.member_actor_key FROM (SELECT k.vote_id, ((SELECT s.outcome FROM cube.key_governance_sessions p JOIN cube.fact_governance_sessions s ON s.governance_session_id = p.governance_session_id AND s.created_at = p.created_at WHERE p.governance_session_id = k.governance_session_id)) AS outcome, ((SELECT m.actor_key FROM cube.key_governance_members p JOIN cube.fact_governance_members m ON m.governance_member_id = p.governance_member_id AND m.created_at = p.created_at WHERE p.governance_member_id = k.governance_member_id)) AS member_actor_key FROM cube.key_governance_votes k WHERE k.vote_id = ANY (keys)) n WHERE t.vote_id = n.vote_id AND (t.outcome, t.member_actor_key) IS DISTINCT FROM (n.outcome, n.member_actor_key);
+	UPDATE cube.key_governance_votes t SET outcome = n.outcome, member_actor_key = n.member_actor_key FROM (SELECT k.vote_id, (coalesce((SELECT s.outcome FROM cube.key_governance_sessions p JOIN cube.fact_governance_sessions s ON s.governance_session_id = p.governance_session_id AND s.created_at = p.created_at WHERE p.governance_session_id = k.governance_session_id), CASE WHEN EXISTS (SELECT FROM cube.key_governance_sessions p WHERE p.governance_session_id = k.governance_session_id AND p.created_at < cube.closed_before('fact_governance_sessions')) THEN k.outcome END)) AS outcome, (coalesce((SELECT m.actor_key FROM cube.key_governance_members p JOIN cube.fact_governance_members m ON m.governance_member_id = p.governance_member_id AND m.created_at = p.created_at WHERE p.governance_member_id = k.governance_member_id), CASE WHEN EXISTS (SELECT FROM cube.key_governance_members p WHERE p.governance_member_id = k.governance_member_id AND p.created_at < cube.closed_before('fact_governance_members')) THEN k.member_actor_key END)) AS member_actor_key FROM cube.key_governance_votes k WHERE k.vote_id = ANY (keys)) n WHERE t.vote_id = n.vote_id AND (t.outcome, t.member_actor_key) IS DISTINCT FROM (n.outcome, n.member_actor_key);
 	UPDATE cube.fact_governance_votes f SET actor_key = (coalesce(k.member_actor_key, 0)), session_outcome = (k.outcome), loaded_at = now()
 	FROM cube.key_governance_votes k
 	WHERE k.vote_id = ANY (keys) AND k.created_at IS NOT NULL AND f.vote_id = k.vote_id AND f.created_at = k.created_at

@@ -31,19 +31,21 @@ AS $function$
 #variable_conflict use_column
 DECLARE
 	winners text[];
-	late bigint := 0; -- records that were superseded: the answer
+	late bigint := 0; -- records that changed nothing: the answer
 	moved boolean;
+	closed_before constant timestamptz := cube.pass_horizon('fact_playbook_step_runs');
 	known_prev_created_at timestamp with time zone[]; known_run_actor_key integer[]; known_run_component_key integer[];
 BEGIN
-	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays
+	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are
 	WITH w AS (
 		INSERT INTO cube.key_playbook_step_runs AS k (step_run_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id, xid , run_id)
 		SELECT i.step_run_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id, pg_current_xact_id() , i.run_id
 		FROM (SELECT unnest(merge_playbook_step_runs.step_run_id) AS step_run_id, unnest(merge_playbook_step_runs.created_at) AS created_at, unnest(merge_playbook_step_runs.run_id) AS run_id, unnest(merge_playbook_step_runs.deleted) AS deleted, unnest(merge_playbook_step_runs.lsn) AS lsn, unnest(merge_playbook_step_runs.source_us) AS source_us, unnest(merge_playbook_step_runs.kafka_us) AS kafka_us, unnest(merge_playbook_step_runs.record_offset) AS record_offset, unnest(merge_playbook_step_runs.offset_id) AS offset_id) AS i
+		WHERE i.deleted OR i.created_at >= closed_before
 		ON CONFLICT (step_run_id) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
 			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
 			offset_id = excluded.offset_id, xid = excluded.xid , run_id = excluded.run_id
-		WHERE CASE
+		WHERE (k.created_at IS NULL OR k.created_at >= closed_before) AND CASE
 			-- of a delete and its tombstone the delete stays: only it says where in the source it stood
 			WHEN excluded.created_at IS NULL AND k.created_at IS NULL AND k.kafka_us > 0
 					AND (greatest(excluded.lsn, excluded.source_us) > 0) <> (greatest(k.lsn, k.source_us) > 0)
@@ -54,14 +56,17 @@ BEGIN
 	SELECT array_agg(w.step_run_id), coalesce(bool_or(w.created_at IS DISTINCT FROM w.prev_created_at AND w.prev_created_at IS NOT NULL), false), array_agg(w.prev_created_at), array_agg(w.run_actor_key), array_agg(w.run_component_key)
 	INTO winners, moved, known_prev_created_at, known_run_actor_key, known_run_component_key FROM w;
 
-	-- 2. the others were older than what is there: the ledger counts them as superseded
+	-- 2. the others were older than what is there, or of a closed month: the ledger counts them as superseded, or as expired
 	IF winners IS NULL OR cardinality(winners) < cardinality(merge_playbook_step_runs.step_run_id) THEN
 		WITH l AS (
-			UPDATE cube.etl_offset o SET applied = o.applied - l.n, superseded = o.superseded + l.n
-			FROM (SELECT i.offset_id, count(*) AS n FROM unnest(merge_playbook_step_runs.step_run_id, merge_playbook_step_runs.offset_id) AS i (step_run_id, offset_id)
-				LEFT JOIN cube.key_playbook_step_runs k ON k.step_run_id = i.step_run_id AND k.xid = pg_current_xact_id()
-				WHERE i.offset_id IS NOT NULL AND k.step_run_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
-			WHERE o.offset_id = l.offset_id RETURNING l.n)
+			UPDATE cube.etl_offset o SET applied = o.applied - l.old - l.expired, superseded = o.superseded + l.old,
+				ignored = o.ignored + l.expired, expired = o.expired + l.expired
+			FROM (SELECT i.offset_id, count(*) FILTER (WHERE NOT c.is_closed) AS old, count(*) FILTER (WHERE c.is_closed) AS expired
+				FROM unnest(merge_playbook_step_runs.step_run_id, merge_playbook_step_runs.created_at, merge_playbook_step_runs.deleted, merge_playbook_step_runs.offset_id) AS i (step_run_id, created_at, deleted, offset_id)
+				LEFT JOIN cube.key_playbook_step_runs k ON k.step_run_id = i.step_run_id
+				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
+				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
+			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
 		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
 	END IF;
 
@@ -78,7 +83,7 @@ BEGIN
 
 	-- 4. the facts; a row that would not change is not written
 	-- what the parents say now; they were locked before, so the later of the two sees the other
-	UPDATE cube.key_playbook_step_runs t SET run_actor_key = n.run_actor_key, run_component_key = n.run_component_key FROM (SELECT k.step_run_id, ((SELECT r.actor_key FROM cube.key_playbook_runs p JOIN cube.fact_playbook_runs r ON r.run_id = p.run_id AND r.created_at = p.created_at WHERE p.run_id = k.run_id)) AS run_actor_key, ((SELECT r.component_key FROM cube.key_playbook_runs p JOIN cube.fact_playbook_runs r ON r.run_id = p.run_id AND r.created_at = p.created_at WHERE p.run_id = k.run_id)) AS run_component_key FROM unnest(merge_playbook_step_runs.step_run_id) AS i (step_run_id) JOIN cube.key_playbook_step_runs k ON k.step_run_id = i.step_run_id WHERE k.xid = pg_current_xact_id()) n
+	UPDATE cube.key_playbook_step_runs t SET run_actor_key = n.run_actor_key, run_component_key = n.run_component_key FROM (SELECT k.step_run_id, (coalesce((SELECT r.actor_key FROM cube.key_playbook_runs p JOIN cube.fact_playbook_runs r ON r.run_id = p.run_id AND r.created_at = p.created_at WHERE p.run_id = k.run_id), CASE WHEN EXISTS (SELECT FROM cube.key_playbook_runs p WHERE p.run_id = k.run_id AND p.created_at < cube.closed_before('fact_playbook_runs')) THEN k.run_actor_key END)) AS run_actor_key, (coalesce((SELECT r.component_key FROM cube.key_playbook_runs p JOIN cube.fact_playbook_runs r ON r.run_id = p.run_id AND r.created_at = p.created_at WHERE p.run_id = k.run_id), CASE WHEN EXISTS (SELECT FROM cube.key_playbook_runs p WHERE p.run_id = k.run_id AND p.created_at < cube.closed_before('fact_playbook_runs')) THEN k.run_component_key END)) AS run_component_key FROM unnest(merge_playbook_step_runs.step_run_id) AS i (step_run_id) JOIN cube.key_playbook_step_runs k ON k.step_run_id = i.step_run_id WHERE k.xid = pg_current_xact_id()) n
 	WHERE t.step_run_id = n.step_run_id AND (t.run_actor_key, t.run_component_key) IS DISTINCT FROM (n.run_actor_key, n.run_component_key);
 	INSERT INTO cube.fact_playbook_step_runs AS t (step_run_id, time_key, component_key, actor_key, run_id, step_order, status, was_successful, duration_seconds, log, created_at, ended_at, loaded_at)
 	SELECT f.step_run_id,
@@ -134,7 +139,7 @@ AS $function$
 BEGIN
 	IF keys IS NULL OR cardinality(keys) = 0 THEN RETURN; END IF;
 	PERFORM cube.lock_playbook_step_runs(keys);
-	UPDATE cube.key_playbook_step_runs t SET run_actor_key = n.run_actor_key, run_component_key = n.run_component_key FROM (SELECT k.step_run_id, ((SELECT r.actor_key FROM cube.key_playbook_runs p JOIN cube.fact_playbook_runs r ON r.run_id = p.run_id AND r.created_at = p.created_at WHERE p.run_id = k.run_id)) AS run_actor_key, ((SELECT r.component_key FROM cube.key_playbook_runs p JOIN cube.fact_playbook_runs r ON r.run_id = p.run_id AND r.created_at = p.created_at WHERE p.run_id = k.run_id)) AS run_component_key FROM cube.key_playbook_step_runs k WHERE k.step_run_id = ANY (keys)) n WHERE t.step_run_id = n.step_run_id AND (t.run_actor_key, t.run_component_key) IS DISTINCT FROM (n.run_actor_key, n.run_component_key);
+	UPDATE cube.key_playbook_step_runs t SET run_actor_key = n.run_actor_key, run_component_key = n.run_component_key FROM (SELECT k.step_run_id, (coalesce((SELECT r.actor_key FROM cube.key_playbook_runs p JOIN cube.fact_playbook_runs r ON r.run_id = p.run_id AND r.created_at = p.created_at WHERE p.run_id = k.run_id), CASE WHEN EXISTS (SELECT FROM cube.key_playbook_runs p WHERE p.run_id = k.run_id AND p.created_at < cube.closed_before('fact_playbook_runs')) THEN k.run_actor_key END)) AS run_actor_key, (coalesce((SELECT r.component_key FROM cube.key_playbook_runs p JOIN cube.fact_playbook_runs r ON r.run_id = p.run_id AND r.created_at = p.created_at WHERE p.run_id = k.run_id), CASE WHEN EXISTS (SELECT FROM cube.key_playbook_runs p WHERE p.run_id = k.run_id AND p.created_at < cube.closed_before('fact_playbook_runs')) THEN k.run_component_key END)) AS run_component_key FROM cube.key_playbook_step_runs k WHERE k.step_run_id = ANY (keys)) n WHERE t.step_run_id = n.step_run_id AND (t.run_actor_key, t.run_component_key) IS DISTINCT FROM (n.run_actor_key, n.run_component_key);
 	UPDATE cube.fact_playbook_step_runs f SET actor_key = (coalesce(k.run_actor_key, 0)), component_key = (coalesce(k.run_component_key, 0)), loaded_at = now()
 	FROM cube.key_playbook_step_runs k
 	WHERE k.step_run_id = ANY (keys) AND k.created_at IS NOT NULL AND f.step_run_id = k.step_run_id AND f.created_at = k.created_at

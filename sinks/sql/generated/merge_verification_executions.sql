@@ -31,19 +31,21 @@ AS $function$
 #variable_conflict use_column
 DECLARE
 	winners text[];
-	late bigint := 0; -- records that were superseded: the answer
+	late bigint := 0; -- records that changed nothing: the answer
 	moved boolean;
+	closed_before constant timestamptz := cube.pass_horizon('fact_verification_executions');
 	known_prev_created_at timestamp with time zone[]; known_log_mission_key integer[]; known_has_snapshot boolean[]; known_passed_benchmark boolean[]; known_drift_score double precision[];
 BEGIN
-	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays
+	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are
 	WITH w AS (
 		INSERT INTO cube.key_verification_executions AS k (contract_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id, xid , own_mission_key, mission_ref, safe_hold_snapshot_id)
 		SELECT i.contract_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id, pg_current_xact_id() , i.own_mission_key, i.mission_ref, i.safe_hold_snapshot_id
 		FROM (SELECT unnest(merge_verification_executions.contract_id) AS contract_id, unnest(merge_verification_executions.created_at) AS created_at, unnest(merge_verification_executions.own_mission_key) AS own_mission_key, unnest(merge_verification_executions.mission_ref) AS mission_ref, unnest(merge_verification_executions.safe_hold_snapshot_id) AS safe_hold_snapshot_id, unnest(merge_verification_executions.deleted) AS deleted, unnest(merge_verification_executions.lsn) AS lsn, unnest(merge_verification_executions.source_us) AS source_us, unnest(merge_verification_executions.kafka_us) AS kafka_us, unnest(merge_verification_executions.record_offset) AS record_offset, unnest(merge_verification_executions.offset_id) AS offset_id) AS i
+		WHERE i.deleted OR i.created_at >= closed_before
 		ON CONFLICT (contract_id) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
 			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
 			offset_id = excluded.offset_id, xid = excluded.xid , own_mission_key = excluded.own_mission_key, mission_ref = excluded.mission_ref, safe_hold_snapshot_id = excluded.safe_hold_snapshot_id
-		WHERE CASE
+		WHERE (k.created_at IS NULL OR k.created_at >= closed_before) AND CASE
 			-- of a delete and its tombstone the delete stays: only it says where in the source it stood
 			WHEN excluded.created_at IS NULL AND k.created_at IS NULL AND k.kafka_us > 0
 					AND (greatest(excluded.lsn, excluded.source_us) > 0) <> (greatest(k.lsn, k.source_us) > 0)
@@ -54,14 +56,17 @@ BEGIN
 	SELECT array_agg(w.contract_id), coalesce(bool_or(w.created_at IS DISTINCT FROM w.prev_created_at AND w.prev_created_at IS NOT NULL), false), array_agg(w.prev_created_at), array_agg(w.log_mission_key), array_agg(w.has_snapshot), array_agg(w.passed_benchmark), array_agg(w.drift_score)
 	INTO winners, moved, known_prev_created_at, known_log_mission_key, known_has_snapshot, known_passed_benchmark, known_drift_score FROM w;
 
-	-- 2. the others were older than what is there: the ledger counts them as superseded
+	-- 2. the others were older than what is there, or of a closed month: the ledger counts them as superseded, or as expired
 	IF winners IS NULL OR cardinality(winners) < cardinality(merge_verification_executions.contract_id) THEN
 		WITH l AS (
-			UPDATE cube.etl_offset o SET applied = o.applied - l.n, superseded = o.superseded + l.n
-			FROM (SELECT i.offset_id, count(*) AS n FROM unnest(merge_verification_executions.contract_id, merge_verification_executions.offset_id) AS i (contract_id, offset_id)
-				LEFT JOIN cube.key_verification_executions k ON k.contract_id = i.contract_id AND k.xid = pg_current_xact_id()
-				WHERE i.offset_id IS NOT NULL AND k.contract_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
-			WHERE o.offset_id = l.offset_id RETURNING l.n)
+			UPDATE cube.etl_offset o SET applied = o.applied - l.old - l.expired, superseded = o.superseded + l.old,
+				ignored = o.ignored + l.expired, expired = o.expired + l.expired
+			FROM (SELECT i.offset_id, count(*) FILTER (WHERE NOT c.is_closed) AS old, count(*) FILTER (WHERE c.is_closed) AS expired
+				FROM unnest(merge_verification_executions.contract_id, merge_verification_executions.created_at, merge_verification_executions.deleted, merge_verification_executions.offset_id) AS i (contract_id, created_at, deleted, offset_id)
+				LEFT JOIN cube.key_verification_executions k ON k.contract_id = i.contract_id
+				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
+				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
+			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
 		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
 	END IF;
 
@@ -209,7 +214,7 @@ AS $function$
 BEGIN
 	IF keys IS NULL OR cardinality(keys) = 0 THEN RETURN; END IF;
 	PERFORM cube.lock_verification_executions(keys);
-	UPDATE cube.key_verification_executions t SET log_mission_key = n.log_mission_key, has_snapshot = n.has_snapshot, passed_benchmark = n.passed_benchmark, drift_score = n.drift_score FROM (SELECT k.contract_id, ((SELECT e.mission_key FROM cube.fact_agentic_events e WHERE e.contract_id = k.contract_id AND e.names_mission ORDER BY e.sequence + 0 DESC LIMIT 1)) AS log_mission_key, (EXISTS (SELECT FROM cube.fact_snapshots s WHERE s.contract_id = k.contract_id)) AS has_snapshot, ((SELECT b.passed FROM cube.fact_benchmark_runs b WHERE b.contract_id = k.contract_id ORDER BY b.created_at DESC, b.benchmark_id DESC LIMIT 1)) AS passed_benchmark, ((SELECT b.drift_score FROM cube.fact_benchmark_runs b WHERE b.contract_id = k.contract_id ORDER BY b.created_at DESC, b.benchmark_id DESC LIMIT 1)) AS drift_score FROM cube.key_verification_executions k WHERE k.contract_id = ANY (keys)) n WHERE t.contract_id = n.contract_id AND (t.log_mission_key, t.has_snapshot, t.passed_benchmark, t.drift_score) IS DISTINCT FROM (n.log_mission_key, n.has_snapshot, n.passed_benchmark, n.drift_score);
+	UPDATE cube.key_verification_executions t SET log_mission_key = n.log_mission_key, has_snapshot = n.has_snapshot, passed_benchmark = n.passed_benchmark, drift_score = n.drift_score FROM (SELECT k.contract_id, (coalesce((SELECT e.mission_key FROM cube.fact_agentic_events e WHERE e.contract_id = k.contract_id AND e.names_mission ORDER BY e.sequence + 0 DESC LIMIT 1), (SELECT (c.links ->> 'log_mission_key')::int FROM cube.closed_link c WHERE c.target = 'verification_executions' AND c.key = k.contract_id))) AS log_mission_key, (coalesce((SELECT true FROM cube.fact_snapshots s WHERE s.contract_id = k.contract_id LIMIT 1), (SELECT (c.links ->> 'has_snapshot')::boolean FROM cube.closed_link c WHERE c.target = 'verification_executions' AND c.key = k.contract_id))) AS has_snapshot, (coalesce((SELECT b.passed FROM cube.fact_benchmark_runs b WHERE b.contract_id = k.contract_id ORDER BY b.created_at DESC, b.benchmark_id DESC LIMIT 1), (SELECT (c.links ->> 'passed_benchmark')::boolean FROM cube.closed_link c WHERE c.target = 'verification_executions' AND c.key = k.contract_id))) AS passed_benchmark, (coalesce((SELECT b.drift_score FROM cube.fact_benchmark_runs b WHERE b.contract_id = k.contract_id ORDER BY b.created_at DESC, b.benchmark_id DESC LIMIT 1), (SELECT (c.links ->> 'drift_score')::double precision FROM cube.closed_link c WHERE c.target = 'verification_executions' AND c.key = k.contract_id))) AS drift_score FROM cube.key_verification_executions k WHERE k.contract_id = ANY (keys)) n WHERE t.contract_id = n.contract_id AND (t.log_mission_key, t.has_snapshot, t.passed_benchmark, t.drift_score) IS DISTINCT FROM (n.log_mission_key, n.has_snapshot, n.passed_benchmark, n.drift_score);
 	UPDATE cube.fact_verification_executions f SET created_snapshot = (k.safe_hold_snapshot_id IS NOT NULL OR coalesce(k.has_snapshot, false)), drift_score = (k.drift_score), mission_key = (coalesce(nullif(k.own_mission_key, 0), (SELECT m.mission_key FROM cube.dim_mission m WHERE m.mission_id = k.mission_ref AND NOT m.is_inferred), k.log_mission_key, 0)), passed_benchmark = (k.passed_benchmark), loaded_at = now()
 	FROM cube.key_verification_executions k
 	WHERE k.contract_id = ANY (keys) AND k.created_at IS NOT NULL AND f.contract_id = k.contract_id AND f.created_at = k.created_at

@@ -34,6 +34,7 @@ SELECT cube.describe('cube.etl_offset', 'Position and ledger of each partition. 
 	superseded: records older than what the cube holds, and duplicates
 	dead: records that became dead letters, whatever became of those
 	ignored: records that mean nothing here, and offsets that hold none (transaction markers, compaction, retention gaps)
+	expired: of the ignored ones those of months that are dropped: late records, and changes of facts that went with them
 	owner: who holds the partition, host:process:worker
 	owner_pid: backend of the owner, in pg_stat_activity
 	owner_epoch: raised by every claim; a writer with an older one is refused

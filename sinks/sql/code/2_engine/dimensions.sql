@@ -19,11 +19,14 @@ SELECT cube.describe('cube.dim_time', 'One row a minute, for every hour that a f
 $$);
 
 CREATE OR REPLACE FUNCTION cube.ensure_hours(p_hour int[]) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+DECLARE oldest constant int := cube.oldest_minute();
 BEGIN
 	-- nearly always: a worker asks for all of its hours again after it has lost its connection
 	IF NOT EXISTS (SELECT FROM unnest(p_hour) h WHERE NOT EXISTS (SELECT FROM cube.dim_time known WHERE known.time_key = h * 60)) THEN
 		RETURN;
 	END IF;
+	-- records of closed months are expired
+	IF oldest IS NOT NULL THEN p_hour := ARRAY(SELECT h FROM unnest(p_hour) h WHERE h * 60 >= oldest); END IF;
 	WITH s AS (
 		SELECT coalesce(max(value) FILTER (WHERE name = 'cube.business_zone'), 'UTC') AS zone,
 			coalesce(max(value) FILTER (WHERE name = 'cube.business_days'), '1-5') AS days,

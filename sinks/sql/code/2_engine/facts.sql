@@ -79,6 +79,7 @@ BEGIN
 	inputs := ARRAY(SELECT c FROM unnest(fact_columns) WITH ORDINALITY u (c, n) WHERE NOT c = ANY (computed) ORDER BY n)
 		|| ARRAY(SELECT o FROM unnest(own) WITH ORDINALITY u (o, n) WHERE NOT o = ANY (fact_columns) ORDER BY n);
 
+	p_link_columns := cube.keep_closed_links(p_target, key_column, p_link_columns, p_parents);
 	FOR link_column IN SELECT * FROM jsonb_each_text(p_link_columns) LOOP
 		names := names || split_part(link_column.key, ' ', 1);
 		expressions := expressions || link_column.value;
@@ -160,19 +161,21 @@ RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp
 #variable_conflict use_column
 DECLARE
 	winners text[];
-	late bigint := 0; -- records that were superseded: the answer
+	late bigint := 0; -- records that changed nothing: the answer
 	moved boolean;
+	closed_before constant timestamptz := cube.pass_horizon(%17$L);
 	%12$s
 BEGIN
-	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays
+	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are
 	WITH w AS (
 		INSERT INTO cube.%3$I AS k (%4$I, created_at, lsn, source_us, kafka_us, record_offset, offset_id, xid %5$s)
 		SELECT i.%4$I, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id, pg_current_xact_id() %6$s
 		FROM (SELECT %7$s) AS i
+		WHERE i.deleted OR i.created_at >= closed_before
 		ON CONFLICT (%4$I) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
 			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
 			offset_id = excluded.offset_id, xid = excluded.xid %8$s
-		WHERE CASE
+		WHERE (k.created_at IS NULL OR k.created_at >= closed_before) AND CASE
 			-- of a delete and its tombstone the delete stays: only it says where in the source it stood
 			WHEN excluded.created_at IS NULL AND k.created_at IS NULL AND k.kafka_us > 0
 					AND (greatest(excluded.lsn, excluded.source_us) > 0) <> (greatest(k.lsn, k.source_us) > 0)
@@ -183,14 +186,17 @@ BEGIN
 	SELECT array_agg(w.%4$I), coalesce(bool_or(w.created_at IS DISTINCT FROM w.prev_created_at AND w.prev_created_at IS NOT NULL), false), %14$s
 	INTO winners, moved, %15$s FROM w;
 
-	-- 2. the others were older than what is there: the ledger counts them as superseded
+	-- 2. the others were older than what is there, or of a closed month: the ledger counts them as superseded, or as expired
 	IF winners IS NULL OR cardinality(winners) < cardinality(%9$s) THEN
 		WITH l AS (
-			UPDATE cube.etl_offset o SET applied = o.applied - l.n, superseded = o.superseded + l.n
-			FROM (SELECT i.offset_id, count(*) AS n FROM unnest(%9$s, %10$s) AS i (%4$I, offset_id)
-				LEFT JOIN cube.%3$I k ON k.%4$I = i.%4$I AND k.xid = pg_current_xact_id()
-				WHERE i.offset_id IS NOT NULL AND k.%4$I IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
-			WHERE o.offset_id = l.offset_id RETURNING l.n)
+			UPDATE cube.etl_offset o SET applied = o.applied - l.old - l.expired, superseded = o.superseded + l.old,
+				ignored = o.ignored + l.expired, expired = o.expired + l.expired
+			FROM (SELECT i.offset_id, count(*) FILTER (WHERE NOT c.is_closed) AS old, count(*) FILTER (WHERE c.is_closed) AS expired
+				FROM unnest(%9$s, merge_%1$s.created_at, merge_%1$s.deleted, %10$s) AS i (%4$I, created_at, deleted, offset_id)
+				LEFT JOIN cube.%3$I k ON k.%4$I = i.%4$I
+				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
+				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
+			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
 		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
 	END IF;
 
@@ -233,7 +239,8 @@ END $body$$sql$,
 	%8$s$step$,
 			key_table, cube.list('%1$I = n.%1$I', names), key_column,
 			(SELECT string_agg(format('(%s) AS %I', e, n), ', ' ORDER BY i) FROM unnest(names, expressions) WITH ORDINALITY u (n, e, i)),
-			cube.list('t.%I', names), cube.list('n.%I', names), p_target, looked_up) END); -- 16
+			cube.list('t.%I', names), cube.list('n.%I', names), p_target, looked_up) END, -- 16
+		p_fact);                                                              -- 17
 	EXECUTE format('COMMENT ON FUNCTION cube.merge_%s IS %L', p_target, format('Merges a batch of versions into %s, exactly once and never backwards.', p_fact));
 
 	-- a fact that people delete by hand: its key has none any more (merge has said so before it deletes)
@@ -292,6 +299,27 @@ END $body$$sql$,
 END $define$;
 COMMENT ON FUNCTION cube.define_fact IS 'Gives a fact its merge function, links, row ledger and first partitions.';
 
+-- Columns that are computed from other facts, so that they stay when these are dropped. A parent that went is still a key: while its month is
+-- closed, its children keep what they have. What was found by other columns stands in cube.closed_link.
+CREATE OR REPLACE FUNCTION cube.keep_closed_links(p_target text, p_key_column text, p_link_columns jsonb, p_parents text[]) RETURNS jsonb LANGUAGE sql STABLE AS $$
+	SELECT coalesce(jsonb_object_agg(l.key, format('coalesce(%s, %s)', l.value, CASE
+		WHEN p.parent IS NULL THEN format('(SELECT (c.links ->> %L)::%s FROM cube.closed_link c WHERE c.target = %L AND c.key = k.%I)',
+			split_part(l.key, ' ', 1), substr(l.key, strpos(l.key, ' ') + 1), p_target, p_key_column)
+		ELSE format('CASE WHEN EXISTS (SELECT FROM cube.key_%s p WHERE p.%I = k.%I AND p.created_at < cube.closed_before(%L)) THEN k.%I END',
+			substr(split_part(p.parent, ' = ', 2), 6), (SELECT attname FROM pg_attribute
+				WHERE attrelid = format('cube.%I', split_part(p.parent, ' = ', 2))::regclass AND attnum = 1),
+			split_part(p.parent, ' = ', 1), split_part(p.parent, ' = ', 2), split_part(l.key, ' ', 1)) END)), '{}')
+	FROM jsonb_each_text(p_link_columns) l
+	LEFT JOIN unnest(p_parents) p (parent) ON strpos(l.value, format('cube.%I ', split_part(p.parent, ' = ', 2))) > 0
+$$;
+COMMENT ON FUNCTION cube.keep_closed_links(text, text, jsonb, text[]) IS 'Link columns of a target, made to outlive the facts that they are computed from.';
+
+CREATE OR REPLACE FUNCTION cube.define_fact_link(p_fact text, p_target text, p_linked_keys text) RETURNS void LANGUAGE sql AS $$
+	INSERT INTO cube.fact_link (fact, target, linked_keys) VALUES (p_fact, p_target, p_linked_keys)
+	ON CONFLICT (fact, target) DO UPDATE SET linked_keys = excluded.linked_keys, loaded_at = now() WHERE fact_link.linked_keys <> excluded.linked_keys
+$$;
+COMMENT ON FUNCTION cube.define_fact_link(text, text, text) IS 'Tells retention which keys of a target are computed from a fact.';
+
 -- Calls cube.relink_<p_linked> for the values of a column that change in a fact.
 CREATE OR REPLACE FUNCTION cube.define_link(p_fact text, p_column text, p_linked text) RETURNS void LANGUAGE plpgsql AS $define$
 DECLARE name text := format('link_%s_%s', p_fact, p_linked);
@@ -309,6 +337,7 @@ BEGIN
 	END IF;
 	RETURN NULL;
 END $body$$sql$, name, p_linked, p_column);
+	PERFORM cube.define_fact_link(p_fact, p_linked, format('SELECT %1$I FROM %%s WHERE %1$I IS NOT NULL', p_column));
 	PERFORM cube.define_trigger(name || '_insert', 'insert', p_fact, 'NEW TABLE AS new_rows', name);
 	PERFORM cube.define_trigger(name || '_delete', 'delete', p_fact, 'OLD TABLE AS old_rows', name);
 	PERFORM cube.define_trigger(name || '_update', 'update', p_fact, 'OLD TABLE AS old_rows NEW TABLE AS new_rows', name);

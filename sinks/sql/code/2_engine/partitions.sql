@@ -10,7 +10,7 @@ DECLARE
 	first_day date := (date '1970-01-01' + make_interval(months => p_month))::date;
 	part text := format('%s_%s', fact_name, to_char(first_day, 'YYYY_MM'));
 BEGIN
-	IF to_regclass(format('cube.%I', part)) IS NOT NULL THEN RETURN; END IF;
+	IF to_regclass(format('cube.%I', part)) IS NOT NULL OR first_day::timestamp AT TIME ZONE 'UTC' < cube.closed_before(fact_name) THEN RETURN; END IF;
 	PERFORM pg_advisory_xact_lock(7240002, hashtext(part));
 	-- asked of the table: to_regclass() may answer from what this session knew before it waited
 	IF EXISTS (SELECT FROM pg_class c WHERE c.relname = part AND c.relnamespace = 'cube'::regnamespace) THEN RETURN; END IF;
@@ -22,7 +22,7 @@ BEGIN
 		first_day::timestamp AT TIME ZONE 'UTC', (first_day + interval '1 month')::timestamp AT TIME ZONE 'UTC');
 	EXECUTE format('COMMENT ON TABLE cube.%I IS %L', part, format('%s of %s.', fact_name, to_char(first_day, 'FMMonth YYYY')));
 END $$;
-COMMENT ON FUNCTION cube.ensure_partition(text, int) IS 'Makes the partition of a month (counted since January 1970) if it is not there.';
+COMMENT ON FUNCTION cube.ensure_partition(text, int) IS 'Makes the partition of a month (counted since January 1970) if it is not there, and not closed.';
 
 CREATE OR REPLACE FUNCTION cube.ensure_partitions(p_target text[], p_month int[]) RETURNS void LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = cube, pg_temp AS $$

@@ -20,6 +20,7 @@ BEGIN
 		RAISE EXCEPTION 'a migration is under way' USING ERRCODE = 'lock_not_available';
 	END IF;
 	PERFORM pg_advisory_xact_lock(7240005);
+	PERFORM cube.hold_months();
 END $$;
 COMMENT ON FUNCTION cube.begin_repair() IS 'Keeps repairs apart from each other and from migrations, until the transaction ends.';
 
@@ -51,7 +52,7 @@ DECLARE
 			ON CONFLICT (%2$s, lane) DO UPDATE SET %6$s$sql$,
 		r.rollup, cube.columns_of(r.cells, '%1$I'), cube.columns_of(r.sums, '%1$I'), cube.columns_of(r.sums, 'is_%1$s - was_%1$s'), differs,
 		cube.columns_of(r.sums, '%1$I = r.%1$I + excluded.%1$I'));
-	drop_cells constant text := format('DELETE FROM cube.%I r USING both_sides WHERE (%s) = (%s) AND %s', r.rollup,
+	drop_cells constant text := format('DELETE FROM cube.%I r USING both_sides WHERE r.lane <> -1 AND (%s) = (%s) AND %s', r.rollup,
 		cube.columns_of(r.cells, 'r.%1$I'), cube.columns_of(r.cells, 'both_sides.%1$I'), differs);
 	tell constant text := format('SELECT jsonb_build_object(%s) AS cell, jsonb_build_object(%s) AS was, jsonb_build_object(%s) AS found FROM both_sides WHERE %s',
 		-- an hour as people read it
@@ -79,7 +80,7 @@ LANGUAGE plpgsql AS $$
 DECLARE missing int[];
 BEGIN
 	EXECUTE format('SELECT array_agg(m.time_key ORDER BY m.time_key) FROM (SELECT DISTINCT f.time_key FROM cube.%I f WHERE %s) m
-		WHERE NOT EXISTS (SELECT FROM cube.dim_time t WHERE t.time_key = m.time_key)', f.fact, cube.within('f.time_key', 1440, p_from, p_to)) INTO missing;
+		WHERE NOT EXISTS (SELECT FROM cube.dim_time t WHERE t.time_key = m.time_key)', f.fact, cube.facts_within(f, p_from, p_to)) INTO missing;
 	IF missing IS NULL THEN RETURN; END IF;
 	DELETE FROM cube.dim_time t WHERE t.time_key IN (SELECT m / 60 * 60 FROM unnest(missing) m);
 	PERFORM cube.ensure_hours(ARRAY(SELECT DISTINCT m / 60 FROM unnest(missing) m));
@@ -102,7 +103,7 @@ COMMENT ON FUNCTION cube.own_column_of(cube.fact, text) IS 'A column of a key ro
 CREATE OR REPLACE FUNCTION cube.repair_keys(f cube.fact, p_from int, p_to int, p_accept boolean) RETURNS TABLE (relation text, cell jsonb, before jsonb, after jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
-	days constant text := cube.within('f.time_key', 1440, p_from, p_to);
+	days constant text := cube.facts_within(f, p_from, p_to);
 	own text[] := ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = format('cube.%I', 'key_' || f.target)::regclass AND a.attnum > 0 AND NOT a.attisdropped
 		AND a.attname <> ALL (ARRAY[f.key_column, 'created_at', 'prev_created_at', 'lsn', 'source_us', 'kafka_us', 'record_offset', 'offset_id', 'xid'])
 		AND NOT f.link_columns ? a.attname ORDER BY a.attnum);
@@ -135,7 +136,7 @@ CREATE OR REPLACE FUNCTION cube.keys_whose_links_differ(f cube.fact, p_from int,
 DECLARE keys text[];
 BEGIN
 	EXECUTE format('SELECT array_agg(key ORDER BY key) FROM (SELECT k.%1$I AS key FROM cube.%2$I f JOIN cube.key_%3$s k ON k.%1$I = f.%1$I AND k.created_at = f.created_at
-		WHERE %4$s AND %5$s LIMIT 20000) s', f.key_column, f.fact, f.target, cube.within('f.time_key', 1440, p_from, p_to), cube.link_differs(f)) INTO keys;
+		WHERE %4$s AND %5$s LIMIT 20000) s', f.key_column, f.fact, f.target, cube.facts_within(f, p_from, p_to), cube.link_differs(f)) INTO keys;
 	RETURN keys;
 END $$;
 COMMENT ON FUNCTION cube.keys_whose_links_differ(cube.fact, int, int) IS 'Keys of facts of days whose links are not what the other facts say; at most 20,000.';

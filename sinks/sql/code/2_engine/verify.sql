@@ -30,7 +30,21 @@ CREATE OR REPLACE FUNCTION cube.rollup_has_days(r cube.rollup) RETURNS boolean L
 $$;
 COMMENT ON FUNCTION cube.rollup_has_days(cube.rollup) IS 'Do the cells of a rollup tell their day?';
 
--- Cells of a rollup as the rollup has them (was_…) and as the facts say (is_…), of days or of all.
+-- Facts of days, without those of closed months, whose keys, minutes and links are on their way out.
+CREATE OR REPLACE FUNCTION cube.facts_within(p_fact cube.fact, p_from int, p_to int) RETURNS text LANGUAGE sql STABLE AS $$
+	SELECT format('%s AND f.created_at >= %L', cube.within('f.time_key', 1440, p_from, p_to), cube.closed_before(p_fact.fact))
+$$;
+COMMENT ON FUNCTION cube.facts_within(cube.fact, int, int) IS 'The condition that a fact f is of days, and not of a closed month.';
+
+-- The fact, and what was detached of it and is not dropped yet.
+CREATE OR REPLACE FUNCTION cube.tables_of(p_fact text) RETURNS text[] LANGUAGE sql STABLE AS $$
+	SELECT ARRAY['cube.' || p_fact] || ARRAY(SELECT format('cube.%I', cube.partition_of(m.fact, m.month)) FROM cube.closed_month m
+		WHERE m.fact = p_fact AND m.detached_at IS NOT NULL AND m.dropped_at IS NULL ORDER BY m.month)
+$$;
+COMMENT ON FUNCTION cube.tables_of(text) IS 'Where the rows of a fact are that its rollups sum.';
+
+-- Cells of a rollup as the rollup has them (was_…) and as the facts say (is_…), of days or of all. What months that were dropped left in it
+-- stands in a lane of its own, −1, and is not looked at.
 CREATE OR REPLACE FUNCTION cube.rollup_both_sides(r cube.rollup, p_from int, p_to int) RETURNS text LANGUAGE plpgsql STABLE AS $$
 DECLARE kept text := 'true';
 BEGIN
@@ -39,11 +53,11 @@ BEGIN
 			ELSE cube.within('(day - date ''1970-01-01'')', 1, p_from, p_to) END;
 		r.condition := format('(%s) AND %s', r.condition, cube.within('f.time_key', 1440, p_from, p_to));
 	END IF;
-	RETURN format($sql$kept AS (SELECT %1$s, %2$s FROM cube.%3$I WHERE %9$s GROUP BY %1$s HAVING %4$s),
+	RETURN format($sql$kept AS (SELECT %1$s, %2$s FROM cube.%3$I WHERE lane <> -1 AND %9$s GROUP BY %1$s HAVING %4$s),
 		facts AS (SELECT %1$s, %5$s FROM (%6$s) d GROUP BY %1$s),
 		both_sides AS MATERIALIZED (SELECT %1$s, %7$s, %8$s FROM kept k FULL JOIN facts s USING (%1$s))$sql$,
 		cube.columns_of(r.cells, '%1$I'), cube.columns_of(r.sums, 'sum(%1$I)::numeric AS %1$I'), r.rollup, cube.columns_of(r.sums, 'sum(%1$I) <> 0', ' OR '),
-		cube.columns_of(r.sums, 'coalesce(sum(%1$I), 0)::numeric AS %1$I'), cube.rollup_rows(r, ARRAY['cube.' || r.fact]),
+		cube.columns_of(r.sums, 'coalesce(sum(%1$I), 0)::numeric AS %1$I'), cube.rollup_rows(r, cube.tables_of(r.fact)),
 		cube.columns_of(r.sums, 'coalesce(k.%1$I, 0) AS was_%1$s'), cube.columns_of(r.sums, 'coalesce(s.%1$I, 0) AS is_%1$s'), kept);
 END $$;
 COMMENT ON FUNCTION cube.rollup_both_sides(cube.rollup, int, int) IS 'WITH kept, facts, both_sides: a rollup beside the same aggregate of its facts, of days (counted since 1970) or of all.';
@@ -84,7 +98,7 @@ BEGIN
 	EXECUTE format('SELECT count(*), count(*) FILTER (WHERE is_lost), min(key) FILTER (WHERE is_lost), count(*) FILTER (WHERE NOT is_lost), count(*) FILTER (WHERE differs), min(key) FILTER (WHERE differs)
 		FROM (SELECT f.%1$I AS key, k.%1$I IS NULL AS is_lost, k.%1$I IS NOT NULL AND %2$s AS differs
 			FROM cube.%3$I f LEFT JOIN cube.key_%4$s k ON k.%1$I = f.%1$I AND k.created_at = f.created_at WHERE %5$s) l',
-		f.key_column, CASE WHEN f.links = '{}' THEN 'false' ELSE cube.link_differs(f) END, f.fact, f.target, cube.within('f.time_key', 1440, p_from, p_to))
+		f.key_column, CASE WHEN f.links = '{}' THEN 'false' ELSE cube.link_differs(f) END, f.fact, f.target, cube.facts_within(f, p_from, p_to))
 		INTO compared, differing, example, linked, link_differing, link_example;
 	RETURN NEXT;
 	IF f.links <> '{}' THEN
@@ -99,7 +113,7 @@ RETURNS TABLE (check_name text, subject text, compared bigint, differing bigint,
 DECLARE
 	r cube.rollup;
 	dimension text;
-	days constant text := cube.within('f.time_key', 1440, p_from, p_to);
+	days constant text := cube.facts_within(f, p_from, p_to);
 BEGIN
 	FOR r IN SELECT * FROM cube.rollup u WHERE u.fact = f.fact AND cube.rollup_has_days(u) ORDER BY u.position LOOP
 		RETURN QUERY SELECT * FROM cube.verify_rollup(r, p_from, p_to);
@@ -137,7 +151,7 @@ END $$;
 COMMENT ON FUNCTION cube.verify_keys(cube.fact, text, text, timestamptz) IS 'Looks for keys of a fact without their row, in a range of keys.';
 
 CREATE OR REPLACE FUNCTION cube.key_without_fact(f cube.fact, p_after text, p_to text, p_since timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
-	SELECT concat_ws(' AND ', 'k.created_at IS NOT NULL', 'k.created_at >= ' || quote_literal(p_since), format('k.%I > ', f.key_column) || quote_literal(p_after),
+	SELECT concat_ws(' AND ', 'k.created_at >= ' || quote_literal(cube.closed_before(f.fact)), 'k.created_at >= ' || quote_literal(p_since), format('k.%I > ', f.key_column) || quote_literal(p_after),
 		format('k.%I <= ', f.key_column) || quote_literal(p_to),
 		format('NOT EXISTS (SELECT FROM cube.%1$I f WHERE f.%2$I = k.%2$I AND f.created_at = k.created_at)', f.fact, f.key_column))
 $$;
@@ -181,6 +195,10 @@ COMMENT ON FUNCTION cube.verify_history(text, int, int) IS 'Compares the history
 
 CREATE OR REPLACE FUNCTION cube.verify_bookkeeping() RETURNS TABLE (check_name text, subject text, compared bigint, differing bigint, example text)
 LANGUAGE plpgsql AS $$
+DECLARE
+	h cube.horizon;
+	r cube.rollup;
+	cells bigint;
 BEGIN
 	check_name := 'triggers are on'; subject := 'facts';
 	SELECT count(*), count(*) FILTER (WHERE bad), min(what) FILTER (WHERE bad) INTO compared, differing, example
@@ -213,8 +231,19 @@ BEGIN
 				sum(k.bytes)::bigint AS bytes, count(k.outcome) AS worked FROM cube.etl_dead_letter k WHERE k.bytes IS NOT NULL GROUP BY 1, 2, 3, 4) k
 			USING (group_id, topic, partition, stream)) b;
 	RETURN NEXT;
+
+	-- of what cannot be computed again: how many cells, and since when
+	FOR h IN SELECT * FROM cube.horizon ORDER BY fact LOOP
+		check_name := 'closed, can not be computed again'; subject := h.fact; compared := 0; differing := 0;
+		FOR r IN SELECT * FROM cube.rollup u WHERE u.fact = h.fact LOOP
+			EXECUTE format('SELECT count(*) FROM cube.%I WHERE lane = -1', r.rollup) INTO cells;
+			compared := compared + cells;
+		END LOOP;
+		example := format('facts before %s are dropped, closed on %s', (h.closed_before AT TIME ZONE 'UTC')::date, (h.closed_at AT TIME ZONE 'UTC')::date);
+		RETURN NEXT;
+	END LOOP;
 END $$;
-COMMENT ON FUNCTION cube.verify_bookkeeping() IS 'Looks at triggers, the ledger of the positions and the dead letters.';
+COMMENT ON FUNCTION cube.verify_bookkeeping() IS 'Looks at triggers, the ledger of the positions and the dead letters, and says what was dropped.';
 
 -- ---- the steps ----
 
@@ -225,7 +254,7 @@ LANGUAGE plpgsql STABLE AS $$
 DECLARE first_day constant int := floor(date_part('epoch', p_since) / 86400);
 BEGIN
 	RETURN QUERY EXECUTE format($sql$
-		WITH days AS (SELECT day - date '1970-01-01' AS day, greatest(sum(row_count), 0) AS n FROM cube.%I GROUP BY 1),
+		WITH days AS (SELECT day - date '1970-01-01' AS day, greatest(sum(row_count), 0) AS n FROM cube.%I WHERE lane <> -1 GROUP BY 1),
 		steps AS (SELECT (d.before / $1)::bigint AS step, min(d.day) AS first_day, sum(d.n) AS n
 			FROM (SELECT day, n, sum(n) OVER (ORDER BY day) - n AS before FROM days WHERE day > $2 OR $2 IS NULL) d GROUP BY 1)
 		SELECT (CASE WHEN lag(step) OVER w IS NULL THEN $2 ELSE first_day END)::text, (lead(first_day) OVER w)::text, n::bigint FROM steps WINDOW w AS (ORDER BY step)
@@ -281,6 +310,7 @@ COMMENT ON FUNCTION cube.verify_plan(timestamptz, double precision, bigint) IS '
 CREATE OR REPLACE FUNCTION cube.verify_step(p_kind text, p_subject text, p_from text, p_to text, p_since timestamptz DEFAULT NULL)
 RETURNS TABLE (check_name text, subject text, compared bigint, differing bigint, example text) LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 BEGIN
+	PERFORM cube.hold_months();
 	CASE p_kind
 		WHEN 'bookkeeping' THEN RETURN QUERY SELECT * FROM cube.verify_bookkeeping();
 		WHEN 'history' THEN RETURN QUERY SELECT * FROM cube.verify_history(p_subject, p_from::int, p_to::int);

@@ -36,7 +36,7 @@ SELECT cube.define_fact('fact_verification_executions', 'verification_executions
 	p_own => ARRAY['own_mission_key int', 'mission_ref text', 'safe_hold_snapshot_id text'],
 	p_link_columns => '{
 		"log_mission_key int": "(SELECT e.mission_key FROM cube.fact_agentic_events e WHERE e.contract_id = k.contract_id AND e.names_mission ORDER BY e.sequence + 0 DESC LIMIT 1)",
-		"has_snapshot boolean": "EXISTS (SELECT FROM cube.fact_snapshots s WHERE s.contract_id = k.contract_id)",
+		"has_snapshot boolean": "(SELECT true FROM cube.fact_snapshots s WHERE s.contract_id = k.contract_id LIMIT 1)",
 		"drift_score double precision": "(SELECT b.drift_score FROM cube.fact_benchmark_runs b WHERE b.contract_id = k.contract_id ORDER BY b.created_at DESC, b.benchmark_id DESC LIMIT 1)",
 		"passed_benchmark boolean": "(SELECT b.passed FROM cube.fact_benchmark_runs b WHERE b.contract_id = k.contract_id ORDER BY b.created_at DESC, b.benchmark_id DESC LIMIT 1)"}',
 	p_links => '{

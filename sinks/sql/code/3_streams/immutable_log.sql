@@ -25,6 +25,7 @@ $$);
 
 SELECT cube.define_fact('fact_agentic_events', 'agentic_events', p_keeps => ARRAY['resource']);
 SELECT cube.define_link('fact_agentic_events', 'error_id', 'error_events');
+SELECT cube.define_fact_link('fact_agentic_events', 'verification_executions', 'SELECT contract_id FROM %s WHERE names_mission AND contract_id IS NOT NULL');
 SELECT cube.define_rollup('rollup_events_daily', 'fact_agentic_events',
 	ARRAY['day date = cube.day_of(f.time_key)', 'subsystem text = coalesce(f.subsystem, ''unknown'')', 'action text = coalesce(f.action, ''unknown'')'],
 	ARRAY['events bigint = 1']);
@@ -38,7 +39,8 @@ BEGIN
 		-- an error that was made of the entry goes with it
 		DELETE FROM cube.fact_error_events e USING old_rows o, cube.key_error_events k
 		WHERE k.error_id = 'log:' || o.sequence AND e.error_id = k.error_id AND e.created_at = k.created_at;
-		UPDATE cube.key_error_events k SET created_at = NULL FROM old_rows o WHERE k.error_id = 'log:' || o.sequence;
+		UPDATE cube.key_error_events k SET created_at = NULL FROM old_rows o
+		WHERE k.error_id = 'log:' || o.sequence AND k.created_at >= cube.closed_before('fact_error_events');
 	ELSE
 		PERFORM cube.relink_verification_executions(ARRAY(SELECT contract_id FROM new_rows WHERE names_mission UNION SELECT contract_id FROM old_rows WHERE names_mission));
 	END IF;

@@ -38,7 +38,7 @@ SELECT cube.define_fact('fact_error_events', 'error_events',
 CREATE OR REPLACE FUNCTION cube.drop_errors_without_entry() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 DECLARE gone text[];
 BEGIN
-	gone := ARRAY(SELECT n.error_id FROM new_rows n WHERE n.error_id LIKE 'log:%' AND NOT EXISTS (
+	gone := ARRAY(SELECT n.error_id FROM new_rows n WHERE n.error_id LIKE 'log:%' AND n.created_at >= cube.closed_before('fact_agentic_events') AND NOT EXISTS (
 		SELECT FROM cube.fact_agentic_events e WHERE e.sequence = substr(n.error_id, 5)::bigint AND e.created_at = n.created_at) ORDER BY 1);
 	IF cardinality(gone) > 0 THEN
 		DELETE FROM cube.fact_error_events e USING new_rows n

@@ -29,6 +29,9 @@ CREATE OR REPLACE FUNCTION cube.merge_mesh_events(subject_id text[], aspect text
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
+	errors_closed constant timestamptz := cube.pass_horizon('fact_error_events');
+	approvals_closed constant timestamptz := cube.pass_horizon('fact_approvals');
+	closed text[]; -- subjects of closed months
 	errors text[] := ARRAY(SELECT DISTINCT s COLLATE "C" FROM (
 		SELECT s FROM unnest(merge_mesh_events.subject_id) s WHERE s LIKE 'error:%'
 		UNION ALL SELECT e FROM unnest(merge_mesh_events.error_id) e WHERE e IS NOT NULL) u ORDER BY 1);
@@ -37,6 +40,11 @@ BEGIN
 	-- every subject is locked first, so of two workers with aspects of one subject the second sees the first
 	PERFORM cube.lock_error_events(errors);
 	PERFORM cube.lock_approvals(approvals);
+
+	closed := ARRAY(SELECT k.error_id FROM cube.key_error_events k WHERE k.error_id = ANY (errors) AND k.created_at < errors_closed
+		UNION SELECT 'approval:' || k.approval_id FROM cube.key_approvals k WHERE k.approval_id = ANY (approvals) AND k.created_at < approvals_closed
+		UNION SELECT i.subject_id FROM unnest(merge_mesh_events.subject_id, merge_mesh_events.aspect, merge_mesh_events.at) AS i (subject_id, aspect, at)
+		WHERE i.aspect IN ('raised', 'diagnosed', 'requested') AND i.at < CASE i.aspect WHEN 'requested' THEN approvals_closed ELSE errors_closed END);
 
 	INSERT INTO cube.mesh_aspect AS m (subject_id, aspect, at, digest, actor_key, component_key, component_is_explicit, tier_key, title, severity, source,
 		note, needs_human, error_id, contract_id, risk_score)
@@ -47,6 +55,7 @@ BEGIN
 		merge_mesh_events.contract_id, merge_mesh_events.risk_score)
 		AS i (subject_id, aspect, at, digest, actor_key, component_key, component_is_explicit, tier_key, title, severity, source, note, needs_human,
 			error_id, contract_id, risk_score)
+	WHERE i.subject_id <> ALL (closed)
 	ORDER BY i.subject_id, i.aspect, cube.mesh_rank(i.aspect, i.at) DESC, i.digest DESC
 	ON CONFLICT (subject_id, aspect) DO UPDATE SET at = excluded.at, digest = excluded.digest, actor_key = excluded.actor_key,
 		component_key = excluded.component_key, component_is_explicit = excluded.component_is_explicit, tier_key = excluded.tier_key,
@@ -57,7 +66,9 @@ BEGIN
 	PERFORM cube.ensure_mesh(errors || ARRAY(SELECT 'approval:' || a FROM unnest(approvals) a));
 	PERFORM cube.merge_mesh_errors(errors);
 	PERFORM cube.merge_mesh_approvals(approvals);
-	RETURN 0; -- an event of the mesh confirms what is known, if nothing else
+	-- an event of the mesh confirms what is known, if nothing else, but for one of a closed month
+	RETURN cube.count_expired(ARRAY(SELECT i.offset_id FROM unnest(merge_mesh_events.subject_id, merge_mesh_events.offset_id) AS i (subject_id, offset_id)
+		WHERE i.subject_id = ANY (closed)));
 END $$;
 COMMENT ON FUNCTION cube.merge_mesh_events IS 'Merges a batch of mesh events into the errors and approvals they tell of.';
 

@@ -26,7 +26,7 @@ $$);
 
 CREATE OR REPLACE VIEW cube.cube_etl_metadata WITH (security_invoker = true) AS
 SELECT group_id, topic, partition, stream, next_offset, last_record_at AS last_load_timestamp, updated_at, applied, superseded, dead, ignored,
-	applied + superseded + dead + ignored = next_offset - first_offset AS ledger_closed
+	applied + superseded + dead + ignored = next_offset - first_offset AS ledger_closed, expired
 FROM cube.etl_offset;
 SELECT cube.describe('cube.cube_etl_metadata', 'Watermark and ledger of each topic and partition.', $$
 	group_id: Kafka consumer group
@@ -41,6 +41,20 @@ SELECT cube.describe('cube.cube_etl_metadata', 'Watermark and ledger of each top
 	dead: records that became dead letters
 	ignored: records that mean nothing here
 	ledger_closed: all of these together are what was read
+	expired: of the ignored records those of months that are dropped
+$$);
+
+CREATE OR REPLACE VIEW cube.cube_horizons WITH (security_invoker = true) AS
+SELECT h.fact, h.closed_before, h.closed_at, coalesce(sum(m.facts), 0)::bigint AS facts_dropped, coalesce(sum(m.bytes) FILTER (WHERE m.dropped_at IS NOT NULL), 0)::bigint AS bytes_freed,
+	count(m.month) FILTER (WHERE m.dropped_at IS NULL) AS months_to_go
+FROM cube.horizon h LEFT JOIN cube.closed_month m USING (fact) GROUP BY 1, 2, 3;
+SELECT cube.describe('cube.cube_horizons', 'Up to where each fact was thrown away. Sums of older days are what they were then; single facts of them are gone.', $$
+	fact: table
+	closed_before: facts created before this are gone, and late records of theirs are counted as expired
+	closed_at: when that was set
+	facts_dropped: how many went
+	bytes_freed: what they took, with indexes
+	months_to_go: months that are on their way out
 $$);
 
 CREATE OR REPLACE VIEW cube.cube_freshness WITH (security_invoker = true) AS

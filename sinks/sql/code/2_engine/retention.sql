@@ -1,0 +1,299 @@
+-- Throwing old data away: months of facts, and what is only kept for a time. Each call is one short transaction that can be repeated: what
+-- is there says where it was left. `gracecube retention` and, by itself, `gracecube run` call them.
+--
+-- A month of a fact goes in these steps:
+--   1. the horizon is raised: from then on its records are expired, and no writer is left that writes there
+--   2. its rollups are compared with it, and what other facts know of its rows is kept in cube.closed_link
+--   3. its partition is detached: from this moment on no reader sees its facts. verify counts them until they are gone
+--   4. in one transaction its share of the rollups moves to the lane of closed months, −1, and its table is dropped. No sum over all lanes
+--      changes, so nobody who reads a rollup can tell when it happened; the other lanes are what is left of the facts, to be proven by verify
+-- DETACH … CONCURRENTLY would need a session of the owner outside of any function, and consumers own nothing; a lock of its own that is not
+-- given within 100 ms is asked for again later.
+
+CREATE OR REPLACE FUNCTION cube.month_of(p_partition text) RETURNS date LANGUAGE sql IMMUTABLE AS $$
+	SELECT to_date(substring(p_partition FROM '_(\d{4}_\d{2})$'), 'YYYY_MM')
+$$;
+COMMENT ON FUNCTION cube.month_of(text) IS 'The month in the name of a partition of a fact; NULL for another name.';
+
+CREATE OR REPLACE FUNCTION cube.utc(p_day date) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
+	SELECT p_day::timestamp AT TIME ZONE 'UTC'
+$$;
+COMMENT ON FUNCTION cube.utc(date) IS 'When a UTC day begins.';
+
+-- Nobody is kept waiting, nor is a step of verify or of a repair that is under way: see cube.hold_months().
+CREATE OR REPLACE FUNCTION cube.be_brief() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('lock_timeout', '100ms', true);
+	IF NOT pg_try_advisory_xact_lock(7240009) THEN
+		RAISE EXCEPTION 'verify is at a step' USING ERRCODE = 'lock_not_available';
+	END IF;
+END $$;
+COMMENT ON FUNCTION cube.be_brief() IS 'For the rest of the transaction no lock is waited for longer than 100 ms; fails while verify runs.';
+
+-- For who compares facts with rollups; dropping a month may take minutes, and is waited for.
+CREATE OR REPLACE FUNCTION cube.hold_months() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE patience constant text := current_setting('lock_timeout');
+BEGIN
+	PERFORM set_config('lock_timeout', '0', true);
+	PERFORM pg_advisory_xact_lock_shared(7240009);
+	PERFORM set_config('lock_timeout', patience, true);
+END $$;
+COMMENT ON FUNCTION cube.hold_months() IS 'No month is detached or dropped until the transaction ends.';
+
+-- Step 1.
+CREATE OR REPLACE FUNCTION cube.raise_horizon(p_fact text, p_before timestamptz) RETURNS void LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+BEGIN
+	IF p_before <> cube.utc(date_trunc('month', p_before AT TIME ZONE 'UTC')::date) OR p_before > cube.utc(date_trunc('month', now() AT TIME ZONE 'UTC')::date) THEN
+		RAISE EXCEPTION 'a horizon is the begin of a UTC month, of this one at most, not %', p_before;
+	END IF;
+	PERFORM cube.be_brief();
+	PERFORM pg_advisory_xact_lock(7240008, hashtext(p_fact));
+	INSERT INTO cube.horizon AS h (fact, closed_before) VALUES (p_fact, p_before)
+	ON CONFLICT (fact) DO UPDATE SET closed_before = excluded.closed_before, closed_at = now() WHERE excluded.closed_before > h.closed_before;
+END $$;
+COMMENT ON FUNCTION cube.raise_horizon(text, timestamptz) IS 'Closes a fact before the begin of a month; never takes that back.';
+
+-- "cell: rollup …, facts …" where a month's rollups are not what its facts say; only cells of a time can be compared month by month.
+CREATE OR REPLACE FUNCTION cube.differing_cell(p_fact text, p_month date) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	r cube.rollup;
+	found text;
+BEGIN
+	FOR r IN SELECT * FROM cube.rollup u WHERE u.fact = p_fact AND cube.month_condition(u, p_month) IS NOT NULL ORDER BY u.position LOOP
+		EXECUTE format($sql$
+			SELECT min(format('%%s: rollup %%s, facts %%s', ROW(%1$s), ROW(%4$s), ROW(%5$s)))
+			FROM (SELECT %1$s, %2$s FROM cube.%3$I WHERE %6$s GROUP BY %1$s HAVING %7$s) k
+			FULL JOIN (SELECT %1$s, %2$s FROM (%8$s) d GROUP BY %1$s) s USING (%1$s) WHERE (%4$s) IS DISTINCT FROM (%5$s)$sql$,
+			cube.columns_of(r.cells, '%1$I'), cube.columns_of(r.sums, 'coalesce(sum(%1$I), 0)::numeric AS %1$I'), r.rollup,
+			cube.columns_of(r.sums, 'coalesce(k.%1$I, 0)'), cube.columns_of(r.sums, 'coalesce(s.%1$I, 0)'), cube.month_condition(r, p_month),
+			cube.columns_of(r.sums, 'sum(%1$I) <> 0', ' OR '), cube.rollup_rows(r, ARRAY[format('cube.%I', cube.partition_of(p_fact, p_month))])) INTO found;
+		IF found IS NOT NULL THEN RETURN format('%s, cell %s', r.rollup, found); END IF;
+	END LOOP;
+	RETURN NULL;
+END $$;
+COMMENT ON FUNCTION cube.differing_cell(text, date) IS 'The first cell of a month that is not the sum of its facts; NULL when all are.';
+
+CREATE OR REPLACE FUNCTION cube.partition_of(p_fact text, p_month date) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+	SELECT p_fact || to_char(p_month::timestamp, '_YYYY_MM')
+$$;
+COMMENT ON FUNCTION cube.partition_of(text, date) IS 'The table that holds a month of a fact.';
+
+-- Which cells of a rollup are of a month; NULL where its cells are of no time.
+CREATE OR REPLACE FUNCTION cube.month_condition(r cube.rollup, p_month date) RETURNS text LANGUAGE sql STABLE AS $$
+	SELECT CASE
+		WHEN r.cells @@ '$[*][0] == "day"' THEN format('day >= %L AND day < %L', p_month, (p_month + interval '1 month')::date)
+		WHEN r.cells @@ '$[*][0] == "hour"' THEN format('hour >= %s AND hour < %s', cube.time_key(cube.utc(p_month)) / 60,
+			cube.time_key(cube.utc((p_month + interval '1 month')::date)) / 60) END
+$$;
+COMMENT ON FUNCTION cube.month_condition(cube.rollup, date) IS 'The condition that selects the cells of a month; NULL where a rollup knows no time.';
+
+-- Step 2. What is kept is what holds now; later facts win over it, and when they go it holds again. No row can be added to the month any
+-- more, so no key can become linked to it behind our back.
+CREATE OR REPLACE FUNCTION cube.prepare_month(p_fact text, p_month date) RETURNS void LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+DECLARE
+	part text := cube.partition_of(p_fact, p_month);
+	differing text := cube.differing_cell(p_fact, p_month);
+	l record;
+BEGIN
+	IF differing IS NOT NULL THEN
+		RAISE EXCEPTION '% is not dropped: %', part, differing USING ERRCODE = 'GC002', HINT = 'gracecube verify --repair, then repeat';
+	END IF;
+	FOR l IN
+		SELECT k.target, k.linked_keys, f.key_column, string_agg(format('%L, k.%I', c.key, c.key), ', ') AS kept
+		FROM cube.fact_link k JOIN cube.fact f ON f.target = k.target, jsonb_each_text(f.link_columns) c
+		WHERE k.fact = p_fact AND strpos(c.value, format('cube.%I ', p_fact)) > 0 GROUP BY 1, 2, 3
+	LOOP
+		EXECUTE format($sql$
+			INSERT INTO cube.closed_link AS c (target, key, links)
+			SELECT %1$L, k.%2$I, n.links FROM cube.key_%1$s k, LATERAL (SELECT jsonb_strip_nulls(jsonb_build_object(%3$s)) AS links) n
+			WHERE k.%2$I IN (%4$s) AND n.links <> '{}'
+			ON CONFLICT (target, key) DO UPDATE SET links = c.links || excluded.links, loaded_at = now() WHERE c.links || excluded.links <> c.links$sql$,
+			l.target, l.key_column, l.kept, format(l.linked_keys, format('cube.%I', part)));
+	END LOOP;
+	INSERT INTO cube.closed_month (fact, month, bytes) VALUES (p_fact, p_month, pg_total_relation_size(format('cube.%I', part)::regclass))
+	ON CONFLICT (fact, month) DO UPDATE SET bytes = excluded.bytes, facts = NULL, links_kept_at = now(), detached_at = NULL, dropped_at = NULL;
+END $$;
+COMMENT ON FUNCTION cube.prepare_month(text, date) IS 'Proves the cells of a month and keeps what other facts know of its rows, before it goes.';
+
+-- Step 3.
+CREATE OR REPLACE FUNCTION cube.detach_month(p_fact text, p_month date) RETURNS void LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+BEGIN
+	PERFORM cube.be_brief();
+	EXECUTE format('ALTER TABLE cube.%I DETACH PARTITION cube.%I', p_fact, cube.partition_of(p_fact, p_month));
+	UPDATE cube.closed_month m SET detached_at = now() WHERE m.fact = p_fact AND m.month = p_month;
+END $$;
+COMMENT ON FUNCTION cube.detach_month(text, date) IS 'Takes the partition of a month from its fact.';
+
+-- Step 4. Cells of a time move as they are; of those that know no time the month's share moves, out of the lane of hands, in which no
+-- consumer writes.
+CREATE OR REPLACE FUNCTION cube.drop_month(p_fact text, p_month date) RETURNS bigint LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+DECLARE
+	part text := cube.partition_of(p_fact, p_month);
+	gone bigint;
+	r cube.rollup;
+BEGIN
+	PERFORM cube.be_brief();
+	EXECUTE format('LOCK TABLE cube.%I IN ACCESS EXCLUSIVE MODE', part);
+	EXECUTE format('SELECT count(*) FROM cube.%I', part) INTO gone;
+	FOR r IN SELECT * FROM cube.rollup u WHERE u.fact = p_fact ORDER BY u.position LOOP
+		IF cube.month_condition(r, p_month) IS NOT NULL THEN
+			EXECUTE format($sql$
+				WITH moved AS (DELETE FROM cube.%1$I WHERE %4$s RETURNING *)
+				INSERT INTO cube.%1$I (%2$s, lane, %3$s) SELECT %2$s, -1, %5$s FROM moved GROUP BY %2$s HAVING %6$s$sql$,
+				r.rollup, cube.columns_of(r.cells, '%1$I'), cube.columns_of(r.sums, '%1$I'), cube.month_condition(r, p_month),
+				cube.columns_of(r.sums, 'sum(%1$I)'), cube.columns_of(r.sums, 'sum(%1$I) <> 0', ' OR '));
+		ELSE
+			EXECUTE cube.close_statement(r, cube.rollup_rows(r, ARRAY[format('cube.%I', part)]), '(-1::smallint, 1), (0::smallint, -1)');
+		END IF;
+	END LOOP;
+	EXECUTE format('DROP TABLE cube.%I', part);
+	UPDATE cube.closed_month m SET facts = gone, dropped_at = now() WHERE m.fact = p_fact AND m.month = p_month;
+	RETURN gone;
+END $$;
+COMMENT ON FUNCTION cube.drop_month(text, date) IS 'Moves the share of a detached month in the rollups to the lane of closed months, and drops its table; returns its rows.';
+
+-- Adds rows to lanes of a rollup, each "(lane, sign)".
+CREATE OR REPLACE FUNCTION cube.close_statement(r cube.rollup, p_rows text, p_lanes text) RETURNS text LANGUAGE sql STABLE AS $$
+	SELECT format($sql$
+		INSERT INTO cube.%1$I AS r (%2$s, lane, %3$s)
+		SELECT %2$s, l.lane, %4$s FROM (SELECT %2$s, %5$s FROM (%6$s) d GROUP BY %2$s HAVING %7$s) m, (VALUES %9$s) l (lane, sign)
+		ORDER BY %2$s, lane
+		ON CONFLICT (%2$s, lane) DO UPDATE SET %8$s$sql$,
+		r.rollup, cube.columns_of(r.cells, '%1$I'), cube.columns_of(r.sums, '%1$I'), cube.columns_of(r.sums, 'l.sign * m.%1$I'),
+		cube.columns_of(r.sums, 'coalesce(sum(%1$I), 0) AS %1$I'), p_rows, cube.columns_of(r.sums, 'coalesce(sum(%1$I), 0) <> 0', ' OR '),
+		cube.columns_of(r.sums, '%1$I = r.%1$I + excluded.%1$I'), p_lanes)
+$$;
+COMMENT ON FUNCTION cube.close_statement(cube.rollup, text, text) IS 'The statement that moves the share of rows that go to the lane of closed months.';
+
+-- The next step of a fact on its way to a horizon: "raise", "prepare 2026-01-01", "detach …", "drop …"; NULL when all is done.
+CREATE OR REPLACE FUNCTION cube.next_step(p_fact text, p_before timestamptz) RETURNS text LANGUAGE sql STABLE SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+	SELECT CASE
+		WHEN cube.closed_before(p_fact) < p_before THEN 'raise'
+		ELSE coalesce(
+			(SELECT 'drop ' || min(m.month) FROM cube.closed_month m WHERE m.fact = p_fact AND m.detached_at IS NOT NULL AND m.dropped_at IS NULL),
+			(SELECT CASE WHEN EXISTS (SELECT FROM cube.closed_month m WHERE m.fact = p_fact AND m.month = p.month AND m.dropped_at IS NULL)
+					THEN 'detach ' ELSE 'prepare ' END || p.month
+				FROM (SELECT min(cube.month_of(c.relname)) AS month FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+					WHERE i.inhparent = format('cube.%I', p_fact)::regclass AND cube.utc(cube.month_of(c.relname)) < cube.closed_before(p_fact)) p)) END
+$$;
+COMMENT ON FUNCTION cube.next_step(text, timestamptz) IS 'What is to be done next for a fact to be closed before a time; NULL: nothing.';
+
+CREATE OR REPLACE FUNCTION cube.do_step(p_fact text, p_before timestamptz, p_step text) RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+DECLARE
+	what text := split_part(p_step, ' ', 1);
+	month date := nullif(split_part(p_step, ' ', 2), '')::date;
+BEGIN
+	IF p_step IS DISTINCT FROM cube.next_step(p_fact, p_before) THEN RETURN 0; END IF; -- somebody else did it
+	CASE what
+		WHEN 'raise' THEN PERFORM cube.raise_horizon(p_fact, p_before);
+		WHEN 'prepare' THEN PERFORM cube.prepare_month(p_fact, month);
+		WHEN 'detach' THEN PERFORM cube.detach_month(p_fact, month);
+		WHEN 'drop' THEN RETURN cube.drop_month(p_fact, month);
+	END CASE;
+	RETURN 0;
+END $$;
+COMMENT ON FUNCTION cube.do_step(text, timestamptz, text) IS 'Does what cube.next_step() said; returns how many facts went.';
+
+-- What is kept for a time ---------------------------------------------------------------------------------------------------
+
+-- Marks tell a late version from a new fact: of keys that were deleted, and of those that went with their month. A key that has only been
+-- locked has no version yet; one that is named by a living fact stays, because the link would be lost.
+CREATE OR REPLACE FUNCTION cube.children_of(p_fact text) RETURNS text LANGUAGE sql STABLE AS $$
+	SELECT coalesce(string_agg(format(' AND NOT EXISTS (SELECT FROM cube.key_%s c WHERE c.%I = t.%I AND c.created_at >= %L)',
+		c.target, f.key_column, f.key_column, cube.closed_before(c.fact)), '' ORDER BY c.target), '')
+	FROM cube.fact f, cube.fact c
+	WHERE f.fact = p_fact AND to_regproc(format('cube.parent_%s_of_%s', f.fact, c.target)) IS NOT NULL
+$$;
+COMMENT ON FUNCTION cube.children_of(text) IS 'The condition that no living fact names a key of a fact as its parent.';
+
+-- One row a table; the condition is over its row t.
+CREATE OR REPLACE FUNCTION cube.aged(p_kind text, p_before timestamptz) RETURNS TABLE (relation text, condition text) LANGUAGE sql STABLE
+SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+	SELECT a.relation, format('t.%I < %L', a.at, p_before) FROM (VALUES ('dead_letters', 'etl_dead_letter', 'dead_at'),
+		('quality_issues', 'etl_quality_issue', 'found_at'), ('gaps', 'etl_gap', 'detected_at')) a (kind, relation, at) WHERE a.kind = p_kind
+	UNION ALL
+	SELECT 'key_' || f.target, format('t.kafka_us > 0 AND (t.created_at IS NULL OR t.created_at < %L)'
+		' AND greatest(to_timestamp(greatest(t.kafka_us, t.source_us) / 1e6), t.created_at, t.prev_created_at) < %L%s', cube.closed_before(f.fact), p_before, cube.children_of(f.fact))
+	FROM cube.fact f WHERE p_kind = 'marks'
+	UNION ALL
+	SELECT 'closed_link', format('EXISTS (SELECT FROM cube.fact f WHERE f.target = t.target AND t.loaded_at < %L) AND NOT cube.is_living(t.target, t.key)', p_before)
+	WHERE p_kind = 'marks'
+	UNION ALL
+	SELECT 'mesh_aspect', format('t.at < %L AND NOT cube.is_living(''error_events'', t.subject_id) AND NOT cube.is_living(''approvals'', substr(t.subject_id, 10))', p_before)
+	WHERE p_kind = 'marks'
+	UNION ALL
+	SELECT 'dim_time', format('t.time_key < %s', cube.time_key(p_before)) WHERE p_kind = 'minutes'
+	UNION ALL
+	SELECT r.rollup, format('t.lane = -1 AND %s', CASE p_kind WHEN 'hourly_rollups' THEN format('t.hour < %s', cube.time_key(p_before) / 60)
+		ELSE format('t.day < %L', (p_before AT TIME ZONE 'UTC')::date) END)
+	FROM cube.rollup r
+	WHERE (p_kind = 'hourly_rollups' AND r.cells @@ '$[*][0] == "hour"') OR (p_kind = 'daily_rollups' AND r.cells @@ '$[*][0] == "day"')
+$$;
+COMMENT ON FUNCTION cube.aged(text, timestamptz) IS 'Which rows of which tables are of a kind and older than a time.';
+
+-- Has a key a fact that is there, or may a fact still come for it?
+CREATE OR REPLACE FUNCTION cube.is_living(p_target text, p_key text) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+DECLARE
+	f cube.fact := (SELECT f FROM cube.fact f WHERE f.target = p_target);
+	found boolean;
+BEGIN
+	EXECUTE format('SELECT EXISTS (SELECT FROM cube.key_%s k WHERE k.%I = $1 AND (k.kafka_us = 0 OR k.created_at >= $2))', p_target, f.key_column)
+	INTO found USING p_key, cube.closed_before(f.fact);
+	RETURN found;
+END $$;
+COMMENT ON FUNCTION cube.is_living(text, text) IS 'Does a key have a fact, or wait for its first version?';
+
+-- A piece of a table, its rows by where they lie: no transaction is long, and each row is looked at once. Their sums stay, in the lane of
+-- closed months. Returns where the next piece begins; NULL at the end.
+CREATE OR REPLACE FUNCTION cube.trim_piece(p_kind text, p_relation text, p_before timestamptz, p_block bigint, OUT gone bigint, OUT next_block bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+DECLARE
+	blocks constant int := 500;
+	r cube.rollup := (SELECT u FROM cube.rollup u WHERE u.fact = p_relation);
+	condition text := (SELECT a.condition FROM cube.aged(p_kind, p_before) a WHERE a.relation = p_relation);
+BEGIN
+	IF condition IS NULL THEN RAISE EXCEPTION '% holds nothing of the kind %', p_relation, p_kind; END IF;
+	EXECUTE format('WITH gone AS (DELETE FROM cube.%I t WHERE t.ctid >= %L::tid AND t.ctid < %L::tid AND %s RETURNING *)%s SELECT count(*) FROM gone',
+		p_relation, format('(%s,0)', p_block), format('(%s,0)', p_block + blocks), condition,
+		CASE WHEN r.rollup IS NOT NULL THEN ', closed AS (' || cube.close_statement(r, cube.rollup_rows(r, ARRAY['gone']), '(-1::smallint, 1)') || ')' ELSE '' END)
+	INTO gone;
+	next_block := CASE WHEN (p_block + blocks) * current_setting('block_size')::bigint < pg_relation_size(format('cube.%I', p_relation)::regclass) THEN p_block + blocks END;
+END $$;
+COMMENT ON FUNCTION cube.trim_piece(text, text, timestamptz, bigint) IS 'Deletes what is old in a piece of a table; says where the next piece begins.';
+
+-- What would go now. Kinds and, of facts, their targets, each with how many seconds it is kept. Facts come first; when all facts are closed
+-- before some time, so are the minutes that only they needed.
+CREATE OR REPLACE FUNCTION cube.plan_retention(p_kind text[], p_target text[], p_seconds bigint[])
+RETURNS TABLE (kind text, subject text, before timestamptz, amount bigint, bytes bigint) LANGUAGE plpgsql STABLE
+SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+DECLARE
+	k record;
+	a record;
+	oldest timestamptz;
+BEGIN
+	FOR k IN SELECT f.fact, f.target, cube.utc(date_trunc('month', (now() - make_interval(secs => u.seconds)) AT TIME ZONE 'UTC')::date) AS closed
+			FROM unnest(p_kind, p_target, p_seconds) u (kind, target, seconds) JOIN cube.fact f ON f.target = u.target WHERE u.kind = 'facts' ORDER BY 1 LOOP
+		kind := 'facts'; subject := k.fact; before := k.closed;
+		CONTINUE WHEN cube.next_step(k.fact, k.closed) IS NULL;
+		EXECUTE format('SELECT coalesce(sum(row_count), 0) FROM cube.%I WHERE lane <> -1 AND day < $1', 'rollup_' || k.target || '_ledger')
+		INTO amount USING (k.closed AT TIME ZONE 'UTC')::date;
+		bytes := (SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c WHERE c.relnamespace = 'cube'::regnamespace
+			AND c.relname LIKE k.fact || '\_____\___' AND cube.month_of(c.relname) IS NOT NULL AND cube.utc(cube.month_of(c.relname)) < k.closed);
+		RETURN NEXT;
+	END LOOP;
+	oldest := (SELECT min(greatest(cube.closed_before(f.fact), cube.utc(date_trunc('month', (now() - make_interval(secs => u.seconds)) AT TIME ZONE 'UTC')::date)))
+		FROM cube.fact f LEFT JOIN unnest(p_kind, p_target, p_seconds) u (kind, target, seconds) ON u.kind = 'facts' AND u.target = f.target);
+	FOR k IN SELECT u.kind, now() - make_interval(secs => u.seconds) AS before FROM unnest(p_kind, p_seconds) u (kind, seconds) WHERE u.kind <> 'facts'
+			UNION ALL SELECT 'minutes', oldest WHERE oldest > '-infinity' LOOP
+		FOR a IN SELECT * FROM cube.aged(k.kind, k.before) LOOP
+			kind := k.kind; subject := a.relation; before := k.before;
+			EXECUTE format('SELECT count(*), coalesce(sum(pg_column_size(t)), 0) FROM cube.%I t WHERE %s', a.relation, a.condition) INTO amount, bytes;
+			IF amount > 0 THEN RETURN NEXT; END IF;
+		END LOOP;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION cube.plan_retention(text[], text[], bigint[]) IS 'What would go by age, table by table, with rows and bytes.';
