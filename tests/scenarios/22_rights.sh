@@ -72,6 +72,10 @@ for table in etl_dead_letter setting key_verification_executions version_mission
 done
 as "$writer"
 if sql -c "SELECT cube.create_api_token('x', 'x', 'x', 'operator', NULL, NULL)" >refused.out 2>&1; then fail 'gracecube_writer makes tokens of the API'; fi
+for step in "raise_horizon('fact_approvals', '2026-11-01')" "prepare_month('fact_approvals', '2026-11-01')" "detach_month('fact_approvals', '2026-11-01')" "drop_month('fact_approvals', '2026-11-01')"; do
+	if sql -c "SELECT cube.$step" >refused.out 2>&1; then fail "gracecube_writer calls cube.$step"; fi
+	contains "cube.$step" refused.out 'permission denied'
+done
 as "$reader"
 sql -c 'SELECT count(*) FROM cube.cube_quality_issues, cube.cube_executions' -c "SELECT * FROM cube.cube_execution_timeline('x')" >&2
 shown 'an analyst reads views, facts, dimensions and rollups, not raw records, keys, versions, settings nor tokens'
