@@ -200,7 +200,7 @@ make_cluster() {
 	cp authority.crt cluster/ca.crt
 	printf '%s\n' owner-user=gracecube_owner owner-password=owners writer-user=gracecube_run writer-password=writers \
 		api-user=gracecube_serve api-password=apis >cluster/logins.env
-	sed -n '/^```yaml$/,/^```$/{/^```/d;p}' "$DEPLOY/RUNBOOK.md" |
+	sed -n '/^```yaml$/,/^```$/{/^```yaml$/d;/^```$/q;p}' "$DEPLOY/RUNBOOK.md" |
 		sed "s|\.\./gracecube/deploy/overlays/two|$(realpath --relative-to=cluster "$DEPLOY/overlays/many")|" >cluster/kustomization.yaml
 	render cluster cluster
 	sed -i "s|^\( *writer-password: \).*|\1$(printf 'writers\n' | base64)|" cluster.yaml
