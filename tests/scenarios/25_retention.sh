@@ -139,8 +139,9 @@ facts_since 2026-10-01 | diff since_now - >&2 || fail 'records of dropped months
 equal 'months made again' "$(months_before 2026-10)" 0
 equal 'minutes made again' "$(sql -c "SELECT count(*) FROM cube.dim_time WHERE \"timestamp\" < '2026-10-01Z'")" 0
 equal 'dead letters' "$(sql -c 'SELECT count(*) FROM cube.etl_dead_letter')" "$(ledger dead)"
-told() { [ "$(curl -s "http://127.0.0.1:$port/metrics" | awk '/^gracecube_records_expired_total/ { sum += $2 } END { print sum }')" = $((expired + 7)) ]; }
-wait_until 40 told || fail "metrics: $(curl -s "http://127.0.0.1:$port/metrics" | grep expired)"
+metrics() { python3 -B -c "import urllib.request as u; print(u.urlopen('http://127.0.0.1:$port/metrics', timeout=10).read().decode())"; }
+told() { [ "$(metrics | awk '/^gracecube_records_expired_total/ { sum += $2 } END { print sum }')" = $((expired + 7)) ]; }
+wait_until 40 told || fail "metrics: $(metrics | grep expired)"
 kill -TERM "$run" "$other"
 for pid in $run $other; do ends "$pid" 30 && equal 'exit code of run' "$STATUS" 0; done
 verify_agrees
