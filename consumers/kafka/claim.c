@@ -384,8 +384,6 @@ static bool read_again(struct gc_consumer *c, struct gc_part *part)
 	done = error == NULL && list->elems[0].err == RD_KAFKA_RESP_ERR_NO_ERROR;
 	rd_kafka_error_destroy(error);
 	rd_kafka_topic_partition_list_destroy(list);
-	if (!done)
-		pause_part(c, part, true);
 	return done;
 }
 
@@ -406,7 +404,10 @@ static void try_again(struct gc_consumer *c, struct gc_pg *pg, struct gc_part *p
 	part->is_shut = false;
 	if (claim_parts(c, pg, part, 1, &err) != GC_OK)
 		gc_debug("what stands still could not be claimed", GC_ERR_FIELDS(&err));
-	else if (!part->is_shut && read_again(c, part)) {
+	else if (!part->is_shut) {
+		/* A partition whose fetcher librdkafka has stopped cannot be moved (_STATE, for ever; 2.0.2 and 2.8.0, about every other time on a
+		 * busy machine): all are assigned anew then, which starts it. */
+		c->is_adrift = !read_again(c, part);
 		part->is_on_trial |= part->is_refused;
 		part->is_refused = false;
 		part->try_us = gc_monotonic_us() + part->wait_us;

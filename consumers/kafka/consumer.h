@@ -26,7 +26,7 @@ struct gc_consumer {
 	rd_kafka_topic_partition_list_t *pending; /* assigned by the group, to be claimed */
 	bool joined;
 	bool is_revoked; /* what it held was taken away, and what it gets is not known yet */
-	bool is_adrift;  /* of one partition Kafka has not (or no more) what is to be read next: see gc_consumer_restart() */
+	bool is_adrift;  /* of one partition Kafka has not what is to be read next, or will not move: see gc_consumer_restart() */
 	uint64_t stale;  /* records of a former assignment or below the position: dropped */
 	uint64_t rebalances;
 	uint64_t troubles;             /* reports of connections, brokers and topics that librdkafka deals with itself */
