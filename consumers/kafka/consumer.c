@@ -98,8 +98,8 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topi
 
 	c->rebalances++;
 	gc_pending_forget(c);
-	gc_parts_release(c);
-	c->is_adrift = false;
+	gc_assignments_release(c);
+	c->needs_restart = false;
 	c->is_revoked = code != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
 	if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
 		gc_debug("partitions assigned", GC_I("partitions", partitions->cnt));
@@ -256,7 +256,7 @@ void gc_consumer_close(struct gc_consumer *c)
 	if (!c)
 		return;
 	gc_pending_forget(c);
-	gc_parts_release(c);
+	gc_assignments_release(c);
 	if (c->rk && !close_client(c->rk))
 		gc_warn("the consumer did not leave its group in time; the group's session timeout will do it");
 	else if (c->rk && !destroy_within_limit(c->rk))
@@ -267,63 +267,64 @@ void gc_consumer_close(struct gc_consumer *c)
 
 /* ---- fetching ---- */
 
-static struct gc_part *find_part(struct gc_consumer *c, const char *topic, int32_t partition)
+static struct gc_assignment *find_assignment(struct gc_consumer *c, const char *topic, int32_t partition)
 {
-	for (size_t i = 0; i < c->source.part_count; i++) {
-		if (c->source.parts[i].partition == partition && strcmp(c->source.parts[i].position->topic, topic) == 0)
-			return &c->source.parts[i];
+	for (size_t i = 0; i < c->source.assignment_count; i++) {
+		if (c->source.assignments[i].partition == partition && strcmp(c->source.assignments[i].position->topic, topic) == 0)
+			return &c->source.assignments[i];
 	}
 	return NULL;
 }
 
 /* The bytes stay librdkafka's. */
-static struct gc_message message_of(const rd_kafka_message_t *fetched, struct gc_part *part)
+static struct gc_message message_of(const rd_kafka_message_t *fetched, struct gc_assignment *assignment)
 {
 	rd_kafka_timestamp_type_t type;
 	int64_t timestamp_ms = rd_kafka_message_timestamp(fetched, &type);
 	struct gc_message message = {
-		.topic = gc_span_of(part->position->topic),
-		.partition = part->partition,
+		.topic = gc_span_of(assignment->position->topic),
+		.partition = assignment->partition,
 		.offset = fetched->offset,
 		.timestamp_us = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : gc_message_us(timestamp_ms),
 		.key = { fetched->key, fetched->key ? fetched->key_len : 0 },
 		.value = { fetched->payload, fetched->payload ? fetched->len : 0 },
 	};
 
-	gc_clock_read(&part->clock, &message);
+	gc_clock_read(&assignment->clock, &message);
 	return message;
 }
 
-static void keep_record(struct gc_consumer *c, rd_kafka_message_t *fetched, struct gc_part *part, const struct gc_message *message)
+static void keep_record(struct gc_consumer *c, rd_kafka_message_t *fetched, struct gc_assignment *assignment,
+			const struct gc_message *message)
 {
 	if (c->source.record_count == c->source.record_capacity) {
 		c->source.record_capacity = c->source.record_capacity ? c->source.record_capacity * 2 : 1024;
 		c->source.records = gc_realloc(c->source.records, c->source.record_capacity * sizeof(*c->source.records));
 	}
-	c->source.records[c->source.record_count++] = (struct gc_record){ .fetched = fetched,
-									  .message = *message,
-									  .part = (uint32_t)(part - c->source.parts) };
+	c->source.records[c->source.record_count++] = (struct gc_record){
+		.fetched = fetched, .message = *message, .assignment = (uint32_t)(assignment - c->source.assignments)
+	};
 	c->source.record_bytes += fetched->len + fetched->key_len;
-	part->is_drained = false;
-	gc_counter_add(&part->position->records, 1);
-	gc_counter_add(&part->position->bytes, (int64_t)(fetched->len + fetched->key_len));
+	assignment->is_drained = false;
+	gc_counter_add(&assignment->position->records, 1);
+	gc_counter_add(&assignment->position->bytes, (int64_t)(fetched->len + fetched->key_len));
 }
 
 /* One topic or partition cannot be read: the others go on. Of the partition nothing more is taken, because librdkafka skips what it
  * cannot read. */
-static void halt(struct gc_consumer *c, const rd_kafka_message_t *event, const char *topic, struct gc_part *part)
+static void halt(struct gc_consumer *c, const rd_kafka_message_t *event, const char *topic, struct gc_assignment *assignment)
 {
 	char what[320];
 	struct gc_err why;
 
-	if (part)
-		snprintf(what, sizeof(what), "%s[%d] stands still at offset %lld", topic, part->partition,
-			 (long long)(event->offset >= 0 ? event->offset : part->next_offset));
+	if (assignment)
+		snprintf(what, sizeof(what), "%s[%d] stands still at offset %lld", topic, assignment->partition,
+			 (long long)(event->offset >= 0 ? event->offset : assignment->next_offset));
 	else
 		snprintf(what, sizeof(what), "%s is not read", topic);
 	gc_kafka_fail(&why, event->err, topic, what);
-	if (part)
-		gc_part_shut(c, part, &why);
+	if (assignment)
+		gc_assignment_halt(c, assignment, &why);
 	else
 		gc_position_halt(c->positions, gc_position_get(c->positions, topic, GC_WHOLE_TOPIC), &why);
 }
@@ -334,14 +335,15 @@ static bool is_final(rd_kafka_resp_err_t code)
 	return gc_kafka_verdict(code) == GC_FATAL && !gc_kafka_is_handshake(code) && code != RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED;
 }
 
-static void note_trouble(struct gc_consumer *c, const rd_kafka_message_t *event, const char *topic, struct gc_part *part)
+static void note_trouble(struct gc_consumer *c, const rd_kafka_message_t *event, const char *topic,
+			 struct gc_assignment *assignment)
 {
 	bool final = is_final(event->err);
 	int64_t repeated;
 
 	c->troubles++;
 	if (final && *topic)
-		halt(c, event, topic, part);
+		halt(c, event, topic, assignment);
 	else if (final && !c->joined)
 		gc_kafka_fail(&c->broken, event->err, c->config->kafka_group_id, "reading");
 	else if (gc_complain(&c->complaint, gc_monotonic_us(), &repeated))
@@ -354,22 +356,22 @@ static void note_trouble(struct gc_consumer *c, const rd_kafka_message_t *event,
 static void note_event(struct gc_consumer *c, const rd_kafka_message_t *event)
 {
 	const char *topic = event->rkt ? rd_kafka_topic_name(event->rkt) : "";
-	struct gc_part *part = event->rkt ? find_part(c, topic, event->partition) : NULL;
+	struct gc_assignment *assignment = event->rkt ? find_assignment(c, topic, event->partition) : NULL;
 
-	if (part && part->is_shut)
+	if (assignment && assignment->is_paused)
 		return;
 	switch (event->err) {
 	case RD_KAFKA_RESP_ERR__PARTITION_EOF:
-		if (!part)
+		if (!assignment)
 			return;
-		part->at_end = part->is_drained = true;
-		part->reached = event->offset;
-		gc_part_works(c, part);
+		assignment->at_end = assignment->is_drained = true;
+		assignment->reached = event->offset;
+		gc_assignment_recovered(c, assignment);
 		return;
 	case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
 	case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-		if (part)
-			part->is_adrift = c->is_adrift = true;
+		if (assignment)
+			assignment->is_out_of_range = c->needs_restart = true;
 		return;
 	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
 	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
@@ -379,64 +381,64 @@ static void note_event(struct gc_consumer *c, const rd_kafka_message_t *event)
 		note_end(c);
 		return;
 	default:
-		note_trouble(c, event, topic, part);
+		note_trouble(c, event, topic, assignment);
 	}
 }
 
 /* A topic made anew with more records than the cube has read looks like the old one; its record before the position does not. */
-static void check_witness(struct gc_consumer *c, struct gc_part *part, const struct gc_message *message)
+static void check_topic_identity(struct gc_consumer *c, struct gc_assignment *assignment, const struct gc_message *message)
 {
 	struct gc_err why;
 
-	part->has_witness = false;
+	assignment->verify_previous = false;
 	/* compaction may have taken it away: then another one comes first */
-	if (message->offset + 1 != part->next_offset || (int64_t)gc_message_hash(message) == part->last_hash)
+	if (message->offset + 1 != assignment->next_offset || (int64_t)gc_message_hash(message) == assignment->last_hash)
 		return;
-	gc_fail(&why, GC_FATAL, "topic_recreated", part->position->topic,
+	gc_fail(&why, GC_FATAL, "topic_recreated", assignment->position->topic,
 		"the record before offset %lld of %s[%d] is not the one that the cube has read: the topic was made anew; give it a "
 		"new group (kafka.group_id) to read it from its beginning",
-		(long long)part->next_offset, part->position->topic, part->partition);
-	gc_part_shut(c, part, &why);
+		(long long)assignment->next_offset, assignment->position->topic, assignment->partition);
+	gc_assignment_halt(c, assignment, &why);
 }
 
 /* True when it is one to be applied: neither of a former assignment, nor before the position. */
-static bool take_record(struct gc_consumer *c, rd_kafka_message_t *fetched, struct gc_part *part)
+static bool take_record(struct gc_consumer *c, rd_kafka_message_t *fetched, struct gc_assignment *assignment)
 {
-	struct gc_message message = message_of(fetched, part);
+	struct gc_message message = message_of(fetched, assignment);
 
-	if (part->has_witness && message.offset + 1 >= part->next_offset)
-		check_witness(c, part, &message);
-	else if (message.offset < part->next_offset)
-		c->stale++;
-	if (part->is_shut || message.offset < part->next_offset)
+	if (assignment->verify_previous && message.offset + 1 >= assignment->next_offset)
+		check_topic_identity(c, assignment, &message);
+	else if (message.offset < assignment->next_offset)
+		c->discarded++;
+	if (assignment->is_paused || message.offset < assignment->next_offset)
 		return false;
-	if (!part->is_on_trial)
-		gc_part_works(c, part);
-	keep_record(c, fetched, part, &message);
+	if (!assignment->is_on_trial)
+		gc_assignment_recovered(c, assignment);
+	keep_record(c, fetched, assignment, &message);
 	return true;
 }
 
 /* True when it was a record and is kept. */
 static bool take(struct gc_consumer *c, rd_kafka_message_t *fetched)
 {
-	struct gc_part *part = NULL;
+	struct gc_assignment *assignment = NULL;
 	bool is_kept = false;
 
 	if (!fetched->err)
-		part = find_part(c, rd_kafka_topic_name(fetched->rkt), fetched->partition);
-	if (part && !part->is_shut)
-		is_kept = take_record(c, fetched, part);
+		assignment = find_assignment(c, rd_kafka_topic_name(fetched->rkt), fetched->partition);
+	if (assignment && !assignment->is_paused)
+		is_kept = take_record(c, fetched, assignment);
 	else if (fetched->err)
 		note_event(c, fetched);
 	else
-		c->stale++;
+		c->discarded++;
 	if (!is_kept)
 		rd_kafka_message_destroy(fetched);
 	return is_kept;
 }
 
 /* No linger: takes what has arrived while the last batch was committed, and waits only when there is nothing at all. */
-void gc_consumer_gather(struct gc_consumer *c, int64_t wait_us)
+void gc_consumer_poll(struct gc_consumer *c, int64_t wait_us)
 {
 	int wait_ms = c->source.record_count == 0 ? (int)(wait_us / 1000) : 0;
 
@@ -464,16 +466,17 @@ static void commit_within(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t 
 }
 
 /* A hint: whether it arrives does not matter. */
-void gc_consumer_hint(struct gc_consumer *c, int64_t wait_us)
+void gc_consumer_commit_offsets(struct gc_consumer *c, int64_t wait_us)
 {
 	rd_kafka_topic_partition_list_t *list;
 
-	if (c->source.part_count == 0)
+	if (c->source.assignment_count == 0)
 		return;
-	list = rd_kafka_topic_partition_list_new((int)c->source.part_count);
-	for (size_t i = 0; i < c->source.part_count; i++)
-		rd_kafka_topic_partition_list_add(list, c->source.parts[i].position->topic, c->source.parts[i].partition)
-			->offset = c->source.parts[i].next_offset;
+	list = rd_kafka_topic_partition_list_new((int)c->source.assignment_count);
+	for (size_t i = 0; i < c->source.assignment_count; i++)
+		rd_kafka_topic_partition_list_add(list, c->source.assignments[i].position->topic,
+						  c->source.assignments[i].partition)
+			->offset = c->source.assignments[i].next_offset;
 	if (wait_us > 0)
 		commit_within(c->rk, list, wait_us);
 	else
@@ -483,11 +486,12 @@ void gc_consumer_hint(struct gc_consumer *c, int64_t wait_us)
 
 void gc_consumer_pause(struct gc_consumer *c, bool paused)
 {
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)c->source.part_count);
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)c->source.assignment_count);
 
-	for (size_t i = 0; i < c->source.part_count; i++) {
-		if (!c->source.parts[i].is_shut)
-			rd_kafka_topic_partition_list_add(list, c->source.parts[i].position->topic, c->source.parts[i].partition);
+	for (size_t i = 0; i < c->source.assignment_count; i++) {
+		if (!c->source.assignments[i].is_paused)
+			rd_kafka_topic_partition_list_add(list, c->source.assignments[i].position->topic,
+							  c->source.assignments[i].partition);
 	}
 	if (paused)
 		rd_kafka_pause_partitions(c->rk, list);
@@ -498,19 +502,20 @@ void gc_consumer_pause(struct gc_consumer *c, bool paused)
 
 /* Kafka told of an end, or the position is where Kafka ended when the partition was claimed: behind a transaction only the first is so.
  * What stands still has nothing to give. */
-static bool is_part_at_end(const struct gc_part *part)
+static bool is_assignment_at_end(const struct gc_assignment *assignment)
 {
-	int64_t target = atomic_load(&part->position->target);
+	int64_t target = atomic_load(&assignment->position->target);
 
-	return gc_position_halted_us(part->position) != 0 || part->at_end || (target >= 0 && part->next_offset >= target);
+	return gc_position_halted_us(assignment->position) != 0 || assignment->at_end ||
+	       (target >= 0 && assignment->next_offset >= target);
 }
 
 bool gc_consumer_is_at_end(const struct gc_consumer *c)
 {
 	if (!c->joined || c->is_revoked || c->pending || c->source.record_count > 0)
 		return false;
-	for (size_t i = 0; i < c->source.part_count; i++) {
-		if (!is_part_at_end(&c->source.parts[i]))
+	for (size_t i = 0; i < c->source.assignment_count; i++) {
+		if (!is_assignment_at_end(&c->source.assignments[i]))
 			return false;
 	}
 	return true;

@@ -25,13 +25,13 @@ struct gc_consumer {
 	rd_kafka_t *rk;
 	rd_kafka_topic_partition_list_t *pending; /* assigned by the group, to be claimed */
 	bool joined;
-	bool is_revoked; /* what it held was taken away, and what it gets is not known yet */
-	bool is_adrift;  /* of one partition Kafka has not what is to be read next, or will not move: see gc_consumer_restart() */
-	uint64_t stale;  /* records of a former assignment or below the position: dropped */
+	bool is_revoked;    /* what it held was taken away, and what it gets is not known yet */
+	bool needs_restart; /* of one partition Kafka has not what is to be read next, or will not move: see gc_consumer_restart() */
+	uint64_t discarded; /* records of a former assignment or below the position: dropped */
 	uint64_t rebalances;
 	uint64_t troubles;             /* reports of connections, brokers and topics that librdkafka deals with itself */
 	struct gc_complaint complaint; /* of these */
-	int64_t look_us;               /* monotonic: when topics that were not to be seen are looked for again */
+	int64_t topics_check_us;       /* monotonic: when topics that were not to be seen are looked for again */
 	struct gc_err broken;          /* GC_FATAL: the client is of no use any more */
 };
 
@@ -42,11 +42,11 @@ enum gc_verdict gc_consumer_open(const struct gc_config *config, struct gc_posit
 void gc_consumer_close(struct gc_consumer *consumer);
 
 /* Fetches what is there, up to run.batch_records and run.batch_bytes; waits at most wait_us, and only when there is nothing. */
-void gc_consumer_gather(struct gc_consumer *consumer, int64_t wait_us);
+void gc_consumer_poll(struct gc_consumer *consumer, int64_t wait_us);
 /* The first `count` records are applied. */
 void gc_consumer_done(struct gc_consumer *consumer, size_t count);
 /* All records are dropped, to be read again by whoever holds the partitions then: a new generation. */
-void gc_consumer_drop(struct gc_consumer *consumer);
+void gc_consumer_discard(struct gc_consumer *consumer);
 
 /* Claims what the group has assigned, and starts reading. GC_RETRY leaves it pending. */
 enum gc_verdict gc_consumer_claim(struct gc_consumer *consumer, struct gc_pg *pg, struct gc_err *err) GC_MUST_CHECK;
@@ -59,10 +59,10 @@ enum gc_verdict gc_consumer_reclaim(struct gc_consumer *consumer, struct gc_pg *
 enum gc_verdict gc_consumer_restart(struct gc_consumer *consumer, struct gc_pg *pg, struct gc_err *err) GC_MUST_CHECK;
 
 /* Tries again, now and then, what stands still. */
-void gc_consumer_revive(struct gc_consumer *consumer, struct gc_pg *pg);
+void gc_consumer_retry_halted(struct gc_consumer *consumer, struct gc_pg *pg);
 
 /* Tells Kafka the positions, as a hint; waits at most so long for its answer. */
-void gc_consumer_hint(struct gc_consumer *consumer, int64_t wait_us);
+void gc_consumer_commit_offsets(struct gc_consumer *consumer, int64_t wait_us);
 /* While the database is away for long: keeps the membership without fetching. */
 void gc_consumer_pause(struct gc_consumer *consumer, bool paused);
 bool gc_consumer_is_at_end(const struct gc_consumer *consumer);

@@ -20,7 +20,7 @@ void gc_consumer_done(struct gc_consumer *c, size_t count)
 	source->record_count -= count;
 }
 
-void gc_consumer_drop(struct gc_consumer *c)
+void gc_consumer_discard(struct gc_consumer *c)
 {
 	c->source.generation++;
 	gc_consumer_done(c, c->source.record_count);
@@ -56,14 +56,14 @@ static size_t read_headers(const struct gc_message *message, struct gc_arena *ar
 	return count;
 }
 
-static void shut_part(struct gc_source *source, struct gc_part *part, const struct gc_err *why)
+static void halt_assignment(struct gc_source *source, struct gc_assignment *assignment, const struct gc_err *why)
 {
-	gc_part_shut(consumer_of(source), part, why);
+	gc_assignment_halt(consumer_of(source), assignment, why);
 }
 
-static void part_works(struct gc_source *source, struct gc_part *part)
+static void assignment_recovered(struct gc_source *source, struct gc_assignment *assignment)
 {
-	gc_part_works(consumer_of(source), part);
+	gc_assignment_recovered(consumer_of(source), assignment);
 }
 
-const struct gc_source_calls gc_consumer_calls = { read_headers, shut_part, part_works };
+const struct gc_source_calls gc_consumer_calls = { read_headers, halt_assignment, assignment_recovered };

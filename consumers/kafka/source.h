@@ -13,28 +13,28 @@
 struct gc_stream_counters; /* of the worker */
 
 /* A partition that is held: claimed, and read from where the cube stands. */
-struct gc_part {
+struct gc_assignment {
 	struct gc_position *position;
 	const struct gc_stream *stream;
 	enum gc_time_unit unit;
 	struct gc_clock clock; /* of the records read */
 	int32_t partition;
 	int64_t offset_id, owner_epoch;
-	int64_t next_offset;     /* the next one to be applied */
-	int64_t last_hash;       /* of the record before it, as of the claim; 0: not known */
-	bool has_witness;        /* that record is read first, and must be the same one */
-	bool at_end;             /* the end was reached once since the claim */
-	bool is_drained;         /* the last that came of it was its end: nothing more may be read now */
-	bool is_adrift;          /* Kafka has not what is to be read next */
-	bool is_shut;            /* nothing of it is taken: see claim.h */
-	bool is_refused;         /* shut by the database: what is in hand of it is not applied either */
-	bool is_on_trial;        /* tried again after that: it works when a record was applied */
-	int64_t try_us, wait_us; /* monotonic: when it is tried again; how long the wait before that was */
-	char rejected_for[32];   /* code of the last record that the database refused */
-	int rejections;          /* so many of it in a row for that */
-	uint32_t in_batch;       /* index + 1 in the batch under way, 0: not there */
-	int64_t end, reached;    /* Kafka's end, as far as it is known; the last end of the partition that was reached */
-	int64_t oldest_us;       /* see gc_count_gathered() */
+	int64_t next_offset;       /* the next one to be applied */
+	int64_t last_hash;         /* of the record before it, as of the claim; 0: not known */
+	bool verify_previous;      /* that record is read first, and must be the same one */
+	bool at_end;               /* the end was reached once since the claim */
+	bool is_drained;           /* the last that came of it was its end: nothing more may be read now */
+	bool is_out_of_range;      /* Kafka has not what is to be read next */
+	bool is_paused;            /* nothing of it is taken: see claim.h */
+	bool is_refused;           /* shut by the database: what is in hand of it is not applied either */
+	bool is_on_trial;          /* tried again after that: it works when a record was applied */
+	int64_t retry_us, wait_us; /* monotonic: when it is tried again; how long the wait before that was */
+	char rejected_for[32];     /* code of the last record that the database refused */
+	int rejections;            /* so many of it in a row for that */
+	uint32_t in_batch;         /* index + 1 in the batch under way, 0: not there */
+	int64_t end, reached;      /* Kafka's end, as far as it is known; the last end of the partition that was reached */
+	int64_t oldest_us;         /* see gc_count_polled() */
 	struct gc_stream_counters *counters;
 };
 
@@ -43,7 +43,7 @@ struct rd_kafka_message_s;
 struct gc_record {
 	struct rd_kafka_message_s *fetched; /* holds the bytes; NULL where they are somebody else's */
 	struct gc_message message;
-	uint32_t part;
+	uint32_t assignment;
 };
 
 struct gc_source;
@@ -52,15 +52,15 @@ struct gc_source_calls {
 	/* The headers of one of its records, in the arena. Asked for dead letters alone. */
 	gc_headers_fn headers;
 	/* Nothing of the partition is taken any more until it is tried again. */
-	void (*shut)(struct gc_source *source, struct gc_part *part, const struct gc_err *why);
+	void (*halt)(struct gc_source *source, struct gc_assignment *assignment, const struct gc_err *why);
 	/* A record of it was applied: whatever was wrong with it is over. */
-	void (*works)(struct gc_source *source, struct gc_part *part);
+	void (*recovered)(struct gc_source *source, struct gc_assignment *assignment);
 };
 
 struct gc_source {
 	const struct gc_source_calls *calls;
-	struct gc_part *parts; /* held, claimed and read */
-	size_t part_count;
+	struct gc_assignment *assignments; /* held, claimed and read */
+	size_t assignment_count;
 	struct gc_record *records; /* fetched, not applied yet, in log order */
 	size_t record_count, record_capacity;
 	size_t record_bytes;

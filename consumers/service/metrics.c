@@ -388,7 +388,7 @@ static const struct gc_metric run_metrics[] = {
 	{ "gracecube_kafka_bytes_consumed_total", GC_METRIC_COUNTER, "topic", NULL, "Bytes of keys and values fetched.", print_topics,
 	  OF_POSITION(bytes) },
 	{ "gracecube_kafka_records_stale_total", GC_METRIC_COUNTER, NULL, NULL, "Fetched records dropped unapplied: of a former assignment, or applied before.",
-	  print_workers, OF_WORKER(stale) },
+	  print_workers, OF_WORKER(discarded) },
 	{ "gracecube_kafka_gap_records_total", GC_METRIC_COUNTER, "topic", NULL,
 	  "Records that retention deleted before they were read: lost, and noted in cube.etl_gap.", print_topics, OF_POSITION(lost) },
 	{ "gracecube_kafka_lag_records", GC_METRIC_GAUGE, "topic, partition", NULL,

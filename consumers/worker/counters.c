@@ -115,15 +115,15 @@ static void note_oldest(struct gc_consumer *c)
 {
 	size_t found = 0;
 
-	for (size_t i = 0; i < c->source.part_count; i++)
-		c->source.parts[i].oldest_us = 0;
-	for (size_t i = 0; i < c->source.record_count && found < c->source.part_count; i++) {
+	for (size_t i = 0; i < c->source.assignment_count; i++)
+		c->source.assignments[i].oldest_us = 0;
+	for (size_t i = 0; i < c->source.record_count && found < c->source.assignment_count; i++) {
 		const struct gc_message *message = &c->source.records[i].message;
-		struct gc_part *part = &c->source.parts[c->source.records[i].part];
+		struct gc_assignment *assignment = &c->source.assignments[c->source.records[i].assignment];
 
-		if (part->oldest_us != 0)
+		if (assignment->oldest_us != 0)
 			continue;
-		part->oldest_us = message->timestamp_us > 0 && !message->instead_us ? message->timestamp_us : gc_now_us();
+		assignment->oldest_us = message->timestamp_us > 0 && !message->instead_us ? message->timestamp_us : gc_now_us();
 		found++;
 	}
 }
@@ -132,27 +132,27 @@ static void look_up_ends(struct gc_consumer *c)
 {
 	int64_t low, high;
 
-	for (size_t i = 0; i < c->source.part_count; i++) {
-		struct gc_part *part = &c->source.parts[i];
+	for (size_t i = 0; i < c->source.assignment_count; i++) {
+		struct gc_assignment *assignment = &c->source.assignments[i];
 
-		if (rd_kafka_get_watermark_offsets(c->rk, part->position->topic, part->partition, &low, &high) == 0 &&
-		    high > part->end)
-			part->end = high;
+		if (rd_kafka_get_watermark_offsets(c->rk, assignment->position->topic, assignment->partition, &low, &high) == 0 &&
+		    high > assignment->end)
+			assignment->end = high;
 	}
 }
 
 /* Lag is what may be read. Where the last that came of a partition was its end there is none: what lies behind it belongs to transactions
  * that are open, or to nobody (markers, aborted records). */
-static int64_t lag_of(const struct gc_part *part)
+static int64_t lag_of(const struct gc_assignment *assignment)
 {
-	int64_t lag = part->end - part->next_offset;
+	int64_t lag = assignment->end - assignment->next_offset;
 
-	if (part->oldest_us != 0)
+	if (assignment->oldest_us != 0)
 		return lag > 0 ? lag : 1;
-	return lag > 0 && !part->is_drained ? lag : 0;
+	return lag > 0 && !assignment->is_drained ? lag : 0;
 }
 
-void gc_count_gathered(struct gc_worker *w)
+void gc_count_polled(struct gc_worker *w)
 {
 	struct gc_consumer *c = w->consumer;
 	int64_t now = gc_monotonic_us(), all = 0;
@@ -162,15 +162,15 @@ void gc_count_gathered(struct gc_worker *w)
 		w->ends_us = now;
 		look_up_ends(c);
 	}
-	for (size_t i = 0; i < c->source.part_count; i++) {
-		int64_t lag = lag_of(&c->source.parts[i]);
+	for (size_t i = 0; i < c->source.assignment_count; i++) {
+		int64_t lag = lag_of(&c->source.assignments[i]);
 
-		all += gc_position_halted_us(c->source.parts[i].position) == 0 ? lag : 0;
-		gc_counter_set(&c->source.parts[i].position->lag, lag);
-		gc_counter_set(&c->source.parts[i].position->oldest_us, c->source.parts[i].oldest_us);
+		all += gc_position_halted_us(c->source.assignments[i].position) == 0 ? lag : 0;
+		gc_counter_set(&c->source.assignments[i].position->lag, lag);
+		gc_counter_set(&c->source.assignments[i].position->oldest_us, c->source.assignments[i].oldest_us);
 	}
 	gc_counter_set(&w->counters.lag, all);
-	gc_counter_set(&w->counters.stale, (int64_t)c->stale);
+	gc_counter_set(&w->counters.discarded, (int64_t)c->discarded);
 	gc_counter_set(&w->counters.troubles, (int64_t)c->troubles);
 	if (all == 0)
 		gc_counter_set(&w->counters.moved_us, now);
@@ -191,13 +191,13 @@ static void count_delays(struct gc_pipeline *p, int64_t now)
 
 	for (size_t i = p->from; i < p->to; i++) {
 		const struct gc_message *message = &s->records[i].message;
-		struct gc_part *part = &s->parts[s->records[i].part];
+		struct gc_assignment *assignment = &s->assignments[s->records[i].assignment];
 
-		if (message->offset < part->next_offset || message->timestamp_us < 0 || message->instead_us)
+		if (message->offset < assignment->next_offset || message->timestamp_us < 0 || message->instead_us)
 			continue;
-		if (!part->counters)
-			part->counters = counters_of(p, part->stream);
-		gc_histogram_add(&part->counters->delay, &gc_delay_buckets,
+		if (!assignment->counters)
+			assignment->counters = counters_of(p, assignment->stream);
+		gc_histogram_add(&assignment->counters->delay, &gc_delay_buckets,
 				 now > message->timestamp_us ? now - message->timestamp_us : 0);
 	}
 }
@@ -207,11 +207,12 @@ static void count_ledger(struct gc_pipeline *p)
 	struct gc_partition *moved;
 	size_t count = gc_batch_partitions(p->batch, &moved);
 
-	for (size_t i = 0; i < p->source->part_count; i++) {
-		struct gc_part *part = &p->source->parts[i];
-		const struct gc_partition *ledger = part->in_batch > 0 && part->in_batch <= count ? &moved[part->in_batch - 1]
-												  : NULL;
-		struct gc_stream_counters *counters = ledger ? counters_of(p, part->stream) : NULL;
+	for (size_t i = 0; i < p->source->assignment_count; i++) {
+		struct gc_assignment *assignment = &p->source->assignments[i];
+		const struct gc_partition *ledger = assignment->in_batch > 0 && assignment->in_batch <= count
+							    ? &moved[assignment->in_batch - 1]
+							    : NULL;
+		struct gc_stream_counters *counters = ledger ? counters_of(p, assignment->stream) : NULL;
 
 		if (!ledger)
 			continue;
@@ -219,8 +220,8 @@ static void count_ledger(struct gc_pipeline *p)
 		gc_counter_add(&counters->superseded, ledger->superseded);
 		gc_counter_add(&counters->dead, ledger->dead);
 		gc_counter_add(&counters->ignored, ledger->ignored);
-		if (ledger->last_kafka_us > gc_counter_get(&part->position->data_us))
-			gc_counter_set(&part->position->data_us, ledger->last_kafka_us);
+		if (ledger->last_kafka_us > gc_counter_get(&assignment->position->data_us))
+			gc_counter_set(&assignment->position->data_us, ledger->last_kafka_us);
 	}
 }
 

@@ -52,7 +52,7 @@ struct gc_worker_counters {
 	_Atomic int64_t joined;       /* 1: the group's assignment is held */
 	_Atomic int64_t connected;    /* 1: PostgreSQL answers it */
 	_Atomic int64_t troubles;     /* errors of brokers, connections and topics that librdkafka deals with itself */
-	_Atomic int64_t stale;        /* records dropped after a rebalance, to be read again by the owner */
+	_Atomic int64_t discarded;    /* records dropped after a rebalance, to be read again by the owner */
 	_Atomic int64_t retries_of[GC_RETRY_CLASSES];
 	_Atomic int64_t dead_of[GC_DEAD_REASONS];
 	struct gc_histogram batch_records, decode, resolve, commit;
@@ -67,7 +67,7 @@ struct gc_pipeline;
 /* The loop came by. */
 void gc_count_tick(struct gc_worker *worker);
 /* After fetching: what is in hand, and how far Kafka is ahead. */
-void gc_count_gathered(struct gc_worker *worker);
+void gc_count_polled(struct gc_worker *worker);
 /* Its batch is committed; called before the positions move. */
 void gc_count_committed(struct gc_pipeline *pipeline);
 /* It is about to wait and try again. */

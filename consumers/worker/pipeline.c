@@ -28,12 +28,13 @@ void gc_pipeline_done(struct gc_pipeline *p)
 
 /* ---- steps of one batch ---- */
 
-static uint32_t partition_of(struct gc_pipeline *p, struct gc_part *part)
+static uint32_t partition_of(struct gc_pipeline *p, struct gc_assignment *assignment)
 {
-	if (part->in_batch == 0)
-		part->in_batch = 1 + gc_batch_partition(p->batch, gc_span_of(part->position->topic), part->partition,
-							part->offset_id, part->owner_epoch, part->next_offset);
-	return part->in_batch - 1;
+	if (assignment->in_batch == 0)
+		assignment->in_batch = 1 + gc_batch_partition(p->batch, gc_span_of(assignment->position->topic),
+							      assignment->partition, assignment->offset_id, assignment->owner_epoch,
+							      assignment->next_offset);
+	return assignment->in_batch - 1;
 }
 
 static void begin_batch(struct gc_pipeline *p, size_t from, size_t to, bool is_unread)
@@ -42,8 +43,8 @@ static void begin_batch(struct gc_pipeline *p, size_t from, size_t to, bool is_u
 	p->to = to;
 	p->is_unread = is_unread;
 	gc_batch_reset(p->batch);
-	for (size_t i = 0; i < p->source->part_count; i++)
-		p->source->parts[i].in_batch = 0;
+	for (size_t i = 0; i < p->source->assignment_count; i++)
+		p->source->assignments[i].in_batch = 0;
 }
 
 size_t gc_pipeline_fill(struct gc_pipeline *p, size_t from, size_t to, const struct gc_err *poison)
@@ -54,14 +55,14 @@ size_t gc_pipeline_fill(struct gc_pipeline *p, size_t from, size_t to, const str
 	begin_batch(p, from, to, poison != NULL);
 	for (size_t i = from; i < to; i++) {
 		const struct gc_record *record = &s->records[i];
-		struct gc_part *part = &s->parts[record->part];
+		struct gc_assignment *assignment = &s->assignments[record->assignment];
 
-		if (record->message.offset < part->next_offset || part->is_refused)
+		if (record->message.offset < assignment->next_offset || assignment->is_refused)
 			continue; /* applied already: a COMMIT whose answer was lost; or it stands still before it */
 		if (poison)
-			gc_batch_add_dead(p->batch, partition_of(p, part), part->stream, &record->message, poison);
+			gc_batch_add_dead(p->batch, partition_of(p, assignment), assignment->stream, &record->message, poison);
 		else
-			gc_batch_add(p->batch, partition_of(p, part), part->stream, part->unit, &record->message);
+			gc_batch_add(p->batch, partition_of(p, assignment), assignment->stream, assignment->unit, &record->message);
 	}
 	gc_batch_seal(p->batch);
 	gc_counter_add(&p->counters->decode_us, gc_monotonic_us() - started);
@@ -87,12 +88,12 @@ static void note_change(struct gc_pipeline *p, const struct gc_stream *stream)
 }
 
 /* It is read and applied: whatever was wrong with it is over. */
-static void praise_part(struct gc_pipeline *p, struct gc_part *part)
+static void praise_part(struct gc_pipeline *p, struct gc_assignment *assignment)
 {
-	part->rejections = 0;
-	if (part->is_on_trial)
-		p->source->calls->works(p->source, part);
-	part->is_on_trial = false;
+	assignment->rejections = 0;
+	if (assignment->is_on_trial)
+		p->source->calls->recovered(p->source, assignment);
+	assignment->is_on_trial = false;
 }
 
 /* Durable: the positions move, and only now. */
@@ -102,18 +103,20 @@ static void settle_batch(struct gc_pipeline *p)
 	size_t n = gc_batch_partitions(p->batch, &parts);
 
 	gc_batch_committed(p->batch);
-	for (size_t i = 0; i < p->source->part_count; i++) {
-		struct gc_part *part = &p->source->parts[i];
-		const struct gc_partition *moved = part->in_batch > 0 && part->in_batch <= n ? &parts[part->in_batch - 1] : NULL;
+	for (size_t i = 0; i < p->source->assignment_count; i++) {
+		struct gc_assignment *assignment = &p->source->assignments[i];
+		const struct gc_partition *moved = assignment->in_batch > 0 && assignment->in_batch <= n
+							   ? &parts[assignment->in_batch - 1]
+							   : NULL;
 
 		if (!moved)
 			continue;
-		note_change(p, part->stream);
-		part->next_offset = moved->to_offset;
-		part->last_hash = moved->last_hash;
-		atomic_store(&part->position->next_offset, moved->to_offset);
+		note_change(p, assignment->stream);
+		assignment->next_offset = moved->to_offset;
+		assignment->last_hash = moved->last_hash;
+		atomic_store(&assignment->position->next_offset, moved->to_offset);
 		if (!p->is_unread)
-			praise_part(p, part);
+			praise_part(p, assignment);
 		gc_counter_add(&p->counters->applied, moved->applied);
 		gc_counter_add(&p->counters->superseded, moved->superseded);
 		gc_counter_add(&p->counters->dead, moved->dead);
@@ -184,27 +187,28 @@ void gc_pipeline_tell(struct gc_pipeline *p, int64_t interval_us)
 /* So many equal refusals in a row are no record's fault. */
 #define REJECTIONS_MAX 10
 
-static bool is_no_records_fault(struct gc_part *part, const struct gc_err *err)
+static bool is_no_records_fault(struct gc_assignment *assignment, const struct gc_err *err)
 {
-	bool is_equal = strcmp(part->rejected_for, err->code) == 0;
+	bool is_equal = strcmp(assignment->rejected_for, err->code) == 0;
 
-	snprintf(part->rejected_for, sizeof(part->rejected_for), "%s", err->code);
-	part->rejections = is_equal ? part->rejections + 1 : 1;
-	return part->rejections >= REJECTIONS_MAX || strcmp(err->code, GC_PG_NO_PARTITION) == 0;
+	snprintf(assignment->rejected_for, sizeof(assignment->rejected_for), "%s", err->code);
+	assignment->rejections = is_equal ? assignment->rejections + 1 : 1;
+	return assignment->rejections >= REJECTIONS_MAX || strcmp(err->code, GC_PG_NO_PARTITION) == 0;
 }
 
 /* The partition stands still before a record that the database refuses for a reason of its own; the others go on. */
-static enum gc_verdict halt_part(struct gc_pipeline *p, struct gc_part *part, int64_t offset, const struct gc_err *err)
+static enum gc_verdict halt_assignment(struct gc_pipeline *p, struct gc_assignment *assignment, int64_t offset,
+				       const struct gc_err *err)
 {
 	bool is_month = strcmp(err->code, GC_PG_NO_PARTITION) == 0;
 	struct gc_err why;
 
-	gc_fail(&why, GC_FATAL, err->code, err->where, "%s[%d] stands still at offset %lld: %s: %s; %s", part->position->topic,
-		part->partition, (long long)offset,
+	gc_fail(&why, GC_FATAL, err->code, err->where, "%s[%d] stands still at offset %lld: %s: %s; %s",
+		assignment->position->topic, assignment->partition, (long long)offset,
 		is_month ? "the table of a month was taken away" : "the database refuses one record after another", err->text,
 		is_month ? "ATTACH it again, or DROP it to have it made anew" : "see what has changed in the database");
-	part->is_refused = true;
-	p->source->calls->shut(p->source, part, &why);
+	assignment->is_refused = true;
+	p->source->calls->halt(p->source, assignment, &why);
 	return GC_OK;
 }
 
@@ -213,15 +217,15 @@ static enum gc_verdict apply_or_halve(struct gc_pipeline *p, const struct gc_pat
 {
 	size_t middle = from + (to - from) / 2;
 	struct gc_err poison;
-	struct gc_part *part;
+	struct gc_assignment *assignment;
 	enum gc_verdict verdict = patience->attempt(patience->arg, from, to, NULL, err);
 
 	if (verdict != GC_REJECT)
 		return verdict;
 	if (to - from == 1) {
-		part = &p->source->parts[p->source->records[from].part];
-		if (is_no_records_fault(part, err))
-			return halt_part(p, part, p->source->records[from].message.offset, err);
+		assignment = &p->source->assignments[p->source->records[from].assignment];
+		if (is_no_records_fault(assignment, err))
+			return halt_assignment(p, assignment, p->source->records[from].message.offset, err);
 		gc_counter_add(&p->counters->rejected, 1);
 		poison = *err;
 		return patience->attempt(patience->arg, from, to, &poison, err);
@@ -295,21 +299,21 @@ enum gc_verdict gc_pipeline_run(struct gc_pipeline *p, const struct gc_patience 
 /* A transaction of producers leaves a marker behind, an aborted one all its records: offsets that nobody can read. A position that stayed
  * before them at the end of a partition would look like a lag for ever, in Kafka's group as in the cube. */
 
-static bool is_before_end(const struct gc_part *part)
+static bool is_before_end(const struct gc_assignment *assignment)
 {
-	return part->at_end && !part->is_shut && part->reached > part->next_offset;
+	return assignment->at_end && !assignment->is_paused && assignment->reached > assignment->next_offset;
 }
 
 /* So many offsets of the partition are passed over, as ignored. */
-static void pass_end(struct gc_pipeline *p, struct gc_part *part)
+static void pass_end(struct gc_pipeline *p, struct gc_assignment *assignment)
 {
-	uint32_t index = partition_of(p, part);
+	uint32_t index = partition_of(p, assignment);
 	struct gc_partition *parts;
 
 	gc_batch_partitions(p->batch, &parts);
-	parts[index].ignored = part->reached - part->next_offset;
-	parts[index].to_offset = part->reached;
-	parts[index].last_hash = part->last_hash;
+	parts[index].ignored = assignment->reached - assignment->next_offset;
+	parts[index].to_offset = assignment->reached;
+	parts[index].last_hash = assignment->last_hash;
 }
 
 void gc_pipeline_pass_ends(struct gc_pipeline *p)
@@ -319,9 +323,9 @@ void gc_pipeline_pass_ends(struct gc_pipeline *p)
 	struct gc_err err;
 
 	begin_batch(p, 0, 0, true);
-	for (size_t i = 0; i < p->source->part_count; i++) {
-		if (is_before_end(&p->source->parts[i]))
-			pass_end(p, &p->source->parts[i]);
+	for (size_t i = 0; i < p->source->assignment_count; i++) {
+		if (is_before_end(&p->source->assignments[i]))
+			pass_end(p, &p->source->assignments[i]);
 	}
 	if (gc_batch_partitions(p->batch, &parts) == 0)
 		return;

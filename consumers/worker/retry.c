@@ -41,7 +41,7 @@ void gc_wait_a_while(struct gc_worker *w, struct gc_backoff *b, const struct gc_
 	while (!gc_must_leave(w) && gc_monotonic_us() < until) {
 		gc_count_tick(w);
 		if (b->paused)
-			gc_consumer_gather(w->consumer, POLL_SLICE_US);
+			gc_consumer_poll(w->consumer, POLL_SLICE_US);
 		else
 			usleep(POLL_SLICE_US / 10);
 	}
@@ -149,10 +149,10 @@ static enum gc_verdict yield_to_owner(struct gc_worker *w, struct gc_err *err)
 
 	gc_counter_add(&w->counters.fenced, 1);
 	gc_warn("another owner has moved these partitions; reading again from where the cube stands");
-	gc_consumer_drop(w->consumer);
+	gc_consumer_discard(w->consumer);
 	while (w->consumer->rebalances == rebalances && gc_monotonic_us() < until && !gc_must_leave(w)) {
-		gc_consumer_gather(w->consumer, YIELD_SLICE_US);
-		gc_consumer_drop(w->consumer);
+		gc_consumer_poll(w->consumer, YIELD_SLICE_US);
+		gc_consumer_discard(w->consumer);
 	}
 	return w->consumer->rebalances == rebalances ? gc_consumer_restart(w->consumer, w->line.pg, err) : GC_OK;
 }

@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #define IDLE_WAIT_US (100 * 1000)
-#define HINT_INTERVAL_US GC_SECOND_US
+#define OFFSETS_INTERVAL_US GC_SECOND_US
 #define PASS_INTERVAL_US (2 * GC_SECOND_US)
-#define LAST_HINT_US (2 * GC_SECOND_US)
+#define LAST_OFFSETS_US (2 * GC_SECOND_US)
 
 static bool is_draining(const struct gc_worker *w)
 {
@@ -24,7 +24,7 @@ static bool is_draining(const struct gc_worker *w)
 
 static bool has_to_claim(const struct gc_worker *w)
 {
-	return (w->consumer->pending || w->consumer->is_adrift) && !is_draining(w);
+	return (w->consumer->pending || w->consumer->needs_restart) && !is_draining(w);
 }
 
 static enum gc_verdict claim_partitions(struct gc_worker *w, struct gc_err *err)
@@ -59,14 +59,14 @@ static void pass_ends(struct gc_worker *w)
 	gc_pipeline_pass_ends(&w->line);
 }
 
-static void tell_position(struct gc_worker *w)
+static void commit_offsets(struct gc_worker *w)
 {
 	int64_t now = gc_monotonic_us();
 
-	if (now - w->hinted_us < HINT_INTERVAL_US)
+	if (now - w->offsets_committed_us < OFFSETS_INTERVAL_US)
 		return;
-	w->hinted_us = now;
-	gc_consumer_hint(w->consumer, 0);
+	w->offsets_committed_us = now;
+	gc_consumer_commit_offsets(w->consumer, 0);
 }
 
 static void note_idle(struct gc_worker *w)
@@ -85,22 +85,22 @@ static enum gc_verdict work_once(struct gc_worker *w, struct gc_err *err)
 	int64_t started = gc_monotonic_us();
 	enum gc_verdict verdict;
 
-	gc_consumer_gather(w->consumer, IDLE_WAIT_US);
+	gc_consumer_poll(w->consumer, IDLE_WAIT_US);
 	gc_counter_add(&w->counters.poll_us, gc_monotonic_us() - started);
 	gc_count_tick(w);
-	gc_count_gathered(w);
+	gc_count_polled(w);
 	if (w->consumer->broken.verdict != GC_OK) {
 		*err = w->consumer->broken;
 		return err->verdict;
 	}
 	verdict = claim_partitions(w, err);
 	if (verdict == GC_OK && w->line.pg && !gc_pg_is_lost(w->line.pg))
-		gc_consumer_revive(w->consumer, w->line.pg);
+		gc_consumer_retry_halted(w->consumer, w->line.pg);
 	if (verdict == GC_OK)
 		verdict = gc_apply_in_hand(w, err);
 	if (verdict == GC_OK) {
 		pass_ends(w);
-		tell_position(w);
+		commit_offsets(w);
 	}
 	gc_pipeline_tell(&w->line, GC_TELL_INTERVAL_US);
 	note_idle(w);
@@ -125,7 +125,7 @@ static enum gc_verdict work(struct gc_worker *w, struct gc_err *err)
 
 	gc_pipeline_init(&w->line, w->config, &w->consumer->source, &w->counters, w->config->run_cache_entries);
 	verdict = run_loop(w, err);
-	gc_consumer_hint(w->consumer, LAST_HINT_US);
+	gc_consumer_commit_offsets(w->consumer, LAST_OFFSETS_US);
 	gc_pipeline_tell(&w->line, 0);
 	gc_pipeline_done(&w->line);
 	return verdict;

@@ -27,7 +27,7 @@ struct gc_worker {
 	struct gc_consumer *consumer;
 	struct gc_pipeline line;
 	bool has_worked; /* connected and claimed once: what was right then may get right again */
-	int64_t hinted_us, ends_us, passed_us;
+	int64_t offsets_committed_us, ends_us, passed_us;
 };
 
 /* The thread's function; the argument is a struct gc_worker. */

@@ -69,7 +69,7 @@ static bool is_finished(const struct crew *crew)
 
 static void note_position(struct worker *w, size_t track)
 {
-	int64_t offset = w->source.parts[track].next_offset, known = atomic_load(&w->crew->committed[track]);
+	int64_t offset = w->source.assignments[track].next_offset, known = atomic_load(&w->crew->committed[track]);
 
 	while (known < offset && !atomic_compare_exchange_weak(&w->crew->committed[track], &known, offset))
 		;
@@ -79,28 +79,28 @@ static void note_position(struct worker *w, size_t track)
 static void hold(struct worker *w, size_t track, bool held)
 {
 	w->holdings[track].held = held;
-	w->source.parts[track].is_refused = !held;
+	w->source.assignments[track].is_refused = !held;
 }
 
 /* ---- the source ---- */
 
 /* Nothing in a plan is a reason for it: whatever the database refused is a fault of ours. */
-static void shut_part(struct gc_source *source, struct gc_part *part, const struct gc_err *why)
+static void halt_assignment(struct gc_source *source, struct gc_assignment *assignment, const struct gc_err *why)
 {
 	struct worker *w = (struct worker *)source;
 
-	(void)part;
+	(void)assignment;
 	w->err = *why;
 	w->verdict = GC_FATAL;
 }
 
-static void part_works(struct gc_source *source, struct gc_part *part)
+static void assignment_recovered(struct gc_source *source, struct gc_assignment *assignment)
 {
 	(void)source;
-	(void)part;
+	(void)assignment;
 }
 
-static const struct gc_source_calls calls = { NULL, shut_part, part_works };
+static const struct gc_source_calls calls = { NULL, halt_assignment, assignment_recovered };
 
 /* ---- claims ---- */
 
@@ -143,11 +143,11 @@ static enum gc_verdict claim(struct worker *w, const bool *wanted)
 	if (count > 0)
 		verdict = gc_pg_claim(w->line.pg, "property", owner, claims, count, &w->err);
 	for (size_t i = 0; i < count && verdict == GC_OK; i++) {
-		struct gc_part *part = &w->source.parts[tracks[i]];
+		struct gc_assignment *assignment = &w->source.assignments[tracks[i]];
 
-		part->offset_id = claims[i].offset_id;
-		part->owner_epoch = claims[i].owner_epoch;
-		part->next_offset = claims[i].next_offset;
+		assignment->offset_id = claims[i].offset_id;
+		assignment->owner_epoch = claims[i].owner_epoch;
+		assignment->next_offset = claims[i].next_offset;
 		hold(w, tracks[i], true);
 		w->holdings[tracks[i]].next_index = index_of(&plan->tracks[tracks[i]], claims[i].next_offset);
 		note_position(w, tracks[i]);
@@ -300,7 +300,7 @@ static void gather(struct worker *w)
 			return;
 		for (; run > 0 && w->source.record_count < size && has_more(w, t); run--)
 			w->source.records[w->source.record_count++] = (struct gc_record){
-				.message = w->crew->plan->tracks[t].messages[w->holdings[t].next_index++], .part = (uint32_t)t
+				.message = w->crew->plan->tracks[t].messages[w->holdings[t].next_index++], .assignment = (uint32_t)t
 			};
 	}
 }
@@ -314,7 +314,7 @@ static void fill(struct worker *w)
 static void note_commit(struct worker *w)
 {
 	for (size_t t = 0; t < w->crew->plan->count; t++) {
-		if (w->source.parts[t].in_batch > 0)
+		if (w->source.assignments[t].in_batch > 0)
 			note_position(w, t);
 	}
 	w->tally.messages += (int64_t)gc_batch_message_count(w->line.batch);
@@ -327,7 +327,7 @@ static void note_commit(struct worker *w)
 static void gather_on(struct worker *w)
 {
 	for (size_t i = 0; i < w->source.record_count; i++) {
-		size_t t = w->source.records[i].part;
+		size_t t = w->source.records[i].assignment;
 		size_t behind = index_of(&w->crew->plan->tracks[t], w->source.records[i].message.offset) + 1;
 
 		if (w->holdings[t].held && w->holdings[t].next_index < behind)
@@ -504,21 +504,22 @@ static enum gc_verdict take_step(struct worker *w)
 
 /* ---- the crew ---- */
 
-static void make_parts(struct worker *w)
+static void make_assignments(struct worker *w)
 {
 	const struct plan *plan = w->crew->plan;
 
-	w->source.part_count = plan->count;
-	w->source.parts = gc_calloc(plan->count, sizeof(*w->source.parts));
+	w->source.assignment_count = plan->count;
+	w->source.assignments = gc_calloc(plan->count, sizeof(*w->source.assignments));
 	for (size_t t = 0; t < plan->count; t++) {
 		const struct track *track = &plan->tracks[t];
 		char topic[256];
 
 		snprintf(topic, sizeof(topic), "%.*s", (int)track->topic.len, track->topic.ptr);
-		w->source.parts[t] = (struct gc_part){ .position = gc_position_get(w->positions, topic, track->partition),
-						       .stream = track->stream,
-						       .unit = track->unit,
-						       .partition = track->partition };
+		w->source.assignments[t] = (struct gc_assignment){ .position = gc_position_get(w->positions, topic,
+											       track->partition),
+								   .stream = track->stream,
+								   .unit = track->unit,
+								   .partition = track->partition };
 	}
 }
 
@@ -531,7 +532,7 @@ static void init_worker(struct crew *crew, size_t index)
 	w->chance.state = crew->options->seed * WORKERS_MAX + index;
 	w->source.calls = &calls;
 	w->positions = gc_positions_new();
-	make_parts(w);
+	make_assignments(w);
 	w->source.records = gc_calloc(crew->options->batch_max, sizeof(*w->source.records));
 	w->holdings = gc_calloc(crew->plan->count, sizeof(*w->holdings));
 	gc_counters_init(&w->counters);
@@ -543,7 +544,7 @@ static void free_worker(struct worker *w)
 	gc_pipeline_done(&w->line);
 	gc_counters_done(&w->counters);
 	gc_positions_free(w->positions);
-	free(w->source.parts);
+	free(w->source.assignments);
 	free(w->source.records);
 	free(w->holdings);
 }
