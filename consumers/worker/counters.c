@@ -100,7 +100,7 @@ void gc_counters_done(struct gc_worker_counters *counters)
 void gc_count_tick(struct gc_worker *w)
 {
 	gc_counter_set(&w->counters.ticked_us, gc_monotonic_us());
-	gc_counter_set(&w->counters.connected, w->line.pg && !gc_pg_is_lost(w->line.pg));
+	gc_counter_set(&w->counters.connected, w->pipeline.pg && !gc_pg_is_lost(w->pipeline.pg));
 	gc_counter_set(&w->counters.joined, w->consumer->joined && !w->consumer->pending);
 }
 

@@ -43,7 +43,7 @@ static void read_clock(struct gc_letter *letter)
 }
 
 /* Each letter is a partition of its own, whose one record it is. */
-static void fill_batch(struct gc_letters_run *run, struct gc_letter *letters, size_t count, const struct gc_err *poison)
+static void fill_batch(struct gc_letters_run *run, struct gc_letter *letters, size_t count, const struct gc_err *reject_reason)
 {
 	gc_batch_reset(run->batch);
 	for (size_t i = 0; i < count; i++) {
@@ -57,20 +57,20 @@ static void fill_batch(struct gc_letters_run *run, struct gc_letter *letters, si
 		if (!stream)
 			gc_fail(&unknown, GC_REJECT, "unknown_stream", "stream", "this gracecube knows no stream %s",
 				letters[i].stream.ptr);
-		if (!stream || poison)
-			gc_batch_add_dead(run->batch, part, gc_streams[0], message, poison ? poison : &unknown);
+		if (!stream || reject_reason)
+			gc_batch_add_dead(run->batch, part, gc_streams[0], message, reject_reason ? reject_reason : &unknown);
 		else
 			gc_batch_add(run->batch, part, gc_stream_find(gc_span_of(stream->name)), stream->time_unit, message);
 	}
 	gc_batch_seal(run->batch);
 }
 
-static enum gc_verdict try_letters(struct gc_letters_run *run, struct gc_letter *letters, size_t count, const struct gc_err *poison,
-				   struct gc_err *err)
+static enum gc_verdict try_letters(struct gc_letters_run *run, struct gc_letter *letters, size_t count,
+				   const struct gc_err *reject_reason, struct gc_err *err)
 {
 	enum gc_verdict verdict;
 
-	fill_batch(run, letters, count, poison);
+	fill_batch(run, letters, count, reject_reason);
 	verdict = gc_pg_resolve(run->pg, run->batch, &run->keys, err);
 	if (verdict != GC_OK)
 		return verdict;
@@ -90,13 +90,13 @@ static void rest(int64_t us)
 
 /* The same until it is done or cannot be. A month whose table was taken away is made anew: once. */
 static enum gc_verdict apply_letters(struct gc_letters_run *run, struct gc_letter *letters, size_t count,
-				     const struct gc_err *poison, struct gc_err *err)
+				     const struct gc_err *reject_reason, struct gc_err *err)
 {
 	enum gc_verdict verdict = GC_OK;
 	bool has_forgotten = false;
 
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-		verdict = try_letters(run, letters, count, poison, err);
+		verdict = try_letters(run, letters, count, reject_reason, err);
 		if (verdict == GC_REJECT && strcmp(err->code, GC_PG_NO_PARTITION) == 0) {
 			if (has_forgotten)
 				return gc_fail(
@@ -114,7 +114,7 @@ static enum gc_verdict apply_letters(struct gc_letters_run *run, struct gc_lette
 }
 
 /* Pages that are open hear of what has changed. */
-static void tell_streams(struct gc_letters_run *run, const struct gc_letter *letters, size_t count)
+static void notify_streams(struct gc_letters_run *run, const struct gc_letter *letters, size_t count)
 {
 	char names[1024] = "";
 	size_t len = 0;
@@ -133,9 +133,9 @@ static void tell_streams(struct gc_letters_run *run, const struct gc_letter *let
 		gc_pg_notify(run->pg, names);
 }
 
-static void settle(struct gc_letters_run *run, const struct gc_letter *letters, size_t count)
+static void report(struct gc_letters_run *run, const struct gc_letter *letters, size_t count)
 {
-	tell_streams(run, letters, count);
+	notify_streams(run, letters, count);
 	for (size_t i = 0; i < count; i++)
 		run->each(run->arg, &letters[i]);
 }
@@ -145,15 +145,15 @@ static enum gc_verdict apply_or_bisect(struct gc_letters_run *run, struct gc_let
 				       struct gc_err *err)
 {
 	size_t done = 0, half = count / 2;
-	struct gc_err poison;
+	struct gc_err reject_reason;
 	enum gc_verdict verdict = apply_letters(run, letters, count, NULL, err);
 
 	if (verdict == GC_REJECT && count == 1) {
-		poison = *err;
-		verdict = apply_letters(run, letters, count, &poison, err);
+		reject_reason = *err;
+		verdict = apply_letters(run, letters, count, &reject_reason, err);
 	}
 	if (verdict == GC_OK) {
-		settle(run, letters, count);
+		report(run, letters, count);
 		*ret_done = count;
 		return GC_OK;
 	}

@@ -47,20 +47,21 @@ static void begin_batch(struct gc_pipeline *p, size_t from, size_t to, bool is_u
 		p->source->assignments[i].in_batch = 0;
 }
 
-size_t gc_pipeline_fill(struct gc_pipeline *p, size_t from, size_t to, const struct gc_err *poison)
+size_t gc_pipeline_fill(struct gc_pipeline *p, size_t from, size_t to, const struct gc_err *reject_reason)
 {
 	struct gc_source *s = p->source;
 	int64_t started = gc_monotonic_us();
 
-	begin_batch(p, from, to, poison != NULL);
+	begin_batch(p, from, to, reject_reason != NULL);
 	for (size_t i = from; i < to; i++) {
 		const struct gc_record *record = &s->records[i];
 		struct gc_assignment *assignment = &s->assignments[record->assignment];
 
 		if (record->message.offset < assignment->next_offset || assignment->is_refused)
 			continue; /* applied already: a COMMIT whose answer was lost; or it stands still before it */
-		if (poison)
-			gc_batch_add_dead(p->batch, partition_of(p, assignment), assignment->stream, &record->message, poison);
+		if (reject_reason)
+			gc_batch_add_dead(p->batch, partition_of(p, assignment), assignment->stream, &record->message,
+					  reject_reason);
 		else
 			gc_batch_add(p->batch, partition_of(p, assignment), assignment->stream, assignment->unit, &record->message);
 	}
@@ -88,7 +89,7 @@ static void note_change(struct gc_pipeline *p, const struct gc_stream *stream)
 }
 
 /* It is read and applied: whatever was wrong with it is over. */
-static void praise_part(struct gc_pipeline *p, struct gc_assignment *assignment)
+static void clear_rejections(struct gc_pipeline *p, struct gc_assignment *assignment)
 {
 	assignment->rejections = 0;
 	if (assignment->is_on_trial)
@@ -97,7 +98,7 @@ static void praise_part(struct gc_pipeline *p, struct gc_assignment *assignment)
 }
 
 /* Durable: the positions move, and only now. */
-static void settle_batch(struct gc_pipeline *p)
+static void advance_positions(struct gc_pipeline *p)
 {
 	struct gc_partition *parts;
 	size_t n = gc_batch_partitions(p->batch, &parts);
@@ -116,7 +117,7 @@ static void settle_batch(struct gc_pipeline *p)
 		assignment->last_hash = moved->last_hash;
 		atomic_store(&assignment->position->next_offset, moved->to_offset);
 		if (!p->is_unread)
-			praise_part(p, assignment);
+			clear_rejections(p, assignment);
 		gc_counter_add(&p->counters->applied, moved->applied);
 		gc_counter_add(&p->counters->superseded, moved->superseded);
 		gc_counter_add(&p->counters->dead, moved->dead);
@@ -143,35 +144,36 @@ enum gc_verdict gc_pipeline_apply(struct gc_pipeline *p, struct gc_err *err)
 	gc_counter_add(&p->counters->encode_us, gc_thread_cpu_us() - cpu);
 	if (verdict == GC_OK) {
 		gc_count_committed(p);
-		settle_batch(p);
+		advance_positions(p);
 	}
 	return verdict;
 }
 
-enum gc_verdict gc_pipeline_try(struct gc_pipeline *p, size_t from, size_t to, const struct gc_err *poison, struct gc_err *err)
+enum gc_verdict gc_pipeline_try(struct gc_pipeline *p, size_t from, size_t to, const struct gc_err *reject_reason,
+				struct gc_err *err)
 {
 	enum gc_verdict verdict = GC_OK;
 
-	if (gc_pipeline_fill(p, from, to, poison) == 0)
+	if (gc_pipeline_fill(p, from, to, reject_reason) == 0)
 		return GC_OK;
 	verdict = gc_pipeline_resolve(p, err);
 	if (verdict == GC_OK)
 		verdict = gc_pipeline_apply(p, err);
 	if (verdict == GC_OK)
-		gc_pipeline_tell(p, GC_TELL_INTERVAL_US);
+		gc_pipeline_notify(p, GC_NOTIFY_INTERVAL_US);
 	return verdict;
 }
 
 /* ---- telling ---- */
 
 /* Open pages hear of commits by NOTIFY, outside of the facts' transaction. What comes closer together is told at once. */
-void gc_pipeline_tell(struct gc_pipeline *p, int64_t interval_us)
+void gc_pipeline_notify(struct gc_pipeline *p, int64_t interval_us)
 {
 	char names[1024] = "";
 	size_t len = 0;
 	int64_t now = gc_monotonic_us();
 
-	if (!p->changed || !p->pg || gc_pg_is_lost(p->pg) || now - p->told_us < interval_us)
+	if (!p->changed || !p->pg || gc_pg_is_lost(p->pg) || now - p->notified_us < interval_us)
 		return;
 	for (size_t i = 0; gc_streams[i] && len < sizeof(names); i++) {
 		if (p->changed >> i & 1)
@@ -179,7 +181,7 @@ void gc_pipeline_tell(struct gc_pipeline *p, int64_t interval_us)
 	}
 	gc_pg_notify(p->pg, names);
 	p->changed = 0;
-	p->told_us = now;
+	p->notified_us = now;
 }
 
 /* ---- refusals ---- */
@@ -212,13 +214,13 @@ static enum gc_verdict halt_assignment(struct gc_pipeline *p, struct gc_assignme
 	return GC_OK;
 }
 
-static enum gc_verdict apply_or_halve(struct gc_pipeline *p, const struct gc_patience *patience, size_t from, size_t to,
-				      struct gc_err *err)
+static enum gc_verdict apply_or_bisect(struct gc_pipeline *p, const struct gc_retry_policy *policy, size_t from, size_t to,
+				       struct gc_err *err)
 {
 	size_t middle = from + (to - from) / 2;
-	struct gc_err poison;
+	struct gc_err reject_reason;
 	struct gc_assignment *assignment;
-	enum gc_verdict verdict = patience->attempt(patience->arg, from, to, NULL, err);
+	enum gc_verdict verdict = policy->attempt(policy->arg, from, to, NULL, err);
 
 	if (verdict != GC_REJECT)
 		return verdict;
@@ -227,13 +229,13 @@ static enum gc_verdict apply_or_halve(struct gc_pipeline *p, const struct gc_pat
 		if (is_no_records_fault(assignment, err))
 			return halt_assignment(p, assignment, p->source->records[from].message.offset, err);
 		gc_counter_add(&p->counters->rejected, 1);
-		poison = *err;
-		return patience->attempt(patience->arg, from, to, &poison, err);
+		reject_reason = *err;
+		return policy->attempt(policy->arg, from, to, &reject_reason, err);
 	}
-	verdict = apply_or_halve(p, patience, from, middle, err);
+	verdict = apply_or_bisect(p, policy, from, middle, err);
 	if (verdict != GC_OK || gc_pipeline_is_void(p))
 		return verdict;
-	return apply_or_halve(p, patience, middle, to, err);
+	return apply_or_bisect(p, policy, middle, to, err);
 }
 
 /* ---- how much at once ---- */
@@ -243,25 +245,25 @@ static enum gc_verdict apply_or_halve(struct gc_pipeline *p, const struct gc_pat
 #define GROW_AFTER_MAX 1024
 
 /* True when less is to be tried: what was too much for the time-outs or the memory of the server may go in parts. */
-static bool take_less(struct gc_pipeline *p, const struct gc_patience *patience, size_t records, const struct gc_err *err)
+static bool shrink_slice(struct gc_pipeline *p, const struct gc_retry_policy *policy, size_t records, const struct gc_err *err)
 {
-	if (records < 2 || !gc_sqlstate_wants_less(err->code) || patience->is_over(patience->arg))
+	if (records < 2 || !gc_sqlstate_wants_less(err->code) || policy->is_over(policy->arg))
 		return false;
 	p->slice = records / 2;
 	p->grow_after = p->grow_after ? p->grow_after * 2 : GROW_AFTER;
 	if (p->grow_after > GROW_AFTER_MAX)
 		p->grow_after = GROW_AFTER_MAX;
-	p->went_well = 0;
+	p->succeeded = 0;
 	gc_warn("so many records at once are too much for the database; fewer are tried", GC_I("records", (int64_t)records),
 		GC_I("next", (int64_t)p->slice), GC_ERR_FIELDS(err));
 	return true;
 }
 
-static void take_more(struct gc_pipeline *p, size_t records)
+static void grow_slice(struct gc_pipeline *p, size_t records)
 {
-	if (p->slice == 0 || records < p->slice || ++p->went_well < p->grow_after)
+	if (p->slice == 0 || records < p->slice || ++p->succeeded < p->grow_after)
 		return;
-	p->went_well = 0;
+	p->succeeded = 0;
 	p->slice = p->slice * 2 < (size_t)p->config->run_batch_records ? p->slice * 2 : 0;
 	if (p->slice == 0) {
 		p->grow_after = 0;
@@ -274,7 +276,7 @@ bool gc_pipeline_is_void(const struct gc_pipeline *p)
 	return p->generation != p->source->generation;
 }
 
-enum gc_verdict gc_pipeline_run(struct gc_pipeline *p, const struct gc_patience *patience, struct gc_err *err)
+enum gc_verdict gc_pipeline_run(struct gc_pipeline *p, const struct gc_retry_policy *policy, struct gc_err *err)
 {
 	size_t n = p->source->record_count, from = 0;
 	enum gc_verdict verdict = GC_OK;
@@ -283,11 +285,11 @@ enum gc_verdict gc_pipeline_run(struct gc_pipeline *p, const struct gc_patience 
 	while (verdict == GC_OK && from < n && !gc_pipeline_is_void(p)) {
 		size_t records = p->slice > 0 && n - from > p->slice ? p->slice : n - from;
 
-		verdict = apply_or_halve(p, patience, from, from + records, err);
+		verdict = apply_or_bisect(p, policy, from, from + records, err);
 		if (verdict == GC_OK) {
 			from += records;
-			take_more(p, records);
-		} else if (verdict == GC_RETRY && take_less(p, patience, records, err)) {
+			grow_slice(p, records);
+		} else if (verdict == GC_RETRY && shrink_slice(p, policy, records, err)) {
 			verdict = GC_OK; /* what of it was applied is passed over */
 		}
 	}
@@ -305,7 +307,7 @@ static bool is_before_end(const struct gc_assignment *assignment)
 }
 
 /* So many offsets of the partition are passed over, as ignored. */
-static void pass_end(struct gc_pipeline *p, struct gc_assignment *assignment)
+static void skip_to_end(struct gc_pipeline *p, struct gc_assignment *assignment)
 {
 	uint32_t index = partition_of(p, assignment);
 	struct gc_partition *parts;
@@ -316,7 +318,7 @@ static void pass_end(struct gc_pipeline *p, struct gc_assignment *assignment)
 	parts[index].last_hash = assignment->last_hash;
 }
 
-void gc_pipeline_pass_ends(struct gc_pipeline *p)
+void gc_pipeline_skip_to_ends(struct gc_pipeline *p)
 {
 	struct gc_partition *parts;
 	int64_t late = 0;
@@ -325,12 +327,12 @@ void gc_pipeline_pass_ends(struct gc_pipeline *p)
 	begin_batch(p, 0, 0, true);
 	for (size_t i = 0; i < p->source->assignment_count; i++) {
 		if (is_before_end(&p->source->assignments[i]))
-			pass_end(p, &p->source->assignments[i]);
+			skip_to_end(p, &p->source->assignments[i]);
 	}
 	if (gc_batch_partitions(p->batch, &parts) == 0)
 		return;
 	if (gc_pg_apply(p->pg, p->batch, &late, &err) == GC_OK)
-		settle_batch(p);
+		advance_positions(p);
 	else
 		gc_debug("what nobody can read was not passed over", GC_ERR_FIELDS(&err));
 }

@@ -24,9 +24,9 @@ struct gc_pipeline {
 	bool is_unread;            /* they are in it as what the database refused, or there are none */
 	uint64_t generation;       /* of the source when the records were counted */
 	size_t slice;              /* records of one transaction while the usual number is too much; 0: it is not */
-	int went_well, grow_after; /* slices since it was too much; how many make it grow */
+	int succeeded, grow_after; /* slices since it was too much; how many make it grow */
 	uint64_t changed;          /* streams that moved since open pages were last told: bit i is gc_streams[i] */
-	int64_t told_us;
+	int64_t notified_us;
 };
 
 void gc_pipeline_init(struct gc_pipeline *pipeline, const struct gc_config *config, struct gc_source *source,
@@ -35,9 +35,9 @@ void gc_pipeline_done(struct gc_pipeline *pipeline);
 
 /* ---- steps of one batch ---- */
 
-/* Decodes the records [from, to), but for those that are applied already or whose partition stands still. With `poison` they become dead
+/* Decodes the records [from, to), but for those that are applied already or whose partition stands still. With `reject_reason` they become dead
  * letters unread, for that reason. Returns how many are in the batch. */
-size_t gc_pipeline_fill(struct gc_pipeline *pipeline, size_t from, size_t to, const struct gc_err *poison);
+size_t gc_pipeline_fill(struct gc_pipeline *pipeline, size_t from, size_t to, const struct gc_err *reject_reason);
 /* Looks up or makes the keys that the caches miss. */
 enum gc_verdict gc_pipeline_resolve(struct gc_pipeline *pipeline, struct gc_err *err) GC_MUST_CHECK;
 /* One transaction; after GC_OK it is durable, and the positions have moved. */
@@ -48,27 +48,28 @@ enum gc_verdict gc_pipeline_apply(struct gc_pipeline *pipeline, struct gc_err *e
 /* The records that were counted are there no more: the source has another generation. */
 bool gc_pipeline_is_void(const struct gc_pipeline *pipeline);
 /* The steps once, for [from, to). */
-enum gc_verdict gc_pipeline_try(struct gc_pipeline *pipeline, size_t from, size_t to, const struct gc_err *poison,
+enum gc_verdict gc_pipeline_try(struct gc_pipeline *pipeline, size_t from, size_t to, const struct gc_err *reject_reason,
 				struct gc_err *err) GC_MUST_CHECK;
 
 /* How long to go on trying. */
-struct gc_patience {
+struct gc_retry_policy {
 	/* gc_pipeline_try(), again and again as far as it makes sense. GC_OK also when the pipeline has become void. GC_RETRY: it is over,
 	 * or it may be too much at once. */
-	enum gc_verdict (*attempt)(void *arg, size_t from, size_t to, const struct gc_err *poison, struct gc_err *err);
+	enum gc_verdict (*attempt)(void *arg, size_t from, size_t to, const struct gc_err *reject_reason, struct gc_err *err);
 	bool (*is_over)(void *arg);
 	void *arg;
 };
 /* Applies all that the source has in hand, in as few transactions as the database takes. A record that the database refuses is found by
  * halving, in log order, and becomes a dead letter when it is alone; its neighbours land. When one after another is refused for the
  * same reason, that is no record's fault: their partition stands still. */
-enum gc_verdict gc_pipeline_run(struct gc_pipeline *pipeline, const struct gc_patience *patience, struct gc_err *err) GC_MUST_CHECK;
+enum gc_verdict gc_pipeline_run(struct gc_pipeline *pipeline, const struct gc_retry_policy *policy,
+				struct gc_err *err) GC_MUST_CHECK;
 
 /* Moves the positions over what nobody can read at the end of a partition. Nothing may be in hand. */
-void gc_pipeline_pass_ends(struct gc_pipeline *pipeline);
+void gc_pipeline_skip_to_ends(struct gc_pipeline *pipeline);
 /* Tells open pages of the streams that have moved; what comes within interval_us is told at once. */
-void gc_pipeline_tell(struct gc_pipeline *pipeline, int64_t interval_us);
+void gc_pipeline_notify(struct gc_pipeline *pipeline, int64_t interval_us);
 
-#define GC_TELL_INTERVAL_US (200 * 1000) /* five times a second */
+#define GC_NOTIFY_INTERVAL_US (200 * 1000) /* five times a second */
 
 #endif

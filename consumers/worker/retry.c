@@ -13,7 +13,7 @@
  * default max.poll.interval.ms. */
 #define PAUSE_AFTER_US (75 * GC_SECOND_US)
 #define POLL_SLICE_US (200 * 1000)
-#define YIELD_SLICE_US (100 * 1000)
+#define FENCED_POLL_US (100 * 1000)
 
 bool gc_must_leave(const struct gc_worker *w)
 {
@@ -23,7 +23,7 @@ bool gc_must_leave(const struct gc_worker *w)
 /* ---- waiting ---- */
 
 /* One wait of a retry, 50 ms doubling to 10 s, with jitter. Long stalls keep the membership by polling paused partitions. */
-void gc_wait_a_while(struct gc_worker *w, struct gc_backoff *b, const struct gc_err *why)
+void gc_backoff_wait(struct gc_worker *w, struct gc_backoff *b, const struct gc_err *why)
 {
 	int64_t now = gc_monotonic_us(), repeated, until;
 
@@ -47,7 +47,7 @@ void gc_wait_a_while(struct gc_worker *w, struct gc_backoff *b, const struct gc_
 	}
 }
 
-void gc_end_wait(struct gc_worker *w, struct gc_backoff *b)
+void gc_backoff_end(struct gc_worker *w, struct gc_backoff *b)
 {
 	if (b->paused)
 		gc_consumer_pause(w->consumer, false);
@@ -78,13 +78,13 @@ static enum gc_verdict reconnect(struct gc_worker *w, struct gc_err *err)
 	char role[64];
 	enum gc_verdict verdict;
 
-	gc_pg_close(w->line.pg);
-	w->line.pg = NULL;
-	gc_keys_forget(&w->line.keys);
+	gc_pg_close(w->pipeline.pg);
+	w->pipeline.pg = NULL;
+	gc_keys_forget(&w->pipeline.keys);
 	snprintf(role, sizeof(role), "gracecube worker %d", w->index);
-	verdict = heals(w, gc_pg_open_writer(w->config, role, &w->line.keys, &w->line.pg, err), err);
+	verdict = heals(w, gc_pg_open_writer(w->config, role, &w->pipeline.keys, &w->pipeline.pg, err), err);
 	if (verdict == GC_OK)
-		verdict = gc_consumer_reclaim(w->consumer, w->line.pg, err);
+		verdict = gc_consumer_reclaim(w->consumer, w->pipeline.pg, err);
 	if (verdict == GC_OK) {
 		w->has_worked = true;
 		gc_counter_add(&w->counters.reconnects, 1);
@@ -97,13 +97,13 @@ enum gc_verdict gc_ensure_database(struct gc_worker *w, struct gc_err *err)
 	struct gc_backoff backoff = { .wait_us = 0 };
 	enum gc_verdict verdict = GC_OK;
 
-	while (!w->line.pg || gc_pg_is_lost(w->line.pg)) {
+	while (!w->pipeline.pg || gc_pg_is_lost(w->pipeline.pg)) {
 		verdict = reconnect(w, err);
 		if (verdict == GC_OK || (verdict != GC_RETRY && verdict != GC_FENCED) || gc_must_leave(w))
 			break;
-		gc_wait_a_while(w, &backoff, err);
+		gc_backoff_wait(w, &backoff, err);
 	}
-	gc_end_wait(w, &backoff);
+	gc_backoff_end(w, &backoff);
 	return verdict;
 }
 
@@ -111,7 +111,7 @@ enum gc_verdict gc_ensure_database(struct gc_worker *w, struct gc_err *err)
 
 /* gc_pipeline_try(), until it is done or cannot be: the database away, a deadlock. A rebalance while waiting drops the records: done.
  * What may have been too much twice is given back, to be tried in smaller parts. A month whose table was taken away is made anew: once. */
-static enum gc_verdict attempt(void *worker, size_t from, size_t to, const struct gc_err *poison, struct gc_err *err)
+static enum gc_verdict attempt(void *worker, size_t from, size_t to, const struct gc_err *reject_reason, struct gc_err *err)
 {
 	struct gc_worker *w = worker;
 	struct gc_backoff backoff = { .wait_us = 0 };
@@ -121,12 +121,12 @@ static enum gc_verdict attempt(void *worker, size_t from, size_t to, const struc
 
 	for (;;) {
 		verdict = gc_ensure_database(w, err);
-		if (verdict == GC_OK && gc_pipeline_is_void(&w->line))
+		if (verdict == GC_OK && gc_pipeline_is_void(&w->pipeline))
 			break;
 		if (verdict == GC_OK)
-			verdict = gc_rights_heal(w, gc_pipeline_try(&w->line, from, to, poison, err), err);
+			verdict = gc_rights_heal(w, gc_pipeline_try(&w->pipeline, from, to, reject_reason, err), err);
 		if (verdict == GC_REJECT && strcmp(err->code, GC_PG_NO_PARTITION) == 0 && !has_forgotten) {
-			gc_keys_forget(&w->line.keys);
+			gc_keys_forget(&w->pipeline.keys);
 			has_forgotten = true;
 			continue;
 		}
@@ -135,14 +135,14 @@ static enum gc_verdict attempt(void *worker, size_t from, size_t to, const struc
 		too_much += gc_sqlstate_wants_less(err->code);
 		if (too_much >= 2 && to - from > 1)
 			break;
-		gc_wait_a_while(w, &backoff, err);
+		gc_backoff_wait(w, &backoff, err);
 	}
-	gc_end_wait(w, &backoff);
+	gc_backoff_end(w, &backoff);
 	return verdict;
 }
 
 /* Another owner has the partitions, or had them: wait for the group to say, then stand where the cube stands. */
-static enum gc_verdict yield_to_owner(struct gc_worker *w, struct gc_err *err)
+static enum gc_verdict handle_fenced(struct gc_worker *w, struct gc_err *err)
 {
 	int64_t until = gc_monotonic_us() + GC_SECOND_US;
 	uint64_t rebalances = w->consumer->rebalances;
@@ -151,10 +151,10 @@ static enum gc_verdict yield_to_owner(struct gc_worker *w, struct gc_err *err)
 	gc_warn("another owner has moved these partitions; reading again from where the cube stands");
 	gc_consumer_discard(w->consumer);
 	while (w->consumer->rebalances == rebalances && gc_monotonic_us() < until && !gc_must_leave(w)) {
-		gc_consumer_poll(w->consumer, YIELD_SLICE_US);
+		gc_consumer_poll(w->consumer, FENCED_POLL_US);
 		gc_consumer_discard(w->consumer);
 	}
-	return w->consumer->rebalances == rebalances ? gc_consumer_restart(w->consumer, w->line.pg, err) : GC_OK;
+	return w->consumer->rebalances == rebalances ? gc_consumer_restart(w->consumer, w->pipeline.pg, err) : GC_OK;
 }
 
 static bool is_over(void *worker)
@@ -162,15 +162,15 @@ static bool is_over(void *worker)
 	return gc_must_leave(worker);
 }
 
-enum gc_verdict gc_apply_in_hand(struct gc_worker *w, struct gc_err *err)
+enum gc_verdict gc_apply_polled(struct gc_worker *w, struct gc_err *err)
 {
-	const struct gc_patience patience = { attempt, is_over, w };
+	const struct gc_retry_policy policy = { attempt, is_over, w };
 	size_t n = w->consumer->source.record_count;
-	enum gc_verdict verdict = gc_pipeline_run(&w->line, &patience, err);
+	enum gc_verdict verdict = gc_pipeline_run(&w->pipeline, &policy, err);
 
 	if (verdict == GC_FENCED)
-		return yield_to_owner(w, err);
-	if (verdict == GC_OK && !gc_pipeline_is_void(&w->line))
+		return handle_fenced(w, err);
+	if (verdict == GC_OK && !gc_pipeline_is_void(&w->pipeline))
 		gc_consumer_done(w->consumer, n);
 	return verdict;
 }

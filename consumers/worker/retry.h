@@ -10,16 +10,16 @@
 #include <gracecube/log.h>
 
 /* Applies what the consumer has in hand and is done with it. GC_RETRY only when it is time to leave. */
-enum gc_verdict gc_apply_in_hand(struct gc_worker *worker, struct gc_err *err);
+enum gc_verdict gc_apply_polled(struct gc_worker *worker, struct gc_err *err);
 
-/* One wait of a retry after another, 50 ms doubling to 10 s. Zeroed; ended by gc_end_wait(). */
+/* One wait of a retry after another, 50 ms doubling to 10 s. Zeroed; ended by gc_backoff_end(). */
 struct gc_backoff {
 	int64_t wait_us, since_us;
 	bool paused;
 	struct gc_complaint complaint;
 };
-void gc_wait_a_while(struct gc_worker *worker, struct gc_backoff *backoff, const struct gc_err *why);
-void gc_end_wait(struct gc_worker *worker, struct gc_backoff *backoff);
+void gc_backoff_wait(struct gc_worker *worker, struct gc_backoff *backoff, const struct gc_err *why);
+void gc_backoff_end(struct gc_worker *worker, struct gc_backoff *backoff);
 
 /* A connection that works, however long that takes; GC_RETRY when it is time to leave. */
 enum gc_verdict gc_ensure_database(struct gc_worker *worker, struct gc_err *err);

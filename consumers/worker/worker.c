@@ -12,7 +12,7 @@
 
 #define IDLE_WAIT_US (100 * 1000)
 #define OFFSETS_INTERVAL_US GC_SECOND_US
-#define PASS_INTERVAL_US (2 * GC_SECOND_US)
+#define SKIP_INTERVAL_US (2 * GC_SECOND_US)
 #define LAST_OFFSETS_US (2 * GC_SECOND_US)
 
 static bool is_draining(const struct gc_worker *w)
@@ -35,28 +35,28 @@ static enum gc_verdict claim_partitions(struct gc_worker *w, struct gc_err *err)
 	while (has_to_claim(w)) {
 		verdict = gc_ensure_database(w, err);
 		if (verdict == GC_OK && w->consumer->pending)
-			verdict = gc_consumer_claim(w->consumer, w->line.pg, err);
+			verdict = gc_consumer_claim(w->consumer, w->pipeline.pg, err);
 		else if (verdict == GC_OK)
-			verdict = gc_consumer_restart(w->consumer, w->line.pg, err);
+			verdict = gc_consumer_restart(w->consumer, w->pipeline.pg, err);
 		verdict = gc_rights_heal(w, verdict, err);
 		if (verdict != GC_RETRY)
 			break;
-		gc_wait_a_while(w, &backoff, err);
+		gc_backoff_wait(w, &backoff, err);
 	}
-	gc_end_wait(w, &backoff);
+	gc_backoff_end(w, &backoff);
 	return verdict;
 }
 
 /* What lies behind the last record that can be read is passed over now and then. */
-static void pass_ends(struct gc_worker *w)
+static void skip_to_ends(struct gc_worker *w)
 {
 	int64_t now = gc_monotonic_us();
 
-	if (now - w->passed_us < PASS_INTERVAL_US || w->consumer->source.record_count > 0 || has_to_claim(w) || !w->line.pg ||
-	    gc_pg_is_lost(w->line.pg))
+	if (now - w->skipped_us < SKIP_INTERVAL_US || w->consumer->source.record_count > 0 || has_to_claim(w) || !w->pipeline.pg ||
+	    gc_pg_is_lost(w->pipeline.pg))
 		return;
-	w->passed_us = now;
-	gc_pipeline_pass_ends(&w->line);
+	w->skipped_us = now;
+	gc_pipeline_skip_to_ends(&w->pipeline);
 }
 
 static void commit_offsets(struct gc_worker *w)
@@ -94,15 +94,15 @@ static enum gc_verdict work_once(struct gc_worker *w, struct gc_err *err)
 		return err->verdict;
 	}
 	verdict = claim_partitions(w, err);
-	if (verdict == GC_OK && w->line.pg && !gc_pg_is_lost(w->line.pg))
-		gc_consumer_retry_halted(w->consumer, w->line.pg);
+	if (verdict == GC_OK && w->pipeline.pg && !gc_pg_is_lost(w->pipeline.pg))
+		gc_consumer_retry_halted(w->consumer, w->pipeline.pg);
 	if (verdict == GC_OK)
-		verdict = gc_apply_in_hand(w, err);
+		verdict = gc_apply_polled(w, err);
 	if (verdict == GC_OK) {
-		pass_ends(w);
+		skip_to_ends(w);
 		commit_offsets(w);
 	}
-	gc_pipeline_tell(&w->line, GC_TELL_INTERVAL_US);
+	gc_pipeline_notify(&w->pipeline, GC_NOTIFY_INTERVAL_US);
 	note_idle(w);
 	return verdict;
 }
@@ -114,7 +114,7 @@ static enum gc_verdict run_loop(struct gc_worker *w, struct gc_err *err)
 	while (verdict == GC_OK && !is_draining(w))
 		verdict = work_once(w, err);
 	if (verdict == GC_OK)
-		verdict = gc_apply_in_hand(w, err);
+		verdict = gc_apply_polled(w, err);
 	/* what could not be applied in time is read again by the next owner: nothing is lost */
 	return verdict == GC_RETRY && is_draining(w) ? GC_OK : verdict;
 }
@@ -123,11 +123,11 @@ static enum gc_verdict work(struct gc_worker *w, struct gc_err *err)
 {
 	enum gc_verdict verdict;
 
-	gc_pipeline_init(&w->line, w->config, &w->consumer->source, &w->counters, w->config->run_cache_entries);
+	gc_pipeline_init(&w->pipeline, w->config, &w->consumer->source, &w->counters, w->config->run_cache_entries);
 	verdict = run_loop(w, err);
 	gc_consumer_commit_offsets(w->consumer, LAST_OFFSETS_US);
-	gc_pipeline_tell(&w->line, 0);
-	gc_pipeline_done(&w->line);
+	gc_pipeline_notify(&w->pipeline, 0);
+	gc_pipeline_done(&w->pipeline);
 	return verdict;
 }
 

@@ -25,9 +25,9 @@ struct gc_worker {
 	struct gc_err failure; /* why it ended, verdict GC_OK when it was told to */
 
 	struct gc_consumer *consumer;
-	struct gc_pipeline line;
+	struct gc_pipeline pipeline;
 	bool has_worked; /* connected and claimed once: what was right then may get right again */
-	int64_t offsets_committed_us, ends_us, passed_us;
+	int64_t offsets_committed_us, ends_us, skipped_us;
 };
 
 /* The thread's function; the argument is a struct gc_worker. */

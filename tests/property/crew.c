@@ -36,7 +36,7 @@ struct worker {
 	struct chance chance;
 	struct gc_positions *positions;
 	struct gc_worker_counters counters;
-	struct gc_pipeline line;
+	struct gc_pipeline pipeline;
 	enum step step;
 	struct holding { /* of each track, as this worker knows it */
 		bool held;
@@ -141,7 +141,7 @@ static enum gc_verdict claim(struct worker *w, const bool *wanted)
 	}
 	snprintf(owner, sizeof(owner), "property:%zu", w->index);
 	if (count > 0)
-		verdict = gc_pg_claim(w->line.pg, "property", owner, claims, count, &w->err);
+		verdict = gc_pg_claim(w->pipeline.pg, "property", owner, claims, count, &w->err);
 	for (size_t i = 0; i < count && verdict == GC_OK; i++) {
 		struct gc_assignment *assignment = &w->source.assignments[tracks[i]];
 
@@ -209,11 +209,11 @@ static enum gc_verdict connect_worker(struct worker *w)
 	char role[64];
 	enum gc_verdict verdict;
 
-	gc_pg_close(w->line.pg);
-	w->line.pg = NULL;
-	gc_keys_forget(&w->line.keys);
+	gc_pg_close(w->pipeline.pg);
+	w->pipeline.pg = NULL;
+	gc_keys_forget(&w->pipeline.keys);
 	snprintf(role, sizeof(role), "gracecube property %zu", w->index);
-	verdict = gc_pg_open_writer(w->crew->config, role, &w->line.keys, &w->line.pg, &w->err);
+	verdict = gc_pg_open_writer(w->crew->config, role, &w->pipeline.keys, &w->pipeline.pg, &w->err);
 	return verdict == GC_OK ? claim_own(w) : verdict;
 }
 
@@ -229,13 +229,13 @@ static enum gc_verdict forget_caches(struct worker *w)
 	enum gc_verdict verdict;
 
 	w->tally.forgotten++;
-	gc_keys_forget(&w->line.keys);
-	verdict = gc_pg_query(w->line.pg,
+	gc_keys_forget(&w->pipeline.keys);
+	verdict = gc_pg_query(w->pipeline.pg,
 			      "SELECT component_name FROM cube.dim_component WHERE NOT is_inferred AND component_key > 0", NULL, 0,
-			      declare, &w->line.keys, &w->err);
+			      declare, &w->pipeline.keys, &w->err);
 	if (verdict != GC_OK) { /* cancelled: gc_pg_open_writer() leaves no half-opened connection either */
-		gc_pg_close(w->line.pg);
-		w->line.pg = NULL;
+		gc_pg_close(w->pipeline.pg);
+		w->pipeline.pg = NULL;
 	}
 	return verdict;
 }
@@ -249,7 +249,7 @@ static enum gc_verdict disturb(struct worker *w, const char *how)
 		 "SELECT %s(pid) FROM (SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
 		 " AND application_name LIKE 'gracecube property %%' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1) p",
 		 how);
-	return gc_pg_query(w->line.pg, sql, NULL, 0, NULL, NULL, &w->err);
+	return gc_pg_query(w->pipeline.pg, sql, NULL, 0, NULL, NULL, &w->err);
 }
 
 /* ---- steps ---- */
@@ -307,7 +307,7 @@ static void gather(struct worker *w)
 
 static void fill(struct worker *w)
 {
-	w->step = gc_pipeline_fill(&w->line, 0, w->source.record_count, NULL) > 0 ? RESOLVE : GATHER;
+	w->step = gc_pipeline_fill(&w->pipeline, 0, w->source.record_count, NULL) > 0 ? RESOLVE : GATHER;
 }
 
 /* After a commit; the pipeline has moved the parts that were in it. */
@@ -317,7 +317,7 @@ static void note_commit(struct worker *w)
 		if (w->source.assignments[t].in_batch > 0)
 			note_position(w, t);
 	}
-	w->tally.messages += (int64_t)gc_batch_message_count(w->line.batch);
+	w->tally.messages += (int64_t)gc_batch_message_count(w->pipeline.batch);
 	w->tally.batches++;
 	w->retries = 0;
 	w->step = GATHER;
@@ -347,7 +347,7 @@ static enum gc_verdict try_again(struct worker *w)
 		w->tally.deadlocks++;
 	if (w->crew->options->concurrent)
 		usleep((useconds_t)(1000 + chance_below(&w->chance, 20000)));
-	if (!w->line.pg || gc_pg_is_lost(w->line.pg)) {
+	if (!w->pipeline.pg || gc_pg_is_lost(w->pipeline.pg)) {
 		w->tally.reconnects++;
 		verdict = connect_worker(w);
 		gather_on(w);
@@ -378,16 +378,16 @@ static enum gc_verdict recover(struct worker *w, enum gc_verdict verdict)
 
 /* ---- all at once ---- */
 
-static enum gc_verdict attempt(void *worker, size_t from, size_t to, const struct gc_err *poison, struct gc_err *err)
+static enum gc_verdict attempt(void *worker, size_t from, size_t to, const struct gc_err *reject_reason, struct gc_err *err)
 {
 	struct worker *w = worker;
-	enum gc_verdict verdict = gc_pipeline_try(&w->line, from, to, poison, err);
+	enum gc_verdict verdict = gc_pipeline_try(&w->pipeline, from, to, reject_reason, err);
 
 	while (verdict == GC_RETRY) {
 		w->err = *err;
 		verdict = try_again(w);
 		if (verdict == GC_OK)
-			verdict = gc_pipeline_try(&w->line, from, to, poison, err);
+			verdict = gc_pipeline_try(&w->pipeline, from, to, reject_reason, err);
 	}
 	if (verdict == GC_OK)
 		note_commit(w);
@@ -403,8 +403,8 @@ static bool is_over(void *worker)
 
 static enum gc_verdict apply_whole(struct worker *w)
 {
-	const struct gc_patience patience = { attempt, is_over, w };
-	enum gc_verdict verdict = gc_pipeline_run(&w->line, &patience, &w->err);
+	const struct gc_retry_policy policy = { attempt, is_over, w };
+	enum gc_verdict verdict = gc_pipeline_run(&w->pipeline, &policy, &w->err);
 
 	w->step = GATHER;
 	return w->verdict != GC_OK ? w->verdict : verdict;
@@ -474,12 +474,12 @@ static enum gc_verdict go_on(struct worker *w)
 
 	switch (w->step) {
 	case RESOLVE:
-		verdict = gc_pipeline_resolve(&w->line, &w->err);
+		verdict = gc_pipeline_resolve(&w->pipeline, &w->err);
 		if (verdict == GC_OK)
 			w->step = APPLY;
 		return verdict;
 	case APPLY:
-		verdict = gc_pipeline_apply(&w->line, &w->err);
+		verdict = gc_pipeline_apply(&w->pipeline, &w->err);
 		if (verdict == GC_OK)
 			note_commit(w);
 		return verdict;
@@ -536,12 +536,12 @@ static void init_worker(struct crew *crew, size_t index)
 	w->source.records = gc_calloc(crew->options->batch_max, sizeof(*w->source.records));
 	w->holdings = gc_calloc(crew->plan->count, sizeof(*w->holdings));
 	gc_counters_init(&w->counters);
-	gc_pipeline_init(&w->line, crew->config, &w->source, &w->counters, crew->options->cache_limit);
+	gc_pipeline_init(&w->pipeline, crew->config, &w->source, &w->counters, crew->options->cache_limit);
 }
 
 static void free_worker(struct worker *w)
 {
-	gc_pipeline_done(&w->line);
+	gc_pipeline_done(&w->pipeline);
 	gc_counters_done(&w->counters);
 	gc_positions_free(w->positions);
 	free(w->source.assignments);
