@@ -29,7 +29,7 @@ struct gc_batch {
 	size_t value_bytes_max, key_bytes_max;
 	struct group *groups; /* one a target of any stream */
 	size_t group_count;
-	struct vector partitions;                /* struct gc_partition */
+	struct vector partitions;                /* struct gc_partition_batch */
 	struct vector dead;                      /* struct gc_dead_letter */
 	struct vector issues;                    /* struct gc_issue */
 	struct vector links;                     /* struct gc_link */
@@ -39,7 +39,7 @@ struct gc_batch {
 	struct vector targets;                   /* const struct gc_target * */
 	struct gc_misses misses;
 	size_t messages;
-	bool opens_missions;
+	bool introduces_missions;
 	gc_headers_fn ask_headers; /* may be NULL */
 };
 
@@ -125,7 +125,7 @@ void gc_batch_reset(struct gc_batch *batch)
 		batch->members[i].count = 0;
 	batch->partitions.count = batch->dead.count = batch->issues.count = batch->missing_partitions.count = 0;
 	batch->hours.count = batch->missions.count = batch->targets.count = batch->messages = 0;
-	batch->opens_missions = false;
+	batch->introduces_missions = false;
 	gc_arena_reset(&batch->arena, ARENA_KEEP_BYTES);
 	gc_keys_trim(batch->keys);
 }
@@ -133,7 +133,7 @@ void gc_batch_reset(struct gc_batch *batch)
 uint32_t gc_batch_partition(struct gc_batch *batch, struct gc_span topic, int32_t partition, int64_t offset_id, int64_t owner_epoch,
 			    int64_t from_offset)
 {
-	*PUSH(&batch->partitions, struct gc_partition) = (struct gc_partition){
+	*PUSH(&batch->partitions, struct gc_partition_batch) = (struct gc_partition_batch){
 		.topic = topic,
 		.partition = partition,
 		.offset_id = offset_id,
@@ -185,7 +185,7 @@ void gc_batch_put_link(struct gc_batch *batch, const char *target, struct gc_spa
 /* The position moves past the message; offsets that hold no record count as ignored. */
 static void move_position(struct gc_batch *batch, uint32_t partition, const struct gc_message *message)
 {
-	struct gc_partition *part = &AT(&batch->partitions, struct gc_partition, partition);
+	struct gc_partition_batch *part = &AT(&batch->partitions, struct gc_partition_batch, partition);
 
 	part->ignored += message->offset - part->to_offset;
 	part->to_offset = message->offset + 1;
@@ -210,7 +210,7 @@ static void put_dead(struct gc_batch *batch, uint32_t partition, const struct gc
 	memcpy(dead->code, err->code, sizeof(dead->code));
 	memcpy(dead->where, err->where, sizeof(dead->where));
 	dead->reason = gc_arena_dup(&batch->arena, gc_span_of(err->text));
-	AT(&batch->partitions, struct gc_partition, partition).dead++;
+	AT(&batch->partitions, struct gc_partition_batch, partition).dead++;
 }
 
 void gc_batch_add_dead(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream, const struct gc_message *message,
@@ -234,9 +234,9 @@ static void note_misses(struct gc_batch *batch, const struct gc_row *row)
 		if (kind >= GC_COMPONENT && gc_row_has(row, i) &&
 		    !gc_keys_find(batch->keys, (enum gc_dimension)(kind - GC_COMPONENT), row->values[i].text, &key))
 			*PUSH(&batch->members[kind - GC_COMPONENT], struct gc_span) = row->values[i].text;
-		if (kind == GC_MISSION && target->makes_missions_known && gc_row_has(row, i) &&
+		if (kind == GC_MISSION && target->introduces_missions && gc_row_has(row, i) &&
 		    !gc_keys_knows_mission(batch->keys, row->values[i].text)) {
-			batch->opens_missions = true;
+			batch->introduces_missions = true;
 			*PUSH(&batch->missions, struct gc_span) = row->values[i].text;
 		}
 	}
@@ -269,7 +269,7 @@ static void forget_message(struct gc_batch *batch, size_t issues, size_t links)
 
 static void finish_message(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream)
 {
-	struct gc_partition *part = &AT(&batch->partitions, struct gc_partition, partition);
+	struct gc_partition_batch *part = &AT(&batch->partitions, struct gc_partition_batch, partition);
 	bool any = false;
 
 	for (size_t i = 0; i < batch->group_count; i++) {
@@ -279,8 +279,8 @@ static void finish_message(struct gc_batch *batch, uint32_t partition, const str
 			struct gc_row *row = AT(&group->rows, struct gc_row *, r);
 
 			/* one row a record stands for it in the ledger: that of the stream's first target, once */
-			row->primary = !any && group->target == stream->targets[0];
-			any |= row->primary;
+			row->counts_in_ledger = !any && group->target == stream->targets[0];
+			any |= row->counts_in_ledger;
 			note_misses(batch, row);
 		}
 	}
@@ -459,7 +459,7 @@ static void sort_unique(struct vector *vector, size_t item_bytes, int (*compare)
 }
 
 /* What GC_KEEPS means for each kind: see there. */
-static bool says_as_it_was(const struct gc_row *row, int column)
+static bool is_unavailable(const struct gc_row *row, int column)
 {
 	const struct gc_value *value = &row->values[column];
 
@@ -474,12 +474,12 @@ static bool says_as_it_was(const struct gc_row *row, int column)
 }
 
 /* "As it was" in the newer version: what the older one in the same batch says still holds. */
-static void carry_kept(const struct gc_row *older, struct gc_row *newer)
+static void carry_unavailable(const struct gc_row *older, struct gc_row *newer)
 {
 	if (older->deleted || newer->deleted)
 		return;
 	for (int i = 1; i < newer->target->column_count; i++) {
-		if (newer->target->columns[i].flags & GC_KEEPS && says_as_it_was(newer, i))
+		if (newer->target->columns[i].flags & GC_KEEPS && is_unavailable(newer, i))
 			newer->values[i] = older->values[i];
 	}
 }
@@ -510,10 +510,10 @@ static void check_step(struct gc_batch *batch, const struct gc_row *older, const
 
 static void supersede(struct gc_batch *batch, struct gc_row *row)
 {
-	struct gc_partition *part = &AT(&batch->partitions, struct gc_partition, row->partition);
+	struct gc_partition_batch *part = &AT(&batch->partitions, struct gc_partition_batch, row->partition);
 
 	row->superseded = true;
-	if (row->primary) {
+	if (row->counts_in_ledger) {
 		part->applied--;
 		part->superseded++;
 	}
@@ -544,14 +544,14 @@ static struct gc_row *keep_newer(struct gc_batch *batch, struct gc_row *row, str
 		supersede(batch, later);
 		return row;
 	}
-	carry_kept(row, later);
+	carry_unavailable(row, later);
 	check_step(batch, row, later);
 	supersede(batch, row);
 	return later;
 }
 
 /* Sorted by key and version; of each key the newest stays, moved to the front in order. */
-static void seal_group(struct gc_batch *batch, struct group *group)
+static void coalesce_group(struct gc_batch *batch, struct group *group)
 {
 	struct gc_row **rows = group->rows.items;
 	size_t count = group->rows.count;
@@ -593,7 +593,7 @@ static void add_own_keys(struct gc_batch *batch)
 	}
 }
 
-static void seal_misses(struct gc_batch *batch)
+static void sort_misses(struct gc_batch *batch)
 {
 	struct gc_misses *misses = &batch->misses;
 
@@ -610,22 +610,22 @@ static void seal_misses(struct gc_batch *batch)
 	misses->partition_count = batch->missing_partitions.count;
 }
 
-void gc_batch_seal(struct gc_batch *batch)
+void gc_batch_coalesce(struct gc_batch *batch)
 {
 	for (size_t i = 0; i < batch->group_count; i++)
-		seal_group(batch, &batch->groups[i]);
+		coalesce_group(batch, &batch->groups[i]);
 	sort_unique(&batch->links, sizeof(struct gc_link), compare_links);
 	add_own_keys(batch);
 	sort_unique(&batch->links, sizeof(struct gc_link), compare_links);
-	seal_misses(batch);
+	sort_misses(batch);
 	for (size_t i = 0; i < batch->partitions.count; i++) {
-		struct gc_partition *part = &AT(&batch->partitions, struct gc_partition, i);
+		struct gc_partition_batch *part = &AT(&batch->partitions, struct gc_partition_batch, i);
 
 		part->last_hash = part->last ? (int64_t)gc_message_hash(part->last) : 0;
 	}
 }
 
-static void bind_row(struct gc_keys *keys, struct gc_row *row)
+static void assign_row_keys(struct gc_keys *keys, struct gc_row *row)
 {
 	for (int i = 0; i < row->target->column_count; i++) {
 		enum gc_kind kind = row->target->columns[i].kind;
@@ -638,11 +638,11 @@ static void bind_row(struct gc_keys *keys, struct gc_row *row)
 	}
 }
 
-void gc_batch_bind(struct gc_batch *batch)
+void gc_batch_assign_keys(struct gc_batch *batch)
 {
 	for (size_t i = 0; i < batch->group_count; i++) {
 		for (size_t r = 0; r < batch->groups[i].kept; r++)
-			bind_row(batch->keys, AT(&batch->groups[i].rows, struct gc_row *, r));
+			assign_row_keys(batch->keys, AT(&batch->groups[i].rows, struct gc_row *, r));
 	}
 }
 
@@ -657,7 +657,7 @@ size_t gc_batch_message_count(const struct gc_batch *batch)
 	return batch->messages;
 }
 
-size_t gc_batch_partitions(const struct gc_batch *batch, struct gc_partition **ret_partitions)
+size_t gc_batch_partitions(const struct gc_batch *batch, struct gc_partition_batch **ret_partitions)
 {
 	*ret_partitions = batch->partitions.items;
 	return batch->partitions.count;
@@ -692,9 +692,9 @@ size_t gc_batch_links(const struct gc_batch *batch, const struct gc_link **ret_l
 	return batch->links.count;
 }
 
-bool gc_batch_opens_missions(const struct gc_batch *batch)
+bool gc_batch_introduces_missions(const struct gc_batch *batch)
 {
-	return batch->opens_missions;
+	return batch->introduces_missions;
 }
 
 size_t gc_batch_targets(const struct gc_batch *batch, const struct gc_target *const **ret_targets)

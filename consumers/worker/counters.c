@@ -204,14 +204,14 @@ static void count_delays(struct gc_pipeline *p, int64_t now)
 
 static void count_ledger(struct gc_pipeline *p)
 {
-	struct gc_partition *moved;
+	struct gc_partition_batch *moved;
 	size_t count = gc_batch_partitions(p->batch, &moved);
 
 	for (size_t i = 0; i < p->source->assignment_count; i++) {
 		struct gc_assignment *assignment = &p->source->assignments[i];
-		const struct gc_partition *ledger = assignment->in_batch > 0 && assignment->in_batch <= count
-							    ? &moved[assignment->in_batch - 1]
-							    : NULL;
+		const struct gc_partition_batch *ledger = assignment->in_batch > 0 && assignment->in_batch <= count
+								  ? &moved[assignment->in_batch - 1]
+								  : NULL;
 		struct gc_stream_counters *counters = ledger ? counters_of(p, assignment->stream) : NULL;
 
 		if (!ledger)

@@ -62,7 +62,7 @@ static void fill_batch(struct gc_letters_run *run, struct gc_letter *letters, si
 		else
 			gc_batch_add(run->batch, part, gc_stream_find(gc_span_of(stream->name)), stream->time_unit, message);
 	}
-	gc_batch_seal(run->batch);
+	gc_batch_coalesce(run->batch);
 }
 
 static enum gc_verdict try_letters(struct gc_letters_run *run, struct gc_letter *letters, size_t count,
@@ -74,7 +74,7 @@ static enum gc_verdict try_letters(struct gc_letters_run *run, struct gc_letter 
 	verdict = gc_pg_resolve(run->pg, run->batch, &run->keys, err);
 	if (verdict != GC_OK)
 		return verdict;
-	gc_batch_bind(run->batch);
+	gc_batch_assign_keys(run->batch);
 	verdict = gc_pg_retry_letters(run->pg, run->batch, run->by, letters, err);
 	if (verdict == GC_OK)
 		gc_batch_committed(run->batch);

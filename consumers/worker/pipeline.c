@@ -65,7 +65,7 @@ size_t gc_pipeline_fill(struct gc_pipeline *p, size_t from, size_t to, const str
 		else
 			gc_batch_add(p->batch, partition_of(p, assignment), assignment->stream, assignment->unit, &record->message);
 	}
-	gc_batch_seal(p->batch);
+	gc_batch_coalesce(p->batch);
 	gc_counter_add(&p->counters->decode_us, gc_monotonic_us() - started);
 	gc_histogram_add(&p->counters->decode, &gc_stage_buckets, gc_monotonic_us() - started);
 	return gc_batch_message_count(p->batch);
@@ -100,15 +100,15 @@ static void clear_rejections(struct gc_pipeline *p, struct gc_assignment *assign
 /* Durable: the positions move, and only now. */
 static void advance_positions(struct gc_pipeline *p)
 {
-	struct gc_partition *parts;
+	struct gc_partition_batch *parts;
 	size_t n = gc_batch_partitions(p->batch, &parts);
 
 	gc_batch_committed(p->batch);
 	for (size_t i = 0; i < p->source->assignment_count; i++) {
 		struct gc_assignment *assignment = &p->source->assignments[i];
-		const struct gc_partition *moved = assignment->in_batch > 0 && assignment->in_batch <= n
-							   ? &parts[assignment->in_batch - 1]
-							   : NULL;
+		const struct gc_partition_batch *moved = assignment->in_batch > 0 && assignment->in_batch <= n
+								 ? &parts[assignment->in_batch - 1]
+								 : NULL;
 
 		if (!moved)
 			continue;
@@ -132,13 +132,13 @@ static void advance_positions(struct gc_pipeline *p)
 
 enum gc_verdict gc_pipeline_apply(struct gc_pipeline *p, struct gc_err *err)
 {
-	int64_t started = gc_monotonic_us(), cpu = gc_thread_cpu_us(), late = 0;
+	int64_t started = gc_monotonic_us(), cpu = gc_thread_cpu_us(), superseded = 0;
 	enum gc_verdict verdict;
 
-	gc_batch_bind(p->batch);
-	verdict = gc_pg_apply(p->pg, p->batch, &late, err);
-	gc_counter_add(&p->counters->applied, -late);
-	gc_counter_add(&p->counters->superseded, late);
+	gc_batch_assign_keys(p->batch);
+	verdict = gc_pg_apply(p->pg, p->batch, &superseded, err);
+	gc_counter_add(&p->counters->applied, -superseded);
+	gc_counter_add(&p->counters->superseded, superseded);
 	gc_counter_add(&p->counters->apply_us, gc_monotonic_us() - started);
 	gc_histogram_add(&p->counters->commit, &gc_stage_buckets, gc_monotonic_us() - started);
 	gc_counter_add(&p->counters->encode_us, gc_thread_cpu_us() - cpu);
@@ -310,7 +310,7 @@ static bool is_before_end(const struct gc_assignment *assignment)
 static void skip_to_end(struct gc_pipeline *p, struct gc_assignment *assignment)
 {
 	uint32_t index = partition_of(p, assignment);
-	struct gc_partition *parts;
+	struct gc_partition_batch *parts;
 
 	gc_batch_partitions(p->batch, &parts);
 	parts[index].ignored = assignment->reached - assignment->next_offset;
@@ -320,8 +320,8 @@ static void skip_to_end(struct gc_pipeline *p, struct gc_assignment *assignment)
 
 void gc_pipeline_skip_to_ends(struct gc_pipeline *p)
 {
-	struct gc_partition *parts;
-	int64_t late = 0;
+	struct gc_partition_batch *parts;
+	int64_t superseded = 0;
 	struct gc_err err;
 
 	begin_batch(p, 0, 0, true);
@@ -331,7 +331,7 @@ void gc_pipeline_skip_to_ends(struct gc_pipeline *p)
 	}
 	if (gc_batch_partitions(p->batch, &parts) == 0)
 		return;
-	if (gc_pg_apply(p->pg, p->batch, &late, &err) == GC_OK)
+	if (gc_pg_apply(p->pg, p->batch, &superseded, &err) == GC_OK)
 		advance_positions(p);
 	else
 		gc_debug("what nobody can read was not passed over", GC_ERR_FIELDS(&err));

@@ -1,6 +1,6 @@
 /* A batch: what has been read and decoded, until it is one transaction.
  *
- *     gc_batch_reset → gc_batch_partition … → gc_batch_add … → gc_batch_seal → (resolve misses) → gc_batch_bind → sink
+ *     gc_batch_reset → gc_batch_partition … → gc_batch_add … → gc_batch_coalesce → (resolve misses) → gc_batch_assign_keys → sink
  *
  * Owns an arena; everything decoded lives there. Threads: one batch belongs to one worker.
  */
@@ -25,15 +25,15 @@ struct gc_row {
 	const struct gc_target *target;
 	struct gc_version version;
 	struct gc_span key;
-	uint32_t partition; /* index into the batch's partitions */
-	bool primary;       /* its fate is the message's outcome in the ledger */
+	uint32_t partition;    /* index into the batch's partitions */
+	bool counts_in_ledger; /* its fate is the message's outcome in the ledger */
 	bool deleted;
 	bool superseded;         /* a newer version of the key is in the same batch */
 	struct gc_value *values; /* one a column of the target; NULL for a delete */
 };
 
 /* One partition as this batch sees it. The ledger counts are of this batch alone. */
-struct gc_partition {
+struct gc_partition_batch {
 	struct gc_span topic;
 	int32_t partition;
 	int64_t offset_id; /* cube.etl_offset's row */
@@ -92,16 +92,16 @@ void gc_batch_add(struct gc_batch *batch, uint32_t partition, const struct gc_st
 void gc_batch_add_dead(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream, const struct gc_message *message,
 		       const struct gc_err *err);
 /* Coalesces: of each key only the newest version stays. Sorts by key. */
-void gc_batch_seal(struct gc_batch *batch);
+void gc_batch_coalesce(struct gc_batch *batch);
 /* Puts surrogate keys in place of natural ones; all misses must have been learned by the keys. */
-void gc_batch_bind(struct gc_batch *batch);
+void gc_batch_assign_keys(struct gc_batch *batch);
 
 /* The batch is committed: what it made known may be cached. */
 void gc_batch_committed(struct gc_batch *batch);
 
 /* What a sink reads. */
 size_t gc_batch_message_count(const struct gc_batch *batch);
-size_t gc_batch_partitions(const struct gc_batch *batch, struct gc_partition **ret_partitions);
+size_t gc_batch_partitions(const struct gc_batch *batch, struct gc_partition_batch **ret_partitions);
 /* Rows of one target that stay, sorted by key (and version). */
 size_t gc_batch_rows(const struct gc_batch *batch, const struct gc_target *target, struct gc_row *const **ret_rows);
 size_t gc_batch_dead_letters(const struct gc_batch *batch, const struct gc_dead_letter **ret_letters);
@@ -109,7 +109,7 @@ size_t gc_batch_issues(const struct gc_batch *batch, const struct gc_issue **ret
 /* Distinct keys to be locked first, sorted by target and key. */
 size_t gc_batch_links(const struct gc_batch *batch, const struct gc_link **ret_links);
 /* True when a mission may become known in this batch: contracts that name it wait (see cube.mission_gate). */
-bool gc_batch_opens_missions(const struct gc_batch *batch);
+bool gc_batch_introduces_missions(const struct gc_batch *batch);
 /* Targets that have rows, in the order of gc_streams; each once. */
 size_t gc_batch_targets(const struct gc_batch *batch, const struct gc_target *const **ret_targets);
 struct gc_arena *gc_batch_arena(struct gc_batch *batch);

@@ -45,8 +45,8 @@ enum gc_verdict gc_pg_claim(struct gc_pg *pg, const char *group, const char *own
 enum gc_verdict gc_pg_resolve(struct gc_pg *pg, struct gc_batch *batch, struct gc_keys *keys, struct gc_err *err) GC_MUST_CHECK;
 /* Fence, rows, dead letters, quality issues, commit. GC_OK: durable. GC_FENCED: nothing was written. GC_REJECT: a record is bad,
  * or, with the code GC_PG_NO_PARTITION, the table of its month was taken away.
- * *ret_late: how many of the records that the batch counted as applied were older than what the cube holds. */
-enum gc_verdict gc_pg_apply(struct gc_pg *pg, struct gc_batch *batch, int64_t *ret_late, struct gc_err *err) GC_MUST_CHECK;
+ * *ret_superseded: how many of the records that the batch counted as applied were older than what the cube holds. */
+enum gc_verdict gc_pg_apply(struct gc_pg *pg, struct gc_batch *batch, int64_t *ret_superseded, struct gc_err *err) GC_MUST_CHECK;
 
 /* ---- dead letters ---- */
 

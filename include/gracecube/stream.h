@@ -49,9 +49,9 @@ struct gc_target {
 	const char *name;
 	const struct gc_column *columns;
 	int column_count;
-	int created_at;            /* index of the column that decides time_key and partition, -1 where there is none */
-	bool keep_versions;        /* every version counts (histories): rows of one key are not coalesced */
-	bool makes_missions_known; /* see gc_batch_opens_missions() */
+	int created_at;           /* index of the column that decides time_key and partition, -1 where there is none */
+	bool keep_versions;       /* every version counts (histories): rows of one key are not coalesced */
+	bool introduces_missions; /* see gc_batch_introduces_missions() */
 	/* States that the source never goes between, where it has such: NULL, or true for a step that is a quality issue. */
 	bool (*is_backward)(struct gc_span from, struct gc_span to);
 	int state_column;

@@ -19,7 +19,7 @@
 static void send_fence(struct gc_pg *pg, struct gc_batch *batch)
 {
 	struct gc_pg_parameters p;
-	struct gc_partition *parts;
+	struct gc_partition_batch *parts;
 	size_t count = gc_batch_partitions(batch, &parts);
 
 	gc_pg_parameters_init(&p, gc_batch_arena(batch));
@@ -53,7 +53,7 @@ static void send_gate(struct gc_pg *pg, struct gc_batch *batch)
 	struct gc_pg_parameters none;
 
 	gc_pg_parameters_init(&none, gc_batch_arena(batch));
-	if (gc_batch_opens_missions(batch))
+	if (gc_batch_introduces_missions(batch))
 		gc_pg_send_prepared(pg, GC_PG_GATE_ALONE, &none);
 	else if (names_missions(batch))
 		gc_pg_send_prepared(pg, GC_PG_GATE_SHARED, &none);
@@ -79,7 +79,7 @@ static void send_rows(struct gc_pg *pg, struct gc_batch *batch)
 {
 	const struct gc_target *const *targets;
 	size_t count = gc_batch_targets(batch, &targets);
-	struct gc_partition *partitions;
+	struct gc_partition_batch *partitions;
 
 	gc_batch_partitions(batch, &partitions);
 	for (size_t t = 0; t < count; t++) {
@@ -138,7 +138,7 @@ static void send_dead_letters(struct gc_pg *pg, struct gc_batch *batch)
 	const struct gc_dead_letter *letters;
 	size_t count = gc_batch_dead_letters(batch, &letters);
 	struct dead_row *rows = gc_arena_alloc(arena, count * sizeof(*rows));
-	struct gc_partition *parts;
+	struct gc_partition_batch *parts;
 	struct gc_pg_parameters p;
 
 	if (count == 0)
@@ -184,7 +184,7 @@ void gc_pg_send_issues(struct gc_pg *pg, struct gc_batch *batch)
 	const struct gc_issue *issues;
 	size_t count = gc_batch_issues(batch, &issues);
 	struct issue_row *rows = gc_arena_alloc(arena, count * sizeof(*rows));
-	struct gc_partition *parts;
+	struct gc_partition_batch *parts;
 	struct gc_pg_parameters p;
 
 	if (count == 0)
@@ -218,7 +218,7 @@ void gc_pg_send_changes(struct gc_pg *pg, struct gc_batch *batch, struct gc_pg_m
 	ret_merges->first = pg->statements;
 	send_rows(pg, batch);
 	ret_merges->end = pg->statements;
-	ret_merges->late = 0;
+	ret_merges->superseded = 0;
 }
 
 enum gc_verdict gc_pg_judge(const struct gc_pg *pg, const struct gc_pg_merges *merges, enum gc_verdict verdict, struct gc_err *err)
@@ -234,10 +234,10 @@ static void read_answer(void *argument, int n, const PGresult *result)
 	struct gc_pg_merges *merges = argument;
 
 	if (n >= merges->first && n < merges->end && PQntuples(result) == 1)
-		merges->late += strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+		merges->superseded += strtoll(PQgetvalue(result, 0, 0), NULL, 10);
 }
 
-enum gc_verdict gc_pg_apply(struct gc_pg *pg, struct gc_batch *batch, int64_t *ret_late, struct gc_err *err)
+enum gc_verdict gc_pg_apply(struct gc_pg *pg, struct gc_batch *batch, int64_t *ret_superseded, struct gc_err *err)
 {
 	struct gc_pg_merges merges;
 	enum gc_verdict verdict = gc_pg_begin(pg, err);
@@ -250,6 +250,6 @@ enum gc_verdict gc_pg_apply(struct gc_pg *pg, struct gc_batch *batch, int64_t *r
 	gc_pg_send_issues(pg, batch);
 	verdict = gc_pg_judge(pg, &merges, gc_pg_commit(pg, read_answer, &merges, err), err);
 	if (verdict == GC_OK)
-		*ret_late = merges.late;
+		*ret_superseded = merges.superseded;
 	return verdict;
 }

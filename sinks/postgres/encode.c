@@ -237,17 +237,18 @@ static void add_deleted(struct gc_pg_parameters *parameters, struct gc_row *cons
 
 /* Only a record's primary row names the ledger row: its fate is the record's. */
 static void add_offset_ids(struct gc_pg_parameters *parameters, struct gc_row *const *rows, size_t count,
-			   const struct gc_partition *partitions)
+			   const struct gc_partition_batch *partitions)
 {
 	char *at = begin_array(parameters, INT8_OID, count, count * 12);
 
 	for (size_t i = 0; i < count; i++)
-		at = rows[i]->primary ? put_int64(put_int32(at, 8), partitions[rows[i]->partition].offset_id) : put_int32(at, -1);
+		at = rows[i]->counts_in_ledger ? put_int64(put_int32(at, 8), partitions[rows[i]->partition].offset_id)
+					       : put_int32(at, -1);
 	end_array(parameters, at);
 }
 
 void gc_pg_add_versions(struct gc_pg_parameters *parameters, struct gc_row *const *rows, size_t count,
-			const struct gc_partition *partitions)
+			const struct gc_partition_batch *partitions)
 {
 	int64_t *members[4];
 

@@ -208,7 +208,7 @@ enum gc_verdict gc_pg_read_letters(struct gc_pg *pg, const struct gc_letter_sele
 static void send_begin(struct gc_pg *pg, struct gc_batch *batch, const struct gc_letter *letters)
 {
 	struct gc_pg_parameters p;
-	struct gc_partition *parts;
+	struct gc_partition_batch *parts;
 	size_t count = gc_batch_partitions(batch, &parts);
 
 	gc_pg_parameters_init(&p, gc_batch_arena(batch));
@@ -231,7 +231,7 @@ static void send_end(struct gc_pg *pg, struct gc_batch *batch, const char *by)
 {
 	struct gc_arena *arena = gc_batch_arena(batch);
 	struct gc_pg_parameters p;
-	struct gc_partition *parts;
+	struct gc_partition_batch *parts;
 	const struct gc_dead_letter *dead;
 	size_t count = gc_batch_partitions(batch, &parts), refused = gc_batch_dead_letters(batch, &dead);
 	struct refusal *refusals = gc_arena_alloc(arena, (refused + 1) * sizeof(*refusals));
@@ -296,7 +296,7 @@ static void take_reasons(struct gc_batch *batch, struct gc_letter *letters)
 enum gc_verdict gc_pg_retry_letters(struct gc_pg *pg, struct gc_batch *batch, const char *by, struct gc_letter *letters,
 				    struct gc_err *err)
 {
-	struct gc_partition *parts;
+	struct gc_partition_batch *parts;
 	struct retry retry = { .letters = letters, .count = gc_batch_partitions(batch, &parts) };
 	struct gc_pg_merges merges;
 	enum gc_verdict verdict = gc_pg_begin(pg, err);

@@ -71,7 +71,7 @@ void gc_pg_add_bound(struct gc_pg_parameters *parameters, const struct gc_pg *pg
 void gc_pg_add_column(struct gc_pg_parameters *parameters, struct gc_row *const *rows, size_t count, int column);
 /* The version, deletion mark and ledger row of rows: the six arrays that every merge function takes last. */
 void gc_pg_add_versions(struct gc_pg_parameters *parameters, struct gc_row *const *rows, size_t count,
-			const struct gc_partition *partitions);
+			const struct gc_partition_batch *partitions);
 
 /* [["name in base64", "value in base64" or null], …]: names too, since a header's name may be any bytes. */
 struct gc_span gc_pg_headers(struct gc_arena *arena, const struct gc_header *headers, size_t count);
@@ -99,7 +99,7 @@ enum gc_verdict gc_pg_commit(struct gc_pg *pg, void (*each)(void *arg, int n, co
 /* What a batch does to facts, between the fence and the bookkeeping; which of the statements are merges, and what they answered. */
 struct gc_pg_merges {
 	int first, end;
-	int64_t late; /* records that were older than what is there */
+	int64_t superseded; /* records that were older than what is there */
 };
 void gc_pg_send_changes(struct gc_pg *pg, struct gc_batch *batch, struct gc_pg_merges *ret_merges);
 void gc_pg_send_issues(struct gc_pg *pg, struct gc_batch *batch);

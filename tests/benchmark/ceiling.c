@@ -201,11 +201,11 @@ static void decode_rows(const struct bench_events_options *options, const struct
 		gc_batch_reset(batch);
 		gc_batch_partition(batch, message.topic, 0, 1, 1, message.offset);
 		gc_batch_add(batch, 0, stream, GC_UNIT_AUTO, &message);
-		gc_batch_seal(batch);
+		gc_batch_coalesce(batch);
 		if (gc_batch_rows(batch, stream->targets[0], &rows) != 1)
 			stop("an event makes no row", message.value.ptr);
 		learn_members(&keys, rows[0]);
-		gc_batch_bind(batch);
+		gc_batch_assign_keys(batch);
 		keep_row(table, rows[0]);
 	}
 	gc_batch_free(batch);

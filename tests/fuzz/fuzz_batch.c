@@ -104,14 +104,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		gc_batch_partition(batch, GC_LIT("t"), p, 70 + p, 1, 0);
 	for (; count < RECORDS_MAX && input.end - input.at >= HEAD_BYTES; count++)
 		add_record(&input, &messages[count], offsets);
-	gc_batch_seal(batch);
+	gc_batch_coalesce(batch);
 	broken = broken_rule(batch);
 	if (broken) {
 		fprintf(stderr, "%s\n", broken);
 		abort();
 	}
 	learn_misses();
-	gc_batch_bind(batch);
+	gc_batch_assign_keys(batch);
 	gc_batch_committed(batch);
 	for (size_t i = 0; i < count; i++) {
 		free((char *)messages[i].key.ptr);

@@ -126,7 +126,7 @@ static inline const char *broken_rule_of_links(const struct gc_batch *batch)
 
 static inline const char *broken_rule_of_ledger(const struct gc_batch *batch)
 {
-	struct gc_partition *parts = NULL;
+	struct gc_partition_batch *parts = NULL;
 	size_t count = gc_batch_partitions(batch, &parts);
 
 	for (size_t i = 0; i < count; i++) {

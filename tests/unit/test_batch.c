@@ -127,7 +127,7 @@ static void assert_text(struct gc_span text, const char *wanted)
 
 static void assert_ledger(size_t partition, int64_t applied, int64_t superseded, int64_t dead, int64_t ignored)
 {
-	struct gc_partition *parts;
+	struct gc_partition_batch *parts;
 
 	assert_true(partition < gc_batch_partitions(batch, &parts));
 	assert_int_equal(parts[partition].applied, applied);
@@ -265,7 +265,7 @@ static void check_sequence(const struct version *versions, size_t count, bool fl
 			add_version(&versions[i]);
 		merge_version(&one_by_one, &versions[i], flat);
 	}
-	gc_batch_seal(batch);
+	gc_batch_coalesce(batch);
 	merge_batch(&batched);
 	assert_same_cell(&batched, &one_by_one);
 	assert_ledger(0, 1, (int64_t)count - 1, 0, 0);
@@ -336,7 +336,7 @@ static void check_cuts(const struct version *history, size_t count, unsigned cut
 		add_version(&history[i]);
 		open = i + 1 < count && !(cuts >> i & 1);
 		if (!open) {
-			gc_batch_seal(batch);
+			gc_batch_coalesce(batch);
 			merge_batch(&cube);
 		}
 	}
@@ -413,7 +413,7 @@ static void rows_are_sorted_and_each_key_stands_once(void **state)
 		seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
 		add_next("approval_requests", "{\"id\":\"k%u\",\"created_at\":" T0 "}", (unsigned)(seed >> 33) % 100);
 	}
-	gc_batch_seal(batch);
+	gc_batch_coalesce(batch);
 	count = gc_batch_rows(batch, target_of("approval_requests"), &rows);
 	assert_in_range(count, 90, 100);
 	for (size_t i = 1; i < count; i++)
@@ -434,7 +434,7 @@ static void histories_keep_every_version(void **state)
 	add_next("tier_policies", "{\"tier_code\":\"tier_1\",\"tier_name\":\"T\",\"__lsn\":5}");
 	add_next("tier_policies", "{\"tier_code\":\"tier_2\",\"tier_name\":\"T\",\"__lsn\":7}");
 	add_next("tier_policies", "{\"tier_code\":\"tier_2\",\"tier_name\":\"T\",\"__lsn\":8}");
-	gc_batch_seal(batch);
+	gc_batch_coalesce(batch);
 	assert_int_equal(gc_batch_rows(batch, target, &rows), 5);
 	assert_text(rows[0]->key, "tier_1");
 	assert_int_equal(rows[1]->version.lsn, 7);
@@ -483,7 +483,7 @@ static void what_is_unavailable_is_carried(void **state)
 						 "{\"id\":\"k\",\"created_at\":" T0 ",\"reason\":\"%s\",\"__lsn\":%zu}", reason,
 						 at + 1);
 			}
-			gc_batch_seal(batch);
+			gc_batch_coalesce(batch);
 			assert_int_equal(gc_batch_rows(batch, target_of("approval_requests"), &rows), 1);
 			assert_text(text_in(rows[0], "action_description"), cases[c].wanted);
 		}
@@ -494,7 +494,7 @@ static void what_is_unavailable_is_carried(void **state)
 
 static void offsets_without_a_record_are_ignored(void **state)
 {
-	struct gc_partition *parts;
+	struct gc_partition_batch *parts;
 
 	(void)state;
 	begin_batch();
@@ -502,7 +502,7 @@ static void offsets_without_a_record_are_ignored(void **state)
 	add(0, 1003, 7, "approval_requests", GC_LIT("a"), GC_SPAN_NULL);
 	add(0, 1004, 9, "approval_requests", GC_LIT("b"), GC_SPAN_NULL);
 	add(0, INT64_C(5000000000), 8, "approval_requests", GC_LIT("c"), GC_SPAN_NULL);
-	gc_batch_seal(batch);
+	gc_batch_coalesce(batch);
 	assert_int_equal(gc_batch_partitions(batch, &parts), 1);
 	assert_int_equal(parts[0].from_offset, 1000);
 	assert_int_equal(parts[0].to_offset, INT64_C(5000000001));
@@ -528,14 +528,14 @@ static void add_ahead(int64_t offset, int64_t instead_us, struct gc_span value)
 static void times_ahead_decide_nothing(void **state)
 {
 	struct gc_row *const *rows;
-	struct gc_partition *parts;
+	struct gc_partition_batch *parts;
 	const struct gc_issue *issues;
 
 	(void)state;
 	begin_two_partitions();
 	add(0, 0, 5, "approval_requests", GC_LIT("a"), GC_LIT("{\"id\":\"a\",\"status\":\"one\",\"created_at\":" T0 "}"));
 	add_ahead(1, 5, GC_LIT("{\"id\":\"a\",\"status\":\"two\",\"created_at\":" T0 "}"));
-	gc_batch_seal(batch);
+	gc_batch_coalesce(batch);
 	assert_int_equal(gc_batch_rows(batch, stream_named("approval_requests")->targets[0], &rows), 1);
 	assert_int_equal(rows[0]->version.offset, 1);
 	assert_int_equal(rows[0]->version.kafka_us, 5);
@@ -549,13 +549,13 @@ static void times_ahead_decide_nothing(void **state)
 	begin_two_partitions();
 	add_ahead(0, 1, GC_LIT("{\"id\":\"a\",\"status\":\"one\",\"created_at\":" T0 "}"));
 	add(0, 1, 5, "approval_requests", GC_LIT("a"), GC_LIT("{\"id\":\"a\",\"status\":\"two\",\"created_at\":" T0 "}"));
-	gc_batch_seal(batch);
+	gc_batch_coalesce(batch);
 	gc_batch_rows(batch, stream_named("approval_requests")->targets[0], &rows);
 	assert_int_equal(rows[0]->version.offset, 1);
 
 	begin_two_partitions();
 	add_ahead(0, 1, GC_LIT("{\"id\":\"a\",\"status\":\"one\",\"created_at\":" T0 "}"));
-	gc_batch_seal(batch);
+	gc_batch_coalesce(batch);
 	gc_batch_partitions(batch, &parts);
 	assert_int_equal(parts[0].last_kafka_us, -1);
 }
@@ -570,7 +570,7 @@ static void source_times_beyond_the_range_decide_nothing(void **state)
 	begin_two_partitions();
 	add(0, 0, 5, "approval_requests", GC_LIT("a"),
 	    GC_LIT("{\"op\":\"c\",\"after\":{\"id\":\"a\",\"created_at\":" T0 "},\"source\":{\"ts_us\":1795428000000000000}}"));
-	gc_batch_seal(batch);
+	gc_batch_coalesce(batch);
 	assert_int_equal(gc_batch_rows(batch, stream_named("approval_requests")->targets[0], &rows), 1);
 	assert_int_equal(rows[0]->version.source_us, 0);
 	assert_int_equal(gc_batch_issues(batch, &issues), 1);
@@ -579,7 +579,7 @@ static void source_times_beyond_the_range_decide_nothing(void **state)
 
 static void each_partition_has_its_counts(void **state)
 {
-	struct gc_partition *parts;
+	struct gc_partition_batch *parts;
 	struct gc_message refused = {
 		.topic = GC_LIT("topic"), .partition = 1, .offset = 3, .timestamp_us = -1, .key = GC_LIT("x")
 	};
@@ -594,7 +594,7 @@ static void each_partition_has_its_counts(void **state)
 	add(1, 2, 13, "approval_requests", GC_LIT("b"), GC_LIT("{\"op\":\"t\",\"source\":{}}"));
 	gc_fail(&err, GC_REJECT, "22003", "merge_approvals", "the database refused it");
 	gc_batch_add_dead(batch, 1, stream_named("approval_requests"), &refused, &err);
-	gc_batch_seal(batch);
+	gc_batch_coalesce(batch);
 	assert_ledger(0, 0, 1, 0, 0);
 	assert_ledger(1, 1, 0, 2, 1);
 	assert_int_equal(gc_batch_partitions(batch, &parts), 2);
@@ -620,12 +620,12 @@ static void one_record_counts_once(void **state)
 	begin_two_partitions();
 	for (int i = 0; i < 3; i++)
 		add_next("immutable_log", "{\"id\":5,\"sequence\":9,\"timestamp\":" T0 ",\"action\":\"failed\"}");
-	gc_batch_seal(batch);
+	gc_batch_coalesce(batch);
 	assert_ledger(0, 1, 2, 0, 0);
 	assert_int_equal(gc_batch_targets(batch, &targets), 2);
 	for (size_t t = 0; t < 2; t++) {
 		assert_int_equal(gc_batch_rows(batch, targets[t], &rows), 1);
-		assert_int_equal(rows[0]->primary, targets[t] == target_of("immutable_log"));
+		assert_int_equal(rows[0]->counts_in_ledger, targets[t] == target_of("immutable_log"));
 		assert_int_equal(rows[0]->version.offset, 2);
 	}
 }
@@ -663,7 +663,7 @@ static void refused_messages_leave_nothing_behind(void **state)
 
 		begin_two_partitions();
 		add_next(cases[i].stream, "%s", cases[i].value);
-		gc_batch_seal(batch);
+		gc_batch_coalesce(batch);
 		misses = gc_batch_misses(batch);
 		if (gc_batch_dead_letters(batch, &letters) != 1)
 			fail_msg("%s was accepted", cases[i].value);
@@ -674,7 +674,7 @@ static void refused_messages_leave_nothing_behind(void **state)
 		assert_int_equal(misses->hour_count + misses->partition_count, 0);
 		for (int d = 0; d < GC_DIM_COUNT; d++)
 			assert_int_equal(misses->member_count[d], 0);
-		assert_false(gc_batch_opens_missions(batch));
+		assert_false(gc_batch_introduces_missions(batch));
 		assert_ledger(0, 0, 0, 1, 0);
 	}
 }
@@ -689,7 +689,7 @@ static void neighbours_of_refused_messages_stay(void **state)
 	add_next("approval_requests", "{\"id\":\"a\",\"created_at\":" T0 ",\"risk_score\":-1}");
 	add_next("approval_requests", "{\"id\":\"b\",\"created_at\":\"soon\",\"risk_score\":-1}");
 	add_next("approval_requests", "{\"id\":\"c\",\"created_at\":" T0 ",\"risk_score\":\"NaN\"}");
-	gc_batch_seal(batch);
+	gc_batch_coalesce(batch);
 	assert_int_equal(gc_batch_rows(batch, target_of("approval_requests"), &rows), 2);
 	assert_text(rows[0]->key, "a");
 	assert_text(rows[1]->key, "c");
@@ -738,18 +738,18 @@ static void links_are_locked_with_own_keys(void **state)
 	add_next("playbook_runs", "{\"id\":7,\"created_at\":" T0 ",\"diagnosis\":\"{\\\"event\\\": 5}\"}");
 	add_next("security_events", "{\"id\":9,\"created_at\":" T0 "}");
 	add_next("security_events", "{\"id\":1,\"created_at\":" T0 "}");
-	gc_batch_seal(batch);
+	gc_batch_coalesce(batch);
 	assert_links(own, COUNT(own));
 
 	begin_two_partitions();
 	add_next("approval_requests", "{\"id\":1,\"created_at\":" T0 ",\"contract_id\":\"c2\"}");
 	add_next("security_events", "{\"id\":9,\"created_at\":" T0 "}");
-	gc_batch_seal(batch);
+	gc_batch_coalesce(batch);
 	assert_links(others, COUNT(others));
 
 	begin_two_partitions();
 	add_next("action_contracts", "{\"id\":\"c1\",\"created_at\":" T0 "}");
-	gc_batch_seal(batch);
+	gc_batch_coalesce(batch);
 	assert_links(NULL, 0);
 }
 
@@ -786,7 +786,7 @@ static void misses_are_unique_and_sorted(void **state)
 		"{\"id\":\"c2\",\"created_at\":\"2026-10-24T02:00:00Z\",\"triggered_by\":\"user:known\",\"tier\":\"tier_1\",\"component\":\"b\",\"mission_id\":\"m1\"}");
 	add_next("approval_requests", "{\"id\":1,\"created_at\":\"2025-12-31T23:59:59Z\",\"decision_by\":\"bob\"}");
 	add_next("action_contracts", "{\"id\":\"c3\",\"__deleted\":\"true\"}");
-	gc_batch_seal(batch);
+	gc_batch_coalesce(batch);
 	misses = gc_batch_misses(batch);
 	/* also of the version of c2 that does not stay */
 	assert_members(GC_DIM_COMPONENT, (const char *const[]){ "a", "b", NULL });
@@ -838,9 +838,9 @@ static void keys_take_the_place_of_names(void **state)
 		 "{\"id\":\"c1\",\"created_at\":" T0 ",\"triggered_by\":\"user:zoë\",\"tier\":\"tier_2\",\"mission_id\":\"m2\"}");
 	add_next("action_contracts", "{\"id\":\"c2\",\"created_at\":" T0 "}");
 	add_next("action_contracts", "{\"id\":\"c3\",\"__deleted\":\"true\"}");
-	gc_batch_seal(batch);
+	gc_batch_coalesce(batch);
 	learn_misses(10);
-	gc_batch_bind(batch);
+	gc_batch_assign_keys(batch);
 	assert_int_equal(gc_batch_rows(batch, target_of("action_contracts"), &rows), 3);
 	assert_int_equal(key_in(rows[0], "component_key"), 10);
 	assert_int_equal(key_in(rows[0], "tier_key"), 11);
@@ -856,7 +856,7 @@ static void keys_take_the_place_of_names(void **state)
 	begin_two_partitions();
 	add_next("action_contracts",
 		 "{\"id\":\"c1\",\"created_at\":" T0 ",\"triggered_by\":\"user:zoë\",\"tier\":\"tier_2\",\"mission_id\":\"m2\"}");
-	gc_batch_seal(batch);
+	gc_batch_coalesce(batch);
 	for (int d = 0; d < GC_DIM_COUNT; d++)
 		assert_int_equal(gc_batch_misses(batch)->member_count[d], 0);
 	assert_int_equal(gc_batch_misses(batch)->hour_count + gc_batch_misses(batch)->partition_count, 0);
@@ -876,9 +876,9 @@ static void full_caches_lose_nothing_of_a_batch(void **state)
 		for (int i = 0; i < 6; i++)
 			add_next("action_contracts", "{\"id\":\"c%d\",\"created_at\":" T0 ",\"tier\":\"tier_%d\"}", i,
 				 (round * (i % 3) + i) % 17);
-		gc_batch_seal(batch);
+		gc_batch_coalesce(batch);
 		learn_misses(1000 + round * 10);
-		gc_batch_bind(batch);
+		gc_batch_assign_keys(batch);
 		assert_int_equal(gc_batch_rows(batch, target_of("action_contracts"), &rows), 6);
 		for (size_t i = 0; i < 6; i++) {
 			if (key_in(rows[i], "tier_key") == 0 || key_in(rows[i], "component_key") == 0)
@@ -931,16 +931,16 @@ static void missions_open_once(void **state)
 	gc_keys_forget(&keys);
 	begin_two_partitions();
 	add_next("mission_timelines", "{\"id\":1,\"mission_id\":\"m1\"}");
-	gc_batch_seal(batch);
-	assert_true(gc_batch_opens_missions(batch));
+	gc_batch_coalesce(batch);
+	assert_true(gc_batch_introduces_missions(batch));
 	assert_false(gc_keys_knows_mission(&keys, GC_LIT("m1"))); /* not yet committed */
 	gc_batch_committed(batch);
 	assert_true(gc_keys_knows_mission(&keys, GC_LIT("m1")));
 	begin_two_partitions();
 	add_next("mission_timelines", "{\"id\":1,\"mission_id\":\"m1\"}");
 	add_next("action_contracts", "{\"id\":\"c\",\"created_at\":" T0 ",\"mission_id\":\"m9\"}");
-	gc_batch_seal(batch);
-	assert_false(gc_batch_opens_missions(batch));
+	gc_batch_coalesce(batch);
+	assert_false(gc_batch_introduces_missions(batch));
 	gc_batch_committed(batch);
 	assert_false(gc_keys_knows_mission(&keys, GC_LIT("m9"))); /* named, not known */
 }
@@ -960,7 +960,7 @@ static void fill_batch(void)
 			 i, i, i);
 		add_next("approval_requests", "{\"id\":%d,\"created_at\":\"soon\"}", i);
 	}
-	gc_batch_seal(batch);
+	gc_batch_coalesce(batch);
 }
 
 static void batches_in_their_stride_keep_their_memory(void **state)
@@ -976,7 +976,7 @@ static void batches_in_their_stride_keep_their_memory(void **state)
 		assert_int_equal(mallinfo2().uordblks, before);
 	}
 	gc_batch_reset(batch);
-	gc_batch_seal(batch);
+	gc_batch_coalesce(batch);
 	assert_int_equal(gc_batch_message_count(batch), 0);
 }
 

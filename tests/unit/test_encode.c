@@ -292,10 +292,10 @@ static void columns_of_rows_are_sent(void **state)
 static void versions_end_a_merge(void **state)
 {
 	struct gc_row rows[] = {
-		{ .target = &target, .version = { 1, 2, 3, 4 }, .partition = 1, .primary = true },
+		{ .target = &target, .version = { 1, 2, 3, 4 }, .partition = 1, .counts_in_ledger = true },
 		{ .target = &target, .version = { INT64_MAX, 0, 1, INT64_C(1) << 40 }, .partition = 0, .deleted = true },
 	};
-	const struct gc_partition partitions[] = { { .offset_id = 70 }, { .offset_id = 71 } };
+	const struct gc_partition_batch partitions[] = { { .offset_id = 70 }, { .offset_id = 71 } };
 	struct gc_row *const list[] = { &rows[0], &rows[1] };
 	struct reader r;
 

@@ -272,7 +272,7 @@ static void add_inputs(struct stage *stage, const struct scene *scene)
 
 		gc_batch_add(stage->batch, partition_of(stage, &input->message, from), input->stream, scene->unit, &input->message);
 	}
-	gc_batch_seal(stage->batch);
+	gc_batch_coalesce(stage->batch);
 }
 
 /* ---- describing what came out ---- */
@@ -412,7 +412,7 @@ static json_t *describe_links(const struct gc_batch *batch)
 
 static json_t *describe_ledger(const struct gc_batch *batch)
 {
-	struct gc_partition *parts;
+	struct gc_partition_batch *parts;
 	size_t count = gc_batch_partitions(batch, &parts);
 	json_int_t applied = 0, superseded = 0, dead = 0, ignored = 0;
 
@@ -434,7 +434,7 @@ static json_t *describe_batch(const struct gc_batch *batch)
 	json_object_set_new(json, "dead", describe_dead(batch));
 	json_object_set_new(json, "links", describe_links(batch));
 	json_object_set_new(json, "ledger", describe_ledger(batch));
-	json_object_set_new(json, "opens_missions", json_boolean(gc_batch_opens_missions(batch)));
+	json_object_set_new(json, "opens_missions", json_boolean(gc_batch_introduces_missions(batch)));
 	return json;
 }
 
@@ -800,7 +800,7 @@ static void check_mutant(struct stage *stage, const struct scene *scene, const s
 	gc_batch_reset(stage->batch);
 	gc_batch_partition(stage->batch, GC_LIT("topic"), 0, 1, 1, message.offset);
 	gc_batch_add(stage->batch, 0, input->stream, scene->unit, &message);
-	gc_batch_seal(stage->batch);
+	gc_batch_coalesce(stage->batch);
 	check_batch(stage->batch);
 }
 

@@ -49,7 +49,7 @@ static const char *code_of(const struct gc_stream *stream, struct gc_span key, s
 	gc_batch_reset(batch);
 	gc_batch_partition(batch, GC_LIT("topic"), 0, 1, 1, 0);
 	gc_batch_add(batch, 0, stream, GC_UNIT_AUTO, message);
-	gc_batch_seal(batch);
+	gc_batch_coalesce(batch);
 	broken = broken_rule(batch);
 	if (broken)
 		fail_msg("%s: %.*s: %s", stream->name, (int)value.len, value.ptr ? value.ptr : "", broken);

@@ -19,7 +19,7 @@ static const struct gc_target missions = {
 	.column_count = COLUMN_COUNT,
 	.created_at = -1,
 	.keep_versions = true,
-	.makes_missions_known = true,
+	.introduces_missions = true,
 };
 
 static struct gc_span final_status(struct gc_span status)
