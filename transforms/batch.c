@@ -25,7 +25,7 @@ struct group {
 
 struct gc_batch {
 	struct gc_arena arena;
-	struct gc_keys *keys;
+	struct gc_dimension_cache *cache;
 	size_t value_bytes_max, key_bytes_max;
 	struct group *groups; /* one a target of any stream */
 	size_t group_count;
@@ -74,12 +74,12 @@ static size_t count_targets(void)
 	return count;
 }
 
-struct gc_batch *gc_batch_new(struct gc_keys *keys, int64_t value_bytes_max, int64_t key_bytes_max)
+struct gc_batch *gc_batch_new(struct gc_dimension_cache *cache, int64_t value_bytes_max, int64_t key_bytes_max)
 {
 	struct gc_batch *batch = gc_calloc(1, sizeof(*batch));
 
 	gc_arena_init(&batch->arena);
-	batch->keys = keys;
+	batch->cache = cache;
 	batch->value_bytes_max = (size_t)value_bytes_max;
 	batch->key_bytes_max = (size_t)key_bytes_max;
 	batch->groups = gc_calloc(count_targets(), sizeof(*batch->groups));
@@ -127,7 +127,7 @@ void gc_batch_reset(struct gc_batch *batch)
 	batch->hours.count = batch->missions.count = batch->targets.count = batch->messages = 0;
 	batch->introduces_missions = false;
 	gc_arena_reset(&batch->arena, ARENA_KEEP_BYTES);
-	gc_keys_trim(batch->keys);
+	gc_dimension_cache_trim(batch->cache);
 }
 
 uint32_t gc_batch_partition(struct gc_batch *batch, struct gc_span topic, int32_t partition, int64_t offset_id, int64_t owner_epoch,
@@ -232,10 +232,10 @@ static void note_misses(struct gc_batch *batch, const struct gc_row *row)
 		enum gc_kind kind = target->columns[i].kind;
 
 		if (kind >= GC_COMPONENT && gc_row_has(row, i) &&
-		    !gc_keys_find(batch->keys, (enum gc_dimension)(kind - GC_COMPONENT), row->values[i].text, &key))
+		    !gc_dimension_cache_find(batch->cache, (enum gc_dimension)(kind - GC_COMPONENT), row->values[i].text, &key))
 			*PUSH(&batch->members[kind - GC_COMPONENT], struct gc_span) = row->values[i].text;
 		if (kind == GC_MISSION && target->introduces_missions && gc_row_has(row, i) &&
-		    !gc_keys_knows_mission(batch->keys, row->values[i].text)) {
+		    !gc_dimension_cache_has_mission(batch->cache, row->values[i].text)) {
 			batch->introduces_missions = true;
 			*PUSH(&batch->missions, struct gc_span) = row->values[i].text;
 		}
@@ -243,11 +243,11 @@ static void note_misses(struct gc_batch *batch, const struct gc_row *row)
 	if (target->created_at < 0 || !gc_row_has(row, target->created_at))
 		return;
 	hour = (int32_t)(row->values[target->created_at].integer / GC_HOUR_US);
-	if (!gc_keys_has_hour(batch->keys, hour))
+	if (!gc_dimension_cache_has_hour(batch->cache, hour))
 		*PUSH(&batch->hours, int32_t) = hour;
 	gc_time_civil(row->values[target->created_at].integer, &year, &month_of_year, &day);
 	month = (year - 1970) * 12 + month_of_year - 1;
-	if (!gc_keys_has_partition(batch->keys, target->name, month))
+	if (!gc_dimension_cache_has_partition(batch->cache, target->name, month))
 		*PUSH(&batch->missing_partitions, struct gc_missing_partition) = (struct gc_missing_partition){ target->name,
 														month };
 }
@@ -372,7 +372,7 @@ void gc_batch_add(struct gc_batch *batch, uint32_t partition, const struct gc_st
 	struct gc_change change;
 	struct gc_decode decode = { .batch = batch,
 				    .arena = &batch->arena,
-				    .keys = batch->keys,
+				    .cache = batch->cache,
 				    .stream = stream,
 				    .change = &change,
 				    .unit = unit,
@@ -625,7 +625,7 @@ void gc_batch_coalesce(struct gc_batch *batch)
 	}
 }
 
-static void assign_row_keys(struct gc_keys *keys, struct gc_row *row)
+static void assign_row_keys(struct gc_dimension_cache *cache, struct gc_row *row)
 {
 	for (int i = 0; i < row->target->column_count; i++) {
 		enum gc_kind kind = row->target->columns[i].kind;
@@ -633,7 +633,7 @@ static void assign_row_keys(struct gc_keys *keys, struct gc_row *row)
 
 		if (kind < GC_COMPONENT || row->deleted)
 			continue;
-		gc_keys_find(keys, (enum gc_dimension)(kind - GC_COMPONENT), gc_row_get_text(row, i), &key);
+		gc_dimension_cache_find(cache, (enum gc_dimension)(kind - GC_COMPONENT), gc_row_get_text(row, i), &key);
 		gc_row_integer(row, i, key);
 	}
 }
@@ -642,14 +642,14 @@ void gc_batch_assign_keys(struct gc_batch *batch)
 {
 	for (size_t i = 0; i < batch->group_count; i++) {
 		for (size_t r = 0; r < batch->groups[i].kept; r++)
-			assign_row_keys(batch->keys, AT(&batch->groups[i].rows, struct gc_row *, r));
+			assign_row_keys(batch->cache, AT(&batch->groups[i].rows, struct gc_row *, r));
 	}
 }
 
 void gc_batch_committed(struct gc_batch *batch)
 {
 	for (size_t i = 0; i < batch->missions.count; i++)
-		gc_keys_learn_mission(batch->keys, AT(&batch->missions, struct gc_span, i));
+		gc_dimension_cache_put_mission(batch->cache, AT(&batch->missions, struct gc_span, i));
 }
 
 size_t gc_batch_message_count(const struct gc_batch *batch)

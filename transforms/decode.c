@@ -582,7 +582,7 @@ struct gc_span gc_declared_component(const struct gc_decode *decode, struct gc_s
 	struct gc_span name = gc_span_trim(text), before = name, after = GC_SPAN_NULL;
 
 	gc_span_split(name, ':', &before, &after);
-	if (before.len > 0 && gc_keys_is_declared(decode->keys, before))
+	if (before.len > 0 && gc_dimension_cache_is_declared(decode->cache, before))
 		return before;
-	return after.len > 0 && gc_keys_is_declared(decode->keys, after) ? after : GC_SPAN_NULL;
+	return after.len > 0 && gc_dimension_cache_is_declared(decode->cache, after) ? after : GC_SPAN_NULL;
 }

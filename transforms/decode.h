@@ -27,7 +27,7 @@
 struct gc_decode {
 	struct gc_batch *batch;
 	struct gc_arena *arena;
-	struct gc_keys *keys;
+	struct gc_dimension_cache *cache;
 	const struct gc_stream *stream;
 	const struct gc_change *change;
 	enum gc_time_unit unit;

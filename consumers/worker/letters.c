@@ -71,7 +71,7 @@ static enum gc_verdict try_letters(struct gc_letters_run *run, struct gc_letter 
 	enum gc_verdict verdict;
 
 	fill_batch(run, letters, count, reject_reason);
-	verdict = gc_pg_resolve(run->pg, run->batch, &run->keys, err);
+	verdict = gc_pg_resolve(run->pg, run->batch, &run->cache, err);
 	if (verdict != GC_OK)
 		return verdict;
 	gc_batch_assign_keys(run->batch);
@@ -102,7 +102,7 @@ static enum gc_verdict apply_letters(struct gc_letters_run *run, struct gc_lette
 				return gc_fail(
 					err, GC_FATAL, GC_PG_NO_PARTITION, "cube",
 					"the table of a month was taken away; ATTACH it again, or DROP it to have it made anew");
-			gc_keys_forget(&run->keys);
+			gc_dimension_cache_clear(&run->cache);
 			has_forgotten = true;
 			continue;
 		}
@@ -195,16 +195,16 @@ enum gc_verdict gc_letters_retry(struct gc_letters_run *run, const struct gc_let
 {
 	enum gc_verdict verdict;
 
-	gc_keys_init(&run->keys, run->config->run_cache_entries);
+	gc_dimension_cache_init(&run->cache, run->config->run_cache_entries);
 	gc_arena_init(&run->arena);
-	run->batch = gc_batch_new(&run->keys, run->config->limits_value_bytes, run->config->limits_key_bytes);
-	verdict = gc_pg_open_writer(run->config, "gracecube dead", &run->keys, &run->pg, err);
+	run->batch = gc_batch_new(&run->cache, run->config->limits_value_bytes, run->config->limits_key_bytes);
+	verdict = gc_pg_open_writer(run->config, "gracecube dead", &run->cache, &run->pg, err);
 	if (verdict == GC_OK)
 		verdict = retry_all(run, *selection, err);
 	gc_pg_close(run->pg);
 	run->pg = NULL;
 	gc_batch_free(run->batch);
 	gc_arena_done(&run->arena);
-	gc_keys_done(&run->keys);
+	gc_dimension_cache_done(&run->cache);
 	return verdict;
 }

@@ -17,7 +17,7 @@ struct gc_letters_run {
 	void *arg;
 
 	struct gc_pg *pg;
-	struct gc_keys keys;
+	struct gc_dimension_cache cache;
 	struct gc_batch *batch;
 	struct gc_arena arena; /* of the letters in hand */
 };

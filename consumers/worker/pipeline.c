@@ -14,8 +14,8 @@ void gc_pipeline_init(struct gc_pipeline *p, const struct gc_config *config, str
 		      struct gc_worker_counters *counters, int64_t cache_entries)
 {
 	*p = (struct gc_pipeline){ .config = config, .source = source, .counters = counters };
-	gc_keys_init(&p->keys, cache_entries);
-	p->batch = gc_batch_new(&p->keys, config->limits_value_bytes, config->limits_key_bytes);
+	gc_dimension_cache_init(&p->cache, cache_entries);
+	p->batch = gc_batch_new(&p->cache, config->limits_value_bytes, config->limits_key_bytes);
 	gc_batch_ask_headers(p->batch, source->calls->headers);
 }
 
@@ -23,7 +23,7 @@ void gc_pipeline_done(struct gc_pipeline *p)
 {
 	gc_pg_close(p->pg);
 	gc_batch_free(p->batch);
-	gc_keys_done(&p->keys);
+	gc_dimension_cache_done(&p->cache);
 }
 
 /* ---- steps of one batch ---- */
@@ -74,7 +74,7 @@ size_t gc_pipeline_fill(struct gc_pipeline *p, size_t from, size_t to, const str
 enum gc_verdict gc_pipeline_resolve(struct gc_pipeline *p, struct gc_err *err)
 {
 	int64_t started = gc_monotonic_us(), cpu = gc_thread_cpu_us();
-	enum gc_verdict verdict = gc_pg_resolve(p->pg, p->batch, &p->keys, err);
+	enum gc_verdict verdict = gc_pg_resolve(p->pg, p->batch, &p->cache, err);
 
 	gc_counter_add(&p->counters->keys_us, gc_monotonic_us() - started);
 	gc_histogram_add(&p->counters->resolve, &gc_stage_buckets, gc_monotonic_us() - started);
@@ -126,8 +126,8 @@ static void advance_positions(struct gc_pipeline *p)
 	gc_counter_add(&p->counters->records, (int64_t)gc_batch_message_count(p->batch));
 	gc_counter_add(&p->counters->batches, 1);
 	atomic_store(&p->counters->progress_us, gc_monotonic_us());
-	atomic_store(&p->counters->cache_hits, (int64_t)p->keys.hits);
-	atomic_store(&p->counters->cache_misses, (int64_t)p->keys.missed);
+	atomic_store(&p->counters->cache_hits, (int64_t)p->cache.hits);
+	atomic_store(&p->counters->cache_misses, (int64_t)p->cache.missed);
 }
 
 enum gc_verdict gc_pipeline_apply(struct gc_pipeline *p, struct gc_err *err)

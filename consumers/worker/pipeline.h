@@ -18,7 +18,7 @@ struct gc_pipeline {
 	struct gc_source *source;            /* not its own, nor are these two */
 	struct gc_worker_counters *counters; /* of the worker */
 	struct gc_pg *pg;                    /* NULL while there is no connection */
-	struct gc_keys keys;
+	struct gc_dimension_cache cache;
 	struct gc_batch *batch;
 	size_t from, to;           /* records of the batch */
 	bool is_unread;            /* they are in it as what the database refused, or there are none */

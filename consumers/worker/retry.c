@@ -80,9 +80,9 @@ static enum gc_verdict reconnect(struct gc_worker *w, struct gc_err *err)
 
 	gc_pg_close(w->pipeline.pg);
 	w->pipeline.pg = NULL;
-	gc_keys_forget(&w->pipeline.keys);
+	gc_dimension_cache_clear(&w->pipeline.cache);
 	snprintf(role, sizeof(role), "gracecube worker %d", w->index);
-	verdict = heals(w, gc_pg_open_writer(w->config, role, &w->pipeline.keys, &w->pipeline.pg, err), err);
+	verdict = heals(w, gc_pg_open_writer(w->config, role, &w->pipeline.cache, &w->pipeline.pg, err), err);
 	if (verdict == GC_OK)
 		verdict = gc_consumer_reclaim(w->consumer, w->pipeline.pg, err);
 	if (verdict == GC_OK) {
@@ -126,7 +126,7 @@ static enum gc_verdict attempt(void *worker, size_t from, size_t to, const struc
 		if (verdict == GC_OK)
 			verdict = gc_rights_heal(w, gc_pipeline_try(&w->pipeline, from, to, reject_reason, err), err);
 		if (verdict == GC_REJECT && strcmp(err->code, GC_PG_NO_PARTITION) == 0 && !has_forgotten) {
-			gc_keys_forget(&w->pipeline.keys);
+			gc_dimension_cache_clear(&w->pipeline.cache);
 			has_forgotten = true;
 			continue;
 		}

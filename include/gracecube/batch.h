@@ -7,7 +7,7 @@
 #ifndef GRACECUBE_BATCH_H
 #define GRACECUBE_BATCH_H
 
-#include <gracecube/keys.h>
+#include <gracecube/dimension_cache.h>
 #include <gracecube/stream.h>
 
 enum gc_value_state { GC_VALUE_NULL, GC_VALUE_SET };
@@ -72,7 +72,7 @@ struct gc_link {
 
 struct gc_batch;
 
-struct gc_batch *gc_batch_new(struct gc_keys *keys, int64_t value_bytes_max, int64_t key_bytes_max);
+struct gc_batch *gc_batch_new(struct gc_dimension_cache *cache, int64_t value_bytes_max, int64_t key_bytes_max);
 void gc_batch_free(struct gc_batch *batch);
 
 /* The headers of a message, in the arena; returns how many. */

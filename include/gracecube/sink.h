@@ -19,8 +19,8 @@ enum gc_verdict gc_pg_open(const struct gc_config *config, const char *role, str
 			   struct gc_err *err) GC_MUST_CHECK;
 /* As gc_pg_open, and takes a lane for its rollup rows, prepares every statement against its descriptor, and learns the
  * declared components. */
-enum gc_verdict gc_pg_open_writer(const struct gc_config *config, const char *role, struct gc_keys *keys, struct gc_pg **ret_pg,
-				  struct gc_err *err) GC_MUST_CHECK;
+enum gc_verdict gc_pg_open_writer(const struct gc_config *config, const char *role, struct gc_dimension_cache *cache,
+				  struct gc_pg **ret_pg, struct gc_err *err) GC_MUST_CHECK;
 void gc_pg_close(struct gc_pg *pg);
 /* Is the cube one that this program may work on? GC_FATAL with the code no_schema or schema_version where people have to migrate. */
 enum gc_verdict gc_pg_check_schema(struct gc_pg *pg, struct gc_err *err) GC_MUST_CHECK;
@@ -42,7 +42,8 @@ enum gc_verdict gc_pg_claim(struct gc_pg *pg, const char *group, const char *own
 			    struct gc_err *err) GC_MUST_CHECK;
 
 /* Resolves what the batch misses, in a transaction of its own, and teaches it to the keys. */
-enum gc_verdict gc_pg_resolve(struct gc_pg *pg, struct gc_batch *batch, struct gc_keys *keys, struct gc_err *err) GC_MUST_CHECK;
+enum gc_verdict gc_pg_resolve(struct gc_pg *pg, struct gc_batch *batch, struct gc_dimension_cache *cache,
+			      struct gc_err *err) GC_MUST_CHECK;
 /* Fence, rows, dead letters, quality issues, commit. GC_OK: durable. GC_FENCED: nothing was written. GC_REJECT: a record is bad,
  * or, with the code GC_PG_NO_PARTITION, the table of its month was taken away.
  * *ret_superseded: how many of the records that the batch counted as applied were older than what the cube holds. */

@@ -92,14 +92,14 @@ static enum gc_verdict refuse_connection(PGconn *conn, struct gc_err *err)
 static PGconn *connect_to(const struct gc_config *config, const char *role, const char *password)
 {
 	char timeout[24];
-	const char *const keys[] = { "dbname",          "application_name",           "connect_timeout",
-				     "keepalives_idle", "tcp_user_timeout",           "target_session_attrs",
-				     "client_encoding", password ? "password" : NULL, NULL };
+	const char *const keywords[] = { "dbname",          "application_name",           "connect_timeout",
+					 "keepalives_idle", "tcp_user_timeout",           "target_session_attrs",
+					 "client_encoding", password ? "password" : NULL, NULL };
 	const char *const values[] = { config->postgres_dsn, role, timeout, "5", "10000", "read-write", "UTF8", password, NULL };
 	PGconn *conn;
 
 	snprintf(timeout, sizeof(timeout), "%lld", (long long)(config->postgres_connect_timeout_us / GC_SECOND_US));
-	conn = PQconnectStartParams(keys, values, 1);
+	conn = PQconnectStartParams(keywords, values, 1);
 	PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
 	PQreset(conn);
 	PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
@@ -284,15 +284,15 @@ enum gc_verdict gc_pg_open(const struct gc_config *config, const char *role, str
 	return GC_OK;
 }
 
-static void declare_component(void *keys, const char *const *values, int columns)
+static void declare_component(void *cache, const char *const *values, int columns)
 {
 	(void)columns;
-	gc_keys_declare_component(keys, gc_span_of(values[0]));
+	gc_dimension_cache_declare_component(cache, gc_span_of(values[0]));
 }
 
 /* Writers look rows up by key and never scan: plans made while the tables are still small must hold when they are large. */
-enum gc_verdict gc_pg_open_writer(const struct gc_config *config, const char *role, struct gc_keys *keys, struct gc_pg **ret_pg,
-				  struct gc_err *err)
+enum gc_verdict gc_pg_open_writer(const struct gc_config *config, const char *role, struct gc_dimension_cache *cache,
+				  struct gc_pg **ret_pg, struct gc_err *err)
 {
 	struct gc_pg *pg = NULL;
 	enum gc_verdict verdict = gc_pg_open(config, role, &pg, err);
@@ -306,7 +306,7 @@ enum gc_verdict gc_pg_open_writer(const struct gc_config *config, const char *ro
 	if (verdict == GC_OK)
 		verdict = gc_pg_query(pg,
 				      "SELECT component_name FROM cube.dim_component WHERE NOT is_inferred AND component_key > 0",
-				      NULL, 0, declare_component, keys, err);
+				      NULL, 0, declare_component, cache, err);
 	if (verdict != GC_OK) {
 		gc_pg_close(pg);
 		return verdict;

@@ -14,18 +14,18 @@ static const char *const resolve_sql[GC_DIM_COUNT] = {
 };
 
 struct resolve {
-	struct gc_keys *keys;
+	struct gc_dimension_cache *cache;
 	int dimension_of[GC_DIM_COUNT]; /* which dimension the n-th statement asks */
 };
 
-static void learn_members(void *arg, int n, const PGresult *result)
+static void cache_members(void *arg, int n, const PGresult *result)
 {
 	struct resolve *resolve = arg;
 
 	for (int row = 0; n < GC_DIM_COUNT && resolve->dimension_of[n] >= 0 && row < PQntuples(result); row++)
-		gc_keys_learn(resolve->keys, (enum gc_dimension)resolve->dimension_of[n],
-			      (struct gc_span){ PQgetvalue(result, row, 0), (size_t)PQgetlength(result, row, 0) },
-			      (int32_t)strtol(PQgetvalue(result, row, 1), NULL, 10));
+		gc_dimension_cache_put(resolve->cache, (enum gc_dimension)resolve->dimension_of[n],
+				       (struct gc_span){ PQgetvalue(result, row, 0), (size_t)PQgetlength(result, row, 0) },
+				       (int32_t)strtol(PQgetvalue(result, row, 1), NULL, 10));
 }
 
 static void send_members(struct gc_pg *pg, struct gc_arena *arena, const struct gc_misses *misses, struct resolve *resolve)
@@ -77,10 +77,10 @@ static bool is_complete(const struct gc_misses *misses)
 	return misses->partition_count == 0 && misses->hour_count == 0;
 }
 
-enum gc_verdict gc_pg_resolve(struct gc_pg *pg, struct gc_batch *batch, struct gc_keys *keys, struct gc_err *err)
+enum gc_verdict gc_pg_resolve(struct gc_pg *pg, struct gc_batch *batch, struct gc_dimension_cache *cache, struct gc_err *err)
 {
 	struct gc_misses *misses = gc_batch_misses(batch);
-	struct resolve resolve = { .keys = keys, .dimension_of = { -1, -1, -1, -1 } };
+	struct resolve resolve = { .cache = cache, .dimension_of = { -1, -1, -1, -1 } };
 	enum gc_verdict verdict;
 
 	if (is_complete(misses))
@@ -91,7 +91,7 @@ enum gc_verdict gc_pg_resolve(struct gc_pg *pg, struct gc_batch *batch, struct g
 	send_members(pg, gc_batch_arena(batch), misses, &resolve);
 	send_partitions(pg, gc_batch_arena(batch), misses);
 	send_hours(pg, gc_batch_arena(batch), misses);
-	verdict = gc_pg_commit(pg, learn_members, &resolve, err);
+	verdict = gc_pg_commit(pg, cache_members, &resolve, err);
 	if (verdict == GC_REJECT) /* a zone that the server does not know, a table that somebody changed: no record's fault */
 		return gc_fail(
 			err, GC_FATAL, "environment", "cube",
@@ -100,9 +100,9 @@ enum gc_verdict gc_pg_resolve(struct gc_pg *pg, struct gc_batch *batch, struct g
 	if (verdict != GC_OK)
 		return verdict;
 	for (size_t i = 0; i < misses->partition_count; i++)
-		gc_keys_learn_partition(keys, misses->partitions[i].target, misses->partitions[i].month);
+		gc_dimension_cache_put_partition(cache, misses->partitions[i].target, misses->partitions[i].month);
 	for (size_t i = 0; i < misses->hour_count; i++)
-		gc_keys_learn_hour(keys, misses->hours[i]);
+		gc_dimension_cache_put_hour(cache, misses->hours[i]);
 	return GC_OK;
 }
 

@@ -134,16 +134,16 @@ static void read_columns(PGconn *pg, const struct gc_target *target, struct tabl
 }
 
 /* Any number will do for a member's key. */
-static void learn_members(struct gc_keys *keys, const struct gc_row *row)
+static void learn_members(struct gc_dimension_cache *cache, const struct gc_row *row)
 {
 	for (int c = 0; c < row->target->column_count; c++) {
 		enum gc_kind kind = row->target->columns[c].kind;
 		int32_t key;
 
 		if (kind >= GC_COMPONENT && row->values[c].state == GC_VALUE_SET &&
-		    !gc_keys_find(keys, (enum gc_dimension)(kind - GC_COMPONENT), row->values[c].text, &key))
-			gc_keys_learn(keys, (enum gc_dimension)(kind - GC_COMPONENT), row->values[c].text,
-				      1 + (int32_t)keys->members[kind - GC_COMPONENT].count);
+		    !gc_dimension_cache_find(cache, (enum gc_dimension)(kind - GC_COMPONENT), row->values[c].text, &key))
+			gc_dimension_cache_put(cache, (enum gc_dimension)(kind - GC_COMPONENT), row->values[c].text,
+					       1 + (int32_t)cache->members[kind - GC_COMPONENT].count);
 	}
 }
 
@@ -184,15 +184,15 @@ static void keep_row(struct table *table, const struct gc_row *decoded)
 static void decode_rows(const struct bench_events_options *options, const struct gc_stream *stream, struct table *table)
 {
 	struct bench_events *events = NULL;
-	struct gc_keys keys;
+	struct gc_dimension_cache cache;
 	struct gc_message message;
 	struct gc_err err;
 	struct gc_batch *batch;
 
 	if (bench_events_open(options, &events, &err) != GC_OK)
 		stop(err.where, err.text);
-	gc_keys_init(&keys, INT64_MAX);
-	batch = gc_batch_new(&keys, 1 << 20, 512);
+	gc_dimension_cache_init(&cache, INT64_MAX);
+	batch = gc_batch_new(&cache, 1 << 20, 512);
 	gc_arena_init(&table->arena);
 	table->rows = gc_malloc(options->count * sizeof(*table->rows));
 	while (bench_events_next(events, &message)) {
@@ -204,12 +204,12 @@ static void decode_rows(const struct bench_events_options *options, const struct
 		gc_batch_coalesce(batch);
 		if (gc_batch_rows(batch, stream->targets[0], &rows) != 1)
 			stop("an event makes no row", message.value.ptr);
-		learn_members(&keys, rows[0]);
+		learn_members(&cache, rows[0]);
 		gc_batch_assign_keys(batch);
 		keep_row(table, rows[0]);
 	}
 	gc_batch_free(batch);
-	gc_keys_done(&keys);
+	gc_dimension_cache_done(&cache);
 	bench_events_close(events);
 }
 

@@ -16,7 +16,7 @@
 #define HEAD_BYTES 5
 #define RECORDS_MAX 16
 
-static struct gc_keys keys;
+static struct gc_dimension_cache cache;
 static struct gc_batch *batch;
 static size_t stream_count;
 static struct gc_clock clocks[2];
@@ -34,10 +34,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 	(void)argc;
 	(void)argv;
-	gc_keys_init(&keys, 100);
+	gc_dimension_cache_init(&cache, 100);
 	for (size_t i = 0; i < sizeof(declared) / sizeof(declared[0]); i++)
-		gc_keys_declare_component(&keys, gc_span_of(declared[i]));
-	batch = gc_batch_new(&keys, 4096, 64);
+		gc_dimension_cache_declare_component(&cache, gc_span_of(declared[i]));
+	batch = gc_batch_new(&cache, 4096, 64);
 	while (gc_streams[stream_count])
 		stream_count++;
 	return 0;
@@ -85,7 +85,7 @@ static void learn_misses(void)
 
 	for (int d = 0; d < GC_DIM_COUNT; d++) {
 		for (size_t i = 0; i < misses->member_count[d]; i++)
-			gc_keys_learn(&keys, (enum gc_dimension)d, misses->members[d][i], key++);
+			gc_dimension_cache_put(&cache, (enum gc_dimension)d, misses->members[d][i], key++);
 	}
 }
 

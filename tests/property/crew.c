@@ -211,16 +211,16 @@ static enum gc_verdict connect_worker(struct worker *w)
 
 	gc_pg_close(w->pipeline.pg);
 	w->pipeline.pg = NULL;
-	gc_keys_forget(&w->pipeline.keys);
+	gc_dimension_cache_clear(&w->pipeline.cache);
 	snprintf(role, sizeof(role), "gracecube property %zu", w->index);
-	verdict = gc_pg_open_writer(w->crew->config, role, &w->pipeline.keys, &w->pipeline.pg, &w->err);
+	verdict = gc_pg_open_writer(w->crew->config, role, &w->pipeline.cache, &w->pipeline.pg, &w->err);
 	return verdict == GC_OK ? claim_own(w) : verdict;
 }
 
-static void declare(void *keys, const char *const *values, int columns)
+static void declare(void *cache, const char *const *values, int columns)
 {
 	(void)columns;
-	gc_keys_declare_component(keys, gc_span_of(values[0]));
+	gc_dimension_cache_declare_component(cache, gc_span_of(values[0]));
 }
 
 /* As a new connection leaves the caches, without the cost of one. */
@@ -229,10 +229,10 @@ static enum gc_verdict forget_caches(struct worker *w)
 	enum gc_verdict verdict;
 
 	w->tally.forgotten++;
-	gc_keys_forget(&w->pipeline.keys);
+	gc_dimension_cache_clear(&w->pipeline.cache);
 	verdict = gc_pg_query(w->pipeline.pg,
 			      "SELECT component_name FROM cube.dim_component WHERE NOT is_inferred AND component_key > 0", NULL, 0,
-			      declare, &w->pipeline.keys, &w->err);
+			      declare, &w->pipeline.cache, &w->err);
 	if (verdict != GC_OK) { /* cancelled: gc_pg_open_writer() leaves no half-opened connection either */
 		gc_pg_close(w->pipeline.pg);
 		w->pipeline.pg = NULL;

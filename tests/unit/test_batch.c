@@ -21,7 +21,7 @@
 #define T0_US INT64_C(1792804640000000)
 
 static struct gc_arena texts; /* of the messages of one batch */
-static struct gc_keys keys;
+static struct gc_dimension_cache cache;
 static struct gc_batch *batch;
 static int64_t next_offset[4];
 
@@ -29,8 +29,8 @@ static int set_up(void **state)
 {
 	(void)state;
 	gc_arena_init(&texts);
-	gc_keys_init(&keys, 1000);
-	batch = gc_batch_new(&keys, 1 << 20, 64);
+	gc_dimension_cache_init(&cache, 1000);
+	batch = gc_batch_new(&cache, 1 << 20, 64);
 	return 0;
 }
 
@@ -38,7 +38,7 @@ static int tear_down(void **state)
 {
 	(void)state;
 	gc_batch_free(batch);
-	gc_keys_done(&keys);
+	gc_dimension_cache_done(&cache);
 	gc_arena_done(&texts);
 	return 0;
 }
@@ -772,8 +772,8 @@ static void misses_are_unique_and_sorted(void **state)
 	const struct gc_misses *misses;
 
 	(void)state;
-	gc_keys_forget(&keys);
-	gc_keys_learn(&keys, GC_DIM_ACTOR, GC_LIT("user:known"), 4);
+	gc_dimension_cache_clear(&cache);
+	gc_dimension_cache_put(&cache, GC_DIM_ACTOR, GC_LIT("user:known"), 4);
 	begin_two_partitions();
 	add_next("action_contracts",
 		 "{\"id\":\"c1\",\"created_at\":" T0
@@ -811,12 +811,12 @@ static void learn_misses(int32_t first)
 
 	for (int d = 0; d < GC_DIM_COUNT; d++) {
 		for (size_t i = 0; i < misses->member_count[d]; i++)
-			gc_keys_learn(&keys, (enum gc_dimension)d, misses->members[d][i], first++);
+			gc_dimension_cache_put(&cache, (enum gc_dimension)d, misses->members[d][i], first++);
 	}
 	for (size_t i = 0; i < misses->partition_count; i++)
-		gc_keys_learn_partition(&keys, misses->partitions[i].target, misses->partitions[i].month);
+		gc_dimension_cache_put_partition(&cache, misses->partitions[i].target, misses->partitions[i].month);
 	for (size_t i = 0; i < misses->hour_count; i++)
-		gc_keys_learn_hour(&keys, misses->hours[i]);
+		gc_dimension_cache_put_hour(&cache, misses->hours[i]);
 }
 
 static int64_t key_in(const struct gc_row *row, const char *column)
@@ -832,7 +832,7 @@ static void keys_take_the_place_of_names(void **state)
 	struct gc_row *const *rows;
 
 	(void)state;
-	gc_keys_forget(&keys);
+	gc_dimension_cache_clear(&cache);
 	begin_two_partitions();
 	add_next("action_contracts",
 		 "{\"id\":\"c1\",\"created_at\":" T0 ",\"triggered_by\":\"user:zoë\",\"tier\":\"tier_2\",\"mission_id\":\"m2\"}");
@@ -865,12 +865,12 @@ static void keys_take_the_place_of_names(void **state)
 /* What a batch found when it decoded it finds when it binds, however many members it learns in between. */
 static void full_caches_lose_nothing_of_a_batch(void **state)
 {
-	const int64_t limit = keys.limit;
+	const int64_t limit = cache.limit;
 	struct gc_row *const *rows;
 
 	(void)state;
-	gc_keys_forget(&keys);
-	keys.limit = 4;
+	gc_dimension_cache_clear(&cache);
+	cache.limit = 4;
 	for (int round = 0; round < 50; round++) {
 		begin_two_partitions();
 		for (int i = 0; i < 6; i++)
@@ -885,19 +885,19 @@ static void full_caches_lose_nothing_of_a_batch(void **state)
 				fail_msg("round %d, row %zu points at the unknown member", round, i);
 		}
 		/* the limit, and what one batch may add */
-		assert_in_range(keys.members[GC_DIM_TIER].count, 1, 4 + 6);
+		assert_in_range(cache.members[GC_DIM_TIER].count, 1, 4 + 6);
 	}
-	keys.limit = limit;
+	cache.limit = limit;
 }
 
 static void caches_are_bounded(void **state)
 {
-	const int64_t limit = keys.limit;
+	const int64_t limit = cache.limit;
 	int32_t key;
 
 	(void)state;
-	gc_keys_forget(&keys);
-	keys.limit = 100;
+	gc_dimension_cache_clear(&cache);
+	cache.limit = 100;
 	for (int32_t i = 0; i < 5000; i++) {
 		struct gc_span name;
 
@@ -905,44 +905,44 @@ static void caches_are_bounded(void **state)
 			begin_batch();
 		name = gc_arena_printf(&texts, "member %d", (int)i);
 		for (int d = 0; d < GC_DIM_COUNT; d++) {
-			gc_keys_learn(&keys, (enum gc_dimension)d, name, i);
-			assert_true(gc_keys_find(&keys, (enum gc_dimension)d, name, &key) && key == i);
-			assert_in_range(keys.members[d].count, 1, 110);
+			gc_dimension_cache_put(&cache, (enum gc_dimension)d, name, i);
+			assert_true(gc_dimension_cache_find(&cache, (enum gc_dimension)d, name, &key) && key == i);
+			assert_in_range(cache.members[d].count, 1, 110);
 		}
-		gc_keys_learn_mission(&keys, name);
-		gc_keys_learn_partition(&keys, "approvals", i);
-		gc_keys_learn_hour(&keys, i);
-		assert_true(gc_keys_knows_mission(&keys, name) && gc_keys_has_partition(&keys, "approvals", i) &&
-			    gc_keys_has_hour(&keys, i));
-		assert_in_range(keys.known_missions.count, 1, 110);
-		assert_in_range(keys.partitions.count, 1, 110);
-		assert_in_range(keys.hours.count, 1, 110);
+		gc_dimension_cache_put_mission(&cache, name);
+		gc_dimension_cache_put_partition(&cache, "approvals", i);
+		gc_dimension_cache_put_hour(&cache, i);
+		assert_true(gc_dimension_cache_has_mission(&cache, name) &&
+			    gc_dimension_cache_has_partition(&cache, "approvals", i) && gc_dimension_cache_has_hour(&cache, i));
+		assert_in_range(cache.known_missions.count, 1, 110);
+		assert_in_range(cache.partitions.count, 1, 110);
+		assert_in_range(cache.hours.count, 1, 110);
 	}
-	gc_keys_forget(&keys);
-	assert_false(gc_keys_find(&keys, GC_DIM_ACTOR, GC_LIT("member 4999"), &key));
-	assert_true(gc_keys_find(&keys, GC_DIM_ACTOR, GC_SPAN_NULL, &key) && key == 0);
-	assert_true(gc_keys_find(&keys, GC_DIM_ACTOR, GC_LIT(""), &key) && key == 0);
-	keys.limit = limit;
+	gc_dimension_cache_clear(&cache);
+	assert_false(gc_dimension_cache_find(&cache, GC_DIM_ACTOR, GC_LIT("member 4999"), &key));
+	assert_true(gc_dimension_cache_find(&cache, GC_DIM_ACTOR, GC_SPAN_NULL, &key) && key == 0);
+	assert_true(gc_dimension_cache_find(&cache, GC_DIM_ACTOR, GC_LIT(""), &key) && key == 0);
+	cache.limit = limit;
 }
 
 static void missions_open_once(void **state)
 {
 	(void)state;
-	gc_keys_forget(&keys);
+	gc_dimension_cache_clear(&cache);
 	begin_two_partitions();
 	add_next("mission_timelines", "{\"id\":1,\"mission_id\":\"m1\"}");
 	gc_batch_coalesce(batch);
 	assert_true(gc_batch_introduces_missions(batch));
-	assert_false(gc_keys_knows_mission(&keys, GC_LIT("m1"))); /* not yet committed */
+	assert_false(gc_dimension_cache_has_mission(&cache, GC_LIT("m1"))); /* not yet committed */
 	gc_batch_committed(batch);
-	assert_true(gc_keys_knows_mission(&keys, GC_LIT("m1")));
+	assert_true(gc_dimension_cache_has_mission(&cache, GC_LIT("m1")));
 	begin_two_partitions();
 	add_next("mission_timelines", "{\"id\":1,\"mission_id\":\"m1\"}");
 	add_next("action_contracts", "{\"id\":\"c\",\"created_at\":" T0 ",\"mission_id\":\"m9\"}");
 	gc_batch_coalesce(batch);
 	assert_false(gc_batch_introduces_missions(batch));
 	gc_batch_committed(batch);
-	assert_false(gc_keys_knows_mission(&keys, GC_LIT("m9"))); /* named, not known */
+	assert_false(gc_dimension_cache_has_mission(&cache, GC_LIT("m9"))); /* named, not known */
 }
 
 /* ---- memory ---- */
@@ -984,7 +984,7 @@ static void nothing_may_be_freed(void **state)
 {
 	(void)state;
 	gc_batch_free(NULL);
-	gc_batch_free(gc_batch_new(&keys, 100, 100));
+	gc_batch_free(gc_batch_new(&cache, 100, 100));
 }
 
 int main(void)

@@ -223,7 +223,7 @@ static void close_scene(struct scene *scene)
 /* ---- decoding it ---- */
 
 struct stage {
-	struct gc_keys keys;
+	struct gc_dimension_cache cache;
 	struct gc_batch *batch;
 	int32_t numbers[PARTITIONS_MAX]; /* Kafka's number of the batch's n-th partition */
 	uint32_t partition_count;
@@ -234,18 +234,18 @@ static void set_stage(struct stage *stage, const struct scene *scene)
 	const json_t *known = json_object_get(scene->settings, "known_missions");
 
 	memset(stage, 0, sizeof(*stage));
-	gc_keys_init(&stage->keys, 1000);
+	gc_dimension_cache_init(&stage->cache, 1000);
 	for (size_t i = 0; i < COUNT(declared); i++)
-		gc_keys_declare_component(&stage->keys, gc_span_of(declared[i]));
+		gc_dimension_cache_declare_component(&stage->cache, gc_span_of(declared[i]));
 	for (size_t i = 0; i < json_array_size(known); i++)
-		gc_keys_learn_mission(&stage->keys, gc_span_of(json_string_value(json_array_get(known, i))));
-	stage->batch = gc_batch_new(&stage->keys, scene->value_bytes, scene->key_bytes);
+		gc_dimension_cache_put_mission(&stage->cache, gc_span_of(json_string_value(json_array_get(known, i))));
+	stage->batch = gc_batch_new(&stage->cache, scene->value_bytes, scene->key_bytes);
 }
 
 static void clear_stage(struct stage *stage)
 {
 	gc_batch_free(stage->batch);
-	gc_keys_done(&stage->keys);
+	gc_dimension_cache_done(&stage->cache);
 }
 
 static uint32_t partition_of(struct stage *stage, const struct gc_message *message, int64_t from_offset)

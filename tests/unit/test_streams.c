@@ -17,15 +17,15 @@
 #define FRAME GC_LIT("\0\0\0\0\7")
 
 static struct gc_arena texts;
-static struct gc_keys keys;
+static struct gc_dimension_cache cache;
 static struct gc_batch *batch;
 
 static int set_up(void **state)
 {
 	(void)state;
 	gc_arena_init(&texts);
-	gc_keys_init(&keys, 1000);
-	batch = gc_batch_new(&keys, 1 << 20, 64);
+	gc_dimension_cache_init(&cache, 1000);
+	batch = gc_batch_new(&cache, 1 << 20, 64);
 	return 0;
 }
 
@@ -33,7 +33,7 @@ static int tear_down(void **state)
 {
 	(void)state;
 	gc_batch_free(batch);
-	gc_keys_done(&keys);
+	gc_dimension_cache_done(&cache);
 	gc_arena_done(&texts);
 	return 0;
 }

@@ -6,14 +6,14 @@
  * Bounded: a cache above its limit is emptied and learned again, between two batches only: a batch looks up when it decodes and
  * again when it binds. Threads: one per worker.
  */
-#ifndef GRACECUBE_KEYS_H
-#define GRACECUBE_KEYS_H
+#ifndef GRACECUBE_DIMENSION_CACHE_H
+#define GRACECUBE_DIMENSION_CACHE_H
 
 #include <gracecube/arena.h>
 #include <gracecube/map.h>
 #include <gracecube/stream.h>
 
-struct gc_keys {
+struct gc_dimension_cache {
 	struct gc_map members[GC_DIM_COUNT];
 	struct gc_map declared_components; /* those that are no inferred members: the names a text may mention */
 	struct gc_map known_missions;      /* missions whose own record has been applied */
@@ -23,26 +23,27 @@ struct gc_keys {
 	uint64_t hits, missed;
 };
 
-void gc_keys_init(struct gc_keys *keys, int64_t limit);
-void gc_keys_done(struct gc_keys *keys);
-void gc_keys_forget(struct gc_keys *keys);
+void gc_dimension_cache_init(struct gc_dimension_cache *cache, int64_t limit);
+void gc_dimension_cache_done(struct gc_dimension_cache *cache);
+void gc_dimension_cache_clear(struct gc_dimension_cache *cache);
 /* Empties what is above its limit; gc_batch_reset() does it. */
-void gc_keys_trim(struct gc_keys *keys);
+void gc_dimension_cache_trim(struct gc_dimension_cache *cache);
 /* Key 0, the unknown member, for NULL and empty. False: not known yet. */
-bool gc_keys_find(struct gc_keys *keys, enum gc_dimension dimension, struct gc_span natural, int32_t *ret_key);
-void gc_keys_learn(struct gc_keys *keys, enum gc_dimension dimension, struct gc_span natural, int32_t key);
+bool gc_dimension_cache_find(struct gc_dimension_cache *cache, enum gc_dimension dimension, struct gc_span natural,
+			     int32_t *ret_key);
+void gc_dimension_cache_put(struct gc_dimension_cache *cache, enum gc_dimension dimension, struct gc_span natural, int32_t key);
 
 /* The declared components, read once a connection. */
-void gc_keys_declare_component(struct gc_keys *keys, struct gc_span name);
-bool gc_keys_is_declared(const struct gc_keys *keys, struct gc_span name);
+void gc_dimension_cache_declare_component(struct gc_dimension_cache *cache, struct gc_span name);
+bool gc_dimension_cache_is_declared(const struct gc_dimension_cache *cache, struct gc_span name);
 /* Missions whose own record is committed. */
-void gc_keys_learn_mission(struct gc_keys *keys, struct gc_span mission_id);
-bool gc_keys_knows_mission(const struct gc_keys *keys, struct gc_span mission_id);
+void gc_dimension_cache_put_mission(struct gc_dimension_cache *cache, struct gc_span mission_id);
+bool gc_dimension_cache_has_mission(const struct gc_dimension_cache *cache, struct gc_span mission_id);
 /* Partitions by target name (a descriptor's own string) and month since 1970-01; hours since 1970-01-01T00Z. */
-bool gc_keys_has_partition(const struct gc_keys *keys, const char *target, int32_t month);
-void gc_keys_learn_partition(struct gc_keys *keys, const char *target, int32_t month);
-bool gc_keys_has_hour(const struct gc_keys *keys, int32_t hour);
-void gc_keys_learn_hour(struct gc_keys *keys, int32_t hour);
+bool gc_dimension_cache_has_partition(const struct gc_dimension_cache *cache, const char *target, int32_t month);
+void gc_dimension_cache_put_partition(struct gc_dimension_cache *cache, const char *target, int32_t month);
+bool gc_dimension_cache_has_hour(const struct gc_dimension_cache *cache, int32_t hour);
+void gc_dimension_cache_put_hour(struct gc_dimension_cache *cache, int32_t hour);
 
 /* What one batch misses; each natural key once. Members of one dimension sorted once sealed. */
 struct gc_misses {
