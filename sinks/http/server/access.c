@@ -36,7 +36,7 @@ static int access_of(const char *role)
 	return GC_ACCESS_ANYBODY;
 }
 
-static void know(struct gc_request *request, const PGresult *result)
+static void load_identity(struct gc_request *request, const PGresult *result)
 {
 	struct gc_text expires = { NULL, 0, 0 };
 
@@ -63,7 +63,7 @@ static enum gc_verdict identify(struct gc_request *request, struct gc_database *
 	memcpy(request->token_id, token.id, sizeof(request->token_id));
 	verdict = gc_database_ask(db, find_sql, &id, 1, &result, err);
 	if (verdict == GC_OK && is_right(result, &token))
-		know(request, result);
+		load_identity(request, result);
 	if (verdict == GC_OK)
 		PQclear(result);
 	return verdict;

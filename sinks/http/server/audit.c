@@ -121,7 +121,7 @@ void gc_audit_put(struct gc_audit *audit, const struct gc_request *request)
 	pthread_mutex_unlock(&audit->lock);
 }
 
-struct gc_audit_facts gc_audit_look(struct gc_audit *audit)
+struct gc_audit_facts gc_audit_facts(struct gc_audit *audit)
 {
 	struct gc_audit_facts facts;
 

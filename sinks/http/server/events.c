@@ -14,7 +14,7 @@
 #define STREAMS_MAX 500
 #define STREAMS_OF_TOKEN_MAX 100
 #define EVENT_INTERVAL_US (200 * 1000)
-#define LOOK_INTERVAL_US (2 * GC_SECOND_US)
+#define LOOK_UP_INTERVAL_US (2 * GC_SECOND_US)
 #define PING_INTERVAL_US (15 * GC_SECOND_US)
 #define TICK_MS 100
 /* Then the page comes again, and shows its token again. */
@@ -47,7 +47,7 @@ struct gc_events {
 	struct gc_text changed;    /* names of streams, as members of a JSON array */
 	char seen[GC_AS_OF_BYTES]; /* the newest commit that it looked at */
 	bool has_changed, was_away;
-	int64_t told_us, looked_us, pinged_us;
+	int64_t notified_us, looked_up_us, pinged_us;
 };
 
 /* ---- what pages get ---- */
@@ -271,19 +271,19 @@ static void take_notifications(struct gc_events *events)
 }
 
 /* The streams that moved since `as_of`, and the newest commit. */
-static const char look_sql[] =
+static const char commits_sql[] =
 	"SELECT cube.as_of(), NULL UNION ALL (SELECT NULL, stream FROM (SELECT stream, updated_at FROM cube.etl_offset"
 	" UNION ALL SELECT stream, changed_at FROM cube.etl_dead_letter_ledger) m WHERE updated_at > nullif($1, '')::timestamptz GROUP BY stream ORDER BY stream)";
 
-static void look(struct gc_events *events)
+static void look_up_commits(struct gc_events *events)
 {
 	const char *seen = events->seen;
 	struct gc_text as_of = { NULL, 0, 0 };
 	struct gc_err err;
 	PGresult *result = NULL;
 
-	events->looked_us = gc_monotonic_us();
-	if (gc_database_ask(&events->db, look_sql, &seen, 1, &result, &err) != GC_OK)
+	events->looked_up_us = gc_monotonic_us();
+	if (gc_database_ask(&events->db, commits_sql, &seen, 1, &result, &err) != GC_OK)
 		return;
 	for (int row = 1; row < PQntuples(result); row++)
 		note_stream(events, gc_span_of(PQgetvalue(result, row, 1)));
@@ -296,18 +296,18 @@ static void look(struct gc_events *events)
 	PQclear(result);
 }
 
-static void tell_changes(struct gc_events *events)
+static void notify_changes(struct gc_events *events)
 {
 	struct gc_text text = { NULL, 0, 0 };
 
-	look(events);
+	look_up_commits(events);
 	gc_text_printf(&text, "event: changed\ndata: {\"as_of\":\"%s\",\"streams\":[%s]}\n\n", events->seen,
 		       events->changed.ptr ? events->changed.ptr : "");
 	tell(events, text.ptr);
 	gc_text_done(&text);
 	gc_text_done(&events->changed);
 	events->has_changed = false;
-	events->told_us = gc_monotonic_us();
+	events->notified_us = gc_monotonic_us();
 }
 
 static void ping(struct gc_events *events)
@@ -342,13 +342,13 @@ static void listen_once(struct gc_events *events)
 		return;
 	}
 	if (events->was_away)
-		look(events);
+		look_up_commits(events);
 	events->was_away = false;
 	wait_for_news(events);
-	if (is_due(events->looked_us, LOOK_INTERVAL_US))
-		look(events);
-	if (events->has_changed && is_due(events->told_us, EVENT_INTERVAL_US))
-		tell_changes(events);
+	if (is_due(events->looked_up_us, LOOK_UP_INTERVAL_US))
+		look_up_commits(events);
+	if (events->has_changed && is_due(events->notified_us, EVENT_INTERVAL_US))
+		notify_changes(events);
 }
 
 static bool should_stop(struct gc_events *events)

@@ -277,8 +277,8 @@ static bool answer_metrics(void *arg, bool verbose, FILE *out)
 	struct scrape scrape = { .serve = arg };
 
 	(void)verbose;
-	scrape.pool = gc_pool_look(scrape.serve->pool);
-	scrape.audit = gc_audit_look(scrape.serve->audit);
+	scrape.pool = gc_pool_facts(scrape.serve->pool);
+	scrape.audit = gc_audit_facts(scrape.serve->audit);
 	gc_metrics_print(gc_serve_metrics, &scrape, out);
 	gc_metrics_print(gc_process_metrics, NULL, out);
 	return true;

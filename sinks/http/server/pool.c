@@ -21,11 +21,11 @@ static const char session[] =
  * others would wait for that look and for the next one: twice as long. So the question rests until the answer has been sent to all, and
  * then for as long as the last of them may need to read it and to ask: a quarter of what look and sending took. Who reads slowly holds
  * nobody up for longer than the limit. */
-#define REST_PART 4
-#define REST_MAX_US (20 * 1000)
+#define COOLDOWN_PART 4
+#define COOLDOWN_MAX_US (20 * 1000)
 
-struct rest {
-	uint64_t question, round;
+struct cooldown {
+	uint64_t query_key, cohort;
 	int sending;                  /* how many have not got all of it */
 	int64_t started_us, until_us; /* monotonic: the look; the rest's end */
 };
@@ -36,9 +36,9 @@ struct gc_pool {
 	pthread_cond_t wanted;
 	struct gc_request *first, **end;
 	size_t queued;
-	struct gc_request **answering; /* by thread: the question that it is at, or NULL */
-	struct rest *rests;            /* by thread: of the last question that several had asked */
-	uint64_t rounds;               /* of questions that several had asked */
+	struct gc_request **in_flight; /* by thread: the question that it is at, or NULL */
+	struct cooldown *cooldowns;    /* by thread: of the last question that several had asked */
+	uint64_t cohorts;              /* of questions that several had asked */
 	bool stopping;
 	pthread_t *threads;
 	int64_t thread_count, started;
@@ -78,7 +78,7 @@ enum gc_put gc_pool_put(struct gc_pool *pool, struct gc_request *request)
 }
 
 /* Takes from the queue what asks the same as `first`, behind it. */
-static void take_same(struct gc_pool *pool, struct gc_request *first)
+static void collect_identical(struct gc_pool *pool, struct gc_request *first)
 {
 	struct gc_request *last = first, *request;
 
@@ -102,10 +102,10 @@ static void find_end(struct gc_pool *pool)
 		pool->end = &(*pool->end)->next;
 }
 
-static bool is_being_answered(const struct gc_pool *pool, const struct gc_request *request)
+static bool is_in_flight(const struct gc_pool *pool, const struct gc_request *request)
 {
 	for (int64_t i = 0; i < pool->thread_count; i++) {
-		if (pool->answering[i] && gc_request_is_same(pool->answering[i], request))
+		if (pool->in_flight[i] && gc_request_is_same(pool->in_flight[i], request))
 			return true;
 	}
 	return false;
@@ -117,38 +117,38 @@ static bool has_its_share(const struct gc_pool *pool, const struct gc_request *r
 	int64_t most = pool->thread_count / SHARE_OF_TOKEN, busy = 0;
 
 	for (int64_t i = 0; i < pool->thread_count; i++)
-		busy += pool->answering[i] && pool->answering[i]->asker == request->asker;
+		busy += pool->in_flight[i] && pool->in_flight[i]->asker == request->asker;
 	return busy >= (most > 0 ? most : 1);
 }
 
 /* Until when; 0 when it does not rest. */
-static int64_t rests_until(const struct gc_pool *pool, const struct gc_request *request)
+static int64_t cooldown_until(const struct gc_pool *pool, const struct gc_request *request)
 {
-	uint64_t question = gc_request_hash(request);
+	uint64_t query_key = gc_request_hash(request);
 	int64_t now = gc_monotonic_us();
 
 	for (int64_t i = 0; i < pool->thread_count && !pool->stopping; i++) {
-		if (pool->rests[i].until_us > now && pool->rests[i].question == question)
-			return pool->rests[i].until_us;
+		if (pool->cooldowns[i].until_us > now && pool->cooldowns[i].query_key == query_key)
+			return pool->cooldowns[i].until_us;
 	}
 	return 0;
 }
 
 /* The first whose question nobody is at and that does not rest, of a token that has not its share of the connections; NULL with the time at which the next one has rested, or 0. */
-static struct gc_request *take_first(struct gc_pool *pool, int64_t *ret_rested_us)
+static struct gc_request *take_first(struct gc_pool *pool, int64_t *ret_ready_us)
 {
 	struct gc_request **place = &pool->first, *request;
 	int64_t until_us;
 
-	*ret_rested_us = 0;
+	*ret_ready_us = 0;
 	for (; *place; place = &(*place)->next) {
-		if (is_being_answered(pool, *place) || has_its_share(pool, *place))
+		if (is_in_flight(pool, *place) || has_its_share(pool, *place))
 			continue;
-		until_us = rests_until(pool, *place);
+		until_us = cooldown_until(pool, *place);
 		if (until_us == 0)
 			break;
-		if (*ret_rested_us == 0 || until_us < *ret_rested_us)
-			*ret_rested_us = until_us;
+		if (*ret_ready_us == 0 || until_us < *ret_ready_us)
+			*ret_ready_us = until_us;
 	}
 	request = *place;
 	if (request) {
@@ -182,42 +182,42 @@ static void wait_for_request(struct gc_pool *pool, int64_t until_us)
 static struct gc_request *take(struct gc_pool *pool, int64_t thread)
 {
 	struct gc_request *request;
-	int64_t rested_us;
+	int64_t ready_us;
 
 	pthread_mutex_lock(&pool->lock);
-	while (!(request = take_first(pool, &rested_us)) && !(pool->stopping && !pool->first))
-		wait_for_request(pool, rested_us);
+	while (!(request = take_first(pool, &ready_us)) && !(pool->stopping && !pool->first))
+		wait_for_request(pool, ready_us);
 	if (request) {
-		take_same(pool, request);
+		collect_identical(pool, request);
 		find_end(pool);
 		note_waits(pool, request);
 	}
-	pool->answering[thread] = request;
+	pool->in_flight[thread] = request;
 	pthread_mutex_unlock(&pool->lock);
 	return request;
 }
 
-static void begin_rest(struct gc_pool *pool, int64_t thread, int64_t started_us)
+static void begin_cooldown(struct gc_pool *pool, int64_t thread, int64_t started_us)
 {
-	struct rest *rest = &pool->rests[thread];
+	struct cooldown *cooldown = &pool->cooldowns[thread];
 
-	*rest = (struct rest){ .question = gc_request_hash(pool->answering[thread]),
-			       .round = ++pool->rounds,
-			       .started_us = started_us,
-			       .until_us = gc_monotonic_us() + REST_MAX_US };
-	for (struct gc_request *request = pool->answering[thread]; request; request = request->next) {
-		request->round = rest->round;
-		rest->sending++;
+	*cooldown = (struct cooldown){ .query_key = gc_request_hash(pool->in_flight[thread]),
+				       .cohort = ++pool->cohorts,
+				       .started_us = started_us,
+				       .until_us = gc_monotonic_us() + COOLDOWN_MAX_US };
+	for (struct gc_request *request = pool->in_flight[thread]; request; request = request->next) {
+		request->cohort = cooldown->cohort;
+		cooldown->sending++;
 	}
 }
 
 /* Before its requests are given back, after which they may be gone. */
-static void end_question(struct gc_pool *pool, int64_t thread, int64_t started_us)
+static void end_query(struct gc_pool *pool, int64_t thread, int64_t started_us)
 {
 	pthread_mutex_lock(&pool->lock);
-	if (pool->answering[thread]->next)
-		begin_rest(pool, thread, started_us);
-	pool->answering[thread] = NULL;
+	if (pool->in_flight[thread]->next)
+		begin_cooldown(pool, thread, started_us);
+	pool->in_flight[thread] = NULL;
 	pthread_cond_broadcast(&pool->wanted);
 	pthread_mutex_unlock(&pool->lock);
 }
@@ -226,29 +226,29 @@ void gc_pool_sent(struct gc_pool *pool, const struct gc_request *request)
 {
 	int64_t now = gc_monotonic_us(), until_us;
 
-	if (request->round == 0)
+	if (request->cohort == 0)
 		return;
 	pthread_mutex_lock(&pool->lock);
 	for (int64_t i = 0; i < pool->thread_count; i++) {
-		struct rest *rest = &pool->rests[i];
+		struct cooldown *cooldown = &pool->cooldowns[i];
 
-		if (rest->round != request->round || --rest->sending > 0)
+		if (cooldown->cohort != request->cohort || --cooldown->sending > 0)
 			continue;
-		until_us = now + (now - rest->started_us) / REST_PART;
-		rest->until_us = until_us < rest->until_us ? until_us : rest->until_us;
+		until_us = now + (now - cooldown->started_us) / COOLDOWN_PART;
+		cooldown->until_us = until_us < cooldown->until_us ? until_us : cooldown->until_us;
 		pthread_cond_broadcast(&pool->wanted);
 	}
 	pthread_mutex_unlock(&pool->lock);
 }
 
-struct gc_pool_facts gc_pool_look(struct gc_pool *pool)
+struct gc_pool_facts gc_pool_facts(struct gc_pool *pool)
 {
 	struct gc_pool_facts facts = { .busy = 0 };
 
 	pthread_mutex_lock(&pool->lock);
 	facts.queued = (int64_t)pool->queued;
 	for (int64_t i = 0; i < pool->thread_count; i++)
-		facts.busy += pool->answering[i] != NULL;
+		facts.busy += pool->in_flight[i] != NULL;
 	pthread_mutex_unlock(&pool->lock);
 	return facts;
 }
@@ -277,7 +277,7 @@ static void give_back_all(struct gc_request *first)
 	}
 }
 
-static void refuse_late(const struct gc_pool *pool, struct gc_request *first)
+static void refuse_expired(const struct gc_pool *pool, struct gc_request *first)
 {
 	for (struct gc_request *request = first; request; request = request->next) {
 		if (atomic_load(&pool->serve->stopping) || waited_too_long(request))
@@ -299,9 +299,9 @@ static void *run_pool(void *argument)
 	gc_database_init(&db, pool->serve, "gracecube serve", session);
 	while ((request = take(pool, thread))) {
 		started_us = gc_monotonic_us();
-		refuse_late(pool, request);
+		refuse_expired(pool, request);
 		gc_answer_requests(request, &db);
-		end_question(pool, thread, started_us);
+		end_query(pool, thread, started_us);
 		give_back_all(request);
 	}
 	gc_database_close(&db);
@@ -316,8 +316,8 @@ struct gc_pool *gc_pool_start(struct gc_serve *serve)
 	pool->end = &pool->first;
 	pool->thread_count = serve->config.serve_connections;
 	pool->threads = gc_calloc((size_t)pool->thread_count, sizeof(*pool->threads));
-	pool->answering = gc_calloc((size_t)pool->thread_count, sizeof(struct gc_request *));
-	pool->rests = gc_calloc((size_t)pool->thread_count, sizeof(*pool->rests));
+	pool->in_flight = gc_calloc((size_t)pool->thread_count, sizeof(struct gc_request *));
+	pool->cooldowns = gc_calloc((size_t)pool->thread_count, sizeof(*pool->cooldowns));
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->wanted, NULL);
 	for (int64_t i = 0; i < pool->thread_count; i++) {
@@ -340,7 +340,7 @@ void gc_pool_stop(struct gc_pool *pool)
 	pthread_cond_destroy(&pool->wanted);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool->threads);
-	free(pool->answering);
-	free(pool->rests);
+	free(pool->in_flight);
+	free(pool->cooldowns);
 	free(pool);
 }

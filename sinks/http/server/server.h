@@ -84,7 +84,7 @@ struct gc_request {
 	struct gc_serve *serve;
 	struct MHD_Connection *connection;
 	struct gc_request *next; /* in the pool's queue, then of those that ask the same */
-	uint64_t round;          /* the pool's, of those that had one answer; 0: it had its own */
+	uint64_t cohort;         /* the pool's, of those that had one answer; 0: it had its own */
 	_Atomic int state;
 	int64_t started_us; /* monotonic */
 	int64_t asked_us;   /* wall clock */
@@ -144,7 +144,7 @@ void gc_pool_stop(struct gc_pool *pool);
 struct gc_pool_facts {
 	int64_t queued, busy; /* requests that wait; threads that answer */
 };
-struct gc_pool_facts gc_pool_look(struct gc_pool *pool);
+struct gc_pool_facts gc_pool_facts(struct gc_pool *pool);
 
 /* ---- access.c, answer.c, openapi.c: in the pool's threads ---- */
 
@@ -182,7 +182,7 @@ void gc_audit_stop(struct gc_audit *audit);
 struct gc_audit_facts {
 	int64_t written, lost, left_out, waiting; /* rows */
 };
-struct gc_audit_facts gc_audit_look(struct gc_audit *audit);
+struct gc_audit_facts gc_audit_facts(struct gc_audit *audit);
 
 /* ---- access_log.c ---- */
 
