@@ -60,14 +60,14 @@ static void report(struct gc_run *run, struct gc_run_summary *last)
 }
 
 /* What systemd hears of us: ready once, then that we live as long as that is true. */
-struct watchman {
+struct watchdog {
 	const struct gc_config *config;
 	struct gc_health *health;
 	bool was_ready;
 	int64_t asked_us, fed_us;
 };
 
-static void tell_ready(struct watchman *w, int64_t now)
+static void tell_ready(struct watchdog *w, int64_t now)
 {
 	if (w->was_ready || now - w->asked_us < READY_INTERVAL_US)
 		return;
@@ -90,7 +90,7 @@ static void give_up(const struct gc_config *config, int64_t stalled_us)
 }
 
 /* systemd's watchdog is fed only while what waits moves and every loop comes by. */
-static void keep_watch(struct watchman *w, struct gc_run *run)
+static void feed_watchdog(struct watchdog *w, struct gc_run *run)
 {
 	int64_t now = gc_monotonic_us(), interval_us = gc_notify_interval_us(), stalled_us = gc_run_stalled_us(run);
 
@@ -108,7 +108,7 @@ static void keep_watch(struct watchman *w, struct gc_run *run)
 /* Until a signal, a failure, or, when asked for, the end of the topics. */
 static void watch(struct gc_run *run, struct gc_health *health, const struct gc_config *config, const struct run_options *options)
 {
-	struct watchman watchman = { .config = config, .health = health };
+	struct watchdog watchdog = { .config = config, .health = health };
 	struct gc_progress progress;
 	struct gc_run_summary last = { 0 };
 	int64_t reported_us = gc_monotonic_us(), done, total;
@@ -117,7 +117,7 @@ static void watch(struct gc_run *run, struct gc_health *health, const struct gc_
 			  "records", 0);
 	while (!gc_stop_was_asked() && !gc_run_has_failed(run) && !(options->until_caught_up && gc_run_is_caught_up(run))) {
 		usleep(WATCH_US);
-		keep_watch(&watchman, run);
+		feed_watchdog(&watchdog, run);
 		gc_run_progress(run, &done, &total);
 		progress.total = total;
 		gc_progress_at(&progress, done);

@@ -19,7 +19,7 @@
 
 #define STALLED_AFTER_US GC_MINUTE_US
 /* A record that came this moment to a partition at rest looks like a stall: a second look tells. */
-#define SECOND_LOOK_US GC_SECOND_US
+#define CONFIRM_AFTER_US GC_SECOND_US
 
 struct status_options {
 	bool watch;
@@ -39,7 +39,7 @@ enum state {
 
 static const char *const state_names[STATE_COUNT] = { "OK", "BEHIND", "STALLED", "UNREAD", "AHEAD", "GONE", "UNKNOWN" };
 
-struct place {
+struct partition_status {
 	const char *stream, *topic;
 	int32_t partition;
 	bool has_row;
@@ -54,10 +54,10 @@ struct place {
 };
 
 /* All of one moment. */
-struct look {
+struct snapshot {
 	const struct gc_config *cfg;
 	struct gc_arena arena;
-	struct place *places;
+	struct partition_status *partitions;
 	size_t count, capacity, row_count; /* the rows come first until all is sorted */
 	int64_t now_us;                    /* the database's */
 	int64_t lost;                      /* records that retention deleted unread */
@@ -80,75 +80,75 @@ static const char rows_sql[] =
 	" (EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = o.owner_pid AND a.datname = current_database()))::int, " GC_SQL_US(
 		"o.last_record_at") ", " GC_SQL_US("o.updated_at") " FROM cube.etl_offset o WHERE o.group_id = $1 ORDER BY o.topic COLLATE \"C\", o.partition";
 
-static const char rest_sql[] = "SELECT " GC_SQL_US(
+static const char totals_sql[] = "SELECT " GC_SQL_US(
 	"clock_timestamp()") ","
 			     " (SELECT coalesce(sum(to_offset - from_offset), 0)::bigint FROM cube.etl_gap WHERE group_id = $1),"
 			     " (SELECT string_agg(DISTINCT group_id, ', ') FROM cube.etl_offset WHERE group_id <> $1)";
 
-static struct place *add_place(struct look *look)
+static struct partition_status *add_partition(struct snapshot *snapshot)
 {
-	if (look->count == look->capacity) {
-		look->capacity = look->capacity ? 2 * look->capacity : 64;
-		look->places = gc_realloc(look->places, look->capacity * sizeof(*look->places));
+	if (snapshot->count == snapshot->capacity) {
+		snapshot->capacity = snapshot->capacity ? 2 * snapshot->capacity : 64;
+		snapshot->partitions = gc_realloc(snapshot->partitions, snapshot->capacity * sizeof(*snapshot->partitions));
 	}
-	look->places[look->count] = (struct place){
+	snapshot->partitions[snapshot->count] = (struct partition_status){
 		.low = -1, .high = -1, .lag = -1, .state = STATE_UNKNOWN, .data_through_us = GC_NO_TIME, .moved_us = GC_NO_TIME
 	};
-	return &look->places[look->count++];
+	return &snapshot->partitions[snapshot->count++];
 }
 
-static const char *keep(struct look *look, const char *text)
+static const char *keep(struct snapshot *snapshot, const char *text)
 {
-	return gc_arena_dup(&look->arena, gc_span_of(text)).ptr;
+	return gc_arena_dup(&snapshot->arena, gc_span_of(text)).ptr;
 }
 
 static void take_row(void *arg, const char *const *values, int columns)
 {
-	struct look *look = arg;
-	struct place *place = add_place(look);
+	struct snapshot *snapshot = arg;
+	struct partition_status *p = add_partition(snapshot);
 
 	(void)columns;
-	place->has_row = true;
-	place->topic = keep(look, values[0]);
-	place->partition = (int32_t)gc_answer_int(values[1], 0);
-	place->stream = keep(look, values[2]);
-	place->first_offset = gc_answer_int(values[3], 0);
-	place->next_offset = gc_answer_int(values[4], 0);
-	place->applied = gc_answer_int(values[5], 0);
-	place->superseded = gc_answer_int(values[6], 0);
-	place->dead = gc_answer_int(values[7], 0);
-	place->ignored = gc_answer_int(values[8], 0);
-	place->expired = gc_answer_int(values[9], 0);
-	place->owner = keep(look, values[10]);
-	place->owner_is_connected = gc_answer_int(values[11], 0) == 1;
-	place->data_through_us = gc_answer_int(values[12], GC_NO_TIME);
-	place->moved_us = gc_answer_int(values[13], GC_NO_TIME);
+	p->has_row = true;
+	p->topic = keep(snapshot, values[0]);
+	p->partition = (int32_t)gc_answer_int(values[1], 0);
+	p->stream = keep(snapshot, values[2]);
+	p->first_offset = gc_answer_int(values[3], 0);
+	p->next_offset = gc_answer_int(values[4], 0);
+	p->applied = gc_answer_int(values[5], 0);
+	p->superseded = gc_answer_int(values[6], 0);
+	p->dead = gc_answer_int(values[7], 0);
+	p->ignored = gc_answer_int(values[8], 0);
+	p->expired = gc_answer_int(values[9], 0);
+	p->owner = keep(snapshot, values[10]);
+	p->owner_is_connected = gc_answer_int(values[11], 0) == 1;
+	p->data_through_us = gc_answer_int(values[12], GC_NO_TIME);
+	p->moved_us = gc_answer_int(values[13], GC_NO_TIME);
 }
 
-static void take_rest(void *arg, const char *const *values, int columns)
+static void take_totals(void *arg, const char *const *values, int columns)
 {
-	struct look *look = arg;
+	struct snapshot *snapshot = arg;
 
 	(void)columns;
-	look->now_us = gc_answer_int(values[0], 0);
-	look->lost = gc_answer_int(values[1], 0);
-	look->other_groups = keep(look, values[2]);
+	snapshot->now_us = gc_answer_int(values[0], 0);
+	snapshot->lost = gc_answer_int(values[1], 0);
+	snapshot->other_groups = keep(snapshot, values[2]);
 }
 
-static enum gc_verdict read_rows(struct look *look, struct gc_pg *pg, struct gc_err *err)
+static enum gc_verdict read_rows(struct snapshot *snapshot, struct gc_pg *pg, struct gc_err *err)
 {
-	const char *values[] = { look->cfg->kafka_group_id };
-	enum gc_verdict verdict = gc_pg_query(pg, rows_sql, values, 1, take_row, look, err);
+	const char *values[] = { snapshot->cfg->kafka_group_id };
+	enum gc_verdict verdict = gc_pg_query(pg, rows_sql, values, 1, take_row, snapshot, err);
 
-	look->row_count = look->count;
-	return verdict ? verdict : gc_pg_query(pg, rest_sql, values, 1, take_rest, look, err);
+	snapshot->row_count = snapshot->count;
+	return verdict ? verdict : gc_pg_query(pg, totals_sql, values, 1, take_totals, snapshot, err);
 }
 
 /* ---- Kafka ---- */
 
-static int compare_places(const void *a, const void *b)
+static int compare_partitions(const void *a, const void *b)
 {
-	const struct place *left = a, *right = b;
+	const struct partition_status *left = a, *right = b;
 	int order = strcmp(left->topic, right->topic);
 
 	return order ? order : (left->partition > right->partition) - (left->partition < right->partition);
@@ -169,15 +169,15 @@ static size_t count_configured(const struct gc_config *cfg)
 }
 
 /* Those of the configuration and those that have rows, each once; returns how many. */
-static size_t name_topics(const struct look *look, struct gc_kafka_topic *topics)
+static size_t name_topics(const struct snapshot *snapshot, struct gc_kafka_topic *topics)
 {
 	size_t count = 0, distinct = 0;
 
-	for (size_t i = 0; i < look->cfg->stream_count; i++)
-		for (size_t t = 0; t < look->cfg->streams[i].topic_count; t++)
-			topics[count++].name = look->cfg->streams[i].topics[t];
-	for (size_t i = 0; i < look->row_count; i++)
-		topics[count++].name = look->places[i].topic;
+	for (size_t i = 0; i < snapshot->cfg->stream_count; i++)
+		for (size_t t = 0; t < snapshot->cfg->streams[i].topic_count; t++)
+			topics[count++].name = snapshot->cfg->streams[i].topics[t];
+	for (size_t i = 0; i < snapshot->row_count; i++)
+		topics[count++].name = snapshot->partitions[i].topic;
 	if (count)
 		qsort(topics, count, sizeof(*topics), compare_topics);
 	for (size_t i = 0; i < count; i++)
@@ -196,122 +196,123 @@ static const char *stream_of(const struct gc_config *cfg, const char *topic)
 }
 
 /* The rows stand sorted at the front. */
-static struct place *find_row(struct look *look, const char *topic, int32_t partition)
+static struct partition_status *find_row(struct snapshot *snapshot, const char *topic, int32_t partition)
 {
-	struct place wanted = { .topic = topic, .partition = partition };
+	struct partition_status wanted = { .topic = topic, .partition = partition };
 
-	return look->row_count ? bsearch(&wanted, look->places, look->row_count, sizeof(wanted), compare_places) : NULL;
+	return snapshot->row_count ? bsearch(&wanted, snapshot->partitions, snapshot->row_count, sizeof(wanted), compare_partitions)
+				   : NULL;
 }
 
-static void put_partition(struct look *look, const char *topic, int32_t partition)
+static void put_partition(struct snapshot *snapshot, const char *topic, int32_t partition)
 {
-	struct place *place = find_row(look, topic, partition);
+	struct partition_status *p = find_row(snapshot, topic, partition);
 
-	if (!place) {
-		place = add_place(look);
-		place->topic = topic;
-		place->partition = partition;
-		place->stream = stream_of(look->cfg, topic);
+	if (!p) {
+		p = add_partition(snapshot);
+		p->topic = topic;
+		p->partition = partition;
+		p->stream = stream_of(snapshot->cfg, topic);
 	}
-	place->in_kafka = true;
+	p->in_kafka = true;
 }
 
 /* Topic names of the configuration and of the arena outlive the look. */
-static enum gc_verdict put_topics(struct look *look, rd_kafka_t *rk, int64_t timeout_us, struct gc_err *err)
+static enum gc_verdict put_topics(struct snapshot *snapshot, rd_kafka_t *rk, int64_t timeout_us, struct gc_err *err)
 {
-	struct gc_kafka_topic *topics = gc_calloc(count_configured(look->cfg) + look->row_count + 1, sizeof(*topics));
-	size_t count = name_topics(look, topics);
+	struct gc_kafka_topic *topics = gc_calloc(count_configured(snapshot->cfg) + snapshot->row_count + 1, sizeof(*topics));
+	size_t count = name_topics(snapshot, topics);
 	enum gc_verdict verdict = gc_kafka_topics(rk, topics, count, timeout_us, err);
 
 	for (size_t i = 0; !verdict && i < count; i++)
 		for (int32_t p = 0; p < topics[i].partitions; p++)
-			put_partition(look, topics[i].name, p);
+			put_partition(snapshot, topics[i].name, p);
 	free(topics);
 	return verdict;
 }
 
-static enum gc_verdict put_watermarks(struct look *look, rd_kafka_t *rk, int64_t timeout_us, struct gc_err *err)
+static enum gc_verdict put_watermarks(struct snapshot *snapshot, rd_kafka_t *rk, int64_t timeout_us, struct gc_err *err)
 {
-	struct gc_kafka_watermarks *marks = gc_calloc(look->count + 1, sizeof(*marks));
+	struct gc_kafka_watermarks *marks = gc_calloc(snapshot->count + 1, sizeof(*marks));
 	size_t count = 0, answered = 0;
 	enum gc_verdict verdict;
 
-	for (size_t i = 0; i < look->count; i++)
-		if (look->places[i].in_kafka)
-			marks[count++] = (struct gc_kafka_watermarks){ .topic = look->places[i].topic,
-								       .partition = look->places[i].partition };
+	for (size_t i = 0; i < snapshot->count; i++)
+		if (snapshot->partitions[i].in_kafka)
+			marks[count++] = (struct gc_kafka_watermarks){ .topic = snapshot->partitions[i].topic,
+								       .partition = snapshot->partitions[i].partition };
 	verdict = gc_kafka_watermarks(rk, marks, count, timeout_us, err);
-	for (size_t i = 0; !verdict && i < look->count; i++) {
-		if (!look->places[i].in_kafka)
+	for (size_t i = 0; !verdict && i < snapshot->count; i++) {
+		if (!snapshot->partitions[i].in_kafka)
 			continue;
-		look->places[i].low = marks[answered].low;
-		look->places[i].high = marks[answered++].high;
+		snapshot->partitions[i].low = marks[answered].low;
+		snapshot->partitions[i].high = marks[answered++].high;
 	}
 	free(marks);
 	return verdict;
 }
 
-static void ask_kafka(struct look *look, struct gc_kafka_client *client, int64_t timeout_us)
+static void ask_kafka(struct snapshot *snapshot, struct gc_kafka_client *client, int64_t timeout_us)
 {
-	enum gc_verdict verdict = put_topics(look, client->rk, timeout_us, &look->kafka);
+	enum gc_verdict verdict = put_topics(snapshot, client->rk, timeout_us, &snapshot->kafka);
 
 	if (!verdict)
-		verdict = put_watermarks(look, client->rk, timeout_us, &look->kafka);
+		verdict = put_watermarks(snapshot, client->rk, timeout_us, &snapshot->kafka);
 	if (verdict)
-		gc_kafka_explain(client, &look->kafka);
+		gc_kafka_explain(client, &snapshot->kafka);
 }
 
 /* ---- one look ---- */
 
-static enum state state_of(const struct look *look, const struct place *place)
+static enum state state_of(const struct snapshot *snapshot, const struct partition_status *p)
 {
-	if (look->kafka.verdict)
+	if (snapshot->kafka.verdict)
 		return STATE_UNKNOWN;
-	if (!place->in_kafka)
+	if (!p->in_kafka)
 		return STATE_GONE;
-	if (!place->has_row)
+	if (!p->has_row)
 		return STATE_UNREAD;
-	if (place->high < 0)
+	if (p->high < 0)
 		return STATE_UNKNOWN;
-	if (place->next_offset >= place->high)
-		return place->next_offset > place->high ? STATE_AHEAD : STATE_OK;
-	return look->now_us - place->moved_us > STALLED_AFTER_US ? STATE_STALLED : STATE_BEHIND;
+	if (p->next_offset >= p->high)
+		return p->next_offset > p->high ? STATE_AHEAD : STATE_OK;
+	return snapshot->now_us - p->moved_us > STALLED_AFTER_US ? STATE_STALLED : STATE_BEHIND;
 }
 
-static void judge(struct look *look)
+static void evaluate(struct snapshot *snapshot)
 {
-	for (size_t i = 0; i < look->count; i++) {
-		struct place *place = &look->places[i];
-		int64_t from = place->has_row ? place->next_offset : place->low;
+	for (size_t i = 0; i < snapshot->count; i++) {
+		struct partition_status *p = &snapshot->partitions[i];
+		int64_t from = p->has_row ? p->next_offset : p->low;
 
-		place->state = state_of(look, place);
-		if (place->high >= 0 && place->state != STATE_AHEAD)
-			place->lag = place->high - from;
+		p->state = state_of(snapshot, p);
+		if (p->high >= 0 && p->state != STATE_AHEAD)
+			p->lag = p->high - from;
 	}
-	if (look->count)
-		qsort(look->places, look->count, sizeof(*look->places), compare_places);
+	if (snapshot->count)
+		qsort(snapshot->partitions, snapshot->count, sizeof(*snapshot->partitions), compare_partitions);
 }
 
 /* Seconds that the cube is behind, in µs: 0 at the end of the partition, GC_NO_TIME when it cannot be told. */
-static int64_t behind_us(const struct look *look, const struct place *place)
+static int64_t behind_us(const struct snapshot *snapshot, const struct partition_status *p)
 {
-	if (place->lag <= 0 || place->data_through_us == GC_NO_TIME)
-		return place->lag == 0 ? 0 : GC_NO_TIME;
-	return place->data_through_us < look->now_us ? look->now_us - place->data_through_us : 0;
+	if (p->lag <= 0 || p->data_through_us == GC_NO_TIME)
+		return p->lag == 0 ? 0 : GC_NO_TIME;
+	return p->data_through_us < snapshot->now_us ? snapshot->now_us - p->data_through_us : 0;
 }
 
-static bool has_state(const struct look *look, enum state state)
+static bool has_state(const struct snapshot *snapshot, enum state state)
 {
-	for (size_t i = 0; i < look->count; i++)
-		if (look->places[i].state == state)
+	for (size_t i = 0; i < snapshot->count; i++)
+		if (snapshot->partitions[i].state == state)
 			return true;
 	return false;
 }
 
-static void free_look(struct look *look)
+static void free_snapshot(struct snapshot *snapshot)
 {
-	gc_arena_done(&look->arena);
-	free(look->places);
+	gc_arena_done(&snapshot->arena);
+	free(snapshot->partitions);
 }
 
 /* Who is asked; the clients stay from look to look. */
@@ -322,39 +323,39 @@ struct sources {
 	struct gc_kafka_client *kafka;
 };
 
-static enum gc_verdict look_at_all(struct sources *sources, struct look *ret_look, struct gc_err *err)
+static enum gc_verdict take_snapshot(struct sources *sources, struct snapshot *ret_snapshot, struct gc_err *err)
 {
-	struct look look = { .cfg = sources->cfg, .kafka = { .verdict = GC_OK } };
+	struct snapshot snapshot = { .cfg = sources->cfg, .kafka = { .verdict = GC_OK } };
 	enum gc_verdict verdict = GC_OK;
 
-	gc_arena_init(&look.arena);
+	gc_arena_init(&snapshot.arena);
 	if (!sources->pg)
 		verdict = gc_pg_open(sources->cfg, "gracecube status", &sources->pg, err);
 	if (!verdict)
 		verdict = gc_group_settle(sources->cfg, sources->pg, err);
 	if (!verdict)
-		verdict = read_rows(&look, sources->pg, err);
+		verdict = read_rows(&snapshot, sources->pg, err);
 	if (verdict) {
 		gc_pg_close(sources->pg);
 		sources->pg = NULL;
-		free_look(&look);
+		free_snapshot(&snapshot);
 		return verdict;
 	}
-	ask_kafka(&look, sources->kafka, sources->options->timeout_us);
-	judge(&look);
-	*ret_look = look;
+	ask_kafka(&snapshot, sources->kafka, sources->options->timeout_us);
+	evaluate(&snapshot);
+	*ret_snapshot = snapshot;
 	return GC_OK;
 }
 
-static enum gc_verdict look_twice(struct sources *sources, struct look *ret_look, struct gc_err *err)
+static enum gc_verdict confirm_stalled(struct sources *sources, struct snapshot *ret_snapshot, struct gc_err *err)
 {
-	enum gc_verdict verdict = look_at_all(sources, ret_look, err);
+	enum gc_verdict verdict = take_snapshot(sources, ret_snapshot, err);
 
-	if (verdict || !has_state(ret_look, STATE_STALLED))
+	if (verdict || !has_state(ret_snapshot, STATE_STALLED))
 		return verdict;
-	pause_for(SECOND_LOOK_US);
-	free_look(ret_look);
-	return look_at_all(sources, ret_look, err);
+	pause_for(CONFIRM_AFTER_US);
+	free_snapshot(ret_snapshot);
+	return take_snapshot(sources, ret_snapshot, err);
 }
 
 /* ---- the answer ---- */
@@ -370,22 +371,22 @@ static int64_t later(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-static struct totals sum_up(const struct look *look)
+static struct totals sum_up(const struct snapshot *snapshot)
 {
-	struct totals totals = { .moved_us = GC_NO_TIME, .data_through_us = GC_NO_TIME, .lag_is_known = !look->kafka.verdict };
+	struct totals totals = { .moved_us = GC_NO_TIME, .data_through_us = GC_NO_TIME, .lag_is_known = !snapshot->kafka.verdict };
 
-	for (size_t i = 0; i < look->count; i++) {
-		const struct place *place = &look->places[i];
+	for (size_t i = 0; i < snapshot->count; i++) {
+		const struct partition_status *p = &snapshot->partitions[i];
 
-		totals.states[place->state]++;
-		totals.lag += place->lag > 0 ? place->lag : 0;
-		totals.applied += place->applied;
-		totals.superseded += place->superseded;
-		totals.dead += place->dead;
-		totals.ignored += place->ignored;
-		totals.expired += place->expired;
-		totals.moved_us = later(totals.moved_us, place->moved_us);
-		totals.data_through_us = later(totals.data_through_us, place->data_through_us);
+		totals.states[p->state]++;
+		totals.lag += p->lag > 0 ? p->lag : 0;
+		totals.applied += p->applied;
+		totals.superseded += p->superseded;
+		totals.dead += p->dead;
+		totals.ignored += p->ignored;
+		totals.expired += p->expired;
+		totals.moved_us = later(totals.moved_us, p->moved_us);
+		totals.data_through_us = later(totals.data_through_us, p->data_through_us);
 	}
 	return totals;
 }
@@ -412,51 +413,51 @@ static void add_age(struct gc_table *table, int64_t us, bool is_known)
 	gc_table_add(table, is_known ? gc_answer_age(us, text, sizeof(text)) : NULL);
 }
 
-static void add_owner(struct gc_table *table, const struct place *place)
+static void add_owner(struct gc_table *table, const struct partition_status *p)
 {
 	char text[300];
 
-	snprintf(text, sizeof(text), "%s (left)", place->owner ? place->owner : "");
-	gc_table_add(table, !place->owner || place->owner_is_connected ? place->owner : text);
+	snprintf(text, sizeof(text), "%s (left)", p->owner ? p->owner : "");
+	gc_table_add(table, !p->owner || p->owner_is_connected ? p->owner : text);
 }
 
-static void add_row(struct gc_table *table, const struct look *look, const struct place *place)
+static void add_row(struct gc_table *table, const struct snapshot *snapshot, const struct partition_status *p)
 {
-	int64_t behind = behind_us(look, place);
+	int64_t behind = behind_us(snapshot, p);
 	char time[GC_ANSWER_BYTES];
 
-	gc_table_add(table, state_names[place->state]);
-	gc_table_add(table, place->topic);
-	gc_table_add_int(table, place->partition);
-	add_known(table, place->next_offset, place->has_row);
-	add_known(table, place->high, place->high >= 0);
-	add_known(table, place->lag, place->lag >= 0);
+	gc_table_add(table, state_names[p->state]);
+	gc_table_add(table, p->topic);
+	gc_table_add_int(table, p->partition);
+	add_known(table, p->next_offset, p->has_row);
+	add_known(table, p->high, p->high >= 0);
+	add_known(table, p->lag, p->lag >= 0);
 	add_age(table, behind, behind != GC_NO_TIME);
-	add_known(table, place->applied, place->has_row);
-	add_known(table, place->superseded, place->has_row);
-	add_known(table, place->dead, place->has_row);
-	add_known(table, place->ignored, place->has_row);
-	add_age(table, look->now_us - place->moved_us, place->has_row);
-	gc_table_add(table, gc_answer_time(place->data_through_us, time, sizeof(time)));
-	add_owner(table, place);
+	add_known(table, p->applied, p->has_row);
+	add_known(table, p->superseded, p->has_row);
+	add_known(table, p->dead, p->has_row);
+	add_known(table, p->ignored, p->has_row);
+	add_age(table, snapshot->now_us - p->moved_us, p->has_row);
+	gc_table_add(table, gc_answer_time(p->data_through_us, time, sizeof(time)));
+	add_owner(table, p);
 }
 
-static void print_partitions(const struct look *look)
+static void print_partitions(const struct snapshot *snapshot)
 {
 	struct gc_table table;
 
 	gc_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
-	for (size_t i = 0; i < look->count; i++)
-		add_row(&table, look, &look->places[i]);
+	for (size_t i = 0; i < snapshot->count; i++)
+		add_row(&table, snapshot, &snapshot->partitions[i]);
 	gc_table_print(&table, stdout);
 	gc_table_done(&table);
 }
 
-static void print_states(const struct look *look, const struct totals *totals)
+static void print_states(const struct snapshot *snapshot, const struct totals *totals)
 {
 	const char *separator = ":";
 
-	printf("total: %zu partitions", look->count);
+	printf("total: %zu partitions", snapshot->count);
 	for (int state = 0; state < STATE_COUNT; state++) {
 		if (totals->states[state] == 0)
 			continue;
@@ -472,12 +473,12 @@ static void print_count(const char *before, int64_t number, const char *after)
 	printf("%s%s%s", before, gc_answer_count(number, text, sizeof(text)), after);
 }
 
-static void print_totals(const struct look *look)
+static void print_totals(const struct snapshot *snapshot)
 {
-	struct totals totals = sum_up(look);
+	struct totals totals = sum_up(snapshot);
 	char age[GC_ANSWER_BYTES], time[GC_ANSWER_BYTES];
 
-	print_states(look, &totals);
+	print_states(snapshot, &totals);
 	if (totals.lag_is_known)
 		print_count("; lag ", totals.lag, " records");
 	else
@@ -489,36 +490,36 @@ static void print_totals(const struct look *look)
 	if (totals.expired)
 		print_count(" (", totals.expired, " of them expired)");
 	if (totals.moved_us != GC_NO_TIME)
-		printf("; last move %s ago, data through %s", gc_answer_age(look->now_us - totals.moved_us, age, sizeof(age)),
+		printf("; last move %s ago, data through %s", gc_answer_age(snapshot->now_us - totals.moved_us, age, sizeof(age)),
 		       gc_answer_time(totals.data_through_us, time, sizeof(time)));
 	putchar('\n');
 }
 
-static void print_notes(const struct look *look)
+static void print_notes(const struct snapshot *snapshot)
 {
-	const char *group = look->cfg->kafka_group_id;
+	const char *group = snapshot->cfg->kafka_group_id;
 
-	if (look->lost)
-		print_count("", look->lost, " records were deleted by retention before they were read, see cube.etl_gap\n");
-	if (look->kafka.verdict)
-		printf("Kafka does not answer, so ends and lag are unknown: %s\n", look->kafka.text);
-	if (look->row_count == 0 && look->other_groups)
+	if (snapshot->lost)
+		print_count("", snapshot->lost, " records were deleted by retention before they were read, see cube.etl_gap\n");
+	if (snapshot->kafka.verdict)
+		printf("Kafka does not answer, so ends and lag are unknown: %s\n", snapshot->kafka.text);
+	if (snapshot->row_count == 0 && snapshot->other_groups)
 		printf("group %s has read nothing yet; the cube has positions of: %s (kafka.group_id)\n", group,
-		       look->other_groups);
-	else if (look->row_count == 0)
+		       snapshot->other_groups);
+	else if (snapshot->row_count == 0)
 		printf("group %s has read nothing yet; `gracecube run` begins\n", group);
-	if (look->count == 0 && !look->kafka.verdict)
+	if (snapshot->count == 0 && !snapshot->kafka.verdict)
 		puts("Kafka has none of the configured topics; `gracecube check` lists them");
 }
 
-static void print_page(const struct look *look)
+static void print_page(const struct snapshot *snapshot)
 {
-	print_partitions(look);
-	if (look->count)
+	print_partitions(snapshot);
+	if (snapshot->count)
 		putchar('\n');
-	print_notes(look);
-	if (look->count)
-		print_totals(look);
+	print_notes(snapshot);
+	if (snapshot->count)
+		print_totals(snapshot);
 }
 
 static json_t *known_json(int64_t number, bool is_known)
@@ -526,41 +527,41 @@ static json_t *known_json(int64_t number, bool is_known)
 	return is_known ? json_integer((json_int_t)number) : json_null();
 }
 
-static json_t *place_json(const struct look *look, const struct place *place)
+static json_t *partition_json(const struct snapshot *snapshot, const struct partition_status *p)
 {
-	int64_t behind = behind_us(look, place);
-	bool has_row = place->has_row;
+	int64_t behind = behind_us(snapshot, p);
+	bool has_row = p->has_row;
 	json_t *json = json_object();
 
-	json_object_set_new(json, "state", gc_answer_text_json(state_names[place->state]));
-	json_object_set_new(json, "stream", gc_answer_text_json(place->stream));
-	json_object_set_new(json, "topic", gc_answer_text_json(place->topic));
-	json_object_set_new(json, "partition", json_integer(place->partition));
-	json_object_set_new(json, "first_offset", known_json(place->first_offset, has_row));
-	json_object_set_new(json, "next_offset", known_json(place->next_offset, has_row));
-	json_object_set_new(json, "high_watermark", known_json(place->high, place->high >= 0));
-	json_object_set_new(json, "lag_records", known_json(place->lag, place->lag >= 0));
+	json_object_set_new(json, "state", gc_answer_text_json(state_names[p->state]));
+	json_object_set_new(json, "stream", gc_answer_text_json(p->stream));
+	json_object_set_new(json, "topic", gc_answer_text_json(p->topic));
+	json_object_set_new(json, "partition", json_integer(p->partition));
+	json_object_set_new(json, "first_offset", known_json(p->first_offset, has_row));
+	json_object_set_new(json, "next_offset", known_json(p->next_offset, has_row));
+	json_object_set_new(json, "high_watermark", known_json(p->high, p->high >= 0));
+	json_object_set_new(json, "lag_records", known_json(p->lag, p->lag >= 0));
 	json_object_set_new(json, "seconds_behind", behind == GC_NO_TIME ? json_null() : json_real((double)behind / GC_SECOND_US));
-	json_object_set_new(json, "applied", known_json(place->applied, has_row));
-	json_object_set_new(json, "superseded", known_json(place->superseded, has_row));
-	json_object_set_new(json, "dead", known_json(place->dead, has_row));
-	json_object_set_new(json, "ignored", known_json(place->ignored, has_row));
-	json_object_set_new(json, "expired", known_json(place->expired, has_row));
-	json_object_set_new(json, "moved_at", gc_answer_time_json(place->moved_us));
-	json_object_set_new(json, "data_through", gc_answer_time_json(place->data_through_us));
-	json_object_set_new(json, "owner", gc_answer_text_json(place->owner));
-	json_object_set_new(json, "owner_is_connected", json_boolean(place->owner_is_connected));
+	json_object_set_new(json, "applied", known_json(p->applied, has_row));
+	json_object_set_new(json, "superseded", known_json(p->superseded, has_row));
+	json_object_set_new(json, "dead", known_json(p->dead, has_row));
+	json_object_set_new(json, "ignored", known_json(p->ignored, has_row));
+	json_object_set_new(json, "expired", known_json(p->expired, has_row));
+	json_object_set_new(json, "moved_at", gc_answer_time_json(p->moved_us));
+	json_object_set_new(json, "data_through", gc_answer_time_json(p->data_through_us));
+	json_object_set_new(json, "owner", gc_answer_text_json(p->owner));
+	json_object_set_new(json, "owner_is_connected", json_boolean(p->owner_is_connected));
 	return json;
 }
 
-static json_t *totals_json(const struct look *look)
+static json_t *totals_json(const struct snapshot *snapshot)
 {
-	struct totals totals = sum_up(look);
+	struct totals totals = sum_up(snapshot);
 	json_t *json = json_object(), *states = json_object();
 
 	for (int state = 0; state < STATE_COUNT; state++)
 		json_object_set_new(states, state_names[state], json_integer((json_int_t)totals.states[state]));
-	json_object_set_new(json, "partitions", json_integer((json_int_t)look->count));
+	json_object_set_new(json, "partitions", json_integer((json_int_t)snapshot->count));
 	json_object_set_new(json, "states", states);
 	json_object_set_new(json, "lag_records", known_json(totals.lag, totals.lag_is_known));
 	json_object_set_new(json, "applied", json_integer((json_int_t)totals.applied));
@@ -568,25 +569,25 @@ static json_t *totals_json(const struct look *look)
 	json_object_set_new(json, "dead", json_integer((json_int_t)totals.dead));
 	json_object_set_new(json, "ignored", json_integer((json_int_t)totals.ignored));
 	json_object_set_new(json, "expired", json_integer((json_int_t)totals.expired));
-	json_object_set_new(json, "lost_to_retention", json_integer((json_int_t)look->lost));
+	json_object_set_new(json, "lost_to_retention", json_integer((json_int_t)snapshot->lost));
 	json_object_set_new(json, "moved_at", gc_answer_time_json(totals.moved_us));
 	json_object_set_new(json, "data_through", gc_answer_time_json(totals.data_through_us));
 	return json;
 }
 
-static void print_json(const struct look *look, bool on_one_line)
+static void print_json(const struct snapshot *snapshot, bool on_one_line)
 {
 	json_t *json = json_object(), *partitions = json_array();
-	bool answered = look->kafka.verdict == GC_OK;
+	bool answered = snapshot->kafka.verdict == GC_OK;
 
-	for (size_t i = 0; i < look->count; i++)
-		json_array_append_new(partitions, place_json(look, &look->places[i]));
-	json_object_set_new(json, "group", gc_answer_text_json(look->cfg->kafka_group_id));
-	json_object_set_new(json, "at", gc_answer_time_json(look->now_us));
+	for (size_t i = 0; i < snapshot->count; i++)
+		json_array_append_new(partitions, partition_json(snapshot, &snapshot->partitions[i]));
+	json_object_set_new(json, "group", gc_answer_text_json(snapshot->cfg->kafka_group_id));
+	json_object_set_new(json, "at", gc_answer_time_json(snapshot->now_us));
 	json_object_set_new(json, "kafka_answered", json_boolean(answered));
-	json_object_set_new(json, "kafka_error", answered ? json_null() : gc_answer_text_json(look->kafka.text));
+	json_object_set_new(json, "kafka_error", answered ? json_null() : gc_answer_text_json(snapshot->kafka.text));
 	json_object_set_new(json, "partitions", partitions);
-	json_object_set_new(json, "totals", totals_json(look));
+	json_object_set_new(json, "totals", totals_json(snapshot));
 	gc_answer_print_json(json, on_one_line);
 }
 
@@ -594,30 +595,31 @@ static void print_json(const struct look *look, bool on_one_line)
 
 static int show_once(struct sources *sources, bool as_json)
 {
-	struct look look;
+	struct snapshot snapshot;
 	struct gc_err err;
 
-	if (look_twice(sources, &look, &err))
+	if (confirm_stalled(sources, &snapshot, &err))
 		return gc_command_fail(&err);
 	if (as_json)
-		print_json(&look, false);
+		print_json(&snapshot, false);
 	else
-		print_page(&look);
-	free_look(&look);
+		print_page(&snapshot);
+	free_snapshot(&snapshot);
 	return GC_EXIT_DONE;
 }
 
-static void show_again(const struct look *look, bool as_json, bool on_terminal)
+static void show_again(const struct snapshot *snapshot, bool as_json, bool on_terminal)
 {
 	char time[GC_ANSWER_BYTES];
 
 	if (as_json) {
-		print_json(look, true);
+		print_json(snapshot, true);
 	} else {
 		if (on_terminal)
 			fputs("\033[H\033[J", stdout); /* home, and erase what is below */
-		printf("group %s at %s UTC\n\n", look->cfg->kafka_group_id, gc_answer_time(look->now_us, time, sizeof(time)));
-		print_page(look);
+		printf("group %s at %s UTC\n\n", snapshot->cfg->kafka_group_id,
+		       gc_answer_time(snapshot->now_us, time, sizeof(time)));
+		print_page(snapshot);
 		if (!on_terminal)
 			putchar('\n');
 	}
@@ -629,20 +631,20 @@ static int show_until_stopped(struct sources *sources, bool as_json)
 {
 	const char *term = getenv("TERM");
 	bool on_terminal = isatty(STDOUT_FILENO) && term && strcmp(term, "dumb") != 0, has_seen = false;
-	struct look look;
+	struct snapshot snapshot;
 	struct gc_err err;
 
 	gc_stop_on_signals(0);
 	while (!gc_stop_was_asked() && !ferror(stdout)) {
-		enum gc_verdict verdict = look_at_all(sources, &look, &err);
+		enum gc_verdict verdict = take_snapshot(sources, &snapshot, &err);
 
 		if (verdict && (verdict != GC_RETRY || !has_seen))
 			return gc_command_fail(&err);
 		if (verdict) {
 			gc_command_fail(&err);
 		} else {
-			show_again(&look, as_json, on_terminal);
-			free_look(&look);
+			show_again(&snapshot, as_json, on_terminal);
+			free_snapshot(&snapshot);
 			has_seen = true;
 		}
 		pause_for(sources->options->every_us);

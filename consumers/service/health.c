@@ -28,13 +28,13 @@ struct gc_health {
 
 /* ---- the checks ---- */
 
-struct judged {
+struct check {
 	const struct gc_health *health;
 	const struct gc_database_facts *database;
 	char text[320];
 };
 
-static bool is_schema_right(struct judged *j)
+static bool is_schema_right(struct check *j)
 {
 	const struct gc_database_facts *d = j->database;
 
@@ -42,13 +42,13 @@ static bool is_schema_right(struct judged *j)
 	return d->schema_is_right;
 }
 
-static bool is_database_reachable(struct judged *j)
+static bool is_database_reachable(struct check *j)
 {
 	snprintf(j->text, sizeof(j->text), "%s", j->database->reachable ? "answers" : j->database->why);
 	return j->database->reachable;
 }
 
-static bool is_assignment_held(struct judged *j)
+static bool is_assignment_held(struct check *j)
 {
 	const struct gc_run *run = j->health->run;
 	bool held = run && gc_run_is_joined(run);
@@ -57,7 +57,7 @@ static bool is_assignment_held(struct judged *j)
 	return held;
 }
 
-static bool is_progressing(struct judged *j)
+static bool is_progressing(struct check *j)
 {
 	int64_t stalled_us = j->health->run ? gc_run_stalled_us(j->health->run) : 0;
 
@@ -71,7 +71,7 @@ static bool is_progressing(struct judged *j)
 
 static const struct {
 	const char *name;
-	bool (*is_good)(struct judged *judged);
+	bool (*is_good)(struct check *check);
 } checks[] = {
 	{ "database", is_database_reachable },
 	{ "schema", is_schema_right },
@@ -92,36 +92,36 @@ struct readiness {
 	bool ready;
 };
 
-static void judge(void *arg, const struct gc_database_facts *database)
+static void evaluate(void *arg, const struct gc_database_facts *database)
 {
 	struct readiness *r = arg;
-	struct judged judged = { .health = r->health, .database = database };
+	struct check check = { .health = r->health, .database = database };
 
 	r->ready = true;
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
-		bool good = checks[i].is_good(&judged);
+		bool good = checks[i].is_good(&check);
 
 		r->ready = r->ready && good;
 		if (r->out)
-			fprintf(r->out, "[%c] %s: %s\n", good ? '+' : '-', checks[i].name, judged.text);
+			fprintf(r->out, "[%c] %s: %s\n", good ? '+' : '-', checks[i].name, check.text);
 	}
 	if (r->out && r->health->run)
 		gc_positions_each(gc_run_positions(r->health->run), tell_halted, r->out);
 }
 
-static bool judge_all(struct gc_health *health, FILE *out)
+static bool evaluate_all(struct gc_health *health, FILE *out)
 {
 	struct readiness readiness = { .health = health, .out = out };
 
 	pthread_mutex_lock(&health->lock);
-	gc_monitor_look(health->monitor, judge, &readiness);
+	gc_monitor_read(health->monitor, evaluate, &readiness);
 	pthread_mutex_unlock(&health->lock);
 	return readiness.ready;
 }
 
 bool gc_health_is_ready(struct gc_health *health)
 {
-	return judge_all(health, NULL);
+	return evaluate_all(health, NULL);
 }
 
 /* ---- the answers: each writes a body and says whether it is good ---- */
@@ -149,7 +149,7 @@ static bool answer_ready(void *arg, bool verbose, FILE *out)
 	bool ready = gc_health_is_ready(health);
 
 	if (verbose || !ready)
-		ready = judge_all(health, out);
+		ready = evaluate_all(health, out);
 	fputs(ready ? "ok\n" : "not ready\n", out);
 	return ready;
 }
@@ -175,7 +175,7 @@ static bool answer_metrics(void *arg, bool verbose, FILE *out)
 	(void)verbose;
 	pthread_mutex_lock(&health->lock);
 	scrape.run = health->run;
-	gc_monitor_look(health->monitor, print_metrics, &scrape);
+	gc_monitor_read(health->monitor, print_metrics, &scrape);
 	pthread_mutex_unlock(&health->lock);
 	return true;
 }

@@ -239,7 +239,7 @@ void gc_monitor_stop(struct gc_monitor *m)
 	free(m);
 }
 
-void gc_monitor_look(struct gc_monitor *m, void (*use)(void *arg, const struct gc_database_facts *facts), void *arg)
+void gc_monitor_read(struct gc_monitor *m, void (*use)(void *arg, const struct gc_database_facts *facts), void *arg)
 {
 	struct gc_database_facts facts;
 

@@ -32,6 +32,6 @@ struct gc_monitor *gc_monitor_start(const struct gc_config *config);
 /* NULL is allowed. */
 void gc_monitor_stop(struct gc_monitor *monitor);
 /* A copy of what is known; `streams` is valid inside of `use` only. */
-void gc_monitor_look(struct gc_monitor *monitor, void (*use)(void *arg, const struct gc_database_facts *facts), void *arg);
+void gc_monitor_read(struct gc_monitor *monitor, void (*use)(void *arg, const struct gc_database_facts *facts), void *arg);
 
 #endif
