@@ -60,12 +60,12 @@ static void tell(struct check *check, enum outcome outcome, const char *name, co
 	va_end(args);
 	check->counts[outcome]++;
 	if (check->lines) {
-		json_array_append_new(check->lines, json_pack("{s:o, s:s, s:o}", "check", gc_answer_text_json(name), "outcome",
-							      outcomes[outcome].json, "text", gc_answer_text_json(text)));
+		json_array_append_new(check->lines, json_pack("{s:o, s:s, s:o}", "check", gc_output_text_json(name), "outcome",
+							      outcomes[outcome].json, "text", gc_output_text_json(text)));
 		return;
 	}
 	gc_arena_init(&arena);
-	printf("%-4s  %-*s  %s\n", outcomes[outcome].shown, NAME_WIDTH, name, gc_answer_escape(gc_span_of(text), false, &arena));
+	printf("%-4s  %-*s  %s\n", outcomes[outcome].shown, NAME_WIDTH, name, gc_output_escape(gc_span_of(text), false, &arena));
 	fflush(stdout); /* the next check may take a while */
 	gc_arena_done(&arena);
 }
@@ -240,7 +240,7 @@ static void check_server(struct check *check, struct gc_pg *pg, struct gc_arena 
 
 	if (!ask(check, pg, "database", sql, &row))
 		return;
-	if (gc_answer_int(row.values[0], 0) >= SERVER_VERSION_MIN)
+	if (gc_output_int(row.values[0], 0) >= SERVER_VERSION_MIN)
 		tell(check, OUTCOME_OK, "database", "PostgreSQL %s, database %s, role %s", row.values[1], row.values[2],
 		     row.values[3]);
 	else
@@ -256,8 +256,8 @@ static void check_schema(struct check *check, struct gc_pg *pg, struct gc_arena 
 
 	if (!ask(check, pg, "schema version", sql, &row))
 		return;
-	gc_answer_time(gc_answer_int(row.values[2], GC_NO_TIME), time, sizeof(time));
-	if (gc_answer_int(row.values[0], 0) >= gc_schema_version())
+	gc_output_time(gc_output_int(row.values[2], GC_NO_TIME), time, sizeof(time));
+	if (gc_output_int(row.values[0], 0) >= gc_schema_version())
 		tell(check, OUTCOME_OK, "schema version", "version %s, the one needed; completed by gracecube %s at %s UTC",
 		     row.values[0], row.values[1], time);
 	else
@@ -288,7 +288,7 @@ static void check_rights(struct check *check, struct gc_pg *pg, struct gc_arena 
 
 	if (!ask(check, pg, "rights", rights_sql, &row))
 		return;
-	if (gc_answer_int(row.values[2], 0) == 0)
+	if (gc_output_int(row.values[2], 0) == 0)
 		tell(check, OUTCOME_OK, "rights", "role %s has all of the %s rights that are needed", row.values[3], row.values[0]);
 	else
 		tell(check, OUTCOME_BAD, "rights",
@@ -327,7 +327,7 @@ static void check_ledger(struct check *check, struct gc_pg *pg, struct gc_arena 
 
 	if (!ask(check, pg, "ledger", sql, &row))
 		return;
-	if (gc_answer_int(row.values[1], 0) == 0)
+	if (gc_output_int(row.values[1], 0) == 0)
 		tell(check, OUTCOME_OK, "ledger", "closed in all of %s partitions", row.values[0]);
 	else
 		tell(check, OUTCOME_BAD, "ledger",
@@ -342,7 +342,7 @@ static void check_clock(struct check *check, struct gc_pg *pg, struct gc_arena *
 
 	if (!ask(check, pg, "clock", "SELECT " GC_SQL_US("clock_timestamp()"), &row))
 		return;
-	difference_us = gc_answer_int(row.values[0], 0) - (before_us + gc_now_us()) / 2;
+	difference_us = gc_output_int(row.values[0], 0) - (before_us + gc_now_us()) / 2;
 	if (llabs(difference_us) <= CLOCK_WARN_US)
 		tell(check, OUTCOME_OK, "clock", "the database's differs by %" PRId64 " ms", difference_us / 1000);
 	else
@@ -461,7 +461,7 @@ static int finish(struct check *check)
 	bool good = check->counts[OUTCOME_BAD] == 0;
 
 	if (check->lines)
-		gc_answer_print_json(json_pack("{s:b, s:o}", "good", good, "checks", check->lines), false);
+		gc_output_print_json(json_pack("{s:b, s:o}", "good", good, "checks", check->lines), false);
 	else
 		print_sum(check);
 	return good ? GC_EXIT_DONE : GC_EXIT_FINDINGS;

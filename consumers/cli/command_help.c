@@ -32,7 +32,7 @@ static void print_flag(const struct gc_flag *flag, FILE *out)
 	letter[1] = flag->letter;
 	snprintf(left, sizeof(left), "  %s--%s%s%s", flag->letter ? letter : "    ", flag->name, flag->argument ? " " : "",
 		 flag->argument ? flag->argument : "");
-	width = gc_answer_width(left);
+	width = gc_output_width(left);
 	fprintf(out, "%s%*s  %s", left, width < FLAG_COLUMN ? (int)(FLAG_COLUMN - width) : 0, "", flag->description);
 	for (const char *const *choice = flag->choices; choice && *choice; choice++)
 		fprintf(out, "%s %s", choice == flag->choices ? ":" : ",", *choice);

@@ -70,18 +70,18 @@ struct list {
 static void list_json(struct list *list, const char *const *values)
 {
 	json_t *letter = json_pack("{s:I, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "id",
-				   (json_int_t)gc_answer_int(values[LIST_ID], 0), "topic", gc_answer_text_json(values[LIST_TOPIC]),
-				   "partition", (json_int_t)gc_answer_int(values[LIST_PARTITION], 0), "offset",
-				   (json_int_t)gc_answer_int(values[LIST_OFFSET], 0), "refused_at",
-				   gc_answer_time_json(gc_answer_int(values[LIST_TIME], GC_NO_TIME)), "stream",
-				   gc_answer_text_json(values[LIST_STREAM]), "code", gc_answer_text_json(values[LIST_CODE]),
-				   "where", gc_answer_text_json(values[LIST_WHERE]), "reason",
-				   gc_answer_text_json(values[LIST_REASON]), "tries",
-				   (json_int_t)gc_answer_int(values[LIST_TRIES], 0), "outcome",
-				   gc_answer_text_json(values[LIST_OUTCOME]), "worked_at",
-				   gc_answer_time_json(gc_answer_int(values[LIST_WORKED], GC_NO_TIME)), "worked_by",
-				   gc_answer_text_json(values[LIST_BY]), "imported_at",
-				   gc_answer_time_json(gc_answer_int(values[LIST_IMPORTED], GC_NO_TIME)));
+				   (json_int_t)gc_output_int(values[LIST_ID], 0), "topic", gc_output_text_json(values[LIST_TOPIC]),
+				   "partition", (json_int_t)gc_output_int(values[LIST_PARTITION], 0), "offset",
+				   (json_int_t)gc_output_int(values[LIST_OFFSET], 0), "refused_at",
+				   gc_output_time_json(gc_output_int(values[LIST_TIME], GC_NO_TIME)), "stream",
+				   gc_output_text_json(values[LIST_STREAM]), "code", gc_output_text_json(values[LIST_CODE]),
+				   "where", gc_output_text_json(values[LIST_WHERE]), "reason",
+				   gc_output_text_json(values[LIST_REASON]), "tries",
+				   (json_int_t)gc_output_int(values[LIST_TRIES], 0), "outcome",
+				   gc_output_text_json(values[LIST_OUTCOME]), "worked_at",
+				   gc_output_time_json(gc_output_int(values[LIST_WORKED], GC_NO_TIME)), "worked_by",
+				   gc_output_text_json(values[LIST_BY]), "imported_at",
+				   gc_output_time_json(gc_output_int(values[LIST_IMPORTED], GC_NO_TIME)));
 
 	json_array_append_new(list->json, letter);
 }
@@ -92,7 +92,7 @@ static void list_row(struct list *list, const char *const *values)
 
 	for (int i = LIST_ID; i < (int)list->table.column_count; i++) {
 		if (i == LIST_TIME || i == LIST_WORKED)
-			gc_table_add(&list->table, gc_answer_time(gc_answer_int(values[i], GC_NO_TIME), time, sizeof(time)));
+			gc_table_add(&list->table, gc_output_time(gc_output_int(values[i], GC_NO_TIME), time, sizeof(time)));
 		else
 			gc_table_add(&list->table, values[i]);
 	}
@@ -104,7 +104,7 @@ static void take_letter(void *arg, const char *const *values, int columns)
 
 	(void)columns;
 	list->shown++;
-	list->total = gc_answer_int(values[LIST_TOTAL], 0);
+	list->total = gc_output_int(values[LIST_TOTAL], 0);
 	if (list->json)
 		list_json(list, values);
 	else
@@ -127,7 +127,7 @@ static enum gc_verdict read_list(struct list *list, struct gc_pg *pg, const char
 static void take_counts(void *arg, const char *const *values, int columns)
 {
 	for (int i = 0; i < columns; i++)
-		((int64_t *)arg)[i] = gc_answer_int(values[i], 0);
+		((int64_t *)arg)[i] = gc_output_int(values[i], 0);
 }
 
 /* An empty answer may come from a wrong filter or a wrong group, or all is done: says which. */
@@ -171,7 +171,7 @@ static void print_list_json(struct list *list)
 {
 	json_t *answer = json_pack("{s:I, s:o}", "total", (json_int_t)list->total, "dead_letters", list->json);
 
-	gc_answer_print_json(answer, false);
+	gc_output_print_json(answer, false);
 }
 
 static enum gc_verdict list_letters(struct gc_pg *pg, const char *group, const struct dead_options *options, bool as_json,
@@ -278,7 +278,7 @@ static json_t *headers_json(const char *text, struct gc_arena *arena)
 
 static json_t *int_json(const char *value)
 {
-	return value ? json_integer((json_int_t)gc_answer_int(value, 0)) : json_null();
+	return value ? json_integer((json_int_t)gc_output_int(value, 0)) : json_null();
 }
 
 static void show_json(struct show *show, const char *const *values)
@@ -286,25 +286,25 @@ static void show_json(struct show *show, const char *const *values)
 	json_t *letter = json_object();
 
 	json_object_set_new(letter, "id", int_json(values[SHOW_ID]));
-	json_object_set_new(letter, "group", gc_answer_text_json(values[SHOW_GROUP]));
-	json_object_set_new(letter, "topic", gc_answer_text_json(values[SHOW_TOPIC]));
+	json_object_set_new(letter, "group", gc_output_text_json(values[SHOW_GROUP]));
+	json_object_set_new(letter, "topic", gc_output_text_json(values[SHOW_TOPIC]));
 	json_object_set_new(letter, "partition", int_json(values[SHOW_PARTITION]));
 	json_object_set_new(letter, "offset", int_json(values[SHOW_OFFSET]));
-	json_object_set_new(letter, "timestamp", gc_answer_time_json(gc_answer_int(values[SHOW_KAFKA_TIME], GC_NO_TIME)));
-	json_object_set_new(letter, "refused_at", gc_answer_time_json(gc_answer_int(values[SHOW_TIME], GC_NO_TIME)));
-	json_object_set_new(letter, "stream", gc_answer_text_json(values[SHOW_STREAM]));
-	json_object_set_new(letter, "code", gc_answer_text_json(values[SHOW_CODE]));
-	json_object_set_new(letter, "where", gc_answer_text_json(values[SHOW_WHERE]));
-	json_object_set_new(letter, "reason", gc_answer_text_json(values[SHOW_REASON]));
+	json_object_set_new(letter, "timestamp", gc_output_time_json(gc_output_int(values[SHOW_KAFKA_TIME], GC_NO_TIME)));
+	json_object_set_new(letter, "refused_at", gc_output_time_json(gc_output_int(values[SHOW_TIME], GC_NO_TIME)));
+	json_object_set_new(letter, "stream", gc_output_text_json(values[SHOW_STREAM]));
+	json_object_set_new(letter, "code", gc_output_text_json(values[SHOW_CODE]));
+	json_object_set_new(letter, "where", gc_output_text_json(values[SHOW_WHERE]));
+	json_object_set_new(letter, "reason", gc_output_text_json(values[SHOW_REASON]));
 	json_object_set_new(letter, "tries", int_json(values[SHOW_TRIES]));
-	json_object_set_new(letter, "outcome", gc_answer_text_json(values[SHOW_OUTCOME]));
-	json_object_set_new(letter, "worked_at", gc_answer_time_json(gc_answer_int(values[SHOW_WORKED], GC_NO_TIME)));
-	json_object_set_new(letter, "worked_by", gc_answer_text_json(values[SHOW_BY]));
-	json_object_set_new(letter, "imported_at", gc_answer_time_json(gc_answer_int(values[SHOW_IMPORTED], GC_NO_TIME)));
+	json_object_set_new(letter, "outcome", gc_output_text_json(values[SHOW_OUTCOME]));
+	json_object_set_new(letter, "worked_at", gc_output_time_json(gc_output_int(values[SHOW_WORKED], GC_NO_TIME)));
+	json_object_set_new(letter, "worked_by", gc_output_text_json(values[SHOW_BY]));
+	json_object_set_new(letter, "imported_at", gc_output_time_json(gc_output_int(values[SHOW_IMPORTED], GC_NO_TIME)));
 	json_object_set_new(letter, "headers", headers_json(values[SHOW_HEADERS], &show->arena));
 	json_object_set_new(letter, "key", bytes_json(values[SHOW_KEY], &show->arena));
 	json_object_set_new(letter, "value", bytes_json(values[SHOW_VALUE], &show->arena));
-	gc_answer_print_json(letter, false);
+	gc_output_print_json(letter, false);
 }
 
 /* On the line that has begun when it is short text, else as a dump below it. */
@@ -312,11 +312,11 @@ static void print_short(struct gc_span bytes, struct gc_arena *arena)
 {
 	if (!bytes.ptr) {
 		puts("none");
-	} else if (gc_answer_is_text(bytes)) {
-		puts(gc_answer_escape(bytes, false, arena));
+	} else if (gc_output_is_text(bytes)) {
+		puts(gc_output_escape(bytes, false, arena));
 	} else {
 		printf("%zu bytes\n", bytes.len);
-		gc_answer_dump(bytes, DUMP_BYTES, stdout);
+		gc_output_dump(bytes, DUMP_BYTES, stdout);
 	}
 }
 
@@ -329,7 +329,7 @@ static void print_headers(const char *text, struct gc_arena *arena)
 	{
 		struct gc_span name = decode(json_string_value(json_array_get(header, 0)), arena);
 
-		printf("header     %s: ", gc_answer_escape(name, false, arena));
+		printf("header     %s: ", gc_output_escape(name, false, arena));
 		print_short(decode(json_string_value(json_array_get(header, 1)), arena), arena);
 	}
 	json_decref(headers);
@@ -343,21 +343,21 @@ static void print_value(struct gc_span value, struct gc_arena *arena)
 	}
 	printf("value      %zu bytes\n", value.len);
 	if (gc_span_is_utf8(value))
-		puts(gc_answer_escape(value, true, arena));
+		puts(gc_output_escape(value, true, arena));
 	else
-		gc_answer_dump(value, DUMP_BYTES, stdout);
+		gc_output_dump(value, DUMP_BYTES, stdout);
 	if (!gc_span_is_utf8(value) && value.len > DUMP_BYTES)
 		printf("… the first %d bytes; `gracecube dead show --raw` writes all of them\n", DUMP_BYTES);
 }
 
 static void print_field(const char *name, const char *value, struct gc_arena *arena)
 {
-	printf("%-10s %s\n", name, gc_answer_escape(gc_span_of(text_of(value)), false, arena));
+	printf("%-10s %s\n", name, gc_output_escape(gc_span_of(text_of(value)), false, arena));
 }
 
 static void print_time(const char *name, const char *value)
 {
-	int64_t us = gc_answer_int(value, GC_NO_TIME);
+	int64_t us = gc_output_int(value, GC_NO_TIME);
 	char text[GC_TIME_TEXT_BYTES];
 
 	printf("%-10s %s\n", name, us == GC_NO_TIME ? "none" : gc_time_format(us, text, sizeof(text)));

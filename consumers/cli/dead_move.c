@@ -342,7 +342,7 @@ static void print_imported(const struct import *import, bool as_json)
 	int64_t there = import->read - import->refused - import->imported;
 
 	if (as_json)
-		gc_answer_print_json(json_pack("{s:I, s:I, s:I, s:I, s:b}", "read", (json_int_t)import->read, "imported",
+		gc_output_print_json(json_pack("{s:I, s:I, s:I, s:I, s:b}", "read", (json_int_t)import->read, "imported",
 					       (json_int_t)import->imported, "there_already", (json_int_t)there, "refused",
 					       (json_int_t)import->refused, "stopped", gc_stop_was_asked()),
 				     false);

@@ -177,11 +177,11 @@ static void add_refused_json(struct retried *retried, const struct gc_letter *le
 {
 	json_array_append_new(retried->letters,
 			      json_pack("{s:I, s:o, s:I, s:I, s:I, s:o, s:o, s:o}", "id", (json_int_t)letter->id, "topic",
-					gc_answer_text_json(letter->message.topic.ptr), "partition",
+					gc_output_text_json(letter->message.topic.ptr), "partition",
 					(json_int_t)letter->message.partition, "offset", (json_int_t)letter->message.offset,
-					"tries", (json_int_t)letter->tries + 1, "code", gc_answer_text_json(letter->code.ptr),
-					"where", gc_answer_text_json(letter->where.ptr), "reason",
-					gc_answer_text_json(letter->reason.ptr)));
+					"tries", (json_int_t)letter->tries + 1, "code", gc_output_text_json(letter->code.ptr),
+					"where", gc_output_text_json(letter->where.ptr), "reason",
+					gc_output_text_json(letter->reason.ptr)));
 }
 
 static void take_retried(void *arg, const struct gc_letter *letter)
@@ -211,7 +211,7 @@ static void print_retried(struct retried *retried)
 	const int64_t *counts = retried->counts;
 
 	if (retried->letters) {
-		gc_answer_print_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:o}", "selected",
+		gc_output_print_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:o}", "selected",
 					       (json_int_t)retried->selected, "retried", (json_int_t)done_of(retried), "applied",
 					       (json_int_t)counts[GC_LETTER_APPLIED], "superseded",
 					       (json_int_t)counts[GC_LETTER_SUPERSEDED], "ignored",
@@ -313,7 +313,7 @@ static enum gc_verdict discard_all(struct gc_pg *pg, struct gc_letter_selection 
 static void print_discarded(const struct discarded *discarded, bool as_json)
 {
 	if (as_json)
-		gc_answer_print_json(json_pack("{s:I, s:I, s:b}", "selected", (json_int_t)discarded->selected, "discarded",
+		gc_output_print_json(json_pack("{s:I, s:I, s:b}", "selected", (json_int_t)discarded->selected, "discarded",
 					       (json_int_t)discarded->discarded, "stopped", gc_stop_was_asked()),
 				     false);
 	else if (discarded->selected > 0)

@@ -99,7 +99,7 @@ static void add_count(struct gc_table *table, int64_t number)
 {
 	char text[GC_ANSWER_BYTES];
 
-	gc_table_add(table, gc_answer_count(number, text, sizeof(text)));
+	gc_table_add(table, gc_output_count(number, text, sizeof(text)));
 }
 
 void gc_findings_print(const struct gc_findings *findings, bool only_differing)
@@ -168,11 +168,11 @@ json_t *gc_findings_json(const struct gc_findings *findings)
 		const struct gc_finding *row = &findings->items[i];
 
 		json_array_append_new(checks,
-				      json_pack("{s:o, s:o, s:I, s:I, s:I, s:o, s:o}", "check", gc_answer_text_json(row->check),
-						"of", gc_answer_text_json(row->subject), "compared", (json_int_t)row->compared,
+				      json_pack("{s:o, s:o, s:I, s:I, s:I, s:o, s:o}", "check", gc_output_text_json(row->check),
+						"of", gc_output_text_json(row->subject), "compared", (json_int_t)row->compared,
 						"found", (json_int_t)row->found, "differing", (json_int_t)row->differing, "example",
-						gc_answer_text_json(row->example), "what_to_do",
-						gc_answer_text_json(row->differing ? gc_repair_advice(row->check) : NULL)));
+						gc_output_text_json(row->example), "what_to_do",
+						gc_output_text_json(row->differing ? gc_repair_advice(row->check) : NULL)));
 	}
 	return checks;
 }

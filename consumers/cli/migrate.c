@@ -41,8 +41,8 @@ static void take_old(void *arg, const char *program, const char *pid, const char
 {
 	struct telling *telling = arg;
 
-	json_array_append_new(telling->old, json_pack("{s:o, s:I, s:o, s:s}", "program", gc_answer_text_json(program), "pid",
-						      (json_int_t)gc_answer_int(pid, 0), "address", gc_answer_text_json(address),
+	json_array_append_new(telling->old, json_pack("{s:o, s:I, s:o, s:s}", "program", gc_output_text_json(program), "pid",
+						      (json_int_t)gc_output_int(pid, 0), "address", gc_output_text_json(address),
 						      "since", since));
 }
 
@@ -82,7 +82,7 @@ static enum gc_verdict migrate_patiently(const struct gc_config *cfg, int64_t wa
 
 static void print_json(const struct gc_migration *migration, const struct telling *telling)
 {
-	gc_answer_print_json(json_pack("{s:o, s:i, s:i, s:b, s:O, s:O}", "found",
+	gc_output_print_json(json_pack("{s:o, s:i, s:i, s:b, s:O, s:O}", "found",
 				       migration->found ? json_integer(migration->found) : json_null(), "now", migration->now,
 				       "needed", gc_schema_version(), "dry_run", telling->dry_run, "steps", telling->steps,
 				       "older_programs", telling->old),
@@ -128,7 +128,7 @@ static void print_old(const struct telling *telling)
 	gc_arena_init(&arena);
 	json_array_foreach(telling->old, i, old)
 		printf("  %s, backend %lld, from %s, since %s UTC\n",
-		       gc_answer_escape(gc_span_of(json_string_value(json_object_get(old, "program"))), false, &arena),
+		       gc_output_escape(gc_span_of(json_string_value(json_object_get(old, "program"))), false, &arena),
 		       (long long)json_integer_value(json_object_get(old, "pid")),
 		       json_string_value(json_object_get(old, "address")), json_string_value(json_object_get(old, "since")));
 	puts("They are of an older gracecube and may go on. Start the new ones, stop these, then run `gracecube migrate` once more.");

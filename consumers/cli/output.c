@@ -27,7 +27,7 @@ void gc_table_add(struct gc_table *table, const char *text)
 		table->cell_capacity = table->cell_capacity ? 2 * table->cell_capacity : 64;
 		table->cells = gc_realloc(table->cells, table->cell_capacity * sizeof(*table->cells));
 	}
-	table->cells[table->cell_count++] = text ? gc_answer_escape(gc_span_of(text), false, &table->arena) : "-";
+	table->cells[table->cell_count++] = text ? gc_output_escape(gc_span_of(text), false, &table->arena) : "-";
 }
 
 void gc_table_add_int(struct gc_table *table, int64_t number)
@@ -38,7 +38,7 @@ void gc_table_add_int(struct gc_table *table, int64_t number)
 	gc_table_add(table, text);
 }
 
-size_t gc_answer_width(const char *text)
+size_t gc_output_width(const char *text)
 {
 	size_t count = 0;
 
@@ -58,11 +58,11 @@ static size_t bytes_of_characters(const char *text, size_t characters)
 
 static size_t width_of(const struct gc_table *table, size_t column)
 {
-	size_t width = gc_answer_width(table->columns[column].title);
+	size_t width = gc_output_width(table->columns[column].title);
 	size_t max = (size_t)table->columns[column].width_max;
 
 	for (size_t i = column; i < table->cell_count; i += table->column_count) {
-		size_t characters = gc_answer_width(table->cells[i]);
+		size_t characters = gc_output_width(table->cells[i]);
 
 		if (characters > width)
 			width = characters;
@@ -81,7 +81,7 @@ static void print_text(const char *text, size_t *blanks_owed, FILE *out)
 
 static void print_cell(const struct gc_table_column *column, const char *text, size_t width, size_t *blanks_owed, FILE *out)
 {
-	size_t characters = gc_answer_width(text);
+	size_t characters = gc_output_width(text);
 	size_t shown = characters > width ? width : characters;
 
 	if (column->is_number)
@@ -121,7 +121,7 @@ void gc_table_print(const struct gc_table *table, FILE *out)
 
 /* ---- numbers and times ---- */
 
-const char *gc_answer_count(int64_t number, char *buffer, size_t bytes)
+const char *gc_output_count(int64_t number, char *buffer, size_t bytes)
 {
 	char digits[24];
 	size_t len, to = 0;
@@ -137,7 +137,7 @@ const char *gc_answer_count(int64_t number, char *buffer, size_t bytes)
 	return buffer;
 }
 
-const char *gc_answer_age(int64_t us, char *buffer, size_t bytes)
+const char *gc_output_age(int64_t us, char *buffer, size_t bytes)
 {
 	int64_t seconds = us > 0 ? us / GC_SECOND_US : 0;
 	int64_t minutes = seconds / 60, hours = minutes / 60, days = hours / 24;
@@ -153,7 +153,7 @@ const char *gc_answer_age(int64_t us, char *buffer, size_t bytes)
 	return buffer;
 }
 
-const char *gc_answer_time(int64_t us, char *buffer, size_t bytes)
+const char *gc_output_time(int64_t us, char *buffer, size_t bytes)
 {
 	char text[GC_TIME_TEXT_BYTES];
 
@@ -164,7 +164,7 @@ const char *gc_answer_time(int64_t us, char *buffer, size_t bytes)
 	return buffer;
 }
 
-int64_t gc_answer_int(const char *value, int64_t otherwise)
+int64_t gc_output_int(const char *value, int64_t otherwise)
 {
 	int64_t number;
 
@@ -173,7 +173,7 @@ int64_t gc_answer_int(const char *value, int64_t otherwise)
 
 /* ---- JSON ---- */
 
-json_t *gc_answer_text_json(const char *text)
+json_t *gc_output_text_json(const char *text)
 {
 	struct gc_arena arena;
 	json_t *json;
@@ -184,19 +184,19 @@ json_t *gc_answer_text_json(const char *text)
 	if (json)
 		return json;
 	gc_arena_init(&arena);
-	json = json_string(gc_answer_escape(gc_span_of(text), true, &arena));
+	json = json_string(gc_output_escape(gc_span_of(text), true, &arena));
 	gc_arena_done(&arena);
 	return json;
 }
 
-json_t *gc_answer_time_json(int64_t us)
+json_t *gc_output_time_json(int64_t us)
 {
 	char text[GC_TIME_TEXT_BYTES];
 
 	return us == GC_NO_TIME ? json_null() : json_string(gc_time_format(us, text, sizeof(text)));
 }
 
-void gc_answer_print_json(json_t *take_answer, bool on_one_line)
+void gc_output_print_json(json_t *take_answer, bool on_one_line)
 {
 	json_dumpf(take_answer, stdout, on_one_line ? JSON_COMPACT : JSON_INDENT(2));
 	putchar('\n');
@@ -237,7 +237,7 @@ static struct gc_span behind(struct gc_span text, size_t character)
 	return (struct gc_span){ text.ptr + len, text.len - len };
 }
 
-bool gc_answer_is_text(struct gc_span bytes)
+bool gc_output_is_text(struct gc_span bytes)
 {
 	while (bytes.len > 0) {
 		size_t len = first_character(bytes);
@@ -286,7 +286,7 @@ static size_t escaped_length(struct gc_span bytes, bool keep_lines)
 	return length;
 }
 
-const char *gc_answer_escape(struct gc_span bytes, bool keep_lines, struct gc_arena *arena)
+const char *gc_output_escape(struct gc_span bytes, bool keep_lines, struct gc_arena *arena)
 {
 	char *text = gc_arena_alloc(arena, escaped_length(bytes, keep_lines) + 1);
 	size_t to = 0;
@@ -318,7 +318,7 @@ static void dump_line(struct gc_span bytes, size_t from, size_t to, FILE *out)
 	fputc('\n', out);
 }
 
-void gc_answer_dump(struct gc_span bytes, size_t bytes_max, FILE *out)
+void gc_output_dump(struct gc_span bytes, size_t bytes_max, FILE *out)
 {
 	size_t end = bytes.len < bytes_max ? bytes.len : bytes_max;
 

@@ -117,7 +117,7 @@ static void take_change(void *arg, const char *const *values, int columns)
 	(void)columns;
 	if (repair->changes++ >= GC_REPAIR_SHOWN)
 		return;
-	change = json_pack("{s:o}", "table", gc_answer_text_json(values[0]));
+	change = json_pack("{s:o}", "table", gc_output_text_json(values[0]));
 	for (int i = 0; i < 3; i++) {
 		json_t *part = values[i + 1] ? json_loads(values[i + 1], JSON_DECODE_ANY, NULL) : NULL;
 

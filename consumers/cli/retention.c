@@ -51,9 +51,9 @@ static void add_row(struct telling *telling, const struct gc_expiry *expiry)
 		return;
 	gc_table_add(&telling->table, expiry->kind);
 	gc_table_add(&telling->table, expiry->table);
-	gc_table_add(&telling->table, gc_answer_time(expiry->before_us, before, sizeof(before)));
-	gc_table_add(&telling->table, gc_answer_count(expiry->rows, rows, sizeof(rows)));
-	gc_table_add(&telling->table, gc_answer_count(expiry->bytes, bytes, sizeof(bytes)));
+	gc_table_add(&telling->table, gc_output_time(expiry->before_us, before, sizeof(before)));
+	gc_table_add(&telling->table, gc_output_count(expiry->rows, rows, sizeof(rows)));
+	gc_table_add(&telling->table, gc_output_count(expiry->bytes, bytes, sizeof(bytes)));
 	gc_table_add(&telling->table, state_of(telling, expiry));
 }
 
@@ -66,7 +66,7 @@ static void take_expiry(void *arg, const struct gc_expiry *expiry)
 	add_row(telling, expiry);
 	json_array_append_new(telling->items,
 			      json_pack("{s:s, s:s, s:o, s:I, s:I, s:s}", "kind", expiry->kind, "table", expiry->table, "before",
-					gc_answer_time_json(expiry->before_us), "rows", (json_int_t)expiry->rows, "bytes",
+					gc_output_time_json(expiry->before_us), "rows", (json_int_t)expiry->rows, "bytes",
 					(json_int_t)expiry->bytes, "state", state_of(telling, expiry)));
 }
 
@@ -82,15 +82,15 @@ static void print_sum(const struct gc_config *config, const struct gc_retention 
 
 	if (telling->table.cell_count > 0)
 		putchar('\n');
-	printf("retention: %s rows, %s bytes %s\n", gc_answer_count(telling->rows, rows, sizeof(rows)),
-	       gc_answer_count(telling->bytes, bytes, sizeof(bytes)), retention->dry_run ? "would go" : "went");
+	printf("retention: %s rows, %s bytes %s\n", gc_output_count(telling->rows, rows, sizeof(rows)),
+	       gc_output_count(telling->bytes, bytes, sizeof(bytes)), retention->dry_run ? "would go" : "went");
 	if (!gc_retention_is_set(config))
 		puts("no option under retention is set: all is kept for ever");
 }
 
 static void print_json(const struct gc_config *config, const struct gc_retention *retention, const struct telling *telling)
 {
-	gc_answer_print_json(json_pack("{s:b, s:b, s:I, s:I, s:I, s:O}", "dry_run", retention->dry_run, "is_set",
+	gc_output_print_json(json_pack("{s:b, s:b, s:I, s:I, s:I, s:O}", "dry_run", retention->dry_run, "is_set",
 				       gc_retention_is_set(config), "rows", (json_int_t)telling->rows, "bytes",
 				       (json_int_t)telling->bytes, "tables_left", (json_int_t)retention->left, "tables",
 				       telling->items),

@@ -110,19 +110,19 @@ static void take_row(void *arg, const char *const *values, int columns)
 	(void)columns;
 	p->has_row = true;
 	p->topic = keep(snapshot, values[0]);
-	p->partition = (int32_t)gc_answer_int(values[1], 0);
+	p->partition = (int32_t)gc_output_int(values[1], 0);
 	p->stream = keep(snapshot, values[2]);
-	p->first_offset = gc_answer_int(values[3], 0);
-	p->next_offset = gc_answer_int(values[4], 0);
-	p->applied = gc_answer_int(values[5], 0);
-	p->superseded = gc_answer_int(values[6], 0);
-	p->dead = gc_answer_int(values[7], 0);
-	p->ignored = gc_answer_int(values[8], 0);
-	p->expired = gc_answer_int(values[9], 0);
+	p->first_offset = gc_output_int(values[3], 0);
+	p->next_offset = gc_output_int(values[4], 0);
+	p->applied = gc_output_int(values[5], 0);
+	p->superseded = gc_output_int(values[6], 0);
+	p->dead = gc_output_int(values[7], 0);
+	p->ignored = gc_output_int(values[8], 0);
+	p->expired = gc_output_int(values[9], 0);
 	p->owner = keep(snapshot, values[10]);
-	p->owner_is_connected = gc_answer_int(values[11], 0) == 1;
-	p->data_through_us = gc_answer_int(values[12], GC_NO_TIME);
-	p->moved_us = gc_answer_int(values[13], GC_NO_TIME);
+	p->owner_is_connected = gc_output_int(values[11], 0) == 1;
+	p->data_through_us = gc_output_int(values[12], GC_NO_TIME);
+	p->moved_us = gc_output_int(values[13], GC_NO_TIME);
 }
 
 static void take_totals(void *arg, const char *const *values, int columns)
@@ -130,8 +130,8 @@ static void take_totals(void *arg, const char *const *values, int columns)
 	struct snapshot *snapshot = arg;
 
 	(void)columns;
-	snapshot->now_us = gc_answer_int(values[0], 0);
-	snapshot->lost = gc_answer_int(values[1], 0);
+	snapshot->now_us = gc_output_int(values[0], 0);
+	snapshot->lost = gc_output_int(values[1], 0);
 	snapshot->other_groups = keep(snapshot, values[2]);
 }
 
@@ -410,7 +410,7 @@ static void add_age(struct gc_table *table, int64_t us, bool is_known)
 {
 	char text[GC_ANSWER_BYTES];
 
-	gc_table_add(table, is_known ? gc_answer_age(us, text, sizeof(text)) : NULL);
+	gc_table_add(table, is_known ? gc_output_age(us, text, sizeof(text)) : NULL);
 }
 
 static void add_owner(struct gc_table *table, const struct partition_status *p)
@@ -438,7 +438,7 @@ static void add_row(struct gc_table *table, const struct snapshot *snapshot, con
 	add_known(table, p->dead, p->has_row);
 	add_known(table, p->ignored, p->has_row);
 	add_age(table, snapshot->now_us - p->moved_us, p->has_row);
-	gc_table_add(table, gc_answer_time(p->data_through_us, time, sizeof(time)));
+	gc_table_add(table, gc_output_time(p->data_through_us, time, sizeof(time)));
 	add_owner(table, p);
 }
 
@@ -470,7 +470,7 @@ static void print_count(const char *before, int64_t number, const char *after)
 {
 	char text[GC_ANSWER_BYTES];
 
-	printf("%s%s%s", before, gc_answer_count(number, text, sizeof(text)), after);
+	printf("%s%s%s", before, gc_output_count(number, text, sizeof(text)), after);
 }
 
 static void print_totals(const struct snapshot *snapshot)
@@ -490,8 +490,8 @@ static void print_totals(const struct snapshot *snapshot)
 	if (totals.expired)
 		print_count(" (", totals.expired, " of them expired)");
 	if (totals.moved_us != GC_NO_TIME)
-		printf("; last move %s ago, data through %s", gc_answer_age(snapshot->now_us - totals.moved_us, age, sizeof(age)),
-		       gc_answer_time(totals.data_through_us, time, sizeof(time)));
+		printf("; last move %s ago, data through %s", gc_output_age(snapshot->now_us - totals.moved_us, age, sizeof(age)),
+		       gc_output_time(totals.data_through_us, time, sizeof(time)));
 	putchar('\n');
 }
 
@@ -533,9 +533,9 @@ static json_t *partition_json(const struct snapshot *snapshot, const struct part
 	bool has_row = p->has_row;
 	json_t *json = json_object();
 
-	json_object_set_new(json, "state", gc_answer_text_json(state_names[p->state]));
-	json_object_set_new(json, "stream", gc_answer_text_json(p->stream));
-	json_object_set_new(json, "topic", gc_answer_text_json(p->topic));
+	json_object_set_new(json, "state", gc_output_text_json(state_names[p->state]));
+	json_object_set_new(json, "stream", gc_output_text_json(p->stream));
+	json_object_set_new(json, "topic", gc_output_text_json(p->topic));
 	json_object_set_new(json, "partition", json_integer(p->partition));
 	json_object_set_new(json, "first_offset", known_json(p->first_offset, has_row));
 	json_object_set_new(json, "next_offset", known_json(p->next_offset, has_row));
@@ -547,9 +547,9 @@ static json_t *partition_json(const struct snapshot *snapshot, const struct part
 	json_object_set_new(json, "dead", known_json(p->dead, has_row));
 	json_object_set_new(json, "ignored", known_json(p->ignored, has_row));
 	json_object_set_new(json, "expired", known_json(p->expired, has_row));
-	json_object_set_new(json, "moved_at", gc_answer_time_json(p->moved_us));
-	json_object_set_new(json, "data_through", gc_answer_time_json(p->data_through_us));
-	json_object_set_new(json, "owner", gc_answer_text_json(p->owner));
+	json_object_set_new(json, "moved_at", gc_output_time_json(p->moved_us));
+	json_object_set_new(json, "data_through", gc_output_time_json(p->data_through_us));
+	json_object_set_new(json, "owner", gc_output_text_json(p->owner));
 	json_object_set_new(json, "owner_is_connected", json_boolean(p->owner_is_connected));
 	return json;
 }
@@ -570,8 +570,8 @@ static json_t *totals_json(const struct snapshot *snapshot)
 	json_object_set_new(json, "ignored", json_integer((json_int_t)totals.ignored));
 	json_object_set_new(json, "expired", json_integer((json_int_t)totals.expired));
 	json_object_set_new(json, "lost_to_retention", json_integer((json_int_t)snapshot->lost));
-	json_object_set_new(json, "moved_at", gc_answer_time_json(totals.moved_us));
-	json_object_set_new(json, "data_through", gc_answer_time_json(totals.data_through_us));
+	json_object_set_new(json, "moved_at", gc_output_time_json(totals.moved_us));
+	json_object_set_new(json, "data_through", gc_output_time_json(totals.data_through_us));
 	return json;
 }
 
@@ -582,13 +582,13 @@ static void print_json(const struct snapshot *snapshot, bool on_one_line)
 
 	for (size_t i = 0; i < snapshot->count; i++)
 		json_array_append_new(partitions, partition_json(snapshot, &snapshot->partitions[i]));
-	json_object_set_new(json, "group", gc_answer_text_json(snapshot->cfg->kafka_group_id));
-	json_object_set_new(json, "at", gc_answer_time_json(snapshot->now_us));
+	json_object_set_new(json, "group", gc_output_text_json(snapshot->cfg->kafka_group_id));
+	json_object_set_new(json, "at", gc_output_time_json(snapshot->now_us));
 	json_object_set_new(json, "kafka_answered", json_boolean(answered));
-	json_object_set_new(json, "kafka_error", answered ? json_null() : gc_answer_text_json(snapshot->kafka.text));
+	json_object_set_new(json, "kafka_error", answered ? json_null() : gc_output_text_json(snapshot->kafka.text));
 	json_object_set_new(json, "partitions", partitions);
 	json_object_set_new(json, "totals", totals_json(snapshot));
-	gc_answer_print_json(json, on_one_line);
+	gc_output_print_json(json, on_one_line);
 }
 
 /* ---- the command ---- */
@@ -618,7 +618,7 @@ static void show_again(const struct snapshot *snapshot, bool as_json, bool on_te
 		if (on_terminal)
 			fputs("\033[H\033[J", stdout); /* home, and erase what is below */
 		printf("group %s at %s UTC\n\n", snapshot->cfg->kafka_group_id,
-		       gc_answer_time(snapshot->now_us, time, sizeof(time)));
+		       gc_output_time(snapshot->now_us, time, sizeof(time)));
 		print_page(snapshot);
 		if (!on_terminal)
 			putchar('\n');

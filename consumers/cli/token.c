@@ -62,7 +62,7 @@ static enum gc_verdict check_limit(struct gc_pg *pg, const struct token_options 
 static void show_token(const char *text, const struct gc_token *token, const char *name, bool as_json)
 {
 	if (as_json) {
-		gc_answer_print_json(json_pack("{s:s, s:s, s:s}", "token", text, "id", token->id, "name", name), false);
+		gc_output_print_json(json_pack("{s:s, s:s, s:s}", "token", text, "id", token->id, "name", name), false);
 		return;
 	}
 	puts(text);
@@ -120,13 +120,13 @@ static void take_token(void *arg, const char *const *values, int columns)
 
 	(void)columns;
 	for (int i = 0; i < LIST_COUNT; i++) {
-		int64_t us = is_time(i) ? gc_answer_int(values[i], GC_NO_TIME) : GC_NO_TIME;
+		int64_t us = is_time(i) ? gc_output_int(values[i], GC_NO_TIME) : GC_NO_TIME;
 
 		if (!token)
-			gc_table_add(&list->table, is_time(i) ? gc_answer_time(us, time, sizeof(time)) : values[i]);
+			gc_table_add(&list->table, is_time(i) ? gc_output_time(us, time, sizeof(time)) : values[i]);
 		else
 			json_object_set_new(token, list_columns[i].title,
-					    is_time(i) ? gc_answer_time_json(us) : gc_answer_text_json(values[i]));
+					    is_time(i) ? gc_output_time_json(us) : gc_output_text_json(values[i]));
 	}
 	if (token)
 		json_array_append_new(list->json, token);
@@ -140,7 +140,7 @@ static enum gc_verdict list(struct gc_pg *pg, struct gc_command_line *line, stru
 	gc_table_init(&tokens.table, list_columns, LIST_COUNT);
 	verdict = gc_pg_query(pg, list_sql, NULL, 0, take_token, &tokens, err);
 	if (verdict == GC_OK && tokens.json)
-		gc_answer_print_json(tokens.json, false);
+		gc_output_print_json(tokens.json, false);
 	else if (verdict == GC_OK)
 		gc_table_print(&tokens.table, stdout);
 	else

@@ -78,8 +78,8 @@ static void take_position(void *arg, const char *const *values, int count)
 	verify->positions = grown(verify->positions, verify->position_count, sizeof(*verify->positions));
 	verify->positions[verify->position_count++] = (struct position){
 		.topic = keep(verify, values[0]),
-		.partition = (int32_t)gc_answer_int(values[1], 0),
-		.next_offset = gc_answer_int(values[2], 0),
+		.partition = (int32_t)gc_output_int(values[1], 0),
+		.next_offset = gc_output_int(values[2], 0),
 	};
 }
 
@@ -94,7 +94,7 @@ static void take_step(void *arg, const char *const *values, int count)
 		.subject = keep(verify, values[1]),
 		.from = keep(verify, values[2]),
 		.to = keep(verify, values[3]),
-		.rows = gc_answer_int(values[4], 0),
+		.rows = gc_output_int(values[4], 0),
 	};
 }
 
@@ -106,8 +106,8 @@ static void take_seen(void *arg, const char *const *values, int count)
 	gc_findings_add(&verify->seen, &(struct gc_finding){
 					       .check = values[0],
 					       .subject = values[1],
-					       .compared = gc_answer_int(values[2], 0),
-					       .differing = gc_answer_int(values[3], 0),
+					       .compared = gc_output_int(values[2], 0),
+					       .differing = gc_output_int(values[3], 0),
 					       .example = values[4],
 				       });
 }
@@ -353,12 +353,12 @@ static void print_json(const struct verify *verify)
 				   "found", (json_int_t)sum.found, "differing", (json_int_t)sum.differing, "facts",
 				   (json_int_t)verify->facts, "seconds", seconds_of(verify), "facts_per_second",
 				   (json_int_t)rate_of(verify), "kafka_compared", asked, "kafka_error",
-				   asked ? json_null() : gc_answer_text_json(verify->kafka.text), "partitions_not_in_kafka",
+				   asked ? json_null() : gc_output_text_json(verify->kafka.text), "partitions_not_in_kafka",
 				   (json_int_t)verify->not_in_kafka, "checks", gc_findings_json(&verify->findings));
 
 	if (verify->options->repair)
 		gc_repair_add_json(&verify->repair, answer);
-	gc_answer_print_json(answer, false);
+	gc_output_print_json(answer, false);
 }
 
 static void print_notes(const struct verify *verify)
@@ -382,13 +382,13 @@ static void print_sum(const struct verify *verify)
 	struct gc_finding sum = gc_findings_sum(&verify->findings);
 
 	printf("verify: %s checks, %s comparisons, %s facts in %.1f s (%s a second), ",
-	       gc_answer_count((int64_t)verify->findings.count, checks, sizeof(checks)),
-	       gc_answer_count(sum.compared, compared, sizeof(compared)), gc_answer_count(verify->facts, facts, sizeof(facts)),
-	       seconds_of(verify), gc_answer_count(rate_of(verify), rate, sizeof(rate)));
+	       gc_output_count((int64_t)verify->findings.count, checks, sizeof(checks)),
+	       gc_output_count(sum.compared, compared, sizeof(compared)), gc_output_count(verify->facts, facts, sizeof(facts)),
+	       seconds_of(verify), gc_output_count(rate_of(verify), rate, sizeof(rate)));
 	if (verify->options->repair && sum.found)
-		printf("%s changes, ", gc_answer_count(verify->repair.changes, count, sizeof(count)));
+		printf("%s changes, ", gc_output_count(verify->repair.changes, count, sizeof(count)));
 	if (sum.differing)
-		printf("%s %s\n", gc_answer_count(sum.differing, count, sizeof(count)),
+		printf("%s %s\n", gc_output_count(sum.differing, count, sizeof(count)),
 		       verify->options->repair ? "left" : "differing");
 	else
 		puts("all equal");
@@ -428,7 +428,7 @@ static void print_changes(const struct verify *verify, bool as_json)
 	}
 	answer = json_object();
 	gc_repair_add_json(&verify->repair, answer);
-	gc_answer_print_json(answer, false);
+	gc_output_print_json(answer, false);
 }
 
 /* "20000", so many facts of each kind, or "5%"; false when it is neither. */

@@ -130,7 +130,7 @@ static void test_count(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		assert_string_equal(gc_answer_count(rows[i].number, buffer, sizeof(buffer)), rows[i].text);
+		assert_string_equal(gc_output_count(rows[i].number, buffer, sizeof(buffer)), rows[i].text);
 }
 
 static void test_age(void **state)
@@ -149,17 +149,17 @@ static void test_age(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		assert_string_equal(gc_answer_age(rows[i].us, buffer, sizeof(buffer)), rows[i].text);
+		assert_string_equal(gc_output_age(rows[i].us, buffer, sizeof(buffer)), rows[i].text);
 }
 
 static void test_time(void **state)
 {
 	char buffer[GC_ANSWER_BYTES];
-	json_t *json = gc_answer_time_json(INT64_C(1795410143304001)), *none = gc_answer_time_json(GC_NO_TIME);
+	json_t *json = gc_output_time_json(INT64_C(1795410143304001)), *none = gc_output_time_json(GC_NO_TIME);
 
 	(void)state;
-	assert_string_equal(gc_answer_time(INT64_C(1795410143304001), buffer, sizeof(buffer)), "2026-11-23 05:02:23");
-	assert_string_equal(gc_answer_time(GC_NO_TIME, buffer, sizeof(buffer)), "-");
+	assert_string_equal(gc_output_time(INT64_C(1795410143304001), buffer, sizeof(buffer)), "2026-11-23 05:02:23");
+	assert_string_equal(gc_output_time(GC_NO_TIME, buffer, sizeof(buffer)), "-");
 	assert_string_equal(json_string_value(json), "2026-11-23T05:02:23.304001Z");
 	assert_true(json_is_null(none));
 	json_decref(json);
@@ -169,15 +169,15 @@ static void test_time(void **state)
 static void test_int(void **state)
 {
 	(void)state;
-	assert_int_equal(gc_answer_int("42", -1), 42);
-	assert_int_equal(gc_answer_int("-7", 0), -7);
-	assert_int_equal(gc_answer_int(NULL, -1), -1);
-	assert_int_equal(gc_answer_int("4.2", -1), -1);
+	assert_int_equal(gc_output_int("42", -1), 42);
+	assert_int_equal(gc_output_int("-7", 0), -7);
+	assert_int_equal(gc_output_int(NULL, -1), -1);
+	assert_int_equal(gc_output_int("4.2", -1), -1);
 }
 
 static void test_text_json(void **state)
 {
-	json_t *null = gc_answer_text_json(NULL), *good = gc_answer_text_json("a\nb"), *broken = gc_answer_text_json("a\xff");
+	json_t *null = gc_output_text_json(NULL), *good = gc_output_text_json("a\nb"), *broken = gc_output_text_json("a\xff");
 
 	(void)state;
 	assert_true(json_is_null(null));
@@ -193,17 +193,17 @@ static void test_text_json(void **state)
 static void test_is_text(void **state)
 {
 	(void)state;
-	assert_true(gc_answer_is_text(GC_LIT("")));
-	assert_true(gc_answer_is_text(GC_LIT("{\"a\":\n\t1}\r\n")));
-	assert_true(gc_answer_is_text(GC_LIT("\xC3\xA4 \xE2\x82\xAC \xF0\x9F\x98\x80")));
-	assert_false(gc_answer_is_text(GC_LIT("a\0b")));
-	assert_false(gc_answer_is_text(GC_LIT("\033[2J")));
-	assert_false(gc_answer_is_text(GC_LIT("\x7F")));
-	assert_false(gc_answer_is_text(GC_LIT("\xC2\x9B"
+	assert_true(gc_output_is_text(GC_LIT("")));
+	assert_true(gc_output_is_text(GC_LIT("{\"a\":\n\t1}\r\n")));
+	assert_true(gc_output_is_text(GC_LIT("\xC3\xA4 \xE2\x82\xAC \xF0\x9F\x98\x80")));
+	assert_false(gc_output_is_text(GC_LIT("a\0b")));
+	assert_false(gc_output_is_text(GC_LIT("\033[2J")));
+	assert_false(gc_output_is_text(GC_LIT("\x7F")));
+	assert_false(gc_output_is_text(GC_LIT("\xC2\x9B"
 					      "2J"))); /* a control sequence in one character */
-	assert_false(gc_answer_is_text(GC_LIT("\xFF\xFE")));
-	assert_false(gc_answer_is_text(GC_LIT("a\xC3")));
-	assert_false(gc_answer_is_text(GC_LIT("\xED\xA0\x80"))); /* a surrogate */
+	assert_false(gc_output_is_text(GC_LIT("\xFF\xFE")));
+	assert_false(gc_output_is_text(GC_LIT("a\xC3")));
+	assert_false(gc_output_is_text(GC_LIT("\xED\xA0\x80"))); /* a surrogate */
 }
 
 static void test_escape(void **state)
@@ -212,12 +212,12 @@ static void test_escape(void **state)
 
 	(void)state;
 	gc_arena_init(&arena);
-	assert_string_equal(gc_answer_escape(GC_LIT("plain ä"), false, &arena), "plain ä");
-	assert_string_equal(gc_answer_escape(GC_LIT("a\nb\tc\rd"), false, &arena), "a\\nb\\tc\\rd");
-	assert_string_equal(gc_answer_escape(GC_LIT("a\nb\tc"), true, &arena), "a\nb\tc");
-	assert_string_equal(gc_answer_escape(GC_LIT("\0\033\x7F\xC2\x9B"), true, &arena), "\\u0000\\u001b\\u007f\\u009b");
-	assert_string_equal(gc_answer_escape(GC_LIT("\xFFx\xE2\x82"), false, &arena), "\xEF\xBF\xBDx\xEF\xBF\xBD\xEF\xBF\xBD");
-	assert_string_equal(gc_answer_escape(GC_SPAN_NULL, false, &arena), "");
+	assert_string_equal(gc_output_escape(GC_LIT("plain ä"), false, &arena), "plain ä");
+	assert_string_equal(gc_output_escape(GC_LIT("a\nb\tc\rd"), false, &arena), "a\\nb\\tc\\rd");
+	assert_string_equal(gc_output_escape(GC_LIT("a\nb\tc"), true, &arena), "a\nb\tc");
+	assert_string_equal(gc_output_escape(GC_LIT("\0\033\x7F\xC2\x9B"), true, &arena), "\\u0000\\u001b\\u007f\\u009b");
+	assert_string_equal(gc_output_escape(GC_LIT("\xFFx\xE2\x82"), false, &arena), "\xEF\xBF\xBDx\xEF\xBF\xBD\xEF\xBF\xBD");
+	assert_string_equal(gc_output_escape(GC_SPAN_NULL, false, &arena), "");
 	gc_arena_done(&arena);
 }
 
@@ -228,7 +228,7 @@ static void test_dump(void **state)
 	FILE *out = open_memstream(&text, &bytes);
 
 	(void)state;
-	gc_answer_dump(GC_LIT("0123456789abcdef\0\xff!and more"), 19, out);
+	gc_output_dump(GC_LIT("0123456789abcdef\0\xff!and more"), 19, out);
 	fclose(out);
 	assert_string_equal(text, "00000000  30 31 32 33 34 35 36 37 38 39 61 62 63 64 65 66  0123456789abcdef\n"
 				  "00000010  00 ff 21                                         ..!\n");
