@@ -33,7 +33,7 @@ struct worker {
 	struct gc_source source; /* first: its calls find the worker around it; a part of it is a track, held or not */
 	struct crew *crew;
 	size_t index;
-	struct chance chance;
+	struct rng rng;
 	struct gc_positions *positions;
 	struct gc_worker_counters counters;
 	struct gc_pipeline pipeline;
@@ -43,7 +43,7 @@ struct worker {
 		size_t next_index; /* of the next message to be gathered */
 	} *holdings;
 	int retries;
-	struct tally tally;
+	struct stats stats;
 	enum gc_verdict verdict;
 	struct gc_err err;
 };
@@ -182,7 +182,7 @@ static enum gc_verdict take_track(struct worker *w, size_t track)
 	wanted[track] = true;
 	verdict = claim(w, wanted);
 	free(wanted);
-	w->tally.moved++;
+	w->stats.moved++;
 	return verdict;
 }
 
@@ -190,7 +190,7 @@ static enum gc_verdict take_track(struct worker *w, size_t track)
 static size_t find_foreign_track(struct worker *w)
 {
 	const struct plan *plan = w->crew->plan;
-	size_t from = chance_below(&w->chance, plan->count);
+	size_t from = rng_below(&w->rng, plan->count);
 
 	for (size_t i = 0; i < plan->count; i++) {
 		size_t t = (from + i) % plan->count;
@@ -228,7 +228,7 @@ static enum gc_verdict forget_caches(struct worker *w)
 {
 	enum gc_verdict verdict;
 
-	w->tally.forgotten++;
+	w->stats.forgotten++;
 	gc_dimension_cache_clear(&w->pipeline.cache);
 	verdict = gc_pg_query(w->pipeline.pg,
 			      "SELECT component_name FROM cube.dim_component WHERE NOT is_inferred AND component_key > 0", NULL, 0,
@@ -268,7 +268,7 @@ static size_t choose_track(struct worker *w)
 
 	for (size_t t = 0; t < plan->count; t++)
 		sum += has_more(w, t) ? plan->tracks[t].weight : 0;
-	at = sum * chance_unit(&w->chance);
+	at = sum * rng_unit(&w->rng);
 	for (size_t t = 0; t < plan->count; t++) {
 		if (!has_more(w, t))
 			continue;
@@ -285,7 +285,7 @@ static size_t choose_size(struct worker *w)
 {
 	double max = (double)w->crew->options->batch_max;
 
-	return w->crew->options->mishaps ? (size_t)ceil(pow(max, chance_unit(&w->chance))) : (size_t)max;
+	return w->crew->options->faults ? (size_t)ceil(pow(max, rng_unit(&w->rng))) : (size_t)max;
 }
 
 static void gather(struct worker *w)
@@ -294,7 +294,7 @@ static void gather(struct worker *w)
 
 	w->source.record_count = 0;
 	while (w->source.record_count < size) {
-		size_t t = choose_track(w), run = 1 + chance_below(&w->chance, 20);
+		size_t t = choose_track(w), run = 1 + rng_below(&w->rng, 20);
 
 		if (t == SIZE_MAX)
 			return;
@@ -317,8 +317,8 @@ static void note_commit(struct worker *w)
 		if (w->source.assignments[t].in_batch > 0)
 			note_position(w, t);
 	}
-	w->tally.messages += (int64_t)gc_batch_message_count(w->pipeline.batch);
-	w->tally.batches++;
+	w->stats.messages += (int64_t)gc_batch_message_count(w->pipeline.batch);
+	w->stats.batches++;
 	w->retries = 0;
 	w->step = GATHER;
 }
@@ -342,13 +342,13 @@ static enum gc_verdict try_again(struct worker *w)
 
 	if (++w->retries > RETRIES_MAX)
 		return GC_FATAL;
-	w->tally.retries++;
+	w->stats.retries++;
 	if (strcmp(w->err.code, "40P01") == 0)
-		w->tally.deadlocks++;
+		w->stats.deadlocks++;
 	if (w->crew->options->concurrent)
-		usleep((useconds_t)(1000 + chance_below(&w->chance, 20000)));
+		usleep((useconds_t)(1000 + rng_below(&w->rng, 20000)));
 	if (!w->pipeline.pg || gc_pg_is_lost(w->pipeline.pg)) {
-		w->tally.reconnects++;
+		w->stats.reconnects++;
 		verdict = connect_worker(w);
 		gather_on(w);
 	}
@@ -357,7 +357,7 @@ static enum gc_verdict try_again(struct worker *w)
 
 static enum gc_verdict yield(struct worker *w)
 {
-	w->tally.fenced++;
+	w->stats.fenced++;
 	w->source.record_count = 0;
 	w->source.generation++;
 	w->step = GATHER;
@@ -410,21 +410,21 @@ static enum gc_verdict apply_whole(struct worker *w)
 	return w->verdict != GC_OK ? w->verdict : verdict;
 }
 
-static enum gc_verdict have_mishap(struct worker *w)
+static enum gc_verdict inject_fault(struct worker *w)
 {
 	size_t track;
 
-	if (chance_once_in(&w->chance, 12))
+	if (rng_once_in(&w->rng, 12))
 		return forget_caches(w);
-	if (chance_once_in(&w->chance, 12) && (track = find_foreign_track(w)) != SIZE_MAX)
+	if (rng_once_in(&w->rng, 12) && (track = find_foreign_track(w)) != SIZE_MAX)
 		return take_track(w, track);
-	if (chance_once_in(&w->chance, 150)) {
-		w->tally.cut++;
+	if (rng_once_in(&w->rng, 150)) {
+		w->stats.cut++;
 		return disturb(w, "pg_terminate_backend");
 	}
 	/* in one thread nobody is in the middle of anything */
-	if (w->crew->options->concurrent && chance_once_in(&w->chance, 10)) {
-		w->tally.cancelled++;
+	if (w->crew->options->concurrent && rng_once_in(&w->rng, 10)) {
+		w->stats.cancelled++;
 		return disturb(w, "pg_cancel_backend");
 	}
 	return GC_OK;
@@ -433,7 +433,7 @@ static enum gc_verdict have_mishap(struct worker *w)
 /* Nothing to do: take over from others, so that a seed ends when the work does. */
 static enum gc_verdict look_for_work(struct worker *w)
 {
-	size_t track = chance_once_in(&w->chance, 8) ? find_foreign_track(w) : SIZE_MAX;
+	size_t track = rng_once_in(&w->rng, 8) ? find_foreign_track(w) : SIZE_MAX;
 
 	if (track != SIZE_MAX)
 		return take_track(w, track);
@@ -453,16 +453,16 @@ static void notice_moves(struct worker *w)
 
 static enum gc_verdict begin_batch(struct worker *w)
 {
-	enum gc_verdict verdict = w->crew->options->mishaps ? have_mishap(w) : GC_OK;
+	enum gc_verdict verdict = w->crew->options->faults ? inject_fault(w) : GC_OK;
 
 	if (verdict != GC_OK)
 		return verdict;
-	if (chance_once_in(&w->chance, 2))
+	if (rng_once_in(&w->rng, 2))
 		notice_moves(w);
 	gather(w);
 	if (w->source.record_count == 0)
 		return look_for_work(w);
-	if (w->crew->options->concurrent && chance_once_in(&w->chance, 2))
+	if (w->crew->options->concurrent && rng_once_in(&w->rng, 2))
 		return apply_whole(w);
 	fill(w);
 	return GC_OK;
@@ -529,7 +529,7 @@ static void init_worker(struct crew *crew, size_t index)
 
 	w->crew = crew;
 	w->index = index;
-	w->chance.state = crew->options->seed * WORKERS_MAX + index;
+	w->rng.state = crew->options->seed * WORKERS_MAX + index;
 	w->source.calls = &calls;
 	w->positions = gc_positions_new();
 	make_assignments(w);
@@ -570,10 +570,10 @@ static void work_at_once(struct crew *crew)
 		pthread_join(threads[i], NULL);
 }
 
-static void work_in_turn(struct crew *crew, struct chance *chance)
+static void work_in_turn(struct crew *crew, struct rng *rng)
 {
 	while (!atomic_load(&crew->failed) && !is_finished(crew)) {
-		struct worker *w = &crew->workers[chance_below(chance, crew->options->workers)];
+		struct worker *w = &crew->workers[rng_below(rng, crew->options->workers)];
 
 		w->verdict = take_step(w);
 		if (w->verdict != GC_OK)
@@ -581,12 +581,12 @@ static void work_in_turn(struct crew *crew, struct chance *chance)
 	}
 }
 
-static enum gc_verdict start_work(struct crew *crew, struct chance *chance)
+static enum gc_verdict start_work(struct crew *crew, struct rng *rng)
 {
 	enum gc_verdict verdict = GC_OK;
 
 	for (size_t t = 0; t < crew->plan->count; t++) {
-		atomic_init(&crew->owners[t], chance_below(chance, crew->options->workers));
+		atomic_init(&crew->owners[t], rng_below(rng, crew->options->workers));
 		atomic_init(&crew->committed[t], -1);
 	}
 	for (size_t i = 0; i < crew->options->workers && verdict == GC_OK; i++)
@@ -594,43 +594,43 @@ static enum gc_verdict start_work(struct crew *crew, struct chance *chance)
 	return verdict;
 }
 
-void tally_add(struct tally *sum, const struct tally *tally)
+void stats_add(struct stats *sum, const struct stats *stats)
 {
-	sum->messages += tally->messages;
-	sum->batches += tally->batches;
-	sum->retries += tally->retries;
-	sum->deadlocks += tally->deadlocks;
-	sum->fenced += tally->fenced;
-	sum->reconnects += tally->reconnects;
-	sum->forgotten += tally->forgotten;
-	sum->moved += tally->moved;
-	sum->cut += tally->cut;
-	sum->cancelled += tally->cancelled;
+	sum->messages += stats->messages;
+	sum->batches += stats->batches;
+	sum->retries += stats->retries;
+	sum->deadlocks += stats->deadlocks;
+	sum->fenced += stats->fenced;
+	sum->reconnects += stats->reconnects;
+	sum->forgotten += stats->forgotten;
+	sum->moved += stats->moved;
+	sum->cut += stats->cut;
+	sum->cancelled += stats->cancelled;
 }
 
 enum gc_verdict crew_run(const struct gc_config *config, const struct plan *plan, const struct crew_options *options,
-			 struct tally *tally, struct gc_err *err)
+			 struct stats *stats, struct gc_err *err)
 {
 	struct crew crew = { .config = config, .plan = plan, .options = options };
-	struct chance chance = { .state = ~options->seed };
+	struct rng rng = { .state = ~options->seed };
 	enum gc_verdict verdict = GC_OK;
 
 	crew.owners = gc_calloc(plan->count, sizeof(*crew.owners));
 	crew.committed = gc_calloc(plan->count, sizeof(*crew.committed));
 	for (size_t i = 0; i < options->workers; i++)
 		init_worker(&crew, i);
-	if (start_work(&crew, &chance) == GC_OK) {
+	if (start_work(&crew, &rng) == GC_OK) {
 		if (options->concurrent)
 			work_at_once(&crew);
 		else
-			work_in_turn(&crew, &chance);
+			work_in_turn(&crew, &rng);
 	}
 	for (size_t i = 0; i < options->workers; i++) {
 		if (verdict == GC_OK && crew.workers[i].verdict != GC_OK) {
 			verdict = crew.workers[i].verdict;
 			*err = crew.workers[i].err;
 		}
-		tally_add(tally, &crew.workers[i].tally);
+		stats_add(stats, &crew.workers[i].stats);
 		free_worker(&crew.workers[i]);
 	}
 	free(crew.owners);

@@ -25,10 +25,10 @@
 #define PARTITIONS_MAX 4
 #define RUN_MAX 40
 
-static void shuffle(struct chance *chance, size_t *items, size_t count)
+static void shuffle(struct rng *rng, size_t *items, size_t count)
 {
 	for (size_t i = count; i > 1; i--) {
-		size_t j = chance_below(chance, i), kept = items[i - 1];
+		size_t j = rng_below(rng, i), kept = items[i - 1];
 
 		items[i - 1] = items[j];
 		items[j] = kept;
@@ -74,7 +74,7 @@ static void emit(const struct capture *capture, bool *emitted, size_t record, si
 }
 
 /* by_key, with the records of each key in any order but for those that must stay behind another. */
-static size_t *shuffle_within_keys(const struct capture *capture, struct chance *chance)
+static size_t *shuffle_within_keys(const struct capture *capture, struct rng *rng)
 {
 	size_t *shuffled = gc_malloc(capture->count * sizeof(*shuffled)), *out = gc_malloc(capture->count * sizeof(*out));
 	bool *emitted = gc_calloc(capture->count, sizeof(*emitted));
@@ -83,7 +83,7 @@ static size_t *shuffle_within_keys(const struct capture *capture, struct chance 
 	for (size_t k = 0, count = 0; k < capture->key_count; k++) {
 		size_t from = capture->key_begin[k], n = capture->key_begin[k + 1] - from;
 
-		shuffle(chance, shuffled + from, n);
+		shuffle(rng, shuffled + from, n);
 		for (size_t i = 0; i < n; i++)
 			emit(capture, emitted, shuffled[from + i], out, &count);
 	}
@@ -93,13 +93,13 @@ static size_t *shuffle_within_keys(const struct capture *capture, struct chance 
 }
 
 /* Places are dealt out at random; those that fell to a key are taken by its records in turn. */
-static void order_by_key(const struct capture *capture, const size_t *by_key, struct chance *chance, size_t *order)
+static void order_by_key(const struct capture *capture, const size_t *by_key, struct rng *rng, size_t *order)
 {
 	size_t *next = gc_calloc(capture->key_count, sizeof(*next));
 
 	for (size_t i = 0; i < capture->count; i++)
 		order[i] = i;
-	shuffle(chance, order, capture->count);
+	shuffle(rng, order, capture->count);
 	for (size_t i = 0; i < capture->count; i++) {
 		size_t key = capture->records[order[i]].key;
 
@@ -108,17 +108,17 @@ static void order_by_key(const struct capture *capture, const size_t *by_key, st
 	free(next);
 }
 
-static void make_order(const struct capture *capture, enum order how, struct chance *chance, size_t *order)
+static void make_order(const struct capture *capture, enum order how, struct rng *rng, size_t *order)
 {
 	size_t *by_key;
 
 	if (how == ORDER_AS_CAPTURED) {
 		order_as_captured(capture, order);
 	} else if (how == ORDER_WITHIN_KEY) {
-		order_by_key(capture, capture->by_key, chance, order);
+		order_by_key(capture, capture->by_key, rng, order);
 	} else {
-		by_key = shuffle_within_keys(capture, chance);
-		order_by_key(capture, by_key, chance, order);
+		by_key = shuffle_within_keys(capture, rng);
+		order_by_key(capture, by_key, rng, order);
 		free(by_key);
 	}
 }
@@ -142,9 +142,9 @@ static void append(struct track *track, const struct record *record, int64_t gap
 	track->end_offset = message->offset + 1;
 }
 
-static void append_run_again(struct track *track, struct chance *chance)
+static void append_run_again(struct track *track, struct rng *rng)
 {
-	size_t from = chance_below(chance, track->count), n = 1 + chance_below(chance, RUN_MAX), to = from + n;
+	size_t from = rng_below(rng, track->count), n = 1 + rng_below(rng, RUN_MAX), to = from + n;
 
 	if (to > track->count)
 		to = track->count;
@@ -161,42 +161,41 @@ struct layout {
 	bool has_gaps;
 };
 
-static void make_layout(const struct capture *capture, enum order order, struct chance *chance, struct layout *layout,
-			struct plan *plan)
+static void make_layout(const struct capture *capture, enum order order, struct rng *rng, struct layout *layout, struct plan *plan)
 {
 	bool plain = order == ORDER_AS_CAPTURED;
-	double skew = plain ? 0 : (double)chance_below(chance, 4);
+	double skew = plain ? 0 : (double)rng_below(rng, 4);
 
 	layout->partitions = gc_calloc(capture->topic_count, sizeof(*layout->partitions));
 	layout->first_track = gc_calloc(capture->topic_count, sizeof(*layout->first_track));
-	layout->again_once_in = plain ? 0 : 60 + chance_below(chance, 200);
-	layout->has_gaps = !plain && chance_once_in(chance, 2);
+	layout->again_once_in = plain ? 0 : 60 + rng_below(rng, 200);
+	layout->has_gaps = !plain && rng_once_in(rng, 2);
 	plan->tracks = gc_calloc(capture->topic_count * PARTITIONS_MAX, sizeof(*plan->tracks));
 	for (size_t t = 0; t < capture->topic_count; t++) {
 		layout->first_track[t] = plan->count;
-		layout->partitions[t] = plain ? 1 : (int32_t)(1 + chance_below(chance, PARTITIONS_MAX));
+		layout->partitions[t] = plain ? 1 : (int32_t)(1 + rng_below(rng, PARTITIONS_MAX));
 		for (int32_t p = 0; p < layout->partitions[t]; p++) {
 			struct track *track = &plan->tracks[plan->count++];
 
 			track->partition = p;
-			track->low_offset = track->end_offset = plain ? 0 : (int64_t)chance_below(chance, 1000);
-			track->weight = pow(10, -skew * chance_unit(chance));
+			track->low_offset = track->end_offset = plain ? 0 : (int64_t)rng_below(rng, 1000);
+			track->weight = pow(10, -skew * rng_unit(rng));
 		}
 	}
 }
 
-static void put(const struct record *record, const struct layout *layout, uint64_t salt, struct chance *chance, struct plan *plan)
+static void put(const struct record *record, const struct layout *layout, uint64_t salt, struct rng *rng, struct plan *plan)
 {
-	struct chance spread = { .state = salt ^ record->key };
-	size_t partition = chance_below(&spread, (size_t)layout->partitions[record->topic]);
+	struct rng spread = { .state = salt ^ record->key };
+	size_t partition = rng_below(&spread, (size_t)layout->partitions[record->topic]);
 	struct track *track = &plan->tracks[layout->first_track[record->topic] + partition];
 
 	track->topic = record->message.topic;
 	track->stream = record->stream;
 	track->unit = record->unit;
-	append(track, record, layout->has_gaps && chance_once_in(chance, 50) ? (int64_t)(1 + chance_below(chance, 5)) : 0);
-	if (layout->again_once_in && chance_once_in(chance, layout->again_once_in))
-		append_run_again(track, chance);
+	append(track, record, layout->has_gaps && rng_once_in(rng, 50) ? (int64_t)(1 + rng_below(rng, 5)) : 0);
+	if (layout->again_once_in && rng_once_in(rng, layout->again_once_in))
+		append_run_again(track, rng);
 }
 
 /* A partition that no key fell to does not take part. */
@@ -213,16 +212,16 @@ static void drop_empty(struct plan *plan)
 
 void plan_make(const struct capture *capture, enum order order, uint64_t seed, struct plan *ret_plan)
 {
-	struct chance chance = { .state = seed * 2 + 1 };
+	struct rng rng = { .state = seed * 2 + 1 };
 	struct plan plan = { .count = 0 };
 	struct layout layout;
-	uint64_t salt = chance_next(&chance);
+	uint64_t salt = rng_next(&rng);
 	size_t *records = gc_malloc(capture->count * sizeof(*records));
 
-	make_order(capture, order, &chance, records);
-	make_layout(capture, order, &chance, &layout, &plan);
+	make_order(capture, order, &rng, records);
+	make_layout(capture, order, &rng, &layout, &plan);
 	for (size_t i = 0; i < capture->count; i++)
-		put(&capture->records[records[i]], &layout, salt, &chance, &plan);
+		put(&capture->records[records[i]], &layout, salt, &rng, &plan);
 	drop_empty(&plan);
 	for (size_t i = 0; i < plan.count; i++)
 		plan.messages += plan.tracks[i].count;

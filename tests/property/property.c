@@ -50,7 +50,7 @@ struct test {
 	_Atomic long next; /* seed to be taken, counted from 0 */
 	_Atomic long failed;
 	pthread_mutex_t report; /* guards stdout and the two below */
-	struct tally tally;
+	struct stats stats;
 	long done[2][2]; /* by mode, by concurrency */
 };
 
@@ -80,13 +80,13 @@ static struct crew_options crew_of(struct kind kind)
 {
 	static const int64_t cache_limits[] = { 5, 100, 200000, 200000 };
 	static const size_t batch_sizes[] = { 100, 500, 500, 500 };
-	struct chance chance = { .state = kind.seed * 3 };
+	struct rng rng = { .state = kind.seed * 3 };
 
-	return (struct crew_options){ .workers = chance_once_in(&chance, 4) ? 3 : 2,
+	return (struct crew_options){ .workers = rng_once_in(&rng, 4) ? 3 : 2,
 				      .concurrent = kind.concurrent,
-				      .mishaps = true,
-				      .cache_limit = cache_limits[chance_below(&chance, COUNT(cache_limits))],
-				      .batch_max = batch_sizes[chance_below(&chance, COUNT(batch_sizes))],
+				      .faults = true,
+				      .cache_limit = cache_limits[rng_below(&rng, COUNT(cache_limits))],
+				      .batch_max = batch_sizes[rng_below(&rng, COUNT(batch_sizes))],
 				      .seed = kind.seed };
 }
 
@@ -95,7 +95,7 @@ static struct crew_options crew_of(struct kind kind)
 static enum gc_verdict make_expected(struct test *test, struct gc_err *err)
 {
 	struct crew_options alone = { .workers = 1, .batch_max = 500, .cache_limit = 200000 };
-	struct tally tally = { .batches = 0 };
+	struct stats stats = { .batches = 0 };
 	struct plan plan;
 	enum gc_verdict verdict = cube_make_model(&test->config, &test->model, err);
 
@@ -104,7 +104,7 @@ static enum gc_verdict make_expected(struct test *test, struct gc_err *err)
 	if (verdict != GC_OK)
 		return verdict;
 	plan_make(&test->capture, ORDER_AS_CAPTURED, 0, &plan);
-	verdict = crew_run(&test->in_order.config, &plan, &alone, &tally, err);
+	verdict = crew_run(&test->in_order.config, &plan, &alone, &stats, err);
 	plan_free(&plan);
 	if (verdict == GC_OK)
 		verdict = cube_check(&test->in_order, &test->expected, err);
@@ -116,14 +116,14 @@ static enum gc_verdict make_expected(struct test *test, struct gc_err *err)
 /* ---- one seed ---- */
 
 static void report(struct test *test, struct kind kind, const struct cube *cube, const struct cube_hashes *found,
-		   const struct tally *tally, int64_t took_us, const struct gc_err *err)
+		   const struct stats *stats, int64_t took_us, const struct gc_err *err)
 {
 	pthread_mutex_lock(&test->report);
-	tally_add(&test->tally, tally);
+	stats_add(&test->stats, stats);
 	test->done[kind.order == ORDER_NONE][kind.concurrent]++;
 	if (test->options.verbose)
 		printf("seed %llu: %lld messages, %lld batches, %lld retries, %.2f s\n", (unsigned long long)kind.seed,
-		       (long long)tally->messages, (long long)tally->batches, (long long)tally->retries, (double)took_us / 1e6);
+		       (long long)stats->messages, (long long)stats->batches, (long long)stats->retries, (double)took_us / 1e6);
 	if (err->verdict != GC_OK) {
 		atomic_fetch_add(&test->failed, 1);
 		printf("FAILED seed %llu, %s: %s %s: %s\n", (unsigned long long)kind.seed, kind_text(kind), err->code, err->where,
@@ -137,7 +137,7 @@ static void report(struct test *test, struct kind kind, const struct cube *cube,
 	pthread_mutex_unlock(&test->report);
 }
 
-static enum gc_verdict run_seed(struct test *test, struct kind kind, const struct cube *cube, struct tally *tally,
+static enum gc_verdict run_seed(struct test *test, struct kind kind, const struct cube *cube, struct stats *stats,
 				struct cube_hashes *found, struct gc_err *err)
 {
 	struct crew_options crew = crew_of(kind);
@@ -145,7 +145,7 @@ static enum gc_verdict run_seed(struct test *test, struct kind kind, const struc
 	enum gc_verdict verdict;
 
 	plan_make(&test->capture, kind.order, kind.seed, &plan);
-	verdict = crew_run(&cube->config, &plan, &crew, tally, err);
+	verdict = crew_run(&cube->config, &plan, &crew, stats, err);
 	plan_free(&plan);
 	if (verdict == GC_OK)
 		verdict = cube_check(cube, found, err);
@@ -158,7 +158,7 @@ static void try_seed(struct test *test, long number, long time)
 {
 	struct kind kind = kind_of(number);
 	struct cube_hashes *found = gc_calloc(1, sizeof(*found));
-	struct tally tally = { .batches = 0 };
+	struct stats stats = { .batches = 0 };
 	struct gc_err err = { .verdict = GC_OK };
 	struct cube cube = { .name = "" };
 	int64_t started = gc_monotonic_us();
@@ -168,10 +168,10 @@ static void try_seed(struct test *test, long number, long time)
 	snprintf(suffix, sizeof(suffix), "%ld_%ld", number, time);
 	verdict = cube_copy(&test->config, kind.is_new ? &test->model : &test->used_model, suffix, &cube, &err);
 	if (verdict == GC_OK)
-		verdict = run_seed(test, kind, &cube, &tally, found, &err);
+		verdict = run_seed(test, kind, &cube, &stats, found, &err);
 	if (verdict == GC_OK)
 		err.verdict = GC_OK; /* what a retry has left there */
-	report(test, kind, &cube, found, &tally, gc_monotonic_us() - started, &err);
+	report(test, kind, &cube, found, &stats, gc_monotonic_us() - started, &err);
 	if (*cube.name && (verdict == GC_OK || !test->options.keep))
 		cube_drop(&test->config, &cube);
 	free(found);
@@ -201,7 +201,7 @@ static void run_jobs(struct test *test)
 
 static void summarize(const struct test *test, int64_t took_us)
 {
-	const struct tally *t = &test->tally;
+	const struct stats *t = &test->stats;
 
 	printf("%ld seeds of %zu records: %ld in order within a key, %ld in any order, half of them by concurrent workers\n",
 	       test->done[0][0] + test->done[0][1] + test->done[1][0] + test->done[1][1], test->capture.count,

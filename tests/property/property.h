@@ -18,13 +18,13 @@
 
 /* ---- chance: splitmix64, https://prng.di.unimi.it/splitmix64.c ---- */
 
-struct chance {
+struct rng {
 	uint64_t state;
 };
 
-static inline uint64_t chance_next(struct chance *chance)
+static inline uint64_t rng_next(struct rng *rng)
 {
-	uint64_t z = chance->state += UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t z = rng->state += UINT64_C(0x9e3779b97f4a7c15);
 
 	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
 	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
@@ -32,20 +32,20 @@ static inline uint64_t chance_next(struct chance *chance)
 }
 
 /* 0 to n − 1; n is small, so the bias of the remainder does not matter. */
-static inline size_t chance_below(struct chance *chance, size_t n)
+static inline size_t rng_below(struct rng *rng, size_t n)
 {
-	return n ? (size_t)(chance_next(chance) % n) : 0;
+	return n ? (size_t)(rng_next(rng) % n) : 0;
 }
 
-static inline double chance_unit(struct chance *chance)
+static inline double rng_unit(struct rng *rng)
 {
-	return (double)(chance_next(chance) >> 11) * 0x1p-53;
+	return (double)(rng_next(rng) >> 11) * 0x1p-53;
 }
 
 /* True once in n times. */
-static inline bool chance_once_in(struct chance *chance, size_t n)
+static inline bool rng_once_in(struct rng *rng, size_t n)
 {
-	return chance_below(chance, n) == 0;
+	return rng_below(rng, n) == 0;
 }
 
 /* ---- capture ---- */
@@ -115,23 +115,23 @@ void plan_free(struct plan *plan);
 /* ---- crew ---- */
 
 /* What happened on the way. */
-struct tally {
+struct stats {
 	int64_t messages, batches, retries, deadlocks, fenced, reconnects, forgotten, moved, cut, cancelled;
 };
 
 struct crew_options {
 	size_t workers;
 	bool concurrent; /* threads; else one thread that runs now this one, now that one */
-	bool mishaps;    /* caches forgotten, connections cut, partitions given to others */
+	bool faults;     /* caches forgotten, connections cut, partitions given to others */
 	size_t batch_max;
 	int64_t cache_limit;
 	uint64_t seed;
 };
 
-void tally_add(struct tally *sum, const struct tally *tally);
+void stats_add(struct stats *sum, const struct stats *stats);
 
 enum gc_verdict crew_run(const struct gc_config *config, const struct plan *plan, const struct crew_options *options,
-			 struct tally *tally, struct gc_err *err) GC_MUST_CHECK;
+			 struct stats *stats, struct gc_err *err) GC_MUST_CHECK;
 
 /* ---- cube ---- */
 
