@@ -526,15 +526,15 @@ static void start_name_slots(struct parser *ps, struct names *names, uint32_t ob
 /* The key that had the name before; 0 for none. */
 static uint32_t put_name_slot(struct parser *ps, struct names *names, struct gc_span name, uint32_t key)
 {
-	uint32_t hash = (uint32_t)gc_span_hash(name), elder;
+	uint32_t hash = (uint32_t)gc_span_hash(name), earlier;
 	struct name_slot *slot;
 
 	if (names->count >= names->capacity / 2)
 		grow_name_slots(ps, names);
 	slot = find_name_slot(ps, names, hash, name);
-	elder = slot->token;
+	earlier = slot->token;
 	*slot = (struct name_slot){ hash, key };
-	return elder;
+	return earlier;
 }
 
 /* One of 256 bits, from the length and three characters: names of one table seldom agree in all of them. */
@@ -552,30 +552,30 @@ static bool set_in_filter(struct names *names, struct gc_span name)
 }
 
 /* 0 for none. */
-static uint32_t find_elder(const struct parser *ps, uint32_t object, uint32_t key, struct gc_span name)
+static uint32_t find_same_name(const struct parser *ps, uint32_t object, uint32_t key, struct gc_span name)
 {
-	for (uint32_t elder = object + 1; elder < key; elder += 1 + ps->tokens[elder + 1].size)
-		if (is_valid_key(&ps->tokens[elder]) && is_named(&ps->tokens[elder], name))
-			return elder;
+	for (uint32_t earlier = object + 1; earlier < key; earlier += 1 + ps->tokens[earlier + 1].size)
+		if (is_valid_key(&ps->tokens[earlier]) && is_named(&ps->tokens[earlier], name))
+			return earlier;
 	return 0;
 }
 
 /* The key is the last token so far. False when the name is known and may not be. */
 static bool add_name(struct parser *ps, struct names *names, uint32_t object)
 {
-	uint32_t key = ps->count - 1, elder = 0;
+	uint32_t key = ps->count - 1, earlier = 0;
 	struct gc_span name = gc_json_text(&ps->tokens[key], ps->arena, NULL);
 
 	if (names->count == NAMES_COMPARED)
 		start_name_slots(ps, names, object);
 	if (names->slots)
-		elder = put_name_slot(ps, names, name, key);
+		earlier = put_name_slot(ps, names, name, key);
 	else if (set_in_filter(names, name))
-		elder = find_elder(ps, object, key, name);
+		earlier = find_same_name(ps, object, key, name);
 	names->count++;
-	if (elder && ps->is_lenient)
-		ps->tokens[elder].type = GC_JSON_NULL; /* the last one counts: see is_valid_key() */
-	return !elder || ps->is_lenient;
+	if (earlier && ps->is_lenient)
+		ps->tokens[earlier].type = GC_JSON_NULL; /* the last one counts: see is_valid_key() */
+	return !earlier || ps->is_lenient;
 }
 
 static const char *refuse_name(struct parser *ps)
