@@ -31,7 +31,7 @@ AS $function$
 #variable_conflict use_column
 DECLARE
 	winners text[];
-	late bigint := 0; -- records that changed nothing: the answer
+	not_applied bigint := 0; -- records that changed nothing: the answer
 	moved boolean;
 	closed_before constant timestamptz := cube.pass_horizon('fact_agentic_events');
 	known_prev_created_at timestamp with time zone[];
@@ -67,7 +67,7 @@ BEGIN
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
 				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
-		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
+		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
 	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double
@@ -174,5 +174,5 @@ BEGIN
 		loaded_at = excluded.loaded_at
 	WHERE (t.entry_id, t.time_key, t.component_key, t.actor_key, t.mission_key, t.sequence, t.actor, t.action, t.resource, t.subsystem, t.result, t.severity, t.contract_id, t.names_mission, t.error_id, t.entry_hash, t.previous_hash, t.hash_matches, t.created_at) IS DISTINCT FROM (excluded.entry_id, excluded.time_key, excluded.component_key, excluded.actor_key, excluded.mission_key, excluded.sequence, excluded.actor, excluded.action, CASE WHEN excluded.resource = '__debezium_unavailable_value' THEN t.resource ELSE excluded.resource END, excluded.subsystem, excluded.result, excluded.severity, excluded.contract_id, excluded.names_mission, excluded.error_id, excluded.entry_hash, excluded.previous_hash, excluded.hash_matches, excluded.created_at);
 	END IF;
-	RETURN late;
+	RETURN not_applied;
 END $function$;

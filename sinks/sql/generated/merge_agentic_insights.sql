@@ -31,7 +31,7 @@ AS $function$
 #variable_conflict use_column
 DECLARE
 	winners text[];
-	late bigint := 0; -- records that changed nothing: the answer
+	not_applied bigint := 0; -- records that changed nothing: the answer
 	moved boolean;
 	closed_before constant timestamptz := cube.pass_horizon('fact_agentic_insights');
 	known_prev_created_at timestamp with time zone[];
@@ -67,7 +67,7 @@ BEGIN
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
 				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
-		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
+		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
 	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double
@@ -174,7 +174,7 @@ BEGIN
 		loaded_at = excluded.loaded_at
 	WHERE (t.insight_id, t.time_key, t.mission_key, t.component_key, t.actor_key, t.run_id, t.phase, t.signal_type, t.plan_type, t.outcome, t.guardrails_passed, t.approval_required, t.was_verified, t.confidence_score, t.risk_score, t.mission_ref, t.created_at, t.approved_at, t.executed_at) IS DISTINCT FROM (excluded.insight_id, excluded.time_key, excluded.mission_key, excluded.component_key, excluded.actor_key, excluded.run_id, excluded.phase, excluded.signal_type, excluded.plan_type, excluded.outcome, excluded.guardrails_passed, excluded.approval_required, excluded.was_verified, excluded.confidence_score, excluded.risk_score, excluded.mission_ref, excluded.created_at, excluded.approved_at, excluded.executed_at);
 	END IF;
-	RETURN late;
+	RETURN not_applied;
 END $function$;
 
 CREATE OR REPLACE FUNCTION cube.relink_agentic_insights(keys text[])

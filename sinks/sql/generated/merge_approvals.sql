@@ -31,7 +31,7 @@ AS $function$
 #variable_conflict use_column
 DECLARE
 	winners text[];
-	late bigint := 0; -- records that changed nothing: the answer
+	not_applied bigint := 0; -- records that changed nothing: the answer
 	moved boolean;
 	closed_before constant timestamptz := cube.pass_horizon('fact_approvals');
 	known_prev_created_at timestamp with time zone[]; known_contract_tier_key integer[];
@@ -67,7 +67,7 @@ BEGIN
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
 				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
-		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
+		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
 	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double
@@ -123,7 +123,7 @@ BEGIN
 		decision_reason = CASE WHEN excluded.decision_reason = '__debezium_unavailable_value' THEN t.decision_reason ELSE excluded.decision_reason END,
 		loaded_at = excluded.loaded_at
 	WHERE (t.approval_id, t.time_key, t.tier_key, t.actor_key, t.approval_type, t.action_description, t.was_approved, t.decision_time_seconds, t.risk_score, t.created_at, t.decided_at, t.status, t.contract_id, t.error_id, t.requested_by, t.decision_reason) IS DISTINCT FROM (excluded.approval_id, excluded.time_key, excluded.tier_key, excluded.actor_key, excluded.approval_type, CASE WHEN excluded.action_description = '__debezium_unavailable_value' THEN t.action_description ELSE excluded.action_description END, excluded.was_approved, excluded.decision_time_seconds, excluded.risk_score, excluded.created_at, excluded.decided_at, excluded.status, excluded.contract_id, excluded.error_id, excluded.requested_by, CASE WHEN excluded.decision_reason = '__debezium_unavailable_value' THEN t.decision_reason ELSE excluded.decision_reason END);
-	RETURN late;
+	RETURN not_applied;
 END $function$;
 
 CREATE OR REPLACE FUNCTION cube.parent_fact_verification_executions_of_approvals()

@@ -31,7 +31,7 @@ AS $function$
 #variable_conflict use_column
 DECLARE
 	winners text[];
-	late bigint := 0; -- records that changed nothing: the answer
+	not_applied bigint := 0; -- records that changed nothing: the answer
 	moved boolean;
 	closed_before constant timestamptz := cube.pass_horizon('fact_compliance_checks');
 	known_prev_created_at timestamp with time zone[]; known_contract_tier_key integer[]; known_contract_mission_key integer[];
@@ -67,7 +67,7 @@ BEGIN
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
 				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
-		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
+		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
 	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double
@@ -121,7 +121,7 @@ BEGIN
 		failed_principles = excluded.failed_principles,
 		loaded_at = excluded.loaded_at
 	WHERE (t.check_id, t.time_key, t.mission_key, t.component_key, t.tier_key, t.actor_key, t.contract_id, t.action_type, t.resource, t.is_compliant, t.compliance_score, t.principles_checked, t.principles_failed, t.failed_principles, t.created_at) IS DISTINCT FROM (excluded.check_id, excluded.time_key, excluded.mission_key, excluded.component_key, excluded.tier_key, excluded.actor_key, excluded.contract_id, excluded.action_type, CASE WHEN excluded.resource = '__debezium_unavailable_value' THEN t.resource ELSE excluded.resource END, excluded.is_compliant, excluded.compliance_score, excluded.principles_checked, excluded.principles_failed, excluded.failed_principles, excluded.created_at);
-	RETURN late;
+	RETURN not_applied;
 END $function$;
 
 CREATE OR REPLACE FUNCTION cube.parent_fact_verification_executions_of_compliance_checks()

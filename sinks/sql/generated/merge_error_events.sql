@@ -31,7 +31,7 @@ AS $function$
 #variable_conflict use_column
 DECLARE
 	winners text[];
-	late bigint := 0; -- records that changed nothing: the answer
+	not_applied bigint := 0; -- records that changed nothing: the answer
 	moved boolean;
 	closed_before constant timestamptz := cube.pass_horizon('fact_error_events');
 	known_prev_created_at timestamp with time zone[]; known_playbook text[]; known_log_component_key integer[]; known_own_human boolean[];
@@ -67,7 +67,7 @@ BEGIN
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
 				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
-		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
+		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
 	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double
@@ -158,7 +158,7 @@ BEGIN
 		loaded_at = excluded.loaded_at
 	WHERE (t.error_id, t.time_key, t.component_key, t.actor_key, t.error_type, t.severity, t.source, t.was_auto_resolved, t.resolution_time_seconds, t.playbook_triggered, t.required_human_intervention, t.status, t.resolution_note, t.created_at, t.resolved_at) IS DISTINCT FROM (excluded.error_id, excluded.time_key, excluded.component_key, excluded.actor_key, excluded.error_type, excluded.severity, excluded.source, excluded.was_auto_resolved, excluded.resolution_time_seconds, excluded.playbook_triggered, excluded.required_human_intervention, excluded.status, CASE WHEN excluded.resolution_note = '__debezium_unavailable_value' THEN t.resolution_note ELSE excluded.resolution_note END, excluded.created_at, excluded.resolved_at);
 	END IF;
-	RETURN late;
+	RETURN not_applied;
 END $function$;
 
 CREATE OR REPLACE FUNCTION cube.relink_error_events(keys text[])

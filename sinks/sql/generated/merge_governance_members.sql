@@ -31,7 +31,7 @@ AS $function$
 #variable_conflict use_column
 DECLARE
 	winners text[];
-	late bigint := 0; -- records that changed nothing: the answer
+	not_applied bigint := 0; -- records that changed nothing: the answer
 	moved boolean;
 	closed_before constant timestamptz := cube.pass_horizon('fact_governance_members');
 	known_prev_created_at timestamp with time zone[];
@@ -67,7 +67,7 @@ BEGIN
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
 				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
-		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
+		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
 	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double
@@ -150,5 +150,5 @@ BEGIN
 		loaded_at = excluded.loaded_at
 	WHERE (t.governance_member_id, t.time_key, t.component_key, t.actor_key, t.member_id, t.member_type, t.display_name, t.role, t.vote_weight, t.is_active, t.is_suspended, t.created_at, t.last_vote_at) IS DISTINCT FROM (excluded.governance_member_id, excluded.time_key, excluded.component_key, excluded.actor_key, excluded.member_id, excluded.member_type, excluded.display_name, excluded.role, excluded.vote_weight, excluded.is_active, excluded.is_suspended, excluded.created_at, excluded.last_vote_at);
 	END IF;
-	RETURN late;
+	RETURN not_applied;
 END $function$;

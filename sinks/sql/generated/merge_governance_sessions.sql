@@ -31,7 +31,7 @@ AS $function$
 #variable_conflict use_column
 DECLARE
 	winners text[];
-	late bigint := 0; -- records that changed nothing: the answer
+	not_applied bigint := 0; -- records that changed nothing: the answer
 	moved boolean;
 	closed_before constant timestamptz := cube.pass_horizon('fact_governance_sessions');
 	known_prev_created_at timestamp with time zone[];
@@ -67,7 +67,7 @@ BEGIN
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
 				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
-		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
+		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
 	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double
@@ -178,5 +178,5 @@ BEGIN
 		loaded_at = excluded.loaded_at
 	WHERE (t.governance_session_id, t.time_key, t.component_key, t.actor_key, t.session_id, t.policy_name, t.action_type, t.category, t.committee, t.risk_level, t.status, t.outcome, t.quorum_required, t.approval_threshold, t.total_votes, t.decision_seconds, t.created_at, t.voting_started_at, t.decided_at, t.expires_at) IS DISTINCT FROM (excluded.governance_session_id, excluded.time_key, excluded.component_key, excluded.actor_key, excluded.session_id, excluded.policy_name, excluded.action_type, excluded.category, excluded.committee, excluded.risk_level, excluded.status, excluded.outcome, excluded.quorum_required, excluded.approval_threshold, excluded.total_votes, excluded.decision_seconds, excluded.created_at, excluded.voting_started_at, excluded.decided_at, excluded.expires_at);
 	END IF;
-	RETURN late;
+	RETURN not_applied;
 END $function$;

@@ -31,7 +31,7 @@ AS $function$
 #variable_conflict use_column
 DECLARE
 	winners text[];
-	late bigint := 0; -- records that changed nothing: the answer
+	not_applied bigint := 0; -- records that changed nothing: the answer
 	moved boolean;
 	closed_before constant timestamptz := cube.pass_horizon('fact_governance_votes');
 	known_prev_created_at timestamp with time zone[]; known_outcome text[]; known_member_actor_key integer[];
@@ -67,7 +67,7 @@ BEGIN
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
 				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
-		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
+		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
 	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double
@@ -117,7 +117,7 @@ BEGIN
 		session_outcome = excluded.session_outcome,
 		loaded_at = excluded.loaded_at
 	WHERE (t.vote_id, t.time_key, t.component_key, t.actor_key, t.governance_session_id, t.governance_member_id, t.vote, t.vote_weight, t.is_automated, t.confidence_score, t.verification_status, t.session_outcome, t.created_at) IS DISTINCT FROM (excluded.vote_id, excluded.time_key, excluded.component_key, excluded.actor_key, excluded.governance_session_id, excluded.governance_member_id, excluded.vote, excluded.vote_weight, excluded.is_automated, excluded.confidence_score, excluded.verification_status, excluded.session_outcome, excluded.created_at);
-	RETURN late;
+	RETURN not_applied;
 END $function$;
 
 CREATE OR REPLACE FUNCTION cube.parent_fact_governance_members_of_governance_votes()

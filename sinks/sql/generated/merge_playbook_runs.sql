@@ -31,7 +31,7 @@ AS $function$
 #variable_conflict use_column
 DECLARE
 	winners text[];
-	late bigint := 0; -- records that changed nothing: the answer
+	not_applied bigint := 0; -- records that changed nothing: the answer
 	moved boolean;
 	closed_before constant timestamptz := cube.pass_horizon('fact_playbook_runs');
 	known_prev_created_at timestamp with time zone[];
@@ -67,7 +67,7 @@ BEGIN
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
 				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
-		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
+		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
 	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double
@@ -162,5 +162,5 @@ BEGIN
 		loaded_at = excluded.loaded_at
 	WHERE (t.run_id, t.time_key, t.component_key, t.actor_key, t.run_number, t.playbook_id, t.status, t.was_successful, t.diagnosis_code, t.error_id, t.approval_id, t.queue_seconds, t.duration_seconds, t.created_at, t.started_at, t.ended_at) IS DISTINCT FROM (excluded.run_id, excluded.time_key, excluded.component_key, excluded.actor_key, excluded.run_number, excluded.playbook_id, excluded.status, excluded.was_successful, CASE WHEN excluded.diagnosis_code = '__debezium_unavailable_value' THEN t.diagnosis_code ELSE excluded.diagnosis_code END, CASE WHEN excluded.error_id = '__debezium_unavailable_value' THEN t.error_id ELSE excluded.error_id END, excluded.approval_id, excluded.queue_seconds, excluded.duration_seconds, excluded.created_at, excluded.started_at, excluded.ended_at);
 	END IF;
-	RETURN late;
+	RETURN not_applied;
 END $function$;

@@ -31,7 +31,7 @@ AS $function$
 #variable_conflict use_column
 DECLARE
 	winners text[];
-	late bigint := 0; -- records that changed nothing: the answer
+	not_applied bigint := 0; -- records that changed nothing: the answer
 	moved boolean;
 	closed_before constant timestamptz := cube.pass_horizon('fact_playbook_step_runs');
 	known_prev_created_at timestamp with time zone[]; known_run_actor_key integer[]; known_run_component_key integer[];
@@ -67,7 +67,7 @@ BEGIN
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
 				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
-		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
+		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
 	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double
@@ -115,7 +115,7 @@ BEGIN
 		ended_at = excluded.ended_at,
 		loaded_at = excluded.loaded_at
 	WHERE (t.step_run_id, t.time_key, t.component_key, t.actor_key, t.run_id, t.step_order, t.status, t.was_successful, t.duration_seconds, t.log, t.created_at, t.ended_at) IS DISTINCT FROM (excluded.step_run_id, excluded.time_key, excluded.component_key, excluded.actor_key, excluded.run_id, excluded.step_order, excluded.status, excluded.was_successful, excluded.duration_seconds, CASE WHEN excluded.log = '__debezium_unavailable_value' THEN t.log ELSE excluded.log END, excluded.created_at, excluded.ended_at);
-	RETURN late;
+	RETURN not_applied;
 END $function$;
 
 CREATE OR REPLACE FUNCTION cube.parent_fact_playbook_runs_of_playbook_step_runs()

@@ -31,7 +31,7 @@ AS $function$
 #variable_conflict use_column
 DECLARE
 	winners text[];
-	late bigint := 0; -- records that changed nothing: the answer
+	not_applied bigint := 0; -- records that changed nothing: the answer
 	moved boolean;
 	closed_before constant timestamptz := cube.pass_horizon('fact_shard_heartbeats');
 	known_prev_created_at timestamp with time zone[];
@@ -67,7 +67,7 @@ BEGIN
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
 				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
-		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
+		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
 	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double
@@ -130,5 +130,5 @@ BEGIN
 		loaded_at = excluded.loaded_at
 	WHERE (t.heartbeat_id, t.time_key, t.component_key, t.actor_key, t.shard_id, t.status, t.load, t.created_at) IS DISTINCT FROM (excluded.heartbeat_id, excluded.time_key, excluded.component_key, excluded.actor_key, excluded.shard_id, excluded.status, excluded.load, excluded.created_at);
 	END IF;
-	RETURN late;
+	RETURN not_applied;
 END $function$;

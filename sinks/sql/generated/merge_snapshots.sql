@@ -31,7 +31,7 @@ AS $function$
 #variable_conflict use_column
 DECLARE
 	winners text[];
-	late bigint := 0; -- records that changed nothing: the answer
+	not_applied bigint := 0; -- records that changed nothing: the answer
 	moved boolean;
 	closed_before constant timestamptz := cube.pass_horizon('fact_snapshots');
 	known_prev_created_at timestamp with time zone[];
@@ -67,7 +67,7 @@ BEGIN
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
 				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
-		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
+		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
 	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double
@@ -158,5 +158,5 @@ BEGIN
 		loaded_at = excluded.loaded_at
 	WHERE (t.snapshot_id, t.time_key, t.actor_key, t.contract_id, t.snapshot_type, t.status, t.system_health_score, t.is_golden, t.is_validated, t.validation_seconds, t.triggered_by, t.notes, t.created_at, t.validated_at, t.restored_at) IS DISTINCT FROM (excluded.snapshot_id, excluded.time_key, excluded.actor_key, excluded.contract_id, excluded.snapshot_type, excluded.status, excluded.system_health_score, excluded.is_golden, excluded.is_validated, excluded.validation_seconds, excluded.triggered_by, CASE WHEN excluded.notes = '__debezium_unavailable_value' THEN t.notes ELSE excluded.notes END, excluded.created_at, excluded.validated_at, excluded.restored_at);
 	END IF;
-	RETURN late;
+	RETURN not_applied;
 END $function$;

@@ -46,7 +46,7 @@ AS $function$
 #variable_conflict use_column
 DECLARE
 	fresh bigint;
-	late bigint := 0; -- records that were superseded: the answer
+	not_applied bigint := 0; -- records that were superseded: the answer
 	members int[];
 BEGIN
 	-- 1. the versions; the same one a second time is a duplicate
@@ -71,7 +71,7 @@ BEGIN
 				AND v.tie = CASE WHEN i.lsn > 0 THEN 0 ELSE i.record_offset END AND v.xmin = pg_current_xact_id()::xid AND i.nth = 1
 			WHERE i.offset_id IS NOT NULL AND v.source_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
 		WHERE o.offset_id = l.offset_id RETURNING l.n)
-		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
+		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
 	-- 3. the ranges of the members that changed, and what follows from a member that became known
@@ -79,7 +79,7 @@ BEGIN
 		members := ARRAY(SELECT DISTINCT v.tier_key FROM cube.version_tiers v WHERE v.source_id = ANY (merge_tiers.source_id) AND v.tier_key IS NOT NULL ORDER BY 1);
 		PERFORM cube.known_tiers(cube.rebuild_tiers(members));
 	END IF;
-	RETURN late;
+	RETURN not_applied;
 END $function$;
 
 CREATE OR REPLACE FUNCTION cube.rebuild_tiers(keys integer[])

@@ -31,7 +31,7 @@ AS $function$
 #variable_conflict use_column
 DECLARE
 	winners text[];
-	late bigint := 0; -- records that changed nothing: the answer
+	not_applied bigint := 0; -- records that changed nothing: the answer
 	moved boolean;
 	closed_before constant timestamptz := cube.pass_horizon('fact_verification_executions');
 	known_prev_created_at timestamp with time zone[]; known_log_mission_key integer[]; known_has_snapshot boolean[]; known_passed_benchmark boolean[]; known_drift_score double precision[];
@@ -67,7 +67,7 @@ BEGIN
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
 				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
-		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
+		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
 	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double
@@ -202,7 +202,7 @@ BEGIN
 		loaded_at = excluded.loaded_at
 	WHERE (t.contract_id, t.time_key, t.mission_key, t.component_key, t.tier_key, t.actor_key, t.action_type, t.playbook_id, t.duration_seconds, t.confidence_score, t.drift_score, t.was_successful, t.was_rolled_back, t.created_snapshot, t.passed_benchmark, t.contract_status, t.error_message, t.created_at, t.executed_at, t.verified_at, t.triggered_by, t.mission_ref, t.tier_text, t.safe_hold_snapshot_id, t.playbook_run_id, t.requires_approval) IS DISTINCT FROM (excluded.contract_id, excluded.time_key, excluded.mission_key, excluded.component_key, excluded.tier_key, excluded.actor_key, excluded.action_type, excluded.playbook_id, excluded.duration_seconds, excluded.confidence_score, excluded.drift_score, excluded.was_successful, excluded.was_rolled_back, excluded.created_snapshot, excluded.passed_benchmark, excluded.contract_status, CASE WHEN excluded.error_message = '__debezium_unavailable_value' THEN t.error_message ELSE excluded.error_message END, excluded.created_at, excluded.executed_at, excluded.verified_at, excluded.triggered_by, excluded.mission_ref, excluded.tier_text, excluded.safe_hold_snapshot_id, excluded.playbook_run_id, excluded.requires_approval);
 	END IF;
-	RETURN late;
+	RETURN not_applied;
 END $function$;
 
 CREATE OR REPLACE FUNCTION cube.relink_verification_executions(keys text[])

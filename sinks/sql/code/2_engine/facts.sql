@@ -38,29 +38,32 @@ $$;
 COMMENT ON FUNCTION cube.list(text, text[], text) IS 'Names, each through format(), joined.';
 
 -- What says "as it was" in a column that keeps: a text that no source writes, and for a measure the number that no measure is.
-CREATE OR REPLACE FUNCTION cube.kept_mark(p_fact text, p_column text) RETURNS text LANGUAGE sql STABLE AS $$
+CREATE OR REPLACE FUNCTION cube.unavailable_value(p_fact text, p_column text) RETURNS text LANGUAGE sql STABLE AS $$
 	SELECT CASE WHEN atttypid = 'float8'::regtype THEN 'NaN' ELSE '__debezium_unavailable_value' END
 	FROM pg_attribute WHERE attrelid = format('cube.%I', p_fact)::regclass AND attname = p_column
 $$;
-COMMENT ON FUNCTION cube.kept_mark(text, text) IS 'The value that keeps what is there, in a column of a fact that keeps.';
+COMMENT ON FUNCTION cube.unavailable_value(text, text) IS 'What Debezium''s placeholder for an unchanged value is in a column of a fact.';
 
+-- their parameters had other names
+DROP FUNCTION IF EXISTS cube.define_fact(text, text, text[], text[], jsonb, jsonb, text[], text[], jsonb), cube.keep_closed_links(text, text, jsonb, text[]),
+	cube.kept_mark(text, text);
 CREATE OR REPLACE FUNCTION cube.define_fact(
 	p_fact text,
 	p_target text,
-	p_keeps text[] DEFAULT '{}',          -- columns, text or double precision, for which cube.kept_mark() keeps what is there
-	p_own text[] DEFAULT '{}',            -- "name type": columns of the key row that the record itself fills, for the links
+	p_keeps text[] DEFAULT '{}',          -- columns, text or double precision, for which cube.unavailable_value() keeps what is there
+	p_key_columns text[] DEFAULT '{}',    -- "name type": columns of the key row that the record itself fills, for the links
 	p_link_columns jsonb DEFAULT '{}',    -- {"name type": "expression over k"}: what other facts say of this key
 	p_links jsonb DEFAULT '{}',           -- {"column": "expression over k"}: columns of the fact computed from its key row
-	p_parents text[] DEFAULT '{}',        -- "own column = fact": the facts whose rows this one's link columns look up
-	p_own_keeps text[] DEFAULT '{}',      -- columns of p_own for which NULL keeps what is there
-	p_open jsonb DEFAULT '{}')            -- {"column": "expression over f and k"}: what a column is that the record leaves open
+	p_depends_on text[] DEFAULT '{}',     -- "own column = fact": the facts whose rows this one's link columns look up
+	p_key_keeps text[] DEFAULT '{}',      -- columns of p_key_columns for which NULL keeps what is there
+	p_defaults jsonb DEFAULT '{}')        -- {"column": "expression over f and k"}: what a column is that the record leaves open
 RETURNS void LANGUAGE plpgsql AS $define$
 DECLARE
 	key_table text := 'key_' || p_target;
 	key_column text := (SELECT attname FROM pg_attribute WHERE attrelid = format('cube.%I', p_fact)::regclass AND attnum = 1);
 	fact_columns text[] := ARRAY(SELECT attname::text FROM pg_attribute
 		WHERE attrelid = format('cube.%I', p_fact)::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum);
-	own text[] := ARRAY(SELECT split_part(o, ' ', 1) FROM unnest(p_own) o);
+	own text[] := ARRAY(SELECT split_part(o, ' ', 1) FROM unnest(p_key_columns) o);
 	link_names text[] := ARRAY(SELECT jsonb_object_keys(p_links) ORDER BY 1);
 	computed text[] := link_names || ARRAY['time_key', 'loaded_at'];
 	inputs text[];   -- what the program sends, in order
@@ -79,7 +82,7 @@ BEGIN
 	inputs := ARRAY(SELECT c FROM unnest(fact_columns) WITH ORDINALITY u (c, n) WHERE NOT c = ANY (computed) ORDER BY n)
 		|| ARRAY(SELECT o FROM unnest(own) WITH ORDINALITY u (o, n) WHERE NOT o = ANY (fact_columns) ORDER BY n);
 
-	p_link_columns := cube.keep_closed_links(p_target, key_column, p_link_columns, p_parents);
+	p_link_columns := cube.keep_closed_links(p_target, key_column, p_link_columns, p_depends_on);
 	FOR link_column IN SELECT * FROM jsonb_each_text(p_link_columns) LOOP
 		names := names || split_part(link_column.key, ' ', 1);
 		expressions := expressions || link_column.value;
@@ -88,10 +91,10 @@ BEGIN
 	-- the key table
 	PERFORM cube.need_table(key_table,
 		ARRAY[key_column || ' text', 'created_at timestamptz', 'prev_created_at timestamptz', 'lsn bigint', 'source_us bigint', 'kafka_us bigint',
-			'record_offset bigint', 'offset_id bigint', 'xid xid8'] || p_own || ARRAY(SELECT jsonb_object_keys(p_link_columns)),
+			'record_offset bigint', 'offset_id bigint', 'xid xid8'] || p_key_columns || ARRAY(SELECT jsonb_object_keys(p_link_columns)),
 		format('CREATE TABLE cube.%I (%I text COLLATE "C" PRIMARY KEY, created_at timestamptz, prev_created_at timestamptz, lsn bigint NOT NULL DEFAULT 0,
 	source_us bigint NOT NULL DEFAULT 0, kafka_us bigint NOT NULL DEFAULT 0, record_offset bigint NOT NULL DEFAULT 0, offset_id bigint, xid xid8%s) WITH (fillfactor = 60)',
-			key_table, key_column, cube.list(', %s', p_own || ARRAY(SELECT jsonb_object_keys(p_link_columns)), '')));
+			key_table, key_column, cube.list(', %s', p_key_columns || ARRAY(SELECT jsonb_object_keys(p_link_columns)), '')));
 	PERFORM cube.describe(format('cube.%I', key_table)::regclass, format(
 		'Every key that %s ever had: version, the created_at that finds its row (NULL: deleted or not yet seen), and what other streams say of it.', p_fact),
 		format($c$
@@ -123,15 +126,15 @@ BEGIN
 			WHEN c = 'loaded_at' THEN 'now()'
 			WHEN c = 'time_key' THEN 'cube.time_key(f.created_at)'
 			WHEN c = ANY (link_names) THEN format('(%s)', p_links ->> c)
-			WHEN c = ANY (p_keeps) THEN format('CASE WHEN f.%1$I = %2$L AND k.prev_created_at IS NULL THEN NULL ELSE f.%1$I END', c, cube.kept_mark(p_fact, c))
-			WHEN p_open ? c THEN format('coalesce(f.%I, %s)', c, p_open ->> c)
+			WHEN c = ANY (p_keeps) THEN format('CASE WHEN f.%1$I = %2$L AND k.prev_created_at IS NULL THEN NULL ELSE f.%1$I END', c, cube.unavailable_value(p_fact, c))
+			WHEN p_defaults ? c THEN format('coalesce(f.%I, %s)', c, p_defaults ->> c)
 			ELSE format('f.%I', c) END, E',\n\t\t' ORDER BY n)
 		FROM unnest(fact_columns) WITH ORDINALITY u (c, n));
 	updated := (SELECT string_agg(CASE
-			WHEN c = ANY (p_keeps) THEN format('%1$I = CASE WHEN excluded.%1$I = %2$L THEN t.%1$I ELSE excluded.%1$I END', c, cube.kept_mark(p_fact, c))
+			WHEN c = ANY (p_keeps) THEN format('%1$I = CASE WHEN excluded.%1$I = %2$L THEN t.%1$I ELSE excluded.%1$I END', c, cube.unavailable_value(p_fact, c))
 			ELSE format('%1$I = excluded.%1$I', c) END, E',\n\t\t' ORDER BY n)
 		FROM unnest(fact_columns) WITH ORDINALITY u (c, n) WHERE c NOT IN (key_column, 'created_at'));
-	known := ARRAY['prev_created_at'] || names || p_own_keeps;
+	known := ARRAY['prev_created_at'] || names || p_key_keeps;
 	-- side by side in a select list; in FROM each array would first be written to a store of its own, a sixth of the whole merge
 	source := format('unnest(merge_%s.%%1$I) AS %%1$I', p_target);
 	looked_up := format('INSERT INTO cube.%I AS t (%s)
@@ -145,14 +148,14 @@ BEGIN
 		p_fact, cube.list('%I', fact_columns), selected, cube.list(source, inputs), key_table, key_column, key_column, key_column, updated,
 		(SELECT string_agg(format('t.%I', c), ', ' ORDER BY n) FROM unnest(fact_columns) WITH ORDINALITY u (c, n) WHERE c <> 'loaded_at'),
 		(SELECT string_agg(CASE WHEN c = ANY (p_keeps)
-				THEN format('CASE WHEN excluded.%1$I = %2$L THEN t.%1$I ELSE excluded.%1$I END', c, cube.kept_mark(p_fact, c))
+				THEN format('CASE WHEN excluded.%1$I = %2$L THEN t.%1$I ELSE excluded.%1$I END', c, cube.unavailable_value(p_fact, c))
 				ELSE format('excluded.%I', c) END, ', ' ORDER BY n)
 			FROM unnest(fact_columns) WITH ORDINALITY u (c, n) WHERE c <> 'loaded_at'));
 	at_hand := replace(replace(looked_up,
 		format(E'FROM (SELECT %s) AS f\n\tJOIN cube.%I k ON k.%I = f.%I', cube.list(source, inputs), key_table, key_column, key_column),
 		format(E'FROM (SELECT %s, %s) AS f,\n\t\tLATERAL (SELECT f.created_at, %s, %s) AS k',
 			cube.list(source, inputs || ARRAY['deleted']), cube.list('unnest(known_%1$s) AS known_%1$s', known),
-			cube.list('f.%I', ARRAY(SELECT c FROM unnest(key_column || own) WITH ORDINALITY u (c, n) WHERE c <> ALL (p_own_keeps) ORDER BY n)), cube.list('f.known_%1$s AS %1$I', known))),
+			cube.list('f.%I', ARRAY(SELECT c FROM unnest(key_column || own) WITH ORDINALITY u (c, n) WHERE c <> ALL (p_key_keeps) ORDER BY n)), cube.list('f.known_%1$s AS %1$I', known))),
 		'k.xid = pg_current_xact_id() AND k.created_at IS NOT NULL', 'NOT f.deleted');
 
 	EXECUTE format($sql$
@@ -161,7 +164,7 @@ RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp
 #variable_conflict use_column
 DECLARE
 	winners text[];
-	late bigint := 0; -- records that changed nothing: the answer
+	not_applied bigint := 0; -- records that changed nothing: the answer
 	moved boolean;
 	closed_before constant timestamptz := cube.pass_horizon(%17$L);
 	%12$s
@@ -197,7 +200,7 @@ BEGIN
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
 				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
-		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
+		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
 	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double
@@ -213,21 +216,21 @@ BEGIN
 
 	-- 4. the facts; a row that would not change is not written
 	%16$s
-	RETURN late;
+	RETURN not_applied;
 END $body$$sql$,
 		p_target,                                                             -- 1
 		arguments,                                                            -- 2
 		key_table, key_column,                                                -- 3, 4
 		cube.list(', %I', own, ''), cube.list(', i.%I', own, ''),             -- 5, 6
 		cube.list(source, ARRAY[key_column, 'created_at'] || own || ARRAY['deleted', 'lsn', 'source_us', 'kafka_us', 'record_offset', 'offset_id']), -- 7
-		(SELECT coalesce(string_agg(format(CASE WHEN o = ANY (p_own_keeps) THEN ', %1$I = coalesce(excluded.%1$I, k.%1$I)' ELSE ', %1$I = excluded.%1$I' END, o), '' ORDER BY n), '')
+		(SELECT coalesce(string_agg(format(CASE WHEN o = ANY (p_key_keeps) THEN ', %1$I = coalesce(excluded.%1$I, k.%1$I)' ELSE ', %1$I = excluded.%1$I' END, o), '' ORDER BY n), '')
 			FROM unnest(own) WITH ORDINALITY u (o, n)),                       -- 8
 		format('merge_%s.%I', p_target, key_column), format('merge_%s.offset_id', p_target), -- 9, 10
 		p_fact,                                                               -- 11
 		(SELECT string_agg(format('known_%s %s[];', k, format_type(a.atttypid, a.atttypmod)), ' ' ORDER BY n) FROM unnest(known) WITH ORDINALITY u (k, n)
 			JOIN pg_attribute a ON a.attrelid = format('cube.%I', key_table)::regclass AND a.attname = k), -- 12
 		cube.list('k.%I', known), cube.list('array_agg(w.%I)', known), cube.list('known_%s', known), -- 13, 14, 15
-		CASE WHEN p_parents = '{}' THEN format($step$-- nearly always all keys win and no row moves: then the key rows are at hand, in the order of the arguments
+		CASE WHEN p_depends_on = '{}' THEN format($step$-- nearly always all keys win and no row moves: then the key rows are at hand, in the order of the arguments
 	IF winners = %s AND NOT moved THEN
 	%s
 	ELSIF winners IS NOT NULL THEN
@@ -288,7 +291,7 @@ END $body$$sql$,
 		EXECUTE format('COMMENT ON FUNCTION cube.relink_%s IS %L', p_target, format('Computes again what other streams say of these keys of %s.', p_fact));
 	END IF;
 
-	PERFORM cube.define_parent(p_target, split_part(p, ' = ', 1), split_part(p, ' = ', 2)) FROM unnest(p_parents) p;
+	PERFORM cube.define_parent(p_target, split_part(p, ' = ', 1), split_part(p, ' = ', 2)) FROM unnest(p_depends_on) p;
 
 	-- every fact has this rollup: it counts the rows of a day and keeps a checksum of their content, so that verify
 	-- notices any change behind the triggers' back
@@ -301,7 +304,7 @@ COMMENT ON FUNCTION cube.define_fact IS 'Gives a fact its merge function, links,
 
 -- Columns that are computed from other facts, so that they stay when these are dropped. A parent that went is still a key: while its month is
 -- closed, its children keep what they have. What was found by other columns stands in cube.closed_link.
-CREATE OR REPLACE FUNCTION cube.keep_closed_links(p_target text, p_key_column text, p_link_columns jsonb, p_parents text[]) RETURNS jsonb LANGUAGE sql STABLE AS $$
+CREATE OR REPLACE FUNCTION cube.keep_closed_links(p_target text, p_key_column text, p_link_columns jsonb, p_depends_on text[]) RETURNS jsonb LANGUAGE sql STABLE AS $$
 	SELECT coalesce(jsonb_object_agg(l.key, format('coalesce(%s, %s)', l.value, CASE
 		WHEN p.parent IS NULL THEN format('(SELECT (c.links ->> %L)::%s FROM cube.closed_link c WHERE c.target = %L AND c.key = k.%I)',
 			split_part(l.key, ' ', 1), substr(l.key, strpos(l.key, ' ') + 1), p_target, p_key_column)
@@ -310,7 +313,7 @@ CREATE OR REPLACE FUNCTION cube.keep_closed_links(p_target text, p_key_column te
 				WHERE attrelid = format('cube.%I', split_part(p.parent, ' = ', 2))::regclass AND attnum = 1),
 			split_part(p.parent, ' = ', 1), split_part(p.parent, ' = ', 2), split_part(l.key, ' ', 1)) END)), '{}')
 	FROM jsonb_each_text(p_link_columns) l
-	LEFT JOIN unnest(p_parents) p (parent) ON strpos(l.value, format('cube.%I ', split_part(p.parent, ' = ', 2))) > 0
+	LEFT JOIN unnest(p_depends_on) p (parent) ON strpos(l.value, format('cube.%I ', split_part(p.parent, ' = ', 2))) > 0
 $$;
 COMMENT ON FUNCTION cube.keep_closed_links(text, text, jsonb, text[]) IS 'Link columns of a target, made to outlive the facts that they are computed from.';
 

@@ -143,7 +143,7 @@ RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp
 #variable_conflict use_column
 DECLARE
 	fresh bigint;
-	late bigint := 0; -- records that were superseded: the answer
+	not_applied bigint := 0; -- records that were superseded: the answer
 	members int[];
 BEGIN
 	-- 1. the versions; the same one a second time is a duplicate
@@ -168,7 +168,7 @@ BEGIN
 				AND v.tie = CASE WHEN i.lsn > 0 THEN 0 ELSE i.record_offset END AND v.xmin = pg_current_xact_id()::xid AND i.nth = 1
 			WHERE i.offset_id IS NOT NULL AND v.source_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
 		WHERE o.offset_id = l.offset_id RETURNING l.n)
-		SELECT coalesce(sum(l.n), 0) INTO late FROM l;
+		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
 	-- 3. the ranges of the members that changed, and what follows from a member that became known
@@ -176,7 +176,7 @@ BEGIN
 		members := ARRAY(SELECT DISTINCT v.%2$I FROM cube.%4$I v WHERE v.source_id = ANY (merge_%1$s.source_id) AND v.%2$I IS NOT NULL ORDER BY 1);
 		PERFORM cube.known_%1$s(cube.rebuild_%1$s(members));
 	END IF;
-	RETURN late;
+	RETURN not_applied;
 END $body$$sql$,
 		p_target, p_key, (SELECT string_agg(format('%I %s[]', a, t), ', ' ORDER BY n) FROM unnest(carried, types || ARRAY(SELECT split_part(t, ' ', 2) FROM unnest(p_times) t)) WITH ORDINALITY u (a, t, n)), -- 1 2 3
 		versions, cube.list('%I', carried), cube.list('i.%I', carried), -- 4 5 6

@@ -33,7 +33,7 @@ $$);
 -- sequence + 0: of the few entries of one contract the last; the plan shall not walk the index of all sequences instead, down from the newest
 SELECT cube.define_fact('fact_verification_executions', 'verification_executions',
 	p_keeps => ARRAY['error_message'],
-	p_own => ARRAY['own_mission_key int', 'mission_ref text', 'safe_hold_snapshot_id text'],
+	p_key_columns => ARRAY['own_mission_key int', 'mission_ref text', 'safe_hold_snapshot_id text'],
 	p_link_columns => '{
 		"log_mission_key int": "(SELECT e.mission_key FROM cube.fact_agentic_events e WHERE e.contract_id = k.contract_id AND e.names_mission ORDER BY e.sequence + 0 DESC LIMIT 1)",
 		"has_snapshot boolean": "(SELECT true FROM cube.fact_snapshots s WHERE s.contract_id = k.contract_id LIMIT 1)",

@@ -24,7 +24,7 @@ SELECT cube.describe('cube.fact_agentic_insights', 'One row a step of an agent''
 $$);
 
 SELECT cube.define_fact('fact_agentic_insights', 'agentic_insights',
-	p_own => ARRAY['mission_ref text'],
+	p_key_columns => ARRAY['mission_ref text'],
 	p_links => '{"mission_key": "coalesce((SELECT m.mission_key FROM cube.dim_mission m WHERE m.mission_id = k.mission_ref AND NOT m.is_inferred), 0)"}');
 SELECT cube.define_rollup('rollup_insights_daily', 'fact_agentic_insights',
 	ARRAY['day date = cube.day_of(f.time_key)', 'phase text = coalesce(f.phase, ''unknown'')'],

@@ -22,10 +22,10 @@ $$);
 
 SELECT cube.define_fact('fact_approvals', 'approvals',
 	p_keeps => ARRAY['action_description', 'decision_reason'],
-	p_own => ARRAY['own_tier_key int', 'contract_id text COLLATE "C"'],
+	p_key_columns => ARRAY['own_tier_key int', 'contract_id text COLLATE "C"'],
 	p_link_columns => '{"contract_tier_key int": "(SELECT f.tier_key FROM cube.key_verification_executions c JOIN cube.fact_verification_executions f ON f.contract_id = c.contract_id AND f.created_at = c.created_at WHERE c.contract_id = k.contract_id)"}',
 	p_links => '{"tier_key": "coalesce(nullif(k.own_tier_key, 0), k.contract_tier_key, 0)"}',
-	p_parents => ARRAY['contract_id = fact_verification_executions']);
+	p_depends_on => ARRAY['contract_id = fact_verification_executions']);
 SELECT cube.define_rollup('rollup_approvals_daily', 'fact_approvals',
 	ARRAY['day date = cube.day_of(f.time_key)', 'tier_key int = f.tier_key', 'actor_key int = f.actor_key'],
 	ARRAY['approvals bigint = 1', 'approved bigint = coalesce(f.was_approved, false)::int', 'rejected bigint = coalesce(NOT f.was_approved, false)::int',

@@ -20,12 +20,12 @@ SELECT cube.describe('cube.fact_compliance_checks', 'One row a compliance check;
 $$);
 
 SELECT cube.define_fact('fact_compliance_checks', 'compliance_checks', p_keeps => ARRAY['resource'],
-	p_own => ARRAY['contract_id text COLLATE "C"'],
+	p_key_columns => ARRAY['contract_id text COLLATE "C"'],
 	p_link_columns => '{
 		"contract_tier_key int": "(SELECT f.tier_key FROM cube.key_verification_executions c JOIN cube.fact_verification_executions f ON f.contract_id = c.contract_id AND f.created_at = c.created_at WHERE c.contract_id = k.contract_id)",
 		"contract_mission_key int": "(SELECT f.mission_key FROM cube.key_verification_executions c JOIN cube.fact_verification_executions f ON f.contract_id = c.contract_id AND f.created_at = c.created_at WHERE c.contract_id = k.contract_id)"}',
 	p_links => '{"tier_key": "coalesce(k.contract_tier_key, 0)", "mission_key": "coalesce(k.contract_mission_key, 0)"}',
-	p_parents => ARRAY['contract_id = fact_verification_executions']);
+	p_depends_on => ARRAY['contract_id = fact_verification_executions']);
 SELECT cube.define_rollup('rollup_compliance_daily', 'fact_compliance_checks',
 	ARRAY['day date = cube.day_of(f.time_key)', 'actor_key int = f.actor_key', 'tier_key int = f.tier_key'],
 	ARRAY['checks bigint = 1', 'compliant bigint = coalesce(f.is_compliant, false)::int', 'principles_failed bigint = f.principles_failed', 'score_n bigint = (f.compliance_score IS NOT NULL)::int', 'score_ppb bigint = round(f.compliance_score * 1e9)::bigint']);

@@ -18,12 +18,12 @@ SELECT cube.describe('cube.fact_governance_votes', 'One row a vote; natural prim
 $$);
 
 SELECT cube.define_fact('fact_governance_votes', 'governance_votes',
-	p_own => ARRAY['governance_session_id text COLLATE "C"', 'governance_member_id text COLLATE "C"'],
+	p_key_columns => ARRAY['governance_session_id text COLLATE "C"', 'governance_member_id text COLLATE "C"'],
 	p_link_columns => '{
 		"member_actor_key int": "(SELECT m.actor_key FROM cube.key_governance_members p JOIN cube.fact_governance_members m ON m.governance_member_id = p.governance_member_id AND m.created_at = p.created_at WHERE p.governance_member_id = k.governance_member_id)",
 		"outcome text": "(SELECT s.outcome FROM cube.key_governance_sessions p JOIN cube.fact_governance_sessions s ON s.governance_session_id = p.governance_session_id AND s.created_at = p.created_at WHERE p.governance_session_id = k.governance_session_id)"}',
 	p_links => '{"actor_key": "coalesce(k.member_actor_key, 0)", "session_outcome": "k.outcome"}',
-	p_parents => ARRAY['governance_session_id = fact_governance_sessions', 'governance_member_id = fact_governance_members']);
+	p_depends_on => ARRAY['governance_session_id = fact_governance_sessions', 'governance_member_id = fact_governance_members']);
 SELECT cube.define_rollup('rollup_votes', 'fact_governance_votes',
 	ARRAY['governance_session_id text COLLATE "C" = coalesce(f.governance_session_id, ''unknown'')', 'actor_key int = f.actor_key'],
 	ARRAY['votes bigint = 1', 'approve bigint = coalesce(f.vote = ''approve'', false)::int', 'reject bigint = coalesce(f.vote = ''reject'', false)::int', 'abstain bigint = coalesce(f.vote = ''abstain'', false)::int']);

@@ -21,7 +21,7 @@ $$);
 
 SELECT cube.define_fact('fact_error_events', 'error_events',
 	p_keeps => ARRAY['resolution_note'],
-	p_own => ARRAY['own_component_key int', 'component_is_explicit boolean', 'own_human boolean'],
+	p_key_columns => ARRAY['own_component_key int', 'component_is_explicit boolean', 'own_human boolean'],
 	p_link_columns => '{
 		"log_component_key int": "(SELECT e.component_key FROM cube.fact_agentic_events e WHERE e.error_id = k.error_id AND e.component_key <> 0 ORDER BY e.sequence + 0 DESC LIMIT 1)",
 		"playbook text": "(SELECT coalesce(r.playbook_id, ''unknown'') FROM cube.fact_playbook_runs r WHERE r.error_id = k.error_id ORDER BY r.run_number DESC LIMIT 1)"}',
@@ -30,8 +30,8 @@ SELECT cube.define_fact('fact_error_events', 'error_events',
 		"playbook_triggered": "k.playbook",
 		"required_human_intervention": "coalesce(k.own_human, false)"}',
 	-- an alert whose resolution note is left out, because it is large and did not change
-	p_own_keeps => ARRAY['own_human'],
-	p_open => '{"was_auto_resolved": "f.resolved_at IS NOT NULL AND NOT coalesce(k.own_human, false)"}');
+	p_key_keeps => ARRAY['own_human'],
+	p_defaults => '{"was_auto_resolved": "f.resolved_at IS NOT NULL AND NOT coalesce(k.own_human, false)"}');
 
 -- An error that is made of a log entry lives as long as the entry. The delete of an entry takes its error along; here is the error of
 -- an entry whose delete came before it, or with it: the delete knew the entry's id, the error is named by its sequence.
