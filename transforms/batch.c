@@ -1,5 +1,5 @@
-/* Batch: see include/gracecube/batch.h. Its arrays and its arena keep their memory over a reset, so a worker in its stride
- * allocates nothing. Threads: one batch belongs to one worker.
+/* Batch: see include/gracecube/batch.h. Its arrays and its arena keep their memory over a reset, so in a steady state nothing is allocated.
+ * Threads: one batch belongs to one worker.
  */
 #include "decode.h"
 #include "envelope.h"
@@ -19,7 +19,7 @@ struct vector {
 struct group {
 	const struct gc_target *target;
 	struct vector rows; /* struct gc_row * */
-	size_t kept;        /* after sealing: how many of them stay, in front */
+	size_t kept;        /* once coalesced: how many of them stay, at the front */
 	size_t mark;        /* count before the current message */
 };
 
@@ -220,8 +220,8 @@ void gc_batch_add_dead(struct gc_batch *batch, uint32_t partition, const struct 
 	put_dead(batch, partition, stream, message, err);
 }
 
-/* What a row needs that the caches do not have. Asked of every row, superseded or not, so that the members of the
- * dimensions do not depend on how records fall into batches. */
+/* What a row needs that the cache does not have. Asked of every row, superseded or not, so that the members of the dimensions do not depend
+ * on how records fall into batches. */
 static void note_misses(struct gc_batch *batch, const struct gc_row *row)
 {
 	const struct gc_target *target = row->target;
@@ -304,7 +304,7 @@ static void delete_row(struct gc_decode *decode)
 		decode->stream->remove(decode, decode->change, decode->key);
 }
 
-/* A trigger event is one wherever it comes from. */
+/* A trigger event is decoded as one, whatever topic it comes from. */
 static const struct gc_stream *stream_of(const struct gc_stream *stream, const struct gc_change *change)
 {
 	return change->payload ? gc_stream_find(GC_LIT("trigger_events")) : stream;
@@ -322,7 +322,7 @@ static bool find_key(struct gc_decode *decode)
 	return decode->key.len > 0;
 }
 
-/* Times that are not believed are said. */
+/* Implausible timestamps become quality issues. */
 static void check_times(struct gc_decode *decode, struct gc_change *change)
 {
 	const struct gc_message *message = change->message;
@@ -484,7 +484,7 @@ static void carry_unavailable(const struct gc_row *older, struct gc_row *newer)
 	}
 }
 
-/* A step that the source never makes is said, wherever the two versions meet: here, or in the cube's own trigger. */
+/* A change of state that the source never makes is a quality issue, wherever the two versions meet: here, or in the cube's own trigger. */
 static void check_step(struct gc_batch *batch, const struct gc_row *older, const struct gc_row *newer)
 {
 	const struct gc_target *target = newer->target;
@@ -571,8 +571,8 @@ static void coalesce_group(struct gc_batch *batch, struct group *group)
 	*PUSH(&batch->targets, const struct gc_target *) = group->target;
 }
 
-/* Whoever locks keys of a fact for a link locks those it will write itself in the same sorted pass: two passes could meet
- * another worker's in a ring. */
+/* Who locks keys of a fact for a link locks the keys that it writes itself in the same sorted pass: two passes could deadlock with another
+ * worker's. */
 static bool is_linked(const struct gc_batch *batch, const char *target)
 {
 	for (size_t i = 0; i < batch->links.count; i++) {

@@ -21,7 +21,7 @@ void gc_decode_reject(struct gc_decode *decode, const char *code, const char *wh
 	gc_fail(&decode->err, GC_REJECT, code, where, "%s", sentence);
 }
 
-/* A field may be looked at more than once: what is said of it is said once. */
+/* A field may be read more than once: an issue of it is reported once. */
 static bool is_said(const struct gc_decode *decode, const char *field, struct gc_span raw, const char *rule)
 {
 	const struct gc_issue *issues;
@@ -430,7 +430,7 @@ void gc_row_measure(struct gc_decode *decode, struct gc_row *row, int column, do
 		gc_decode_issue(decode, row->target->columns[column].name, gc_arena_printf(decode->arena, "%g", value), TOO_LARGE);
 }
 
-/* A measure that is readable but senseless is left out, and said. */
+/* A measure that is readable but senseless becomes NULL and a quality issue. */
 static bool is_sensible(struct gc_decode *decode, const struct gc_column *column, double real, const struct gc_json *value)
 {
 	if (column->flags & GC_UNIT_RANGE && !(real >= 0 && real <= 1))

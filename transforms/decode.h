@@ -38,8 +38,8 @@ struct gc_decode {
 	struct gc_err err; /* why */
 };
 
-/* A row of the target with every column read that names a field of `object` (the record's row, or a payload). The first row
- * of a record is its primary one. */
+/* A row of the target with every column read that names a field of `object` (the record's row, or a payload). The first row of a record is
+ * the one that counts in the ledger. */
 struct gc_row *gc_decode_row(struct gc_decode *decode, const struct gc_target *target, struct gc_span key,
 			     const struct gc_json *object);
 void gc_decode_reject(struct gc_decode *decode, const char *code, const char *where, const char *format, ...)
@@ -85,7 +85,7 @@ void gc_row_seconds(struct gc_decode *decode, struct gc_row *row, int column, in
 /* A key of another stream that the row links to: locked before the first row is written. */
 void gc_decode_link(struct gc_decode *decode, const char *target, struct gc_span key);
 
-/* The rules of contract.md 2.1. GC_SPAN_NULL is the unknown member. */
+/* Who acted, as an actor's natural key: prefixes, bare names and references. GC_SPAN_NULL is the unknown member. */
 struct gc_span gc_decode_actor(struct gc_decode *decode, struct gc_span text, const char *field);
 /* The declared component that stands before or after the first colon of the text. */
 struct gc_span gc_declared_component(const struct gc_decode *decode, struct gc_span text);

@@ -1,4 +1,4 @@
-/* Keys: see dimension_cache.h. Threads: one per worker. */
+/* Dimension cache: see dimension_cache.h. Threads: one per worker. */
 #include <gracecube/dimension_cache.h>
 
 void gc_dimension_cache_init(struct gc_dimension_cache *cache, int64_t limit)
@@ -33,8 +33,8 @@ static void trim(const struct gc_dimension_cache *cache, struct gc_map *map)
 		gc_map_clear(map);
 }
 
-/* A full cache starts again: simpler than an order of use, and a refill is one round trip. Not while a batch is under way: what it
- * has found once it must find again, or a fact would point at the unknown member. */
+/* A full map is emptied: simpler than LRU, and a refill is one round trip. Not while a batch is under way: what it has found once it must
+ * find again, or a fact would point at the unknown member. */
 void gc_dimension_cache_trim(struct gc_dimension_cache *cache)
 {
 	for (int d = 0; d < GC_DIM_COUNT; d++)

@@ -1,4 +1,4 @@
-/* Envelope: tells the shapes of contract.md 1.2 apart and takes the one change out of each. Threads: no shared state. */
+/* Envelope: tells the shapes of records apart (listed in envelope.c) and takes the one change out of each. Threads: no shared state. */
 #ifndef GRACECUBE_ENVELOPE_H
 #define GRACECUBE_ENVELOPE_H
 

@@ -1,6 +1,6 @@
 /* gracecube check: proves a deployment, one line a check.
  *
- * Guarantee: every check is run or says on which other one it waits; nothing is changed, neither in Kafka nor in
+ * Guarantee: every check is run, or is reported as skipped with the check that it depends on; nothing is changed, neither in Kafka nor in
  * PostgreSQL. Threads: the main thread.
  */
 #include <inttypes.h>
@@ -220,7 +220,7 @@ static void take_row(void *arg, const char *const *values, int columns)
 		row->values[i] = gc_arena_dup(row->arena, gc_span_of(values[i])).ptr;
 }
 
-/* True with the row; else the check is told as bad. */
+/* True with the row; else the check is reported as failed. */
 static bool ask(struct check *check, struct gc_pg *pg, const char *name, const char *sql, struct row *row)
 {
 	struct gc_err err;
@@ -385,7 +385,7 @@ static void skip_database(struct check *check, size_t from, const char *why)
 		tell(check, OUTCOME_SKIPPED, database_checks[i], "%s", why);
 }
 
-/* Which of the checks an attempt to open the cube failed in tells its code. */
+/* The error's code says in which of these checks opening the cube failed. */
 static void explain_database(struct check *check, const struct gc_err *err)
 {
 	if (strcmp(err->code, "no_schema") == 0 || strcmp(err->code, "schema_version") == 0) {
@@ -467,7 +467,7 @@ static int finish(struct check *check)
 	return good ? GC_EXIT_DONE : GC_EXIT_FINDINGS;
 }
 
-/* A wrong flag is no finding about the deployment. */
+/* Wrong usage is not a failed check. */
 static bool is_usage(const struct gc_err *err)
 {
 	return strcmp(err->code, "usage") == 0;

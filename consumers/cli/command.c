@@ -96,7 +96,7 @@ static const struct {
 	{ GC_FATAL, "23", GC_EXIT_INTERNAL },
 	{ GC_FATAL, "25", GC_EXIT_INTERNAL },
 	{ GC_FATAL, "XX", GC_EXIT_INTERNAL },
-	{ GC_FATAL, "", GC_EXIT_CONFIG }, /* people have to set something right: an option, a topic, a login */
+	{ GC_FATAL, "", GC_EXIT_CONFIG }, /* an operator has to act: an option, a topic, a login */
 };
 
 enum gc_exit gc_exit_code(const struct gc_err *err)
@@ -152,7 +152,7 @@ static int run_line(struct gc_command_line *line, const struct gc_command *const
 	return line->verb && line->verb->run ? line->verb->run(line) : line->command->run(line);
 }
 
-/* Facts that did not arrive (a full disk) are no success. */
+/* Output that could not be written (a full disk) is a failure. */
 static int finish_output(int code)
 {
 	bool failed = ferror(stdout);

@@ -453,7 +453,7 @@ enum gc_verdict gc_dead_open(struct gc_config *cfg, struct gc_pg **ret_pg, struc
 	return verdict ? verdict : gc_group_settle(cfg, *ret_pg, err);
 }
 
-/* A flag that this verb has no use for would be left out of account in silence. */
+/* A flag that this verb does not use would be ignored silently. */
 int gc_dead_check_flags(struct gc_command_line *line)
 {
 	const struct dead_options *o = line->options;

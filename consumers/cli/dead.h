@@ -21,7 +21,7 @@ int gc_dead_import(struct gc_command_line *line);
 
 /* GC_EXIT_USAGE, and said, when a flag does not go with the verb or names a stream that there is none. */
 int gc_dead_check_flags(struct gc_command_line *line);
-/* Connects; of which group it speaks is settled in cfg. */
+/* Connects, and settles in cfg which consumer group is meant. */
 enum gc_verdict gc_dead_open(struct gc_config *cfg, struct gc_pg **ret_pg, struct gc_err *err) GC_MUST_CHECK;
 /* Why there is nothing to show or to do. */
 enum gc_verdict gc_dead_explain_nothing(struct gc_pg *pg, const char *group, struct gc_err *err) GC_MUST_CHECK;

@@ -210,7 +210,7 @@ struct import {
 	struct gc_letter letters[LETTERS_AT_ONCE];
 	size_t count;
 	int64_t bytes;
-	struct gc_arena arena; /* of the letters in hand */
+	struct gc_arena arena; /* of the buffered letters */
 	int64_t read, imported, refused;
 };
 
@@ -276,7 +276,7 @@ static enum gc_verdict take_letter(struct gc_capture *capture, const struct gc_m
 	return GC_OK;
 }
 
-/* What is in hand is one transaction. */
+/* The buffered letters are one transaction. */
 static enum gc_verdict flush(struct import *import, struct gc_err *err)
 {
 	int64_t imported = 0;

@@ -1,4 +1,4 @@
-/* Of which group a command speaks: see group.h. */
+/* Which consumer group a command means: see group.h. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-/* Answers: tables, JSON, readable bytes. See answer.h.
+/* Output: tables, JSON, readable bytes. See output.h.
  *
  * Threads: no shared state.
  */
@@ -70,7 +70,7 @@ static size_t width_of(const struct gc_table *table, size_t column)
 	return max && width > max ? max : width;
 }
 
-/* Blanks are owed until something follows them: no line ends with any. */
+/* Padding is printed only once another cell follows, so that no line ends in blanks. */
 static void print_text(const char *text, size_t *blanks_owed, FILE *out)
 {
 	if (*text == '\0')

@@ -1,5 +1,4 @@
-/* Answers: how commands show what they found. Tables for people, JSON for programs, and raw bytes of records made
- * readable.
+/* Output: how commands show their results. Tables for people, JSON for programs, and raw bytes of records made readable.
  *
  * Guarantee: what comes from records never reaches a terminal as it stands: control characters are escaped and bytes that
  * are no UTF-8 are replaced. Threads: no shared state; a table belongs to one thread.

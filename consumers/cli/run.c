@@ -59,7 +59,7 @@ static void report(struct gc_run *run, struct gc_run_summary *last)
 	*last = now;
 }
 
-/* What systemd hears of us: ready once, then that we live as long as that is true. */
+/* What systemd is told: READY=1 once, then WATCHDOG=1 as long as the workers make progress. */
 struct watchdog {
 	const struct gc_config *config;
 	struct gc_health *health;
@@ -79,8 +79,8 @@ static void tell_ready(struct watchdog *w, int64_t now)
 	gc_info("ready");
 }
 
-/* The end of a process that does nothing while records wait: the next one may do better, and the group gives its partitions away.
- * Nothing is waited for, because what hangs may hang for ever; nothing is lost, because the position is in PostgreSQL. */
+/* Ends a process that commits nothing while records wait: a restarted one may do better, and the group reassigns its partitions. Nothing is
+ * waited for, because what hangs may hang for ever; nothing is lost, because the position is in PostgreSQL. */
 static void give_up(const struct gc_config *config, int64_t stalled_us)
 {
 	gc_error("giving up: records wait and none has been committed for run.stall_timeout; the lines above say why",
@@ -89,7 +89,7 @@ static void give_up(const struct gc_config *config, int64_t stalled_us)
 	_exit(GC_EXIT_UNAVAILABLE);
 }
 
-/* systemd's watchdog is fed only while what waits moves and every loop comes by. */
+/* systemd's watchdog is fed only while waiting records are committed and every worker's loop turns. */
 static void feed_watchdog(struct watchdog *w, struct gc_run *run)
 {
 	int64_t now = gc_monotonic_us(), interval_us = gc_notify_interval_us(), stalled_us = gc_run_stalled_us(run);
@@ -160,8 +160,8 @@ static void say_stopping(void)
 		gc_info("draining; a second signal leaves at once");
 }
 
-/* A second process on one machine finds the default address taken: it does its work without. Another address, that somebody chose, is
- * another matter: whoever probes it must not find a stranger there. */
+/* A second process on a machine finds the default address taken, and runs without probes. An address that was configured must be free: else
+ * another process would answer the probes of this one. */
 static enum gc_verdict start_health(struct gc_config *config, struct gc_health **ret_health, struct gc_err *err)
 {
 	enum gc_verdict verdict = gc_health_start(config, ret_health, err);

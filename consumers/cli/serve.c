@@ -9,8 +9,8 @@
 
 #define WATCH_US (50 * 1000)
 
-/* A second process on one machine finds the default address taken: it does its work without. Another address, that somebody chose, is
- * another matter: whoever probes it must not find a stranger there. */
+/* A second process on a machine finds the default address taken, and runs without probes. An address that was configured must be free: else
+ * another process would answer the probes of this one. */
 static enum gc_verdict listen_for_probes(const struct gc_config *config, int *ret_fd, struct gc_err *err)
 {
 	const char *address = config->serve_probes_listen;

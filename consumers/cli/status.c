@@ -18,7 +18,7 @@
 #include <gracecube/stop.h>
 
 #define STALLED_AFTER_US GC_MINUTE_US
-/* A record that came this moment to a partition at rest looks like a stall: a second look tells. */
+/* A record that has just come to an idle partition looks like a stall: a second snapshot tells them apart. */
 #define CONFIRM_AFTER_US GC_SECOND_US
 
 struct status_options {
@@ -217,7 +217,7 @@ static void put_partition(struct snapshot *snapshot, const char *topic, int32_t 
 	p->in_kafka = true;
 }
 
-/* Topic names of the configuration and of the arena outlive the look. */
+/* Topic names belong to the configuration or to the snapshot's arena. */
 static enum gc_verdict put_topics(struct snapshot *snapshot, rd_kafka_t *rk, int64_t timeout_us, struct gc_err *err)
 {
 	struct gc_kafka_topic *topics = gc_calloc(count_configured(snapshot->cfg) + snapshot->row_count + 1, sizeof(*topics));
@@ -315,7 +315,7 @@ static void free_snapshot(struct snapshot *snapshot)
 	free(snapshot->partitions);
 }
 
-/* Who is asked; the clients stay from look to look. */
+/* The connections, which are kept from one snapshot to the next. */
 struct sources {
 	struct gc_config *cfg;
 	const struct status_options *options;
@@ -626,7 +626,7 @@ static void show_again(const struct snapshot *snapshot, bool as_json, bool on_te
 	fflush(stdout);
 }
 
-/* Once it has seen the database, it waits for it when it goes away. */
+/* A database that has answered once is waited for when it goes away. */
 static int show_until_stopped(struct sources *sources, bool as_json)
 {
 	const char *term = getenv("TERM");

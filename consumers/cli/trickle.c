@@ -259,7 +259,7 @@ static struct gc_chain_entry entry_of(const struct gc_json *row, struct gc_arena
 	};
 }
 
-/* The entry hangs on to the one before, and its hash is the one of what it says now. */
+/* Links the entry to the one before it, and hashes what it says now. */
 static struct gc_span chain(struct gc_trickle *trickle, struct gc_span value)
 {
 	struct numbering numbering = { trickle, .is_log = true };

@@ -530,7 +530,7 @@ const struct gc_command gc_command_verify = {
 		"keys, minutes and histories right from them, under the locks of the writers and while they go on, in one short\n"
 		"transaction a step, and says what it changed. It needs the rights of gracecube_writer or of the cube's owner. It does\n"
 		"not touch facts, positions and their ledger, dead letters, nor members of dimensions; what is left it names, with what\n"
-		"to do. A row ledger that shows that facts were changed behind the triggers is left as well, as their witness, until\n"
+		"to do. A row ledger that shows that facts were changed behind the triggers is left as well, as evidence, until\n"
 		"--accept-facts says that the facts are right as they are. Killed, it has repaired whole steps; run it again.\n"
 		"\n"
 		"Exit codes: 0 all equal, or all repaired; 1 something differs, or is left; 2 wrong words; 69 PostgreSQL not reachable;\n"

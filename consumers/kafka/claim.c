@@ -1,4 +1,5 @@
-/* Claims: what the group assigns becomes ours by a row of cube.etl_offset each, and reading starts where that row stands. See consumer.h.
+/* Claims: for each partition that the group assigns a row of cube.etl_offset is claimed, and reading starts at its next_offset. See
+ * consumer.h.
  *
  * Threads: one consumer belongs to one worker.
  */
@@ -11,7 +12,7 @@
 
 /* ---- what is held ---- */
 
-/* Another worker may hold them by now. What was fetched of them goes with them: a record knows its partition by its place in the list. */
+/* Another worker may own them by now. Records fetched from them are discarded too: each holds an index into this list. */
 void gc_assignments_release(struct gc_consumer *c)
 {
 	gc_consumer_discard(c);
@@ -33,9 +34,9 @@ void gc_pending_forget(struct gc_consumer *c)
 	c->pending = NULL;
 }
 
-/* A partition that is taken away while it still stops ends the process: "Assertion `rktp->rktp_started' failed" (librdkafka 2.0.2; the
- * code of 2.12 is the same). The orders to stop, and their answers, go through the queue of librdkafka's main thread, where these two
- * questions stand behind them. */
+/* Unassigning a partition whose fetcher is still stopping aborts the process: "Assertion `rktp->rktp_started' failed" (librdkafka 2.0.2;
+ * the code of 2.12 is the same). The requests to stop and their replies pass through the queue of librdkafka's main thread, and these two
+ * calls queue behind them. */
 rd_kafka_resp_err_t gc_assign(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *list)
 {
 	rd_kafka_resp_err_t code = rd_kafka_assign(rk, list);
@@ -85,12 +86,12 @@ static struct gc_assignment *make_assignments(struct gc_consumer *c, const rd_ka
 
 /* ---- standing still ---- */
 
-/* How long until what stands still is tried again: doubled each time. */
+/* Delay before a halted partition is retried: doubled each time. */
 #define RETRY_US (10 * GC_SECOND_US)
 #define RETRY_MAX_US (5 * GC_MINUTE_US)
-/* How long librdkafka may take to stand elsewhere in one partition. */
+/* Timeout of a seek in one partition. */
 #define SEEK_MS 2000
-/* How often it is asked whether a topic that was not to be seen is there. */
+/* How often a topic that was missing, or not authorized, is looked up again. */
 #define TOPICS_CHECK_US GC_MINUTE_US
 
 static void schedule_retry(struct gc_assignment *assignment)
@@ -131,8 +132,8 @@ void gc_assignment_recovered(struct gc_consumer *c, struct gc_assignment *assign
 
 /* ---- claiming ---- */
 
-/* Whatever a connection meets with meanwhile, a handshake that is cut off or a login that is not known yet, is met with by a worker whose
- * brokers were right at the start: it asks again, until the client itself is broken. */
+/* An error of a connection (a handshake that is cut off, a login that is not known yet) is transient here, since the brokers were right
+ * when this worker started: it is retried until librdkafka calls it fatal. */
 static enum gc_verdict ask_watermarks(struct gc_consumer *c, const struct gc_assignment *assignments, size_t count,
 				      struct gc_kafka_watermarks *marks, struct gc_err *err)
 {
@@ -173,8 +174,8 @@ static void halt_beyond_end(struct gc_consumer *c, struct gc_assignment *assignm
 	gc_assignment_halt(c, assignment, &why);
 }
 
-/* The ends were asked before the claim, and the owner before us may have read on since. From the claim on only we move these
- * positions: an end that is asked now lies behind them, unless the topic is another one. */
+/* The ends were asked before the claim, and the previous owner may have read on since. After the claim only we move these positions, so an
+ * end that is asked now is not below them, unless the topic was recreated. */
 static enum gc_verdict check_ends(struct gc_consumer *c, struct gc_assignment *assignments, size_t count,
 				  struct gc_kafka_watermarks *marks, struct gc_err *err)
 {
@@ -208,7 +209,7 @@ static void take_claim(struct gc_assignment *assignment, const struct gc_claim *
 	atomic_store(&assignment->position->target, mark->high);
 }
 
-/* Those whose first offset the broker told; the others stand still, and the rest goes on. */
+/* Claims those whose first offset the broker told; the others are halted. */
 static enum gc_verdict claim_known(struct gc_consumer *c, struct gc_pg *pg, struct gc_assignment *assignments, size_t count,
 				   struct gc_kafka_watermarks *marks, struct gc_err *err)
 {
@@ -252,7 +253,7 @@ static enum gc_verdict claim_assignments(struct gc_consumer *c, struct gc_pg *pg
 	return verdict;
 }
 
-/* What stands still has its place in the assignment too, so that it can be tried again without the others. */
+/* Halted partitions stay in the assignment, paused, so that each can be resumed without reassigning the others. */
 static enum gc_verdict start_reading(struct gc_consumer *c, struct gc_err *err)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)c->source.assignment_count);
@@ -268,7 +269,7 @@ static enum gc_verdict start_reading(struct gc_consumer *c, struct gc_err *err)
 	gc_assign_nothing(c->rk);
 	code = gc_assign(c->rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
-	for (size_t i = 0; i < c->source.assignment_count; i++) /* librdkafka remembers a pause beyond the assignment */
+	for (size_t i = 0; i < c->source.assignment_count; i++) /* librdkafka keeps a pause across assignments */
 		pause_assignment(c, &c->source.assignments[i], c->source.assignments[i].is_paused);
 	return code ? gc_kafka_fail(err, code, c->config->kafka_brokers, "starting to read") : GC_OK;
 }
@@ -321,11 +322,11 @@ enum gc_verdict gc_consumer_reclaim(struct gc_consumer *c, struct gc_pg *pg, str
 	if (verdict != GC_OK) {
 		memcpy(c->source.assignments, before, bytes);
 	} else if (has_moved_back(before, c)) {
-		/* a failover lost commits: what was fetched does not begin where the cube stands */
+		/* a failover lost commits: what was fetched does not begin at the cube's position */
 		gc_consumer_discard(c);
 		verdict = start_reading(c, err);
 	} else {
-		/* reading goes on, and Kafka tells of an end once */
+		/* reading goes on; an end is reported once, so it is kept */
 		for (size_t i = 0; i < c->source.assignment_count; i++) {
 			c->source.assignments[i].at_end |= before[i].at_end;
 			c->source.assignments[i].reached = before[i].reached;
@@ -335,7 +336,7 @@ enum gc_verdict gc_consumer_reclaim(struct gc_consumer *c, struct gc_pg *pg, str
 	return verdict;
 }
 
-/* Kafka has not what is to be read next, and retention is not the reason. */
+/* The position is out of range, and retention is not the reason. */
 static void halt_out_of_range(struct gc_consumer *c, struct gc_assignment *assignment)
 {
 	struct gc_err why;
@@ -372,7 +373,7 @@ enum gc_verdict gc_consumer_restart(struct gc_consumer *c, struct gc_pg *pg, str
 
 /* ---- trying again ---- */
 
-/* It stands where the cube does, and is read; whether it gives anything is seen then. */
+/* Resumes at the cube's position; whether anything comes is seen then. */
 static bool seek(struct gc_consumer *c, struct gc_assignment *assignment)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
@@ -399,17 +400,17 @@ static bool has_records(const struct gc_consumer *c, const struct gc_assignment 
 	return false;
 }
 
-/* The claim first: the position may have been moved by hand, and the topic may be another one. */
+/* Claims first: the position may have been changed by hand, and the topic recreated. */
 static void retry_halted(struct gc_consumer *c, struct gc_pg *pg, struct gc_assignment *assignment)
 {
 	struct gc_err err = { .verdict = GC_OK };
 
 	assignment->is_paused = false;
 	if (claim_assignments(c, pg, assignment, 1, &err) != GC_OK)
-		gc_debug("what stands still could not be claimed", GC_ERR_FIELDS(&err));
+		gc_debug("a halted partition could not be claimed", GC_ERR_FIELDS(&err));
 	else if (!assignment->is_paused) {
-		/* A partition whose fetcher librdkafka has stopped cannot be moved (_STATE, for ever; 2.0.2 and 2.8.0, about every other time on a
-		 * busy machine): all are assigned anew then, which starts it. */
+		/* A partition whose fetcher librdkafka has stopped refuses to seek (_STATE, for ever; 2.0.2 and 2.8.0, about every other
+		 * time on a busy machine): assigning all partitions anew starts it. */
 		c->needs_restart = !seek(c, assignment);
 		assignment->is_on_trial |= assignment->is_refused;
 		assignment->is_refused = false;
@@ -421,8 +422,7 @@ static void retry_halted(struct gc_consumer *c, struct gc_pg *pg, struct gc_assi
 	assignment->is_paused = true;
 }
 
-/* What is read again says something: a record, an end or an error. If it says nothing, it is tried once more: a silence must not last for
- * ever. */
+/* A retried partition gives a record, an end or an error. One that stays silent is retried again. */
 static bool is_retry_due(const struct gc_consumer *c, const struct gc_assignment *assignment, int64_t now)
 {
 	bool is_silent = !assignment->is_paused && gc_position_halted_us(assignment->position) != 0;
@@ -430,7 +430,7 @@ static bool is_retry_due(const struct gc_consumer *c, const struct gc_assignment
 	return (assignment->is_paused || is_silent) && now >= assignment->retry_us && !has_records(c, assignment);
 }
 
-/* Topics that the user may not see leave no partition behind: whether they are there by now is asked. */
+/* A topic that is not authorized has no partition that could be retried: it is looked up by name. */
 static void check_missing_topics(struct gc_consumer *c)
 {
 	struct gc_err err;

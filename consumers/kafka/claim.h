@@ -1,7 +1,7 @@
-/* Inside of the consumer: what fetching and claiming share.
+/* Internal to the consumer: what polling and claiming share.
  *
- * A partition that cannot be read stands still alone: it keeps its place in the assignment, nothing of it is taken, its reason is shown
- * to whoever asks (log, metrics, /readyz), and it is tried again; the others go on.
+ * A partition that cannot be read is halted alone: it stays in the assignment, paused, its reason is in the log, the metrics and /readyz,
+ * and it is retried; the others go on.
  * Threads: one consumer belongs to one worker.
  */
 #ifndef GRACECUBE_CLAIM_H
@@ -12,16 +12,16 @@
 /* How a pipeline asks a consumer. */
 extern const struct gc_source_calls gc_consumer_calls;
 
-/* Another worker may hold them by now; what was fetched of them is dropped. */
+/* Another worker may own them by now; records fetched from them are discarded. */
 void gc_assignments_release(struct gc_consumer *consumer);
 void gc_pending_forget(struct gc_consumer *consumer);
-/* rd_kafka_assign(), back when what was read before has stopped. */
+/* rd_kafka_assign() that returns once the fetchers of the previous assignment have stopped. */
 rd_kafka_resp_err_t gc_assign(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *list);
 void gc_assign_nothing(rd_kafka_t *rk);
 
-/* Nothing of it is taken any more until it is tried again; librdkafka no longer fetches it. */
+/* Halts it: librdkafka no longer fetches it, and what still comes is discarded until it is retried. */
 void gc_assignment_halt(struct gc_consumer *consumer, struct gc_assignment *assignment, const struct gc_err *why);
-/* A record or an end has come of it: it is read. */
+/* A record or an end came from it: it is readable again. */
 void gc_assignment_recovered(struct gc_consumer *consumer, struct gc_assignment *assignment);
 
 #endif

@@ -47,7 +47,7 @@ static bool should_log(const char *text, int64_t *ret_repeated)
 	return should;
 }
 
-/* kafka.properties serve consumers and producers alike, so that each is told of the other's: no news for a person. */
+/* kafka.properties serve consumers and producers alike, and librdkafka warns each of the other's properties: not worth logging. */
 static bool is_other_side(const char *facility, const char *text)
 {
 	return (strcmp(facility, "CONFWARN") == 0 && strstr(text, "property and will be ignored by this") != NULL) ||

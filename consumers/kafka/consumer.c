@@ -17,10 +17,10 @@
 
 /* ---- opening ---- */
 
-/* Reasons: the position is PostgreSQL's, so nothing may be committed, stored or reset behind our back; an end-of-partition tells
- * "caught up" from "stalled"; roundrobin, because Debezium's topics have one partition each and range would give all of them to the
- * first worker. The sticky assignor of librdkafka before 2.2.0 may give a partition to two owners. Members hear of each other by their
- * heartbeats, and until the last one has, those who left their partitions wait: one second, not librdkafka's three. */
+/* Reasons: the position is PostgreSQL's, so nothing may be committed, stored or reset behind our back; an end-of-partition tells "caught
+ * up" from "stalled"; roundrobin, because Debezium's topics have one partition each and range would give all of them to the first worker.
+ * The sticky assignor of librdkafka before 2.2.0 may give a partition to two owners. Members learn of a rebalance by their heartbeats, and
+ * those that have revoked their partitions wait for the last one: one second, not librdkafka's three. */
 static const struct {
 	const char *name, *value;
 	bool fixed;
@@ -42,7 +42,7 @@ static const struct {
 	{ "fetch.message.max.bytes", "2097152", false },
 };
 
-/* Whether fetching goes on soon after the queue was full: from librdkafka 2.2.0 on, the running one and not the headers'. */
+/* Whether fetching resumes soon after the queue was full: from librdkafka 2.2.0 on, as loaded and not as compiled against. */
 static bool resumes_soon(const struct gc_config *config, rd_kafka_conf_t *conf)
 {
 	static const char name[] = "fetch.queue.backoff.ms";
@@ -52,7 +52,7 @@ static bool resumes_soon(const struct gc_config *config, rd_kafka_conf_t *conf)
 	       rd_kafka_conf_set(conf, name, "5", ignored, sizeof(ignored)) == RD_KAFKA_CONF_OK;
 }
 
-/* Before, it goes on when the broker's thread wakes for another reason, up to a second later, and what is queued has to last. */
+/* Older ones resume when the broker's thread wakes for another reason, up to a second later: the queue has to last that long. */
 static enum gc_verdict set_queue(const struct gc_config *config, rd_kafka_conf_t *conf, struct gc_err *err)
 {
 	int64_t bytes = resumes_soon(config, conf) ? QUEUE_BYTES : QUEUE_BYTES_FOR_A_SECOND;
@@ -90,8 +90,8 @@ static enum gc_verdict configure(const struct gc_config *config, int index, rd_k
 	return verdict == GC_OK ? set_queue(config, conf, err) : verdict;
 }
 
-/* Called inside a poll. What is assigned is only noted: the claim needs the database, which may be away. The group has its answer at
- * once, or it would assign anew on its own; still, one assignment may follow another without a revocation between them. */
+/* Called inside a poll. The assignment is only noted: claiming needs the database, which may be away, and a group that is not answered at
+ * once rebalances again. One assignment may follow another without a revocation between them. */
 static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *partitions, void *opaque)
 {
 	struct gc_consumer *c = opaque;
@@ -112,7 +112,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topi
 	}
 }
 
-/* The reason of what librdkafka calls fatal: the client is of no use any more. */
+/* Keeps the reason of a fatal error of librdkafka, after which the client cannot be used. */
 static void note_end(struct gc_consumer *c)
 {
 	char text[512] = "";
@@ -122,9 +122,8 @@ static void note_end(struct gc_consumer *c)
 	c->broken.verdict = GC_FATAL;
 }
 
-/* librdkafka's reports are news, not verdicts: whatever a connection met with is tried again by itself, as when a broker restarts behind
- * TLS or does not know its users yet. What was never right is found before there are workers, see gc_run_start(). Only what librdkafka
- * itself calls fatal is the end. */
+/* Errors that librdkafka reports are informational: it retries connections by itself, as when a broker restarts behind TLS or does not know
+ * its users yet. What was never right is found before workers start, see gc_run_start(). Only a fatal error ends the consumer. */
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
 	struct gc_consumer *c = opaque;
@@ -235,7 +234,7 @@ static void *destroy_client(void *rk)
 	return NULL;
 }
 
-/* Waits for librdkafka's threads and for whoever holds on to something of it: that may be for ever. */
+/* rd_kafka_destroy() waits for librdkafka's threads and for all references to its objects, possibly for ever. */
 static bool destroy_within_limit(rd_kafka_t *rk)
 {
 	pthread_t thread;
@@ -310,15 +309,15 @@ static void keep_record(struct gc_consumer *c, rd_kafka_message_t *fetched, stru
 	gc_counter_add(&assignment->position->bytes, (int64_t)(fetched->len + fetched->key_len));
 }
 
-/* One topic or partition cannot be read: the others go on. Of the partition nothing more is taken, because librdkafka skips what it
- * cannot read. */
+/* One topic or partition cannot be read: the others go on. What else comes from the partition is discarded, because librdkafka skips what
+ * it cannot read. */
 static void halt(struct gc_consumer *c, const rd_kafka_message_t *event, const char *topic, struct gc_assignment *assignment)
 {
 	char what[320];
 	struct gc_err why;
 
 	if (assignment)
-		snprintf(what, sizeof(what), "%s[%d] stands still at offset %lld", topic, assignment->partition,
+		snprintf(what, sizeof(what), "%s[%d] is halted at offset %lld", topic, assignment->partition,
 			 (long long)(event->offset >= 0 ? event->offset : assignment->next_offset));
 	else
 		snprintf(what, sizeof(what), "%s is not read", topic);
@@ -329,7 +328,7 @@ static void halt(struct gc_consumer *c, const rd_kafka_message_t *event, const c
 		gc_position_halt(c->positions, gc_position_get(c->positions, topic, GC_WHOLE_TOPIC), &why);
 }
 
-/* What a connection meets with is never final here, see on_error(). */
+/* Errors of a connection are never final here, see on_error(). */
 static bool is_final(rd_kafka_resp_err_t code)
 {
 	return gc_kafka_verdict(code) == GC_FATAL && !gc_kafka_is_handshake(code) && code != RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED;
@@ -352,7 +351,7 @@ static void note_trouble(struct gc_consumer *c, const rd_kafka_message_t *event,
 			GC_I("repeated", repeated));
 }
 
-/* What is no record: an end, or an error of the group, of a topic or of a partition. */
+/* An event: the end of a partition, or an error of the group, of a topic or of a partition. */
 static void note_event(struct gc_consumer *c, const rd_kafka_message_t *event)
 {
 	const char *topic = event->rkt ? rd_kafka_topic_name(event->rkt) : "";
@@ -385,13 +384,13 @@ static void note_event(struct gc_consumer *c, const rd_kafka_message_t *event)
 	}
 }
 
-/* A topic made anew with more records than the cube has read looks like the old one; its record before the position does not. */
+/* A recreated topic with more records than the cube has read looks like the old one; its record before the position differs. */
 static void check_topic_identity(struct gc_consumer *c, struct gc_assignment *assignment, const struct gc_message *message)
 {
 	struct gc_err why;
 
 	assignment->verify_previous = false;
-	/* compaction may have taken it away: then another one comes first */
+	/* compaction may have removed it: then another record comes first */
 	if (message->offset + 1 != assignment->next_offset || (int64_t)gc_message_hash(message) == assignment->last_hash)
 		return;
 	gc_fail(&why, GC_FATAL, "topic_recreated", assignment->position->topic,
@@ -401,7 +400,7 @@ static void check_topic_identity(struct gc_consumer *c, struct gc_assignment *as
 	gc_assignment_halt(c, assignment, &why);
 }
 
-/* True when it is one to be applied: neither of a former assignment, nor before the position. */
+/* True when it is to be applied: it is neither of a former assignment nor before the position. */
 static bool take_record(struct gc_consumer *c, rd_kafka_message_t *fetched, struct gc_assignment *assignment)
 {
 	struct gc_message message = message_of(fetched, assignment);
@@ -437,7 +436,7 @@ static bool take(struct gc_consumer *c, rd_kafka_message_t *fetched)
 	return is_kept;
 }
 
-/* No linger: takes what has arrived while the last batch was committed, and waits only when there is nothing at all. */
+/* No linger: takes what arrived while the last batch was committed, and waits only when nothing has been fetched. */
 void gc_consumer_poll(struct gc_consumer *c, int64_t wait_us)
 {
 	int wait_ms = c->source.record_count == 0 ? (int)(wait_us / 1000) : 0;
@@ -500,8 +499,8 @@ void gc_consumer_pause(struct gc_consumer *c, bool paused)
 	rd_kafka_topic_partition_list_destroy(list);
 }
 
-/* Kafka told of an end, or the position is where Kafka ended when the partition was claimed: behind a transaction only the first is so.
- * What stands still has nothing to give. */
+/* The end was reported, or the position has reached the high watermark of the claim: behind a transaction only the former happens. A halted
+ * partition counts as at its end. */
 static bool is_assignment_at_end(const struct gc_assignment *assignment)
 {
 	int64_t target = atomic_load(&assignment->position->target);

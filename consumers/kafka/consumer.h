@@ -1,8 +1,8 @@
 /* Consumer: one worker's membership in the group. Which partitions it holds, where they stand, what has been fetched.
  *
- * The position of a partition is PostgreSQL's, never Kafka's: what the group assigns is claimed in cube.etl_offset first and read
- * from there; Kafka's committed offset follows as a hint for lag tools. A revoke drops what was fetched and not applied: the next
- * owner reads it again from the same place.
+ * The position of a partition is PostgreSQL's, never Kafka's: what the group assigns is claimed in cube.etl_offset first and read from
+ * there; Kafka's committed offset follows as a hint for lag tools. A revocation discards what was fetched and not applied: the next owner
+ * reads it again from the same position.
  * Threads: one consumer belongs to one worker; librdkafka calls back in the thread that polls.
  */
 #ifndef GRACECUBE_CONSUMER_H
@@ -26,13 +26,13 @@ struct gc_consumer {
 	rd_kafka_topic_partition_list_t *pending; /* assigned by the group, to be claimed */
 	bool joined;
 	bool is_revoked;    /* what it held was taken away, and what it gets is not known yet */
-	bool needs_restart; /* of one partition Kafka has not what is to be read next, or will not move: see gc_consumer_restart() */
-	uint64_t discarded; /* records of a former assignment or below the position: dropped */
+	bool needs_restart; /* a position is out of range, or a seek was refused: see gc_consumer_restart() */
+	uint64_t discarded; /* records of a former assignment, or before the position */
 	uint64_t rebalances;
 	uint64_t troubles;             /* reports of connections, brokers and topics that librdkafka deals with itself */
 	struct gc_complaint complaint; /* of these */
-	int64_t topics_check_us;       /* monotonic: when topics that were not to be seen are looked for again */
-	struct gc_err broken;          /* GC_FATAL: the client is of no use any more */
+	int64_t topics_check_us;       /* monotonic: when missing topics are looked up again */
+	struct gc_err broken;          /* GC_FATAL: the client cannot be used any more */
 };
 
 enum gc_verdict gc_consumer_open(const struct gc_config *config, struct gc_positions *positions, int index,
@@ -45,7 +45,7 @@ void gc_consumer_close(struct gc_consumer *consumer);
 void gc_consumer_poll(struct gc_consumer *consumer, int64_t wait_us);
 /* The first `count` records are applied. */
 void gc_consumer_done(struct gc_consumer *consumer, size_t count);
-/* All records are dropped, to be read again by whoever holds the partitions then: a new generation. */
+/* Discards all records, to be read again by whoever owns the partitions then: a new generation. */
 void gc_consumer_discard(struct gc_consumer *consumer);
 
 /* Claims what the group has assigned, and starts reading. GC_RETRY leaves it pending. */
@@ -54,14 +54,14 @@ enum gc_verdict gc_consumer_claim(struct gc_consumer *consumer, struct gc_pg *pg
  * lost) or back (a failover): reading starts again from where the cube stands. */
 enum gc_verdict gc_consumer_reclaim(struct gc_consumer *consumer, struct gc_pg *pg, struct gc_err *err) GC_MUST_CHECK;
 
-/* The same, and reading starts again whatever has moved: after a lost fence, or when adrift. What retention deleted is counted as
- * lost then; a partition whose topic is another one stands still. */
+/* The same, and reading starts again at the claimed positions in any case: after a lost fence, or when a position was out of range. What
+ * retention deleted is counted as lost; a partition of a recreated topic is halted. */
 enum gc_verdict gc_consumer_restart(struct gc_consumer *consumer, struct gc_pg *pg, struct gc_err *err) GC_MUST_CHECK;
 
-/* Tries again, now and then, what stands still. */
+/* Retries the halted partitions that are due. */
 void gc_consumer_retry_halted(struct gc_consumer *consumer, struct gc_pg *pg);
 
-/* Tells Kafka the positions, as a hint; waits at most so long for its answer. */
+/* Commits the positions to Kafka, for lag tools alone; waits at most wait_us for the answer. */
 void gc_consumer_commit_offsets(struct gc_consumer *consumer, int64_t wait_us);
 /* While the database is away for long: keeps the membership without fetching. */
 void gc_consumer_pause(struct gc_consumer *consumer, bool paused);

@@ -88,7 +88,7 @@ void gc_positions_each(struct gc_positions *positions, void (*each)(void *arg, c
 	pthread_mutex_unlock(&positions->lock);
 }
 
-/* Each worker hears of a topic that is not to be seen; one tells it. */
+/* Every worker meets a missing topic; one of them logs it. */
 void gc_position_halt(struct gc_positions *positions, struct gc_position *position, const struct gc_err *why)
 {
 	bool is_news;
@@ -102,7 +102,7 @@ void gc_position_halt(struct gc_positions *positions, struct gc_position *positi
 	if (is_news && position->partition == GC_WHOLE_TOPIC)
 		gc_warn("a topic is not read; the others go on", GC_S("topic", position->topic), GC_ERR_FIELDS(why));
 	else if (is_news)
-		gc_error("a partition stands still; the others go on", GC_S("topic", position->topic),
+		gc_error("a partition is halted; the others go on", GC_S("topic", position->topic),
 			 GC_I("partition", position->partition), GC_ERR_FIELDS(why));
 }
 

@@ -1,5 +1,4 @@
-/* Positions: where each partition that this process has ever held stands, for whoever looks: metrics, probes, progress, the throttle of the
- * sandbox.
+/* Positions: where each partition that this process has ever held stands, for metrics, probes, progress and the throttle of the sandbox.
  *
  * Threads: the registry is shared by all behind a lock of its own; what moves in a position is atomic, and moved by the worker that
  * holds it. A position lives as long as its registry.
@@ -21,14 +20,14 @@ struct gc_position {
 	_Atomic int64_t target;               /* high watermark when it was claimed */
 	_Atomic int64_t holder;               /* index of the worker that reads it, 0 for none here */
 	_Atomic int64_t lag;                  /* records behind Kafka's end */
-	_Atomic int64_t oldest_us;            /* Kafka's time of the first record that is in hand and not in the cube, 0 for none */
+	_Atomic int64_t oldest_us;            /* Kafka's time of the first record that is fetched and not in the cube, 0 for none */
 	_Atomic int64_t data_us;              /* Kafka's time of the newest record in the cube, as far as this process knows; 0 */
 	_Atomic int64_t records, bytes, lost; /* fetched; found deleted by retention */
-	_Atomic int64_t halted_us;            /* wall clock: since when it stands still while the others go on; 0: it is read */
+	_Atomic int64_t halted_us;            /* wall clock: since when it is halted; 0: it is read */
 	struct gc_err halt;                   /* why; behind the registry's lock */
 };
 
-/* A topic that cannot be seen has no partitions: its position is this one. */
+/* Stands for a whole topic, of which no partition is known. */
 #define GC_WHOLE_TOPIC (-1)
 
 struct gc_positions;
@@ -44,7 +43,7 @@ struct gc_position *gc_position_find(struct gc_positions *positions, const char 
 /* Behind the lock: `each` asks for no position. */
 void gc_positions_each(struct gc_positions *positions, void (*each)(void *arg, const struct gc_position *position), void *arg);
 
-/* It stands still, for this reason. Told once, and once more when it is over. */
+/* Marks it as halted, and why. Logged once, and once more when it is over. */
 void gc_position_halt(struct gc_positions *positions, struct gc_position *position, const struct gc_err *why);
 void gc_position_heal(struct gc_positions *positions, struct gc_position *position);
 static inline int64_t gc_position_halted_us(const struct gc_position *position)

@@ -1,4 +1,4 @@
-/* Producer: one message in, one fate out.
+/* Producer: every message ends as delivered or as failed, exactly one of the two.
  *
  * Guarantees: sent = delivered + failed once flushed. What arrives is key, value, headers and timestamp as they were given,
  * in the order given within a partition; a lost acknowledgement doubles nothing, because the producer is idempotent. Except

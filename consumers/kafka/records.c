@@ -1,4 +1,4 @@
-/* Records: what a consumer has in hand, as the source of its pipeline; see source.h.
+/* Records that a consumer has fetched, as the source of its pipeline; see source.h.
  *
  * Threads: one consumer belongs to one worker.
  */

@@ -1,4 +1,4 @@
-/* Source: what is in hand, the records and the partitions that they are of. Filled by the consumer (consumer.h) from Kafka, and by the
+/* Source: the records that were fetched, and the partitions that they are of. Filled by the consumer (consumer.h) from Kafka, and by the
  * property test from a plan; emptied by the pipeline (worker/pipeline.h), which knows of neither.
  *
  * Threads: a source belongs to one worker.
@@ -12,7 +12,7 @@
 
 struct gc_stream_counters; /* of the worker */
 
-/* A partition that is held: claimed, and read from where the cube stands. */
+/* A partition of the assignment that was claimed and is read from the cube's position on. */
 struct gc_assignment {
 	struct gc_position *position;
 	const struct gc_stream *stream;
@@ -22,14 +22,14 @@ struct gc_assignment {
 	int64_t offset_id, owner_epoch;
 	int64_t next_offset;       /* the next one to be applied */
 	int64_t last_hash;         /* of the record before it, as of the claim; 0: not known */
-	bool verify_previous;      /* that record is read first, and must be the same one */
+	bool verify_previous;      /* read that record first, and compare it */
 	bool at_end;               /* the end was reached once since the claim */
-	bool is_drained;           /* the last that came of it was its end: nothing more may be read now */
-	bool is_out_of_range;      /* Kafka has not what is to be read next */
-	bool is_paused;            /* nothing of it is taken: see claim.h */
-	bool is_refused;           /* shut by the database: what is in hand of it is not applied either */
-	bool is_on_trial;          /* tried again after that: it works when a record was applied */
-	int64_t retry_us, wait_us; /* monotonic: when it is tried again; how long the wait before that was */
+	bool is_drained;           /* the last event from it was its end: there is no lag */
+	bool is_out_of_range;      /* Kafka does not have next_offset */
+	bool is_paused;            /* halted: see claim.h */
+	bool is_refused;           /* halted because of the database: what is fetched of it is not applied either */
+	bool is_on_trial;          /* retried after that: it works once a record was applied */
+	int64_t retry_us, wait_us; /* monotonic: when it is retried; the delay before that */
 	char rejected_for[32];     /* code of the last record that the database refused */
 	int rejections;            /* so many of it in a row for that */
 	uint32_t in_batch;         /* index + 1 in the batch under way, 0: not there */
@@ -51,9 +51,9 @@ struct gc_source;
 struct gc_source_calls {
 	/* The headers of one of its records, in the arena. Asked for dead letters alone. */
 	gc_headers_fn headers;
-	/* Nothing of the partition is taken any more until it is tried again. */
+	/* Halts the partition until it is retried. */
 	void (*halt)(struct gc_source *source, struct gc_assignment *assignment, const struct gc_err *why);
-	/* A record of it was applied: whatever was wrong with it is over. */
+	/* A record of it was applied: it works again. */
 	void (*recovered)(struct gc_source *source, struct gc_assignment *assignment);
 };
 
@@ -64,8 +64,8 @@ struct gc_source {
 	struct gc_record *records; /* fetched, not applied yet, in log order */
 	size_t record_count, record_capacity;
 	size_t record_bytes;
-	/* Raised when records in hand are taken away, by a rebalance or because the position is another one: whoever counts in them
-	 * stops. That there are as many again says nothing: they may be others. */
+	/* Raised when fetched records are discarded, by a rebalance or because the position moved: whoever holds indexes into them stops. A
+	 * count would not tell: there may be as many other records by then. */
 	uint64_t generation;
 };
 

@@ -12,8 +12,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* A loop comes by ten times a second; longer than this it hangs: one statement may take postgres.statement_timeout, and a batch has
- * several. */
+/* A worker's loop turns ten times a second; one that takes longer than this hangs: one statement may take postgres.statement_timeout, and a
+ * batch has several. */
 #define LIVE_LIMIT_US GC_MINUTE_US
 /* Records that wait longer than this for a commit: not ready, though nothing is given up before run.stall_timeout. */
 #define PROGRESS_LIMIT_US (30 * GC_SECOND_US)
@@ -79,7 +79,7 @@ static const struct {
 	{ "progress", is_progressing },
 };
 
-/* What stands still while the others go on: told, and no reason to be not ready, since another process would do no better. */
+/* Halted partitions are shown, but do not make the process unready: another process would do no better. */
 static void tell_halted(void *arg, const struct gc_position *position)
 {
 	if (position->halted_us != 0)
@@ -138,7 +138,7 @@ static bool answer_live(void *arg, bool verbose, FILE *out)
 	if (silent_us <= limit_us)
 		fputs("ok\n", out);
 	else
-		fprintf(out, "a worker has not come by for %lld s\n", (long long)(silent_us / GC_SECOND_US));
+		fprintf(out, "a worker's loop has not turned for %lld s\n", (long long)(silent_us / GC_SECOND_US));
 	return silent_us <= limit_us;
 }
 

@@ -1,6 +1,6 @@
 /* Health: what probes and Prometheus ask of a run, over HTTP on http.listen.
  *
- *     /livez     every worker's loop has come by lately: nothing else, or an outage of the database would restart every process
+ *     /livez     every worker's loop has turned lately: nothing else, or an outage of the database would restart every process
  *     /readyz    the schema is right, the database answers, the assignment is held, and what waits moves; ?verbose shows each
  *     /metrics   see metrics.h
  *

@@ -396,7 +396,7 @@ static const struct gc_metric run_metrics[] = {
 	{ "gracecube_kafka_lag_seconds", GC_METRIC_GAUGE, "topic, partition", NULL,
 	  "How long the oldest record that is not in the cube has been on Kafka; 0 without lag.", .print = print_lags_seconds },
 	{ "gracecube_kafka_halted", GC_METRIC_GAUGE, "topic, partition", NULL,
-	  "1 for each partition that stands still while the others go on, -1 for a whole topic that may not be seen; /readyz?verbose says why.",
+	  "1 for each partition that is halted while the others go on, -1 for a whole topic that may not be seen; /readyz?verbose says why.",
 	  .print = print_halts },
 	{ "gracecube_kafka_assigned_partitions", GC_METRIC_GAUGE, NULL, NULL, "Partitions that this process holds.", .print = print_assigned },
 	{ "gracecube_kafka_rebalances_total", GC_METRIC_COUNTER, NULL, NULL, "Assignments and revocations by the consumer group.", print_workers,

@@ -1,5 +1,5 @@
-/* Monitor: asks the database once a second whether it is there and right, and now and then for the few numbers of the metrics that
- * only it knows. On a connection and in a thread of its own, so that a probe is answered at once whatever the database does.
+/* Monitor: asks the database once a second whether it answers and has the right schema, and now and then for the metrics that only it
+ * knows. On a connection and in a thread of its own, so that a probe is answered at once whatever the database does.
  *
  * Threads: one of its own; everything else may be called from any thread.
  */

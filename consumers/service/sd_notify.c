@@ -1,4 +1,4 @@
-/* See notify.h. Threads: safe from any thread. */
+/* See sd_notify.h. Threads: safe from any thread. */
 #include "service/sd_notify.h"
 
 #include <gracecube/span.h>

@@ -110,7 +110,7 @@ void gc_count_retry(struct gc_worker *w, const struct gc_err *why)
 	gc_counter_add(&w->counters.retries_of[gc_retry_class_of(why->code)], 1);
 }
 
-/* Of each partition, Kafka's time of the first record in hand; 0 where there is none. */
+/* Of each partition, Kafka's time of the first fetched record; 0 where there is none. */
 static void note_oldest(struct gc_consumer *c)
 {
 	size_t found = 0;

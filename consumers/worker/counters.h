@@ -66,7 +66,7 @@ struct gc_worker;
 struct gc_pipeline;
 /* The loop came by. */
 void gc_count_tick(struct gc_worker *worker);
-/* After fetching: what is in hand, and how far Kafka is ahead. */
+/* After polling: what was fetched, and how far Kafka is ahead. */
 void gc_count_polled(struct gc_worker *worker);
 /* Its batch is committed; called before the positions move. */
 void gc_count_committed(struct gc_pipeline *pipeline);

@@ -140,7 +140,7 @@ static void report(struct gc_letters_run *run, const struct gc_letter *letters, 
 		run->each(run->arg, &letters[i]);
 }
 
-/* A letter that the database refuses is found by halving; so is what is too much at once. *ret_done: how many are settled, in front. */
+/* A letter that the database rejects is found by bisection; so is what is too much at once. *ret_done: how many are done, from the front. */
 static enum gc_verdict apply_or_bisect(struct gc_letters_run *run, struct gc_letter *letters, size_t count, size_t *ret_done,
 				       struct gc_err *err)
 {

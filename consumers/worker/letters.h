@@ -19,7 +19,7 @@ struct gc_letters_run {
 	struct gc_pg *pg;
 	struct gc_dimension_cache cache;
 	struct gc_batch *batch;
-	struct gc_arena arena; /* of the letters in hand */
+	struct gc_arena arena; /* of the letters being retried */
 };
 
 /* Retries what is selected, in the order of ids, until all is done, a signal asks to stop, or something is wrong that is no letter's fault:

@@ -58,7 +58,7 @@ size_t gc_pipeline_fill(struct gc_pipeline *p, size_t from, size_t to, const str
 		struct gc_assignment *assignment = &s->assignments[record->assignment];
 
 		if (record->message.offset < assignment->next_offset || assignment->is_refused)
-			continue; /* applied already: a COMMIT whose answer was lost; or it stands still before it */
+			continue; /* applied already (the answer to a COMMIT was lost), or its partition is halted before it */
 		if (reject_reason)
 			gc_batch_add_dead(p->batch, partition_of(p, assignment), assignment->stream, &record->message,
 					  reject_reason);
@@ -88,7 +88,7 @@ static void note_change(struct gc_pipeline *p, const struct gc_stream *stream)
 		p->changed |= (uint64_t)(gc_streams[i] == stream) << i;
 }
 
-/* It is read and applied: whatever was wrong with it is over. */
+/* A record of it was applied: earlier rejections count no more. */
 static void clear_rejections(struct gc_pipeline *p, struct gc_assignment *assignment)
 {
 	assignment->rejections = 0;
@@ -97,7 +97,7 @@ static void clear_rejections(struct gc_pipeline *p, struct gc_assignment *assign
 	assignment->is_on_trial = false;
 }
 
-/* Durable: the positions move, and only now. */
+/* The batch is committed: only now the positions advance. */
 static void advance_positions(struct gc_pipeline *p)
 {
 	struct gc_partition_batch *parts;
@@ -166,7 +166,8 @@ enum gc_verdict gc_pipeline_try(struct gc_pipeline *p, size_t from, size_t to, c
 
 /* ---- telling ---- */
 
-/* Open pages hear of commits by NOTIFY, outside of the facts' transaction. What comes closer together is told at once. */
+/* Open pages learn of commits by NOTIFY, outside of the facts' transaction. Commits that are closer together than interval_us are one
+ * notification. */
 void gc_pipeline_notify(struct gc_pipeline *p, int64_t interval_us)
 {
 	char names[1024] = "";
@@ -186,7 +187,7 @@ void gc_pipeline_notify(struct gc_pipeline *p, int64_t interval_us)
 
 /* ---- refusals ---- */
 
-/* So many equal refusals in a row are no record's fault. */
+/* So many equal rejections in a row are not the records' fault. */
 #define REJECTIONS_MAX 10
 
 static bool is_no_records_fault(struct gc_assignment *assignment, const struct gc_err *err)
@@ -198,14 +199,14 @@ static bool is_no_records_fault(struct gc_assignment *assignment, const struct g
 	return assignment->rejections >= REJECTIONS_MAX || strcmp(err->code, GC_PG_NO_PARTITION) == 0;
 }
 
-/* The partition stands still before a record that the database refuses for a reason of its own; the others go on. */
+/* Halts the partition before a record that the database refuses for a reason of its own; the others go on. */
 static enum gc_verdict halt_assignment(struct gc_pipeline *p, struct gc_assignment *assignment, int64_t offset,
 				       const struct gc_err *err)
 {
 	bool is_month = strcmp(err->code, GC_PG_NO_PARTITION) == 0;
 	struct gc_err why;
 
-	gc_fail(&why, GC_FATAL, err->code, err->where, "%s[%d] stands still at offset %lld: %s: %s; %s",
+	gc_fail(&why, GC_FATAL, err->code, err->where, "%s[%d] is halted at offset %lld: %s: %s; %s",
 		assignment->position->topic, assignment->partition, (long long)offset,
 		is_month ? "the table of a month was taken away" : "the database refuses one record after another", err->text,
 		is_month ? "ATTACH it again, or DROP it to have it made anew" : "see what has changed in the database");
@@ -240,11 +241,11 @@ static enum gc_verdict apply_or_bisect(struct gc_pipeline *p, const struct gc_re
 
 /* ---- how much at once ---- */
 
-/* After so many that went well twice as much is tried; twice as many each time that it was too much again. */
+/* After so many successes the slice doubles; the number doubles each time that a slice was too much again. */
 #define GROW_AFTER 16
 #define GROW_AFTER_MAX 1024
 
-/* True when less is to be tried: what was too much for the time-outs or the memory of the server may go in parts. */
+/* True when fewer records are to be tried: what exceeded the timeouts or the memory of the server may succeed in parts. */
 static bool shrink_slice(struct gc_pipeline *p, const struct gc_retry_policy *policy, size_t records, const struct gc_err *err)
 {
 	if (records < 2 || !gc_sqlstate_wants_less(err->code) || policy->is_over(policy->arg))
@@ -290,7 +291,7 @@ enum gc_verdict gc_pipeline_run(struct gc_pipeline *p, const struct gc_retry_pol
 			from += records;
 			grow_slice(p, records);
 		} else if (verdict == GC_RETRY && shrink_slice(p, policy, records, err)) {
-			verdict = GC_OK; /* what of it was applied is passed over */
+			verdict = GC_OK; /* records of it that were applied are skipped */
 		}
 	}
 	return verdict;
@@ -298,15 +299,15 @@ enum gc_verdict gc_pipeline_run(struct gc_pipeline *p, const struct gc_retry_pol
 
 /* ---- ends ---- */
 
-/* A transaction of producers leaves a marker behind, an aborted one all its records: offsets that nobody can read. A position that stayed
- * before them at the end of a partition would look like a lag for ever, in Kafka's group as in the cube. */
+/* A transaction of a producer leaves a control record behind, an aborted one all its records: offsets that no consumer gets. A position
+ * that stayed before them at the end of a partition would look like a lag for ever, in Kafka's group as in the cube. */
 
 static bool is_before_end(const struct gc_assignment *assignment)
 {
 	return assignment->at_end && !assignment->is_paused && assignment->reached > assignment->next_offset;
 }
 
-/* So many offsets of the partition are passed over, as ignored. */
+/* Moves the position to the end; the offsets between count as ignored. */
 static void skip_to_end(struct gc_pipeline *p, struct gc_assignment *assignment)
 {
 	uint32_t index = partition_of(p, assignment);

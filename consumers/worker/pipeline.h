@@ -1,4 +1,5 @@
-/* Pipeline: records in hand become commits. fill → resolve → apply → settle, and when the database refuses a record, the same in halves.
+/* Pipeline: fetched records become commits. fill → resolve → apply → advance the positions; a record that the database rejects is found by
+ * bisection.
  *
  * It takes from a source (kafka/source.h) and knows nothing of Kafka; it never waits and never connects: that is retry.h's. The property
  * test drives it step by step, the worker as a whole.
@@ -21,11 +22,11 @@ struct gc_pipeline {
 	struct gc_dimension_cache cache;
 	struct gc_batch *batch;
 	size_t from, to;           /* records of the batch */
-	bool is_unread;            /* they are in it as what the database refused, or there are none */
-	uint64_t generation;       /* of the source when the records were counted */
-	size_t slice;              /* records of one transaction while the usual number is too much; 0: it is not */
+	bool is_unread;            /* its records are dead letters that the database rejected, or there are none */
+	uint64_t generation;       /* of the source when the run began */
+	size_t slice;              /* records of one transaction while run.batch_records is too much; 0: it is not */
 	int succeeded, grow_after; /* slices since it was too much; how many make it grow */
-	uint64_t changed;          /* streams that moved since open pages were last told: bit i is gc_streams[i] */
+	uint64_t changed;          /* streams that changed since the last notification: bit i is gc_streams[i] */
 	int64_t notified_us;
 };
 
@@ -35,17 +36,17 @@ void gc_pipeline_done(struct gc_pipeline *pipeline);
 
 /* ---- steps of one batch ---- */
 
-/* Decodes the records [from, to), but for those that are applied already or whose partition stands still. With `reject_reason` they become dead
- * letters unread, for that reason. Returns how many are in the batch. */
+/* Decodes the records [from, to), without those that are applied already or whose partition is halted. With `reject_reason` they are not
+ * decoded and become dead letters for that reason. Returns how many are in the batch. */
 size_t gc_pipeline_fill(struct gc_pipeline *pipeline, size_t from, size_t to, const struct gc_err *reject_reason);
 /* Looks up or makes the keys that the caches miss. */
 enum gc_verdict gc_pipeline_resolve(struct gc_pipeline *pipeline, struct gc_err *err) GC_MUST_CHECK;
 /* One transaction; after GC_OK it is durable, and the positions have moved. */
 enum gc_verdict gc_pipeline_apply(struct gc_pipeline *pipeline, struct gc_err *err) GC_MUST_CHECK;
 
-/* ---- all that is in hand ---- */
+/* ---- all records of the source ---- */
 
-/* The records that were counted are there no more: the source has another generation. */
+/* The records of the run were discarded meanwhile: the source has another generation. */
 bool gc_pipeline_is_void(const struct gc_pipeline *pipeline);
 /* The steps once, for [from, to). */
 enum gc_verdict gc_pipeline_try(struct gc_pipeline *pipeline, size_t from, size_t to, const struct gc_err *reject_reason,
@@ -59,15 +60,15 @@ struct gc_retry_policy {
 	bool (*is_over)(void *arg);
 	void *arg;
 };
-/* Applies all that the source has in hand, in as few transactions as the database takes. A record that the database refuses is found by
- * halving, in log order, and becomes a dead letter when it is alone; its neighbours land. When one after another is refused for the
- * same reason, that is no record's fault: their partition stands still. */
+/* Applies all records of the source, in as few transactions as the database takes. A record that the database rejects is found by
+ * bisection, in log order, and becomes a dead letter when it is alone; its neighbours are applied. When one after another is rejected for
+ * the same reason, that is not their fault: their partition is halted. */
 enum gc_verdict gc_pipeline_run(struct gc_pipeline *pipeline, const struct gc_retry_policy *policy,
 				struct gc_err *err) GC_MUST_CHECK;
 
-/* Moves the positions over what nobody can read at the end of a partition. Nothing may be in hand. */
+/* Moves the positions over offsets at the end of a partition that no consumer gets. The source must be empty. */
 void gc_pipeline_skip_to_ends(struct gc_pipeline *pipeline);
-/* Tells open pages of the streams that have moved; what comes within interval_us is told at once. */
+/* Notifies open pages of the streams that have changed, at most once in interval_us. */
 void gc_pipeline_notify(struct gc_pipeline *pipeline, int64_t interval_us);
 
 #define GC_NOTIFY_INTERVAL_US (200 * 1000) /* five times a second */

@@ -57,8 +57,8 @@ void gc_backoff_end(struct gc_worker *w, struct gc_backoff *b)
 
 /* ---- the database ---- */
 
-/* What was right once gets right again: a password that is being changed, a database that is being restored, a right taken away by
- * mistake. Only another schema needs another program. */
+/* What worked once may work again: a password that is being changed, a database that is being restored, a right revoked by mistake. Only a
+ * newer schema needs another program. */
 static enum gc_verdict heals(const struct gc_worker *w, enum gc_verdict verdict, struct gc_err *err)
 {
 	if (verdict != GC_FATAL || !w->has_worked || strcmp(err->code, "schema_version") == 0)
@@ -66,7 +66,7 @@ static enum gc_verdict heals(const struct gc_worker *w, enum gc_verdict verdict,
 	return err->verdict = GC_RETRY;
 }
 
-/* Of what a statement may meet with only a missing right: all else that is final there does not change by waiting. */
+/* Of the fatal errors of a statement only a missing right may be over by waiting. */
 enum gc_verdict gc_rights_heal(const struct gc_worker *w, enum gc_verdict verdict, struct gc_err *err)
 {
 	return strcmp(err->code, "42501") == 0 ? heals(w, verdict, err) : verdict;
@@ -109,8 +109,8 @@ enum gc_verdict gc_ensure_database(struct gc_worker *w, struct gc_err *err)
 
 /* ---- applying ---- */
 
-/* gc_pipeline_try(), until it is done or cannot be: the database away, a deadlock. A rebalance while waiting drops the records: done.
- * What may have been too much twice is given back, to be tried in smaller parts. A month whose table was taken away is made anew: once. */
+/* gc_pipeline_try(), until it succeeds or cannot: the database is away, a deadlock. A rebalance while waiting discards the records, which
+ * ends it. What was too much twice is returned, to be tried in smaller slices. A month whose partition was dropped is made anew: once. */
 static enum gc_verdict attempt(void *worker, size_t from, size_t to, const struct gc_err *reject_reason, struct gc_err *err)
 {
 	struct gc_worker *w = worker;
@@ -141,7 +141,8 @@ static enum gc_verdict attempt(void *worker, size_t from, size_t to, const struc
 	return verdict;
 }
 
-/* Another owner has the partitions, or had them: wait for the group to say, then stand where the cube stands. */
+/* Fenced off: another owner has the partitions, or had them. Waits a second for a rebalance; if none comes, claims again and reads from the
+ * cube's positions. */
 static enum gc_verdict handle_fenced(struct gc_worker *w, struct gc_err *err)
 {
 	int64_t until = gc_monotonic_us() + GC_SECOND_US;

@@ -34,9 +34,9 @@ void gc_run_summary(struct gc_run *run, struct gc_run_summary *ret_summary);
 size_t gc_run_workers(const struct gc_run *run);
 const struct gc_worker_counters *gc_run_counters(const struct gc_run *run, size_t index);
 struct gc_positions *gc_run_positions(const struct gc_run *run);
-/* Is there a partition that stands still? Then why, of the first one. */
+/* Is a partition halted? Then why, of the first one. */
 bool gc_run_is_halted(const struct gc_run *run, struct gc_err *ret_why);
-/* How long the slowest loop has not come by. */
+/* How long ago the slowest worker's loop has turned. */
 int64_t gc_run_silent_us(const struct gc_run *run);
 /* How long records have been waiting for a worker that commits none; 0 when all is well. */
 int64_t gc_run_stalled_us(const struct gc_run *run);

@@ -47,7 +47,7 @@ static enum gc_verdict claim_partitions(struct gc_worker *w, struct gc_err *err)
 	return verdict;
 }
 
-/* What lies behind the last record that can be read is passed over now and then. */
+/* Offsets behind the last record that a consumer gets are skipped now and then. */
 static void skip_to_ends(struct gc_worker *w)
 {
 	int64_t now = gc_monotonic_us();

@@ -26,7 +26,7 @@ struct gc_worker {
 
 	struct gc_consumer *consumer;
 	struct gc_pipeline pipeline;
-	bool has_worked; /* connected and claimed once: what was right then may get right again */
+	bool has_worked; /* connected and claimed once: errors that were not there then may pass */
 	int64_t offsets_committed_us, ends_us, skipped_us;
 };
 

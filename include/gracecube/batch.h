@@ -15,9 +15,9 @@ enum gc_value_state { GC_VALUE_NULL, GC_VALUE_SET };
 struct gc_value {
 	enum gc_value_state state;
 	union {
-		int64_t integer; /* GC_BOOL 0 or 1, GC_INT*, GC_TIME µs, keys once bound */
+		int64_t integer; /* GC_BOOL 0 or 1, GC_INT*, GC_TIME µs, surrogate keys once assigned */
 		double real;
-		struct gc_span text; /* GC_TEXT, and the natural key of a dimension until bound */
+		struct gc_span text; /* GC_TEXT, and natural keys until surrogate keys are assigned */
 	};
 };
 
@@ -43,7 +43,7 @@ struct gc_partition_batch {
 	int64_t applied, superseded, dead, ignored;
 	int64_t last_kafka_us;         /* of the newest record of the batch */
 	const struct gc_message *last; /* the batch's last record; it stands before to_offset */
-	int64_t last_hash;             /* its gc_message_hash(), once the batch is sealed */
+	int64_t last_hash;             /* its gc_message_hash(), once the batch is coalesced */
 };
 
 struct gc_dead_letter {
@@ -64,7 +64,7 @@ struct gc_issue {
 	const char *field, *rule;
 };
 
-/* A key of another target that a row links to: all are locked first, in one order, so that two workers never wait in a ring. */
+/* A key of another target that a row links to: all are locked first, in one order, so that two workers never deadlock. */
 struct gc_link {
 	const char *target; /* name */
 	struct gc_span key;
@@ -93,10 +93,10 @@ void gc_batch_add_dead(struct gc_batch *batch, uint32_t partition, const struct 
 		       const struct gc_err *err);
 /* Coalesces: of each key only the newest version stays. Sorts by key. */
 void gc_batch_coalesce(struct gc_batch *batch);
-/* Puts surrogate keys in place of natural ones; all misses must have been learned by the keys. */
+/* Replaces natural keys by surrogate keys; the cache must have all of them by now. */
 void gc_batch_assign_keys(struct gc_batch *batch);
 
-/* The batch is committed: what it made known may be cached. */
+/* The batch is committed: the missions that it introduced may be cached. */
 void gc_batch_committed(struct gc_batch *batch);
 
 /* What a sink reads. */
@@ -108,12 +108,12 @@ size_t gc_batch_dead_letters(const struct gc_batch *batch, const struct gc_dead_
 size_t gc_batch_issues(const struct gc_batch *batch, const struct gc_issue **ret_issues);
 /* Distinct keys to be locked first, sorted by target and key. */
 size_t gc_batch_links(const struct gc_batch *batch, const struct gc_link **ret_links);
-/* True when a mission may become known in this batch: contracts that name it wait (see cube.mission_gate). */
+/* True when the batch may introduce a mission: batches whose contracts may name it wait for it (see cube.mission_gate). */
 bool gc_batch_introduces_missions(const struct gc_batch *batch);
 /* Targets that have rows, in the order of gc_streams; each once. */
 size_t gc_batch_targets(const struct gc_batch *batch, const struct gc_target *const **ret_targets);
 struct gc_arena *gc_batch_arena(struct gc_batch *batch);
-/* What the batch could not look up in the caches; owned by the batch. */
+/* What the cache did not have; owned by the batch. */
 struct gc_misses *gc_batch_misses(struct gc_batch *batch);
 
 #endif

@@ -1,10 +1,9 @@
-/* Keys: the in-memory caches of the dimensions, natural key → surrogate key, and of what already exists in the cube
- * (monthly partitions, the minutes of dim_time). Only what is committed is ever cached: misses are resolved in a
- * transaction of their own, before the facts' transaction. After a lost connection everything is forgotten, because a
- * failover may have lost a member.
+/* Dimension cache: natural key → surrogate key, in memory, and what exists in the cube already (monthly partitions, the minutes of
+ * dim_time). Only what is committed is ever cached: misses are resolved in a transaction of their own, before the facts' transaction. After
+ * a lost connection it is cleared, because a failover may have lost a member.
  *
- * Bounded: a cache above its limit is emptied and learned again, between two batches only: a batch looks up when it decodes and
- * again when it binds. Threads: one per worker.
+ * Bounded: a map above its limit is emptied and filled anew, between two batches only: a batch looks keys up when it decodes and again when
+ * it assigns them. Threads: one per worker.
  */
 #ifndef GRACECUBE_DIMENSION_CACHE_H
 #define GRACECUBE_DIMENSION_CACHE_H
@@ -45,7 +44,7 @@ void gc_dimension_cache_put_partition(struct gc_dimension_cache *cache, const ch
 bool gc_dimension_cache_has_hour(const struct gc_dimension_cache *cache, int32_t hour);
 void gc_dimension_cache_put_hour(struct gc_dimension_cache *cache, int32_t hour);
 
-/* What one batch misses; each natural key once. Members of one dimension sorted once sealed. */
+/* What one batch misses; each natural key once. Members of one dimension sorted once coalesced. */
 struct gc_misses {
 	struct gc_span *members[GC_DIM_COUNT];
 	size_t member_count[GC_DIM_COUNT];

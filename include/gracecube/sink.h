@@ -17,8 +17,7 @@ struct gc_pg;
 /* Connects and checks the schema, see gc_pg_check_schema(). `role` is shown in pg_stat_activity: "gracecube worker 1". */
 enum gc_verdict gc_pg_open(const struct gc_config *config, const char *role, struct gc_pg **ret_pg,
 			   struct gc_err *err) GC_MUST_CHECK;
-/* As gc_pg_open, and takes a lane for its rollup rows, prepares every statement against its descriptor, and learns the
- * declared components. */
+/* As gc_pg_open, and takes a lane for its rollup rows, prepares every statement against its descriptor, and caches the declared components. */
 enum gc_verdict gc_pg_open_writer(const struct gc_config *config, const char *role, struct gc_dimension_cache *cache,
 				  struct gc_pg **ret_pg, struct gc_err *err) GC_MUST_CHECK;
 void gc_pg_close(struct gc_pg *pg);
@@ -41,7 +40,7 @@ struct gc_claim {
 enum gc_verdict gc_pg_claim(struct gc_pg *pg, const char *group, const char *owner, struct gc_claim *claims, size_t count,
 			    struct gc_err *err) GC_MUST_CHECK;
 
-/* Resolves what the batch misses, in a transaction of its own, and teaches it to the keys. */
+/* Resolves what the batch misses, in a transaction of its own, and caches it. */
 enum gc_verdict gc_pg_resolve(struct gc_pg *pg, struct gc_batch *batch, struct gc_dimension_cache *cache,
 			      struct gc_err *err) GC_MUST_CHECK;
 /* Fence, rows, dead letters, quality issues, commit. GC_OK: durable. GC_FENCED: nothing was written. GC_REJECT: a record is bad,
@@ -98,8 +97,8 @@ enum gc_verdict gc_pg_discard_letters(struct gc_pg *pg, struct gc_letter_selecti
 enum gc_verdict gc_pg_import_letters(struct gc_pg *pg, const char *group, const struct gc_letter *letters, size_t count,
 				     int64_t *ret_imported, struct gc_err *err) GC_MUST_CHECK;
 
-/* Tells whoever listens to cube_changed which streams have moved, "a,b", after the commit and outside of it. A failure matters to nobody:
- * listeners look for themselves every other second. */
+/* Notifies the listeners of cube_changed which streams have changed, "a,b", after the commit and outside of it. A failure does not matter:
+ * listeners also poll every other second. */
 void gc_pg_notify(struct gc_pg *pg, const char *streams);
 
 /* What to migrate and what came of it. */

@@ -258,7 +258,7 @@ enum gc_verdict gc_pg_check_schema(struct gc_pg *pg, struct gc_err *err)
 	return verdict;
 }
 
-/* Held until the session ends, and taken before the look: a migration that does not see it has made its version complete before. */
+/* Held until the session ends, and taken before the schema is read: a migration that does not see it has made its version complete before. */
 static enum gc_verdict show_version(struct gc_pg *pg, struct gc_err *err)
 {
 	char sql[100];

@@ -3,7 +3,7 @@
  *
  * In one thread a worker goes in steps: gather and fill, resolve, apply. The crew runs a step of now this worker, now that one, so what
  * one commits between two steps of another is as random as the rest. With threads PostgreSQL sees them at once, and half of what is
- * gathered is given to the pipeline as a whole. Mishaps:
+ * gathered is given to the pipeline as a whole. Faults:
  *   forgotten   a worker's caches are emptied, as after a lost connection
  *   moved       a partition goes to another worker, with or without its owner knowing: the fence tells it
  *   cut         a worker's connection is ended by the server, at any point, in the middle of a COMMIT too
@@ -75,7 +75,7 @@ static void note_position(struct worker *w, size_t track)
 		;
 }
 
-/* What is in hand of a track that is somebody else's is not applied. */
+/* What is fetched of a track that is somebody else's is not applied. */
 static void hold(struct worker *w, size_t track, bool held)
 {
 	w->holdings[track].held = held;
@@ -335,7 +335,7 @@ static void gather_on(struct worker *w)
 	}
 }
 
-/* Waits, and connects when it must; the same records are in hand. */
+/* Waits, and connects when it must; the records stay the same. */
 static enum gc_verdict try_again(struct worker *w)
 {
 	enum gc_verdict verdict = GC_OK;

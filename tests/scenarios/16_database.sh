@@ -30,7 +30,7 @@ reaches 10 30
 sql -c 'ALTER TABLE cube.fact_verification_executions DETACH PARTITION cube.fact_verification_executions_2026_09'
 tell action_contracts 10 2026-09-11
 tell approval_requests 10
-wait_until 30 says 'a partition stands still.*no_partition' || fail "no word of the month: $(tail -n 2 run.log)"
+wait_until 30 says 'a partition is halted.*no_partition' || fail "no word of the month: $(tail -n 2 run.log)"
 reaches 20 30
 equal 'approvals beside it' "$(facts approvals)" 10
 is_told() { asked && grep -q 'the table of a month was taken away' asked; }

@@ -148,7 +148,7 @@ def scenes(brokers):
     process = run()
     wait_for('the approvals', 60, lambda: position(approvals) == 100)
     wait_for('the contracts before the damaged batch', 20, lambda: position(contracts) >= 108)
-    wait_for('/readyz tells of it', 20, lambda: '[!] halted: %s[0] stands still at offset' % contracts in get('readyz?verbose')[1])
+    wait_for('/readyz tells of it', 20, lambda: '[!] halted: %s[0] is halted at offset' % contracts in get('readyz?verbose')[1])
     equal('ready', get('readyz')[0], 200)
     if 'gracecube_kafka_halted{topic="%s",partition="0"} 1' % contracts not in get('metrics')[1]:
         fail('no metric of the damaged partition')

@@ -1,4 +1,4 @@
-/* What holds of every sealed batch that is not yet bound, whatever came in. For the fixtures and the fuzzer. */
+/* What holds of every coalesced batch whose keys are not assigned yet, whatever came in. For the fixtures and the fuzzer. */
 #ifndef GRACECUBE_TESTS_BATCH_RULES_H
 #define GRACECUBE_TESTS_BATCH_RULES_H
 

@@ -212,7 +212,7 @@ static void merge_version(struct cell *cell, const struct version *v, bool flat)
 	merge(cell, deleted, version, deleted ? GC_SPAN_NULL : gc_span_of(status));
 }
 
-/* What a sealed batch does to the cube. */
+/* What a coalesced batch does to the cube. */
 static void merge_batch(struct cell *cell)
 {
 	struct gc_row *const *rows;
@@ -862,7 +862,7 @@ static void keys_take_the_place_of_names(void **state)
 	assert_int_equal(gc_batch_misses(batch)->hour_count + gc_batch_misses(batch)->partition_count, 0);
 }
 
-/* What a batch found when it decoded it finds when it binds, however many members it learns in between. */
+/* What a batch found when it decoded it finds when it assigns keys, however many members are cached in between. */
 static void full_caches_lose_nothing_of_a_batch(void **state)
 {
 	const int64_t limit = cache.limit;

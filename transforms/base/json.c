@@ -17,7 +17,8 @@
 /* A change event has some 150 tokens, with its schema beside it some 800: they are built on the stack and copied once,
  * at their exact size. */
 #define STACK_TOKENS 1024
-/* Up to here a name is compared with its elders one by one, and that seldom; above, it is looked up. */
+/* Up to so many members a name is compared with the earlier ones of its object, and that only where the filter cannot tell; above, it is
+ * looked up in a table. */
 #define NAMES_COMPARED 32
 #define ONES UINT64_C(0x0101010101010101)
 #define HIGH_BITS UINT64_C(0x8080808080808080)
@@ -37,7 +38,7 @@ struct name_slot {
 	uint32_t token; /* 0: empty, for token 0 is never a name */
 };
 
-/* The names of the object being read. Most names are new, and the filter knows it at the price of a few bytes read. */
+/* The names of the object being read. Most are new, and the filter tells so at the price of a few bytes read. */
 struct names {
 	uint64_t filter[4];
 	uint32_t count, capacity;

@@ -17,7 +17,7 @@ static void on_signal(int number)
 	alarm((unsigned)limit_s);
 }
 
-/* Whatever is silent or frozen is left behind: it may be so for ever. */
+/* What does not answer is not waited for: it may never do. */
 static void on_limit(int number)
 {
 	static const char text[] =

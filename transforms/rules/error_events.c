@@ -1,4 +1,4 @@
-/* The rules of errors (contract.md 2.2, fact_error_events) that security events and log entries share. Threads: pure. */
+/* The rules of fact_error_events that security events and log entries share. Threads: pure. */
 #include "rules/targets.h"
 
 static const struct gc_column columns[] = { GC_ERROR_COLUMNS(GC_COLUMN_ENTRY) };

@@ -202,7 +202,7 @@ static void answer_failure(struct gc_request *request, struct gc_database *db, c
 
 /* ---- those that ask the same ---- */
 
-/* `answered` asked the same with the same rights. The body is the same one: of a megabyte, twenty copies take longer than the question. */
+/* `answered` was the same query with the same rights, so they share its body: of a megabyte, twenty copies take longer than the query. */
 static void share(struct gc_request *answered, struct gc_request *request)
 {
 	if (!answered->shared)
@@ -225,7 +225,7 @@ static bool has_same_rights(const struct gc_request *a, const struct gc_request 
 	return strcmp(a->token_tier, b->token_tier) == 0;
 }
 
-/* Is there one among those that will have this answer? */
+/* Is there one among those that share this result? */
 static bool somebody_takes_gzip(const struct gc_request *request)
 {
 	bool takes = request->accepts_gzip;
@@ -269,7 +269,7 @@ static enum gc_verdict answer_with_others(struct gc_request *request, struct gc_
 	return verdict;
 }
 
-/* Whoever has a status has an answer. All are known before one of them is answered. */
+/* A request that has a status is answered already. Who asks is known of all before one of them is answered. */
 static enum gc_verdict try_to_answer(struct gc_request *first, struct gc_database *db, struct gc_err *err)
 {
 	enum gc_verdict verdict = gc_database_ensure(db, err);

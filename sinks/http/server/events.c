@@ -96,7 +96,7 @@ static ssize_t copy_message(struct stream *stream, char *to, size_t room)
 	return (ssize_t)len;
 }
 
-/* Called by the HTTP thread whenever the page can take bytes. Without news it sleeps until tell() wakes it. */
+/* Called by the HTTP thread whenever the page can take bytes. With nothing to send it sleeps until tell() wakes it. */
 static ssize_t read_stream(void *argument, uint64_t position, char *to, size_t room)
 {
 	struct stream *stream = argument;

@@ -6,28 +6,28 @@
 #include <stdio.h>
 #include <time.h>
 
-/* More would wait longer than anybody wants to. Of both, the queue and the connections, one token may have a half: whoever asks much, and
- * slow questions, holds up himself. */
+/* More would wait longer than a client does. One token may have half of the queue and half of the connections, so that many or slow
+ * requests of one client delay that client alone. */
 #define QUEUE_MAX 256
 #define SHARE_OF_TOKEN 2
 
-/* Every answer is small: to start helpers or to compile takes longer than it saves, by tens and hundreds of milliseconds, and with
- * many clients at once there is no idle core. */
+/* Every result is small: parallel workers and JIT cost tens to hundreds of milliseconds more than they save, and with many clients at once
+ * there is no idle core. */
 static const char session[] =
 	"SET default_transaction_isolation = 'repeatable read'; SET default_transaction_read_only = on; SET jit = off;"
 	" SET max_parallel_workers_per_gather = 0";
 
-/* Those who had the same answer ask again, one after the other, as soon as each has it. If the first of them were answered at once, all
- * others would wait for that look and for the next one: twice as long. So the question rests until the answer has been sent to all, and
- * then for as long as the last of them may need to read it and to ask: a quarter of what look and sending took. Who reads slowly holds
- * nobody up for longer than the limit. */
+/* Request collapsing needs a cool-down. Clients that shared a result ask again one after the other, as soon as each has it. If the first of
+ * them were served at once, all others would wait for that query and for the next one: twice as long. So the same query is not run again
+ * until the result has been sent to all, and then for as long as the last client may need to read it and to ask: a quarter of what query
+ * and sending took. A slow reader delays nobody for longer than the limit. */
 #define COOLDOWN_PART 4
 #define COOLDOWN_MAX_US (20 * 1000)
 
 struct cooldown {
 	uint64_t query_key, cohort;
 	int sending;                  /* how many have not got all of it */
-	int64_t started_us, until_us; /* monotonic: the look; the rest's end */
+	int64_t started_us, until_us; /* monotonic: begin of the query; end of the cool-down */
 };
 
 struct gc_pool {
@@ -36,9 +36,9 @@ struct gc_pool {
 	pthread_cond_t wanted;
 	struct gc_request *first, **end;
 	size_t queued;
-	struct gc_request **in_flight; /* by thread: the question that it is at, or NULL */
-	struct cooldown *cooldowns;    /* by thread: of the last question that several had asked */
-	uint64_t cohorts;              /* of questions that several had asked */
+	struct gc_request **in_flight; /* by thread: the requests whose query it runs, or NULL */
+	struct cooldown *cooldowns;    /* by thread: of its last query that several requests shared */
+	uint64_t cohorts;              /* of queries that several requests shared */
 	bool stopping;
 	pthread_t *threads;
 	int64_t thread_count, started;
@@ -77,7 +77,7 @@ enum gc_put gc_pool_put(struct gc_pool *pool, struct gc_request *request)
 	return put;
 }
 
-/* Takes from the queue what asks the same as `first`, behind it. */
+/* Moves the requests for the same query from the queue behind `first`. */
 static void collect_identical(struct gc_pool *pool, struct gc_request *first)
 {
 	struct gc_request *last = first, *request;
@@ -111,7 +111,7 @@ static bool is_in_flight(const struct gc_pool *pool, const struct gc_request *re
 	return false;
 }
 
-/* Has its token all the connections that it may have? */
+/* Does its token use all the connections that it may? */
 static bool has_its_share(const struct gc_pool *pool, const struct gc_request *request)
 {
 	int64_t most = pool->thread_count / SHARE_OF_TOKEN, busy = 0;
@@ -121,7 +121,7 @@ static bool has_its_share(const struct gc_pool *pool, const struct gc_request *r
 	return busy >= (most > 0 ? most : 1);
 }
 
-/* Until when; 0 when it does not rest. */
+/* Until when its query cools down; 0: it does not. */
 static int64_t cooldown_until(const struct gc_pool *pool, const struct gc_request *request)
 {
 	uint64_t query_key = gc_request_hash(request);
@@ -134,7 +134,8 @@ static int64_t cooldown_until(const struct gc_pool *pool, const struct gc_reques
 	return 0;
 }
 
-/* The first whose question nobody is at and that does not rest, of a token that has not its share of the connections; NULL with the time at which the next one has rested, or 0. */
+/* The first request whose query is neither in flight nor cooling down, of a token below its share of the connections; NULL with the end of
+ * the next cool-down, or 0. */
 static struct gc_request *take_first(struct gc_pool *pool, int64_t *ret_ready_us)
 {
 	struct gc_request **place = &pool->first, *request;
@@ -176,9 +177,9 @@ static void wait_for_request(struct gc_pool *pool, int64_t until_us)
 		pthread_cond_clockwait(&pool->wanted, &pool->lock, CLOCK_MONOTONIC, &until);
 }
 
-/* A request with all that wait with the same question: pages ask together after each commit, and one look at the database, which begins
- * after the last of them came, is the answer to all. Whoever comes while it is under way waits for the next look, so a slow question
- * never has more than one thread. NULL when the pool stops and nobody waits. */
+/* A request with all waiting ones for the same query (request collapsing): pages ask together after each commit, and one query, which
+ * begins after the last of them came, serves all. A request that comes while its query is in flight waits for the next run, so a slow query
+ * never takes more than one thread. NULL when the pool stops and nothing waits. */
 static struct gc_request *take(struct gc_pool *pool, int64_t thread)
 {
 	struct gc_request *request;
@@ -253,7 +254,7 @@ struct gc_pool_facts gc_pool_facts(struct gc_pool *pool)
 	return facts;
 }
 
-/* Whoever waited so long has most likely gone. */
+/* A client that waited so long has most likely gone. */
 static bool waited_too_long(const struct gc_request *request)
 {
 	return gc_monotonic_us() - request->started_us > request->serve->config.postgres_statement_timeout_us + GC_SECOND_US;

@@ -24,7 +24,7 @@
 #define GC_ETAG_BYTES 24
 #define GC_IDLE_SECONDS_MAX 30 /* of a connection */
 
-/* What more is refused of; labels of a metric. */
+/* Limits that refuse a request; labels of a metric. */
 enum gc_limit {
 	GC_LIMIT_ADDRESS,       /* connections of one address */
 	GC_LIMIT_DEADLINE,      /* time to say what is wanted, or to take the answer */
@@ -83,8 +83,8 @@ enum gc_request_state {
 struct gc_request {
 	struct gc_serve *serve;
 	struct MHD_Connection *connection;
-	struct gc_request *next; /* in the pool's queue, then of those that ask the same */
-	uint64_t cohort;         /* the pool's, of those that had one answer; 0: it had its own */
+	struct gc_request *next; /* in the pool's queue, then among the requests for the same query */
+	uint64_t cohort;         /* of the requests that shared a result, numbered by the pool; 0: it shared none */
 	_Atomic int state;
 	int64_t started_us; /* monotonic */
 	int64_t asked_us;   /* wall clock */
@@ -120,9 +120,9 @@ struct gc_request {
 
 struct gc_request *gc_request_new(struct gc_serve *serve, struct MHD_Connection *connection, const char *path, const char *method);
 void gc_request_free(struct gc_request *request);
-/* Do both ask for the same rows, in the same form? The token may be another one. */
+/* Do both ask for the same rows, in the same format? The tokens may differ. */
 bool gc_request_is_same(const struct gc_request *a, const struct gc_request *b);
-/* Of what it asks for: the same for requests that ask for the same rows in the same form. */
+/* The query key: the same for requests that ask for the same rows in the same format. */
 uint64_t gc_request_hash(const struct gc_request *request);
 /* Makes the answer a problem. */
 void gc_request_refuse(struct gc_request *request, const struct gc_problem *problem);

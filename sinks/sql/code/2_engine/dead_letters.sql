@@ -88,7 +88,7 @@ COMMENT ON FUNCTION cube.missing_dead_letters() IS 'Compares the dead letters of
 
 -- The bound --------------------------------------------------------------------------------------------------------------------
 
--- The oldest go, until so many and so many bytes are gone. Those that somebody is at work on are passed over.
+-- The oldest go, until so many and so many bytes are gone. Those that another transaction has locked are skipped.
 CREATE OR REPLACE FUNCTION cube.drop_dead_letters(p_letters bigint, p_bytes bigint, p_worked boolean) RETURNS void LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 DECLARE

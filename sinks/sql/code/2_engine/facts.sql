@@ -37,7 +37,8 @@ CREATE OR REPLACE FUNCTION cube.list(pattern text, names text[], separator text 
 $$;
 COMMENT ON FUNCTION cube.list(text, text[], text) IS 'Names, each through format(), joined.';
 
--- What says "as it was" in a column that keeps: a text that no source writes, and for a measure the number that no measure is.
+-- Debezium's placeholder for a value that did not change and was not sent (TOAST): a text that no source writes, and for a measure NaN,
+-- which no measure is.
 CREATE OR REPLACE FUNCTION cube.unavailable_value(p_fact text, p_column text) RETURNS text LANGUAGE sql STABLE AS $$
 	SELECT CASE WHEN atttypid = 'float8'::regtype THEN 'NaN' ELSE '__debezium_unavailable_value' END
 	FROM pg_attribute WHERE attrelid = format('cube.%I', p_fact)::regclass AND attname = p_column

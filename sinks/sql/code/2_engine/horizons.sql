@@ -39,7 +39,7 @@ CREATE OR REPLACE FUNCTION cube.closed_before(p_fact text) RETURNS timestamptz L
 $$;
 COMMENT ON FUNCTION cube.closed_before(text) IS 'Up to where a fact is closed; -infinity where it is not.';
 
--- Writers pass together; who raises a horizon passes alone, so that no writer is left behind that still goes by the old one. Two statements:
+-- Writers take this lock shared, who raises a horizon takes it exclusively, so that no writer still goes by the old one. Two statements:
 -- the second sees what was committed while the first waited.
 CREATE OR REPLACE FUNCTION cube.pass_horizon(p_fact text) RETURNS timestamptz LANGUAGE plpgsql AS $$
 BEGIN

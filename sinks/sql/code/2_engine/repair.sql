@@ -30,9 +30,9 @@ CREATE OR REPLACE FUNCTION cube.differing_part(a jsonb, b jsonb) RETURNS jsonb L
 $$;
 COMMENT ON FUNCTION cube.differing_part(jsonb, jsonb) IS 'The members of an object that differ from those of another.';
 
--- A row ledger is the witness of its facts: mended only where it is certain that it was the ledger that was wrong, or where people say that the
--- facts are right as they are (p_accept). Certain is it where the facts have the checksum still, or differ from it by just what the links did
--- that this transaction mended (p_days, p_checksums), or where a day has no ledger at all and each of its facts is known by its key.
+-- A row ledger is what facts are checked against, so it is repaired only where it is certain that the ledger was wrong, or where an
+-- operator says that the facts are right (p_accept). It is certain where the facts still have the checksum, or differ from it by just the
+-- links that this transaction repaired (p_days, p_checksums), or where a day has no ledger at all and each of its facts has its key.
 CREATE OR REPLACE FUNCTION cube.ledger_is_wrong(f cube.fact) RETURNS text LANGUAGE sql STABLE AS $$
 	SELECT format('was_checksum = is_checksum OR is_checksum - was_checksum = (SELECT sum(e.checksum) FROM unnest($1, $2) e (day, checksum) WHERE e.day = both_sides.day)
 		OR was_checksum = 0 AND was_row_count = 0 AND NOT EXISTS (SELECT FROM cube.%1$I f

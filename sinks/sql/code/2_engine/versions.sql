@@ -1,8 +1,8 @@
 -- Which version of a row is the newer one, and what keeps concurrent writers apart.
 
--- Contracts may name a mission in passing ("cognition:mission-7"), which counts only once that mission is known. A batch
--- with contracts passes the gate shared, a batch that makes a mission known passes it alone, before its first row: so
--- whichever commits second sees the other, and the link is made by one of them. Rare: once a mission.
+-- Contracts may name a mission in passing ("cognition:mission-7"), which counts only once that mission is known. A batch with contracts
+-- takes this lock shared, a batch that introduces a mission takes it exclusively, before its first row: so whichever commits second sees
+-- the other, and one of them makes the link. Rare: once a mission.
 CREATE OR REPLACE FUNCTION cube.mission_gate(alone boolean) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	IF alone THEN PERFORM pg_advisory_xact_lock(7240001); ELSE PERFORM pg_advisory_xact_lock_shared(7240001); END IF;
@@ -27,7 +27,7 @@ CREATE OR REPLACE FUNCTION cube.is_newer(a_lsn bigint, a_source bigint, a_kafka 
 $$;
 COMMENT ON FUNCTION cube.is_newer(bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint) IS 'Is version a newer than version b: by the source''s log position where both have one, else its time, else Kafka''s time, then offset. The same log position and source time is the same change.';
 
--- A lane that no other session holds, the lowest: few lanes, few rollup rows. Given back when the session ends.
+-- The lowest lane that no other session holds: few lanes, few rollup rows. Released when the session ends.
 CREATE OR REPLACE FUNCTION cube.take_lane() RETURNS smallint LANGUAGE plpgsql AS $$
 BEGIN
 	FOR l IN 1..32000 LOOP
