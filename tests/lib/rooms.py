@@ -28,7 +28,7 @@ ROOMS = {
 WALLS = {
     r'librdkafka/': ('consumers/',),
     r'(libpq|postgres)': ('sinks/postgres', 'sinks/http', 'consumers/cli/version.c'),
-    r'jansson': ('consumers/', 'sinks/http/server'),
+    r'jansson': ('consumers/', 'sinks/http'),
     r'microhttpd': ('consumers/cli/version.c', 'consumers/service', 'sinks/http/server'),
     r'yaml': ('config', 'consumers/cli/version.c'),
     r'(cmocka)': ('tests/',),

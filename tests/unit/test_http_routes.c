@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <http/api/routes.h>
+#include <http/api/openapi.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define RATE "/api/cube/metrics/verification-success-rate"
@@ -297,6 +297,55 @@ static void a_part_of_the_path_is_one_parameter(void **state)
 	done(&asked);
 }
 
+static json_t *document_of_all(void)
+{
+	json_t *document = gc_openapi_new();
+
+	for (const struct gc_route *route = gc_routes; route->path; route++) {
+		json_t *columns = gc_openapi_has_rows(route) ? json_object() : NULL;
+
+		if (!gc_openapi_has(route))
+			continue;
+		if (columns) {
+			gc_openapi_add_column(columns, "at", GC_CELL_TIME, "when");
+			gc_openapi_add_column(columns, "detail", GC_CELL_JSON, NULL);
+		}
+		gc_openapi_add_route(document, route, columns, 1234);
+	}
+	return document;
+}
+
+/* Every operation has an id of its own, its parameters, and says what its rows hold. */
+static void the_document_has_every_route(void **state)
+{
+	json_t *document = document_of_all(), *ids = json_object(), *path;
+	struct gc_text text = { NULL, 0, 0 };
+	const char *name;
+
+	(void)state;
+	json_object_foreach(json_object_get(document, "paths"), name, path)
+	{
+		json_t *get = json_object_get(path, "get"), *answer, *properties;
+
+		json_object_set(ids, json_string_value(json_object_get(get, "operationId")), get);
+		answer = json_object_get(json_object_get(get, "responses"), "200");
+		properties = json_object_get(json_object_get(answer, "content"), "application/json");
+		properties = json_object_get(json_object_get(json_object_get(properties, "schema"), "items"), "properties");
+		if (strcmp(name, "/api/cube/executions") == 0)
+			assert_string_equal(json_string_value(json_object_get(json_object_get(properties, "at"), "format")),
+					    "date-time");
+		assert_non_null(answer);
+		assert_true(json_array_size(json_object_get(get, "parameters")) >= (strchr(name, '{') ? 1 : 0));
+	}
+	assert_int_equal(json_object_size(ids), json_object_size(json_object_get(document, "paths")));
+	gc_openapi_put(document, &text);
+	assert_non_null(strstr(text.ptr, "\"/api/cube/executions\":{\"get\":{\"operationId\":\"executions\""));
+	assert_non_null(strstr(text.ptr, "\"maximum\":1234"));
+	gc_text_done(&text);
+	json_decref(ids);
+	json_decref(document);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,6 +359,7 @@ int main(void)
 		cmocka_unit_test(a_route_names_its_parameters),
 		cmocka_unit_test(conditions_are_those_that_were_asked_for),
 		cmocka_unit_test(a_part_of_the_path_is_one_parameter),
+		cmocka_unit_test(the_document_has_every_route),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

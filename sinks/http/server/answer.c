@@ -147,11 +147,9 @@ static enum gc_verdict answer_openapi(struct gc_request *request, struct gc_data
 	enum gc_verdict verdict = GC_OK;
 
 	if (!db->openapi.len)
-		verdict = gc_openapi_make(&db->openapi, request->serve, db, err);
-	if (verdict != GC_OK) {
-		gc_text_done(&db->openapi);
+		verdict = gc_describe_api(&db->openapi, db, err);
+	if (verdict != GC_OK)
 		return verdict;
-	}
 	gc_text_add(&request->body, (struct gc_span){ db->openapi.ptr, db->openapi.len });
 	request->status = 200;
 	request->content_type = json_type;

@@ -146,14 +146,14 @@ struct gc_pool_facts {
 };
 struct gc_pool_facts gc_pool_facts(struct gc_pool *pool);
 
-/* ---- access.c, answer.c, openapi.c: in the pool's threads ---- */
+/* ---- access.c, answer.c, describe.c: in the pool's threads ---- */
 
 /* Finds out who asks. GC_OK also when the request was refused: then it has its answer. */
 enum gc_verdict gc_access_check(struct gc_request *request, struct gc_database *db, struct gc_err *err) GC_MUST_CHECK;
 /* Answers a list of requests that ask the same, whatever happens. */
 void gc_answer_requests(struct gc_request *first, struct gc_database *db);
-enum gc_verdict gc_openapi_make(struct gc_text *text, const struct gc_serve *serve, struct gc_database *db,
-				struct gc_err *err) GC_MUST_CHECK;
+/* The OpenAPI document; `text` is left empty when it fails. */
+enum gc_verdict gc_describe_api(struct gc_text *text, struct gc_database *db, struct gc_err *err) GC_MUST_CHECK;
 
 /* ---- events.c ---- */
 
