@@ -1,8 +1,8 @@
 /* The chain of the immutable log. Threads: pure. */
 #include <openssl/evp.h>
-#include <stdio.h>
 
 #include <gracecube/chain.h>
+#include <gracecube/hex.h>
 
 static struct gc_span as_python_prints(struct gc_span text)
 {
@@ -23,7 +23,6 @@ bool gc_chain_hash(const struct gc_chain_entry *entry, struct gc_arena *arena, c
 	}
 	if (EVP_Digest(text.ptr, text.len, digest, NULL, EVP_sha256(), NULL) != 1)
 		return false;
-	for (size_t i = 0; i < sizeof(digest); i++)
-		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	gc_hex_put(digest, sizeof(digest), hex);
 	return true;
 }

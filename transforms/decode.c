@@ -3,6 +3,7 @@
 #include "rows.h"
 #include "wrap.h"
 
+#include <gracecube/base64.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -195,42 +196,19 @@ static bool read_integer(struct gc_decode *decode, const struct gc_json *value, 
 	return true;
 }
 
-static int base64_digit(char c)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *at = c ? strchr(digits, c) : NULL;
-
-	return at ? (int)(at - digits) : -1;
-}
-
 /* Kafka Connect's Decimal: a big-endian two's complement integer in base64, to be divided by 10^scale. At most 16 bytes:
  * far more digits than a double keeps. */
-static bool read_decimal(struct gc_span base64, int64_t scale, double *ret_value)
+static bool read_decimal(struct gc_decode *decode, struct gc_span base64, int64_t scale, double *ret_value)
 {
-	uint8_t bytes[18];
-	size_t count = 0;
-	uint32_t bits = 0;
-	int pending = 0;
+	struct gc_span bytes;
 	double value = 0;
 
-	for (size_t i = 0; i < base64.len && base64.ptr[i] != '='; i++) {
-		int digit = base64_digit(base64.ptr[i]);
-
-		if (digit < 0 || count == sizeof(bytes))
-			return false;
-		bits = bits << 6 | (uint32_t)digit;
-		pending += 6;
-		if (pending >= 8) {
-			pending -= 8;
-			bytes[count++] = (uint8_t)(bits >> pending);
-		}
-	}
-	if (count == 0 || count > 16 || scale < -300 || scale > 300)
+	if (!gc_base64_decode(base64, decode->arena, &bytes) || bytes.len == 0 || bytes.len > 16 || scale < -300 || scale > 300)
 		return false;
-	for (size_t i = 0; i < count; i++)
-		value = value * 256 + bytes[i];
-	if (bytes[0] & 0x80)
-		value -= ldexp(1, (int)(8 * count));
+	for (size_t i = 0; i < bytes.len; i++)
+		value = value * 256 + (uint8_t)bytes.ptr[i];
+	if (bytes.ptr[0] & 0x80)
+		value -= ldexp(1, (int)(8 * bytes.len));
 	*ret_value = scale >= 0 ? value / pow(10, (double)scale) : value * pow(10, (double)-scale);
 	return true;
 }
@@ -257,7 +235,7 @@ static bool read_real_text(struct gc_decode *decode, const struct gc_json *value
 	int64_t scale;
 
 	if (scale_in_schema(decode, field, &scale))
-		return read_decimal(text, scale, ret_value);
+		return read_decimal(decode, text, scale, ret_value);
 	return gc_span_double(text, ret_value);
 }
 
@@ -274,7 +252,7 @@ static bool read_real(struct gc_decode *decode, const struct gc_json *value, con
 	} else if (value->type == GC_JSON_STRING) {
 		ok = read_real_text(decode, value, field, &real);
 	} else if (scale && digits && scale->type == GC_JSON_INT && digits->type == GC_JSON_STRING) {
-		ok = read_decimal(gc_json_text(digits, decode->arena, NULL), gc_json_int(scale), &real);
+		ok = read_decimal(decode, gc_json_text(digits, decode->arena, NULL), gc_json_int(scale), &real);
 	}
 	if (!ok)
 		return reject_type(decode, value, field, "a number"), false;

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include <gracecube/hex.h>
 #include <gracecube/sink.h>
 #include <gracecube/token.h>
 
@@ -44,7 +45,7 @@ static enum gc_verdict keep(struct gc_pg *pg, const struct gc_token *token, cons
 				 options->expires_us ? expires : NULL };
 	enum gc_verdict verdict;
 
-	gc_token_hex(token->hash, sizeof(token->hash), hash);
+	gc_hex_put(token->hash, sizeof(token->hash), hash);
 	snprintf(expires, sizeof(expires), "%" PRId64, gc_now_us() + options->expires_us);
 	verdict = gc_pg_query(pg, sql, values, 6, NULL, NULL, err);
 	if (verdict != GC_OK && strcmp(err->code, "23505") == 0)

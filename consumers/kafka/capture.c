@@ -127,82 +127,6 @@ static enum line_state take_line(struct gc_capture *capture, struct gc_span *ret
 
 /* ---- texts, exactly ---- */
 
-/* The four digits of \u, which the parser has seen. */
-static uint32_t read_hex(const char *digits)
-{
-	uint32_t value = 0;
-
-	for (int i = 0; i < 4; i++) {
-		uint32_t c = (unsigned char)digits[i];
-
-		value = value << 4 | (c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-	}
-	return value;
-}
-
-static size_t write_utf8(uint32_t character, char *bytes)
-{
-	size_t len = character < 0x80 ? 1 : character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
-	static const unsigned char first[] = { 0, 0, 0xC0, 0xE0, 0xF0 };
-
-	for (size_t i = len - 1; i > 0; i--) {
-		bytes[i] = (char)(0x80 | (character & 0x3F));
-		character >>= 6;
-	}
-	bytes[0] = (char)(first[len] | character);
-	return len;
-}
-
-/* p is at "\u": the character, a pair of surrogates taken together; false for half a pair. */
-static bool read_unicode(const char **p, const char *end, uint32_t *ret_character)
-{
-	uint32_t character = read_hex(*p + 2), low;
-
-	*p += 6;
-	if (character < 0xD800 || character > 0xDFFF) {
-		*ret_character = character;
-		return true;
-	}
-	if (character > 0xDBFF || end - *p < 6 || (*p)[0] != '\\' || (*p)[1] != 'u')
-		return false;
-	low = read_hex(*p + 2);
-	*p += 6;
-	*ret_character = 0x10000 + ((character - 0xD800) << 10) + (low - 0xDC00);
-	return low >= 0xDC00 && low <= 0xDFFF;
-}
-
-static char read_short_escape(char letter)
-{
-	static const char letters[] = "bfnrt", meanings[] = "\b\f\n\r\t";
-	const char *found = strchr(letters, letter);
-
-	return found ? meanings[found - letters] : letter;
-}
-
-/* gc_json_text() would put U+FFFD where a NUL stands. Records are published byte for byte, so the NUL stays; half a pair of
- * surrogates stands for no bytes at all: false. */
-static bool take_exact(struct gc_arena *arena, const struct gc_json *string, struct gc_span *ret_text)
-{
-	const char *p = string->ptr, *end = p + string->len;
-	char *text = gc_arena_alloc(arena, string->len + 1), *to = text;
-	uint32_t character;
-
-	while (p < end) {
-		if (*p != '\\') {
-			*to++ = *p++;
-		} else if (p[1] != 'u') {
-			*to++ = read_short_escape(p[1]);
-			p += 2;
-		} else {
-			if (!read_unicode(&p, end, &character))
-				return false;
-			to += write_utf8(character, to);
-		}
-	}
-	*ret_text = (struct gc_span){ text, (size_t)(to - text) };
-	return true;
-}
-
 /* {"base64": "…"}: bytes that are no text. */
 static bool take_bytes(struct gc_arena *arena, const struct gc_json *object, struct gc_span *ret_bytes)
 {
@@ -215,16 +139,13 @@ static bool take_bytes(struct gc_arena *arena, const struct gc_json *object, str
 /* Text, bytes or null, which is also what a missing member is. False on anything else. */
 static bool take_text(struct gc_arena *arena, const struct gc_json *value, struct gc_span *ret_text)
 {
-	unsigned flags = 0;
-
 	if (!value || value->type == GC_JSON_NULL) {
 		*ret_text = GC_SPAN_NULL;
 		return true;
 	}
 	if (value->type != GC_JSON_STRING)
 		return take_bytes(arena, value, ret_text);
-	*ret_text = gc_json_text(value, arena, &flags);
-	return !(flags & GC_JSON_REPLACED) || take_exact(arena, value, ret_text);
+	return gc_json_text_exact(value, arena, ret_text);
 }
 
 /* ---- records ---- */

@@ -55,6 +55,8 @@ const struct gc_json *gc_json_next(const struct gc_json *container, const struct
 
 /* The text of a string token: zero-copy when nothing is escaped, else unescaped into the arena. *flags |= … (may be NULL). */
 struct gc_span gc_json_text(const struct gc_json *string, struct gc_arena *arena, unsigned *flags);
+/* The same to the byte, with NULs: false, and *ret_text untouched, when a lone surrogate is in it, which stands for no bytes. */
+bool gc_json_text_exact(const struct gc_json *string, struct gc_arena *arena, struct gc_span *ret_text);
 /* The bytes of any value as they stand. */
 struct gc_span gc_json_raw(const struct gc_json *value);
 /* INT or REAL as double, correctly rounded; infinite when it is out of range. Other types: NaN. */

@@ -26,9 +26,6 @@ enum gc_verdict gc_token_make(char text[GC_TOKEN_TEXT_BYTES], struct gc_token *r
 bool gc_token_parse(const char *text, struct gc_token *ret_token);
 /* Takes the same time wherever the two differ. */
 bool gc_token_equal(const unsigned char a[GC_TOKEN_HASH_BYTES], const unsigned char b[GC_TOKEN_HASH_BYTES]);
-/* As lower-case hexadecimal digits; `text` has room for 2 × bytes + 1. */
-void gc_token_hex(const unsigned char *from, size_t bytes, char *text);
-bool gc_token_unhex(const char *text, size_t bytes, unsigned char *ret_bytes);
 /* Makes stars of what follows "gcube_", wherever it stands: for texts that somebody else will read. */
 void gc_token_mask(char *text, size_t bytes);
 

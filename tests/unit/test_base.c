@@ -22,6 +22,7 @@
 
 #include <gracecube/arena.h>
 #include <gracecube/err.h>
+#include <gracecube/hex.h>
 #include <gracecube/log.h>
 #include <gracecube/map.h>
 #include <gracecube/time.h>
@@ -771,6 +772,21 @@ static void complaints_come_at_growing_intervals(void **state)
 	assert_int_equal(repeated, 0);
 }
 
+static void hex_goes_both_ways(void **state)
+{
+	unsigned char bytes[4] = { 0x00, 0x9a, 0xff, 0x10 };
+	char text[9];
+
+	(void)state;
+	gc_hex_put(bytes, sizeof(bytes), text);
+	assert_string_equal(text, "009aff10");
+	assert_true(gc_hex_decode("DEADbeef", sizeof(bytes), bytes));
+	assert_memory_equal(bytes, "\xde\xad\xbe\xef", sizeof(bytes));
+	assert_false(gc_hex_decode("0123456g", sizeof(bytes), bytes));
+	assert_false(gc_hex_decode("012345", sizeof(bytes), bytes));
+	assert_int_equal(gc_hex_digit('@'), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -782,6 +798,7 @@ int main(void)
 		cmocka_unit_test(spans_are_trimmed),
 		cmocka_unit_test(spans_compare_without_case),
 		cmocka_unit_test(spans_are_split),
+		cmocka_unit_test(hex_goes_both_ways),
 		cmocka_unit_test(integers_are_read_whole),
 		cmocka_unit_test(doubles_are_read_whole),
 		cmocka_unit_test(doubles_round_as_strtod_does),

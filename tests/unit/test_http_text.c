@@ -10,6 +10,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include <gracecube/hex.h>
 #include <gracecube/token.h>
 #include <http/api/text.h>
 
@@ -151,7 +152,7 @@ static void the_hash_is_sha256_of_the_secret(void **state)
 	(void)state;
 	memset(text + strlen(text), '0', GC_TOKEN_SECRET_DIGITS);
 	assert_true(gc_token_parse(text, &token));
-	gc_token_hex(token.hash, sizeof(token.hash), hash);
+	gc_hex_put(token.hash, sizeof(token.hash), hash);
 	assert_string_equal(token.id, "0123456789ab");
 	assert_string_equal(hash, "60e05bd1b195af2f94112fa7197a5c88289058840ce7c6df9693756bc6250f55");
 }

@@ -337,6 +337,19 @@ static void strings_are_unescaped(void **state)
 	assert_null(gc_json_text(NULL, &arena, NULL).ptr);
 }
 
+static void exact_text_keeps_nuls(void **state)
+{
+	struct gc_span text = GC_SPAN_NULL;
+
+	(void)state;
+	assert_true(gc_json_text_exact(parse("\"a\\u0000\\n\\uD83D\\ude00\""), &arena, &text));
+	assert_span(text, ((struct gc_span){ "a\0\n😀", 7 }));
+	assert_true(gc_json_text_exact(parse("\"plain\""), &arena, &text));
+	assert_span(text, GC_LIT("plain"));
+	assert_false(gc_json_text_exact(parse("\"a\\uD83D\""), &arena, &text));
+	assert_span(text, GC_LIT("plain"));
+}
+
 static void plain_strings_are_not_copied(void **state)
 {
 	const char *text = "[\"plain\"]";
@@ -893,6 +906,7 @@ int main(void)
 		cmocka_unit_test(lenient_reading_is_strict_else),
 		cmocka_unit_test(the_last_of_many_names_counts),
 		cmocka_unit_test(strings_are_unescaped),
+		cmocka_unit_test(exact_text_keeps_nuls),
 		cmocka_unit_test(plain_strings_are_not_copied),
 		cmocka_unit_test(members_are_found),
 		cmocka_unit_test(loops_see_each_child_once),

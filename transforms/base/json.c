@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include <gracecube/hex.h>
 #include <gracecube/json.h>
 
 #include "base/utf8.h"
@@ -149,15 +150,6 @@ static const char *skip_plain(const char *p, const char *end)
 	return p;
 }
 
-/* -1 for what is no hexadecimal digit. */
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* p is at the backslash; surrogates may stand alone, so each \u is checked by itself. */
 static const char *parse_escape(struct parser *ps, const char *p)
 {
@@ -182,7 +174,7 @@ static const char *parse_escape(struct parser *ps, const char *p)
 	}
 	p++;
 	for (int i = 0; i < 4; i++, p++)
-		if (p == ps->end || hex_digit(*p) < 0)
+		if (p == ps->end || gc_hex_digit(*p) < 0)
 			return refuse_syntax(ps, p, "expected four hexadecimal digits after \\u");
 	return p;
 }
@@ -311,7 +303,7 @@ static unsigned read_hex(const char *p)
 	unsigned value = 0;
 
 	for (int i = 0; i < 4; i++)
-		value = value << 4 | (unsigned)hex_digit(p[i]);
+		value = value << 4 | (unsigned)gc_hex_digit(p[i]);
 	return value;
 }
 
@@ -319,6 +311,9 @@ static bool is_low_surrogate_next(const char *p, const char *end)
 {
 	return end - p >= 6 && p[0] == '\\' && p[1] == 'u' && (read_hex(p + 2) & 0xFC00) == 0xDC00;
 }
+
+/* In the flags of what follows: a NUL stays a NUL. */
+#define KEEPS_NUL (1u << 8)
 
 /* p is behind "\u": the character, a pair of surrogates taken together; where the text goes on. */
 static const char *read_unicode(const char *p, const char *end, unsigned *ret_character, unsigned *flags)
@@ -330,7 +325,7 @@ static const char *read_unicode(const char *p, const char *end, unsigned *ret_ch
 		*ret_character = 0x10000 + ((character & 0x3FF) << 10) + (read_hex(p + 2) & 0x3FF);
 		return p + 6;
 	}
-	if (character == 0 || (character & 0xF800) == 0xD800) {
+	if ((character == 0 && !(*flags & KEEPS_NUL)) || (character & 0xF800) == 0xD800) {
 		character = REPLACEMENT;
 		*flags |= GC_JSON_REPLACED;
 	}
@@ -413,28 +408,43 @@ static const char *copy_plain(const char *p, const char *end, char **to)
 	return p;
 }
 
-struct gc_span gc_json_text(const struct gc_json *string, struct gc_arena *arena, unsigned *flags)
+static struct gc_span unescape(const struct gc_json *string, struct gc_arena *arena, unsigned *flags)
 {
-	unsigned replaced = 0;
-
-	if (!string || string->type != GC_JSON_STRING)
-		return GC_SPAN_NULL;
-	if (!string->escaped)
-		return (struct gc_span){ string->ptr, string->len };
 	char *text = gc_arena_alloc(arena, string->len), *to = text;
 	const char *p = string->ptr, *end = p + string->len;
+
 	for (;;) {
 		size_t len;
 
 		p = copy_plain(p, end, &to);
 		if (p == end)
 			break;
-		p = read_escape(p, end, to, &len, &replaced);
+		p = read_escape(p, end, to, &len, flags);
 		to += len;
 	}
-	if (flags)
-		*flags |= replaced;
 	return (struct gc_span){ text, (size_t)(to - text) };
+}
+
+struct gc_span gc_json_text(const struct gc_json *string, struct gc_arena *arena, unsigned *flags)
+{
+	unsigned ignored = 0;
+
+	if (!string || string->type != GC_JSON_STRING)
+		return GC_SPAN_NULL;
+	if (!string->escaped)
+		return (struct gc_span){ string->ptr, string->len };
+	return unescape(string, arena, flags ? flags : &ignored);
+}
+
+bool gc_json_text_exact(const struct gc_json *string, struct gc_arena *arena, struct gc_span *ret_text)
+{
+	unsigned flags = KEEPS_NUL;
+	struct gc_span text = gc_json_text(string, arena, &flags);
+
+	if (flags & GC_JSON_REPLACED)
+		return false;
+	*ret_text = text;
+	return true;
 }
 
 /* Compares while unescaping: looking for a member allocates nothing. */

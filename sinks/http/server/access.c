@@ -3,6 +3,7 @@
  */
 #include "http/server/server.h"
 
+#include <gracecube/hex.h>
 #include <stdio.h>
 
 #define NO_TOKEN "A valid token is needed: Authorization: Bearer …"
@@ -21,7 +22,7 @@ static const char *field(const PGresult *result, enum found column)
 static bool is_right(const PGresult *result, const struct gc_token *token)
 {
 	unsigned char kept[GC_TOKEN_HASH_BYTES] = { 0 };
-	bool is_known = PQntuples(result) == 1 && gc_token_unhex(field(result, FOUND_HASH), sizeof(kept), kept);
+	bool is_known = PQntuples(result) == 1 && gc_hex_decode(field(result, FOUND_HASH), sizeof(kept), kept);
 	bool is_equal = gc_token_equal(kept, token->hash);
 
 	return is_known && is_equal && *field(result, FOUND_VALID) == 't';

@@ -1,4 +1,5 @@
 /* Tokens: making, reading, comparing. Threads: no shared state. */
+#include <gracecube/hex.h>
 #include <gracecube/token.h>
 
 #include <ctype.h>
@@ -10,34 +11,6 @@
 
 static const char prefix[] = "gcube_";
 static const char digits[] = "0123456789abcdef";
-
-void gc_token_hex(const unsigned char *from, size_t bytes, char *text)
-{
-	for (size_t i = 0; i < bytes; i++) {
-		text[2 * i] = digits[from[i] >> 4];
-		text[2 * i + 1] = digits[from[i] & 15];
-	}
-	text[2 * bytes] = '\0';
-}
-
-static int digit_value(char c)
-{
-	const char *at = c ? strchr(digits, c) : NULL;
-
-	return at ? (int)(at - digits) : -1;
-}
-
-bool gc_token_unhex(const char *text, size_t bytes, unsigned char *ret_bytes)
-{
-	for (size_t i = 0; i < bytes; i++) {
-		int high = digit_value(text[2 * i]), low = high < 0 ? -1 : digit_value(text[2 * i + 1]);
-
-		if (low < 0)
-			return false;
-		ret_bytes[i] = (unsigned char)(high << 4 | low);
-	}
-	return true;
-}
 
 static bool hash_secret(const char *secret, unsigned char *ret_hash)
 {
@@ -51,8 +24,8 @@ enum gc_verdict gc_token_make(char text[GC_TOKEN_TEXT_BYTES], struct gc_token *r
 	struct gc_token token;
 	bool made = RAND_bytes(id, sizeof(id)) == 1 && RAND_priv_bytes(secret, sizeof(secret)) == 1;
 
-	gc_token_hex(id, sizeof(id), token.id);
-	gc_token_hex(secret, sizeof(secret), shown);
+	gc_hex_put(id, sizeof(id), token.id);
+	gc_hex_put(secret, sizeof(secret), shown);
 	made = made && hash_secret(shown, token.hash);
 	if (made) {
 		snprintf(text, GC_TOKEN_TEXT_BYTES, "%s%s_%s", prefix, token.id, shown);
