@@ -206,8 +206,8 @@ static enum gc_verdict halt_assignment(struct gc_pipeline *p, struct gc_assignme
 	bool is_month = strcmp(err->code, GC_PG_NO_PARTITION) == 0;
 	struct gc_err why;
 
-	gc_fail(&why, GC_FATAL, err->code, err->where, "%s[%d] is halted at offset %lld: %s: %s; %s",
-		assignment->position->topic, assignment->partition, (long long)offset,
+	gc_fail(&why, GC_FATAL, err->code, err->where, "%s[%d] is halted at offset %lld: %s: %s; %s", assignment->position->topic,
+		assignment->partition, (long long)offset,
 		is_month ? "the table of a month was taken away" : "the database refuses one record after another", err->text,
 		is_month ? "ATTACH it again, or DROP it to have it made anew" : "see what has changed in the database");
 	assignment->is_refused = true;
