@@ -271,9 +271,31 @@ static enum gc_verdict check_password(const struct gc_config *config, struct gc_
 	return verdict;
 }
 
+const char *gc_config_default_group(const struct gc_config *config, char *buffer)
+{
+	bool is_default = strcmp(config->cube_schema, GC_SCHEMA_DEFAULT) == 0;
+	snprintf(buffer, GC_GROUP_BYTES, GC_GROUP_DEFAULT "%s%s", is_default ? "" : "-", is_default ? "" : config->cube_schema);
+	return buffer;
+}
+
+/* Two cubes of one group would each get half of the records. */
+static enum gc_verdict check_group(const struct gc_config *config, struct gc_err *err)
+{
+	char group[GC_GROUP_BYTES];
+	if (strcmp(config->kafka_group_id, GC_GROUP_DEFAULT) != 0 ||
+	    strcmp(gc_config_default_group(config, group), GC_GROUP_DEFAULT) == 0)
+		return GC_OK;
+	return gc_fail(err, GC_FATAL, "config_group", gc_origin_get(config, "kafka.group_id"),
+		       "kafka.group_id is " GC_GROUP_DEFAULT ", the group of the cube in the schema " GC_SCHEMA_DEFAULT
+		       ", and cube.schema is %s: leave it empty, and it is %s, or name another",
+		       config->cube_schema, group);
+}
+
 enum gc_verdict gc_config_check(const struct gc_config *config, struct gc_err *err)
 {
 	enum gc_verdict verdict = check_topics_once(config, err);
+	if (!verdict)
+		verdict = check_group(config, err);
 	return verdict ? verdict : check_password(config, err);
 }
 

@@ -50,6 +50,19 @@ static const char *check_zone(const char *value)
 	return len && !value[len] ? NULL : "must be the name of a time zone, like UTC or Europe/Vienna";
 }
 
+/* It stands in SQL without quotes, and between gracecube_ and _reader in names of roles, which PostgreSQL cuts at 63 bytes. */
+static const char *check_schema(const char *value)
+{
+	static const char *const taken[] = { "public", "information_schema" };
+	size_t len = strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789_");
+	bool good = len > 0 && !value[len] && len <= GC_SCHEMA_MAX && !isdigit((unsigned char)*value) &&
+		    strncmp(value, "pg_", 3) != 0;
+	for (size_t i = 0; i < sizeof(taken) / sizeof(*taken); i++)
+		good = good && strcmp(taken[i], value) != 0;
+	return good ? NULL
+		    : "must be a schema's name of at most 32 lower-case letters, digits and underscores, not one of PostgreSQL's own";
+}
+
 static const char *check_listen(const char *value)
 {
 	const char *colon = strrchr(value, ':');
@@ -92,7 +105,7 @@ const struct gc_section gc_sections[] = {
 	{ "streams", "The topics of each stream, and the unit of its times." },
 	{ "limits", "What is larger becomes a dead letter." },
 	{ "dead", "How many dead letters are kept." },
-	{ "cube", "What the cube calls business hours." },
+	{ "cube", "Where in its database the cube is, and what it calls business hours." },
 	{ "retention",
 	  "How long what is kept: older data goes, by `gracecube retention` and by `gracecube run` itself. 0 keeps it for ever." },
 	{ "http", "Probes and metrics of `gracecube run`." },
@@ -116,8 +129,8 @@ const struct gc_option gc_options[] = {
 
 	{ "kafka.brokers", GC_OPTION_COMMAS, "127.0.0.1:9092", INTO(kafka_brokers), .check = check_given,
 	  .description = "Brokers to ask first, host:port, separated by commas." },
-	{ "kafka.group_id", GC_OPTION_TEXT, GC_GROUP_DEFAULT, INTO(kafka_group_id), .check = check_given,
-	  .description = "Consumer group; positions in the cube are kept under this name." },
+	{ "kafka.group_id", GC_OPTION_TEXT, "", INTO(kafka_group_id),
+	  .description = "Consumer group; positions in the cube are kept under this name. Empty: gracecube, or, where cube.schema is sales, gracecube-sales." },
 	{ "kafka.queue_bytes", GC_OPTION_BYTES, "0", INTO(kafka_queue_bytes),
 	  .min = 0, .max = 64 * GIB,
 	  .description = "How much the process may fetch ahead, divided by the workers; 0: 64 MiB, with librdkafka before 2.2 160 MiB." },
@@ -158,6 +171,8 @@ const struct gc_option gc_options[] = {
 	{ "dead.when_full", GC_OPTION_CHOICE, "stop", INTO(dead_when_full), .choices = when_full,
 	  .description = "What happens before one more: stop waits until there is room, and loses nothing; drop_oldest drops the oldest ones, and counts them." },
 
+	{ "cube.schema", GC_OPTION_TEXT, GC_SCHEMA_DEFAULT, INTO(cube_schema), .check = check_schema,
+	  .description = "Schema of the cube; several cubes may be in one database. Where it is sales, the roles are gracecube_sales_reader and so on." },
 	{ "cube.business_days", GC_OPTION_TEXT, "1-5", INTO(cube_business_days), .check = check_days,
 	  .description = "First and last business day of the week, 1 is Monday." },
 	{ "cube.business_hours", GC_OPTION_TEXT, "09-17", INTO(cube_business_hours), .check = check_hours,

@@ -182,13 +182,26 @@ static enum gc_verdict assign_value(struct gc_config *config, const struct gc_op
 	return assign_checked_text(config, at, value, place, err);
 }
 
+/* A group that nobody names is the schema's, whichever of the two is read first. */
+static void follow_schema(struct gc_config *config, const struct gc_option *option)
+{
+	char group[GC_GROUP_BYTES];
+	if (option->offset == offsetof(struct gc_config, kafka_group_id))
+		config->kafka_group_follows = *config->kafka_group_id == '\0';
+	if (config->kafka_group_follows && config->cube_schema)
+		gc_text_assign(&config->kafka_group_id, gc_config_default_group(config, group));
+}
+
 enum gc_verdict gc_option_assign(struct gc_config *config, const struct gc_option_at *at, const char *value,
 				 const struct gc_place *place, struct gc_err *err)
 {
 	enum gc_verdict verdict = assign_value(config, at, value, place, err);
-	if (!verdict)
-		gc_origin_put(config, at->name, place->origin);
-	return verdict;
+	if (verdict)
+		return verdict;
+	gc_origin_put(config, at->name, place->origin);
+	if (!at->stream)
+		follow_schema(config, at->option);
+	return GC_OK;
 }
 
 FILE *gc_text_open(char **ret_text, size_t *ret_bytes)

@@ -29,8 +29,9 @@ static void take_group(void *arg, const char *const *values, int columns)
 enum gc_verdict gc_group_settle(struct gc_config *cfg, struct gc_pg *pg, struct gc_err *err)
 {
 	const char *group = cfg->kafka_group_id;
+	char initially[GC_GROUP_BYTES];
 
-	if (strcmp(group, GC_GROUP_DEFAULT) != 0 || gc_config_is_chosen(cfg, "kafka.group_id"))
+	if (strcmp(group, gc_config_default_group(cfg, initially)) != 0 || gc_config_is_chosen(cfg, "kafka.group_id"))
 		return GC_OK;
 	return gc_pg_query(pg, groups_sql, &group, 1, take_group, cfg, err);
 }

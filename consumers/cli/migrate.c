@@ -172,13 +172,11 @@ static int run_migrate(struct gc_command_line *line)
 
 	if (options->print_sql && (line->json || options->wait_us || options->dry_run))
 		return gc_command_misuse(line, "--sql asks no database: --json, --wait and --dry-run do not go with it");
-	if (options->print_sql) {
-		gc_pg_print_schema(stdout);
-		return GC_EXIT_DONE;
-	}
 	if (gc_command_config(line, &cfg, &err))
 		return gc_command_fail(&err);
-	code = migrate(line, &cfg);
+	if (options->print_sql)
+		gc_pg_print_schema(&cfg, stdout);
+	code = options->print_sql ? GC_EXIT_DONE : migrate(line, &cfg);
 	gc_config_free(&cfg);
 	return code;
 }
@@ -203,7 +201,7 @@ const struct gc_command gc_command_migrate = {
 		"  gracecube migrate --wait 60s          where the database is started at the same time\n"
 		"  gracecube migrate --sql | less        read the SQL first\n"
 		"\n"
-		"Makes the schema `cube` in the database of postgres.dsn, or brings that of any earlier gracecube to what this one needs,\n"
+		"Makes the schema of cube.schema in the database of postgres.dsn, or brings that of any earlier gracecube to what this one needs,\n"
 		"while the cube is in use. It says which schema version was found and which is there now, and writes cube.business_*\n"
 		"there. Safe to repeat, to kill and to start twice at once.\n"
 		"\n"

@@ -38,6 +38,7 @@ struct gc_config {
 
 	char *kafka_brokers;
 	char *kafka_group_id;
+	bool kafka_group_follows;  /* it is the default of cube_schema */
 	int64_t kafka_queue_bytes; /* prefetch budget of the process, divided by the workers; 0: as librdkafka needs */
 	struct gc_property *kafka_properties;
 	size_t kafka_property_count;
@@ -58,6 +59,8 @@ struct gc_config {
 	int64_t dead_max_count, dead_max_bytes; /* 0: no limit */
 	enum gc_when_full dead_when_full;
 
+	char *cube_schema;         /* "cube" */
+	char *cube_roles;          /* no option: another schema whose roles get the rights; NULL: its own */
 	char *cube_business_days;  /* "1-5", ISO days of week */
 	char *cube_business_hours; /* "09-17", the end is not included */
 	char *cube_business_zone;  /* an IANA name, "UTC" */
@@ -107,7 +110,14 @@ void gc_config_free(struct gc_config *config);
 enum gc_verdict gc_config_check(const struct gc_config *config, struct gc_err *err) GC_MUST_CHECK;
 /* Somebody chose it for this run, by a flag or the environment. */
 bool gc_config_is_chosen(const struct gc_config *config, const char *name);
+/* What a schema's name may be long, and what a buffer for any holds: the names of its roles must fit into PostgreSQL's 63 bytes. */
+#define GC_SCHEMA_MAX 32
+#define GC_SCHEMA_BYTES 64
+#define GC_SCHEMA_DEFAULT "cube"
 #define GC_GROUP_DEFAULT "gracecube"
+/* The group of who chooses none: "gracecube", of another schema "gracecube-<schema>". Returns buffer. */
+#define GC_GROUP_BYTES (GC_SCHEMA_BYTES + 16)
+const char *gc_config_default_group(const struct gc_config *config, char *buffer);
 /* The first line of postgres.password_file, NULL when that option is empty. Read anew at each call, so that a changed
  * secret is taken up; erase and free it after use. GC_FATAL when others than its owner may read the file. */
 enum gc_verdict gc_config_password(const struct gc_config *config, char **ret_password, struct gc_err *err) GC_MUST_CHECK;

@@ -97,8 +97,8 @@ enum gc_verdict gc_pg_discard_letters(struct gc_pg *pg, struct gc_letter_selecti
 enum gc_verdict gc_pg_import_letters(struct gc_pg *pg, const char *group, const struct gc_letter *letters, size_t count,
 				     int64_t *ret_imported, struct gc_err *err) GC_MUST_CHECK;
 
-/* Notifies the listeners of cube_changed which streams have changed, "a,b", after the commit and outside of it. A failure does not matter:
- * listeners also poll every other second. */
+/* Notifies the listeners of cube_changed, or of <schema>_changed, which streams have changed, "a,b", after the commit and outside of it. A
+ * failure does not matter: listeners also poll every other second. */
 void gc_pg_notify(struct gc_pg *pg, const char *streams);
 
 /* What to migrate and what came of it. */
@@ -116,8 +116,8 @@ struct gc_migration {
 
 /* Makes the schema, or brings it to this program's version while the cube is in use; safe to repeat, to kill and to start twice at once. */
 enum gc_verdict gc_pg_migrate(const struct gc_config *config, struct gc_migration *migration, struct gc_err *err) GC_MUST_CHECK;
-/* The SQL that makes a cube, to a stream. */
-void gc_pg_print_schema(void *stdio_file);
+/* The SQL that makes a cube in its schema, to a stream. */
+void gc_pg_print_schema(const struct gc_config *config, void *stdio_file);
 
 /* A query for the commands: text parameters, text results; `each` gets every row. NULL values are NULL pointers. */
 enum gc_verdict gc_pg_query(struct gc_pg *pg, const char *sql, const char *const *parameters, int count,

@@ -89,15 +89,17 @@ static enum gc_verdict refuse_connection(PGconn *conn, struct gc_err *err)
 
 /* libpq tells codes only to who asks before it connects, so the connection is begun, told, and made by PQreset(): that keeps
  * connect_timeout for each host, which the asynchronous calls do not. */
-static PGconn *connect_to(const struct gc_config *config, const char *role, const char *password)
+static PGconn *connect_to(const struct gc_config *config, const struct gc_pg_names *names, const char *role, const char *password)
 {
-	char timeout[24];
+	char timeout[24], application[GC_PG_APPLICATION_BYTES];
 	const char *const keywords[] = { "dbname",          "application_name",           "connect_timeout",
 					 "keepalives_idle", "tcp_user_timeout",           "target_session_attrs",
 					 "client_encoding", password ? "password" : NULL, NULL };
-	const char *const values[] = { config->postgres_dsn, role, timeout, "5", "10000", "read-write", "UTF8", password, NULL };
+	const char *const values[] = { config->postgres_dsn, application, timeout,  "5", "10000",
+				       "read-write",         "UTF8",      password, NULL };
 	PGconn *conn;
 
+	gc_pg_application(names, role, application);
 	snprintf(timeout, sizeof(timeout), "%lld", (long long)(config->postgres_connect_timeout_us / GC_SECOND_US));
 	conn = PQconnectStartParams(keywords, values, 1);
 	PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
@@ -178,17 +180,18 @@ static const char session_sql[] =
 static enum gc_verdict check_pooler(struct gc_pg *pg, const struct gc_config *config, const char *password, struct gc_err *err)
 {
 	struct session session = { .is_shared = false };
-	struct gc_pg second = { .conn = NULL };
+	struct gc_pg second = { .conn = NULL, .names = pg->names };
 	enum gc_verdict verdict = gc_pg_do(pg, "SET gracecube.mark = 'here'", err);
 
 	if (verdict != GC_OK)
 		return verdict;
-	second.conn = connect_to(config, "gracecube pooler check", password);
+	second.conn = connect_to(config, &pg->names, "gracecube pooler check", password);
 	if (PQstatus(second.conn) != CONNECTION_OK)
 		verdict = refuse_connection(second.conn, err);
 	else
 		verdict = gc_pg_query(&second, session_sql, NULL, 0, take_session, &session, err);
 	PQfinish(second.conn);
+	gc_pg_text_done(&second.text);
 	if (verdict == GC_OK && session.is_shared)
 		return gc_fail(
 			err, GC_FATAL, "pooler", PQhost(pg->conn),
@@ -225,7 +228,8 @@ enum gc_verdict gc_pg_connect(const struct gc_config *config, const char *role, 
 	pg = gc_calloc(1, sizeof(*pg));
 	pg->bound = (struct gc_pg_bound){ config->dead_max_count, config->dead_max_bytes,
 					  config->dead_when_full == GC_DROP_OLDEST };
-	pg->conn = connect_to(config, role, password);
+	gc_pg_names_init(&pg->names, config);
+	pg->conn = connect_to(config, &pg->names, role, password);
 	PQsetNoticeReceiver(pg->conn, ignore_notice, NULL);
 	if (PQstatus(pg->conn) != CONNECTION_OK)
 		verdict = refuse_connection(pg->conn, err);
@@ -255,7 +259,7 @@ enum gc_verdict gc_pg_check_schema(struct gc_pg *pg, struct gc_err *err)
 		return verdict;
 	verdict = gc_schema_judge(&schema, gc_sql_files, GRACECUBE_VERSION, err);
 	gc_schema_done(&schema);
-	return verdict;
+	return verdict == GC_OK ? verdict : gc_pg_name_err(pg, err);
 }
 
 /* Held until the session ends, and taken before the schema is read: a migration that does not see it has made its version complete before. */

@@ -30,14 +30,14 @@ enum gc_verdict gc_pg_fail(struct gc_pg *pg, const PGresult *result, const char 
 		pg->lost = true;
 	if (!sqlstate)
 		return gc_fail(err, GC_RETRY, "connection", doing, "%s", first_line(PQerrorMessage(pg->conn), line, sizeof(line)));
-	return gc_fail(err, gc_sqlstate_verdict(sqlstate), is_no_partition(result, sqlstate) ? GC_PG_NO_PARTITION : sqlstate, doing,
-		       "%s",
-		       gc_pg_word_error(sqlstate, primary, PQresultErrorField(result, PG_DIAG_MESSAGE_HINT), line, sizeof(line)));
+	gc_fail(err, gc_sqlstate_verdict(sqlstate), is_no_partition(result, sqlstate) ? GC_PG_NO_PARTITION : sqlstate, doing, "%s",
+		gc_pg_word_error(sqlstate, primary, PQresultErrorField(result, PG_DIAG_MESSAGE_HINT), line, sizeof(line)));
+	return gc_pg_name_err(pg, err);
 }
 
 enum gc_verdict gc_pg_do(struct gc_pg *pg, const char *sql, struct gc_err *err)
 {
-	PGresult *result = PQexec(pg->conn, sql);
+	PGresult *result = PQexec(pg->conn, gc_pg_sql(pg, sql));
 	ExecStatusType status = PQresultStatus(result);
 	enum gc_verdict verdict = GC_OK;
 
@@ -50,7 +50,7 @@ enum gc_verdict gc_pg_do(struct gc_pg *pg, const char *sql, struct gc_err *err)
 enum gc_verdict gc_pg_query(struct gc_pg *pg, const char *sql, const char *const *parameters, int count,
 			    void (*each)(void *arg, const char *const *values, int columns), void *arg, struct gc_err *err)
 {
-	PGresult *result = PQexecParams(pg->conn, sql, count, NULL, parameters, NULL, NULL, 0);
+	PGresult *result = PQexecParams(pg->conn, gc_pg_sql(pg, sql), count, NULL, parameters, NULL, NULL, 0);
 	ExecStatusType status = PQresultStatus(result);
 	enum gc_verdict verdict = GC_OK;
 	const char *values[64];
@@ -72,6 +72,7 @@ void gc_pg_close(struct gc_pg *pg)
 	if (!pg)
 		return;
 	PQfinish(pg->conn);
+	gc_pg_text_done(&pg->text);
 	free(pg);
 }
 
@@ -95,8 +96,8 @@ enum gc_verdict gc_pg_begin(struct gc_pg *pg, struct gc_err *err)
 void gc_pg_send(struct gc_pg *pg, const char *sql, const struct gc_pg_parameters *parameters)
 {
 	pg->statements++;
-	if (!PQsendQueryParams(pg->conn, sql, parameters->count, parameters->types, parameters->values, parameters->lengths,
-			       parameters->formats, 0))
+	if (!PQsendQueryParams(pg->conn, gc_pg_sql(pg, sql), parameters->count, parameters->types, parameters->values,
+			       parameters->lengths, parameters->formats, 0))
 		pg->lost = true;
 }
 

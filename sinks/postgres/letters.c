@@ -69,7 +69,7 @@ static void add_selection(struct gc_pg_parameters *p, const struct gc_letter_sel
 static enum gc_verdict ask(struct gc_pg *pg, const char *sql, const struct gc_pg_parameters *p, const char *doing,
 			   PGresult **ret_result, struct gc_err *err)
 {
-	PGresult *result = PQexecParams(pg->conn, sql, p->count, p->types, p->values, p->lengths, p->formats, 0);
+	PGresult *result = PQexecParams(pg->conn, gc_pg_sql(pg, sql), p->count, p->types, p->values, p->lengths, p->formats, 0);
 	enum gc_verdict verdict;
 
 	if (PQresultStatus(result) == PGRES_TUPLES_OK) {

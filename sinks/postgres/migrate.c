@@ -57,7 +57,7 @@ static enum gc_verdict fail_file(struct gc_pg *pg, const PGresult *result, const
 
 static enum gc_verdict run_file(struct gc_pg *pg, const struct gc_sql_file *file, struct gc_err *err)
 {
-	PGresult *result = PQexec(pg->conn, file->text);
+	PGresult *result = PQexec(pg->conn, gc_pg_sql(pg, file->text));
 	ExecStatusType status = PQresultStatus(result);
 	enum gc_verdict verdict = GC_OK;
 
@@ -85,18 +85,6 @@ static enum gc_verdict note_version(struct gc_pg *pg, int version, struct gc_err
 
 	snprintf(number, sizeof(number), "%d", version);
 	return gc_pg_query(pg, sql, values, 2, NULL, NULL, err);
-}
-
-/* Names of zones are the server's to know. */
-static enum gc_verdict check_zone(struct gc_pg *pg, const struct gc_config *config, struct gc_err *err)
-{
-	const char *zone = config->cube_business_zone;
-	enum gc_verdict verdict = gc_pg_query(pg, "SELECT now() AT TIME ZONE $1", &zone, 1, NULL, NULL, err);
-
-	if (verdict == GC_OK || strncmp(err->code, "22", 2) != 0)
-		return verdict;
-	return gc_fail(err, GC_FATAL, "cube.business_zone", zone,
-		       "the database knows no time zone %s; cube.business_zone takes a name of pg_timezone_names", zone);
 }
 
 /* The settings that SQL reads, asked first, so that whoever may not write can see that there is nothing to write. */
@@ -383,22 +371,22 @@ static void take_old(void *arg, const char *const *values, int columns)
 		answer->old(answer->arg, values[0], values[1], values[2], values[3]);
 }
 
-/* Programs hold a shared lock with the number of their schema, see gc_pg_open(); those of 0.1.0 hold none. */
+/* Programs hold a shared lock with the number of their schema, see gc_pg_open(); those of 0.1.0 hold none. A name tells the cube, too. */
 static enum gc_verdict count_old(struct migration *m, struct gc_err *err)
 {
 	static const char sql[] =
 		"SELECT a.application_name, a.pid, coalesce(host(a.client_addr), 'local'), to_char(a.backend_start AT TIME ZONE 'UTC',"
 		" 'YYYY-MM-DD HH24:MI:SS') FROM pg_stat_activity a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()"
-		" AND a.application_name LIKE 'gracecube %' AND a.application_name <> 'gracecube migrate' AND NOT EXISTS (SELECT FROM"
+		" AND starts_with(a.application_name, $2) AND a.application_name <> $2 || 'migrate' AND NOT EXISTS (SELECT FROM"
 		" pg_locks l WHERE l.pid = a.pid AND l.locktype = 'advisory' AND l.classid = " GC_PG_SCHEMA_LOCK
 		" AND l.objid >= $1::int)"
 		" ORDER BY a.application_name, a.pid";
-	char version[16];
-	const char *values[] = { version };
+	char version[16], programs[GC_PG_APPLICATION_BYTES];
+	const char *values[] = { version, gc_pg_application(&m->pg->names, "gracecube ", programs) };
 
 	snprintf(version, sizeof(version), "%d", gc_schema_version());
 	m->answer->waiting = 0;
-	return gc_pg_query(m->pg, sql, values, 1, take_old, m->answer, err);
+	return gc_pg_query(m->pg, sql, values, 2, take_old, m->answer, err);
 }
 
 static enum gc_verdict contract(struct migration *m, struct gc_err *err)
@@ -466,10 +454,11 @@ static enum gc_verdict upgrade(struct migration *m, struct gc_err *err)
 
 static enum gc_verdict make(struct migration *m, struct gc_err *err)
 {
-	enum gc_verdict verdict;
+	enum gc_verdict verdict = gc_place_check_free(m->pg, m->config, err);
 
 	/* nobody waits for a table that is not there yet; but roles may just be made for another database */
-	verdict = try_once(m, 0, make_cube, NULL, err);
+	if (verdict == GC_OK)
+		verdict = try_once(m, 0, make_cube, NULL, err);
 	if (verdict != GC_OK)
 		return verdict;
 	m->answer->now = gc_schema_version();
@@ -533,22 +522,28 @@ enum gc_verdict gc_pg_migrate(const struct gc_config *config, struct gc_migratio
 	if (verdict == GC_OK && !migration->dry_run)
 		verdict = lock_migration(m.pg, err);
 	if (verdict == GC_OK)
-		verdict = check_zone(m.pg, config, err);
+		verdict = gc_place_check(m.pg, config, err);
 	if (verdict == GC_OK)
 		verdict = migrate_locked(&m, err);
 	gc_pg_close(m.pg);
 	return verdict;
 }
 
-void gc_pg_print_schema(void *stdio_file)
+void gc_pg_print_schema(const struct gc_config *config, void *stdio_file)
 {
 	static const enum gc_sql_step order[] = { GC_SQL_EXPAND, GC_SQL_CONTRACT, GC_SQL_CODE, GC_SQL_ONLINE };
 
+	struct gc_pg_text text = { .text = NULL };
+	struct gc_pg_names names;
+
+	gc_pg_names_init(&names, config);
 	fputs("SET check_function_bodies = off;\nSET search_path = pg_catalog, pg_temp;\n", stdio_file);
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		for (const struct gc_sql_file *f = gc_sql_files; f->name; f++) {
 			if (gc_sql_step_of(f->name) == order[i])
-				fprintf(stdio_file, "-- %s, sha256 %s\n%s\n", f->name, f->sha256, f->text);
+				fprintf(stdio_file, "-- %s, sha256 %s\n%s\n", f->name, f->sha256,
+					gc_pg_put_names(&names, f->text, &text));
 		}
 	}
+	gc_pg_text_done(&text);
 }

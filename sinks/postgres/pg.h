@@ -5,8 +5,23 @@
 #include <gracecube/sink.h>
 #include <libpq-fe.h>
 
+/* What a cube is called in its database: see names.c. */
+struct gc_pg_names {
+	bool is_plain; /* the schema is `cube`: SQL is as it was written */
+	char schema[GC_SCHEMA_BYTES];
+	char roles[GC_SCHEMA_BYTES]; /* between gracecube_ and what a role may; empty: nothing */
+	char lock[12];               /* what its advisory locks begin with */
+};
+
+struct gc_pg_text {
+	char *text;
+	size_t used, bytes;
+};
+
 struct gc_pg {
 	PGconn *conn;
+	struct gc_pg_names names;
+	struct gc_pg_text text; /* what gc_pg_sql() has put names into */
 	bool lost;
 	int statements; /* how many the pipeline under way has sent */
 	int failed;     /* the first of them that failed, -1 for none */
@@ -18,6 +33,18 @@ struct gc_pg {
 /* Every session that works on the cube holds this advisory lock, shared, with the number of its schema as the second key: `migrate` sees by it
  * which programs are of an older one. */
 #define GC_PG_SCHEMA_LOCK "7240004"
+
+void gc_pg_names_init(struct gc_pg_names *names, const struct gc_config *config);
+/* SQL as it is for this cube: the text itself, or in `out`, which gc_pg_text_done() frees. */
+const char *gc_pg_put_names(const struct gc_pg_names *names, const char *text, struct gc_pg_text *out);
+void gc_pg_text_done(struct gc_pg_text *out);
+/* The same for a connection, for all that is handed to libpq; good until the next call. */
+const char *gc_pg_sql(struct gc_pg *pg, const char *text);
+/* The same with what a message says: returns its verdict. */
+enum gc_verdict gc_pg_name_err(struct gc_pg *pg, struct gc_err *err);
+/* A program's name in pg_stat_activity: "gracecube worker 1", or "gracecube/sales worker 1". Returns buffer. */
+#define GC_PG_APPLICATION_BYTES (GC_SCHEMA_BYTES + 64)
+const char *gc_pg_application(const struct gc_pg_names *names, const char *role, char *buffer);
 
 /* Connects without asking for a schema. */
 enum gc_verdict gc_pg_connect(const struct gc_config *config, const char *role, struct gc_pg **ret_pg,

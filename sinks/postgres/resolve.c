@@ -133,14 +133,17 @@ static enum gc_verdict end_former_owners(struct gc_pg *pg, const struct gc_pg_pa
 {
 	static const char sql[] =
 		"SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a WHERE a.pid <> pg_backend_pid() AND a.datname = current_database()"
-		" AND a.usename = current_user AND a.application_name LIKE 'gracecube worker %' AND a.xact_start IS NOT NULL"
+		" AND a.usename = current_user AND starts_with(a.application_name, $4) AND a.xact_start IS NOT NULL"
 		" AND a.wait_event = 'ClientRead' AND a.query_start < clock_timestamp() - interval '3 s' AND a.pid IN (SELECT o.owner_pid"
 		" FROM cube.etl_offset o JOIN unnest($2::text[], $3::int[]) AS i (topic, partition) USING (topic, partition)"
 		" WHERE o.group_id = $1)";
-	const Oid types[] = { claim->types[0], claim->types[3], claim->types[4] };
-	const char *const values[] = { claim->values[0], claim->values[3], claim->values[4] };
-	const int lengths[] = { 0, claim->lengths[3], claim->lengths[4] }, formats[] = { 0, claim->formats[3], claim->formats[4] };
-	PGresult *result = PQexecParams(pg->conn, sql, 3, types, values, lengths, formats, 0);
+	char workers[GC_PG_APPLICATION_BYTES];
+	const Oid types[] = { claim->types[0], claim->types[3], claim->types[4], 0 };
+	const char *const values[] = { claim->values[0], claim->values[3], claim->values[4],
+				       gc_pg_application(&pg->names, "gracecube worker ", workers) };
+	const int lengths[] = { 0, claim->lengths[3], claim->lengths[4], 0 },
+		  formats[] = { 0, claim->formats[3], claim->formats[4], 0 };
+	PGresult *result = PQexecParams(pg->conn, gc_pg_sql(pg, sql), 4, types, values, lengths, formats, 0);
 	enum gc_verdict verdict = GC_OK;
 
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
@@ -182,8 +185,8 @@ enum gc_verdict gc_pg_claim(struct gc_pg *pg, const char *group, const char *own
 		gc_arena_done(&arena);
 		return verdict;
 	}
-	result = PQexecParams(pg->conn, "SELECT * FROM cube.claim($1, $2, $3, $4, $5, $6)", p.count, p.types, p.values, p.lengths,
-			      p.formats, 0);
+	result = PQexecParams(pg->conn, gc_pg_sql(pg, "SELECT * FROM cube.claim($1, $2, $3, $4, $5, $6)"), p.count, p.types,
+			      p.values, p.lengths, p.formats, 0);
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
 		verdict = gc_pg_fail(pg, result, "cube.claim", err);
 	else

@@ -29,6 +29,10 @@ bool gc_schema_has(const struct gc_schema *schema, const struct gc_sql_file *fil
 /* May a program that carries `files` work on this cube? Else GC_FATAL, and what to do. */
 enum gc_verdict gc_schema_judge(const struct gc_schema *schema, const struct gc_sql_file *files, const char *program,
 				struct gc_err *err) GC_MUST_CHECK;
+/* place.c: may a cube be where the configuration says? And is nothing else there, where there is no cube yet? */
+enum gc_verdict gc_place_check(struct gc_pg *pg, const struct gc_config *config, struct gc_err *err) GC_MUST_CHECK;
+enum gc_verdict gc_place_check_free(struct gc_pg *pg, const struct gc_config *config, struct gc_err *err) GC_MUST_CHECK;
+
 /* May it migrate this cube? Else GC_FATAL, and why not. */
 enum gc_verdict gc_schema_judge_migration(const struct gc_schema *schema, const struct gc_sql_file *files, const char *program,
 					  struct gc_err *err) GC_MUST_CHECK;

@@ -35,7 +35,7 @@ struct gc_span gc_pg_merge_text(const struct gc_target *target, struct gc_arena 
 static enum gc_verdict prepare(struct gc_pg *pg, const char *name, const char *text, const Oid *types, int count,
 			       struct gc_err *err)
 {
-	PGresult *result = PQprepare(pg->conn, name, text, count, types);
+	PGresult *result = PQprepare(pg->conn, name, gc_pg_sql(pg, text), count, types);
 	enum gc_verdict verdict = GC_OK;
 
 	if (PQresultStatus(result) != PGRES_COMMAND_OK)

@@ -120,6 +120,7 @@ static void defaults_are_what_the_design_says(void **state)
 	assert_int_equal(config.run_shutdown_timeout_us, 20 * GC_SECOND_US);
 	assert_int_equal(config.limits_value_bytes, 1024 * 1024);
 	assert_int_equal(config.limits_key_bytes, 512);
+	assert_string_equal(config.cube_schema, "cube");
 	assert_string_equal(config.cube_business_days, "1-5");
 	assert_string_equal(config.cube_business_hours, "09-17");
 	assert_string_equal(config.cube_business_zone, "UTC");
@@ -256,6 +257,20 @@ static const struct mistake mistakes[] = {
 	  "log.level must be one of error, warn, info, debug, not \"inof\"; did you mean info?", "inof" },
 	{ "log: {format: xml}\n", "config_wrong_type", "cube.yaml:1:15", "log.format must be one of logfmt, json, not \"xml\"",
 	  "xml" },
+	{ "cube: {schema: Sales}\n", "config_wrong_type", "cube.yaml:1:16",
+	  "must be a schema's name of at most 32 lower-case letters, digits and underscores, not one of PostgreSQL's own",
+	  "Sales" },
+	{ "cube: {schema: 1st}\n", "config_wrong_type", "cube.yaml:1:16", "must be a schema's name", "1st" },
+	{ "cube: {schema: a-b}\n", "config_wrong_type", "cube.yaml:1:16", "must be a schema's name", "a-b" },
+	{ "cube: {schema: pg_cube}\n", "config_wrong_type", "cube.yaml:1:16", "not one of PostgreSQL's own", "pg_cube" },
+	{ "cube: {schema: public}\n", "config_wrong_type", "cube.yaml:1:16", "not one of PostgreSQL's own", "public" },
+	{ "cube: {schema: information_schema}\n", "config_wrong_type", "cube.yaml:1:16", "not one of PostgreSQL's own", "inform" },
+	{ "cube: {schema: \"\"}\n", "config_wrong_type", "cube.yaml:1:16", "must be a schema's name", "^" },
+	{ "cube: {schema: a23456789012345678901234567890123}\n", "config_wrong_type", "cube.yaml:1:16", "of at most 32", "a234" },
+	{ "cube: {schema: sales}\nkafka: {group_id: gracecube}\n", "config_group", "cube.yaml:2",
+	  "kafka.group_id is gracecube, the group of the cube in the schema cube, and cube.schema is sales: leave it empty, and it is"
+	  " gracecube-sales, or name another",
+	  "" },
 	{ "cube: {business_days: 5-1}\n", "config_wrong_type", "cube.yaml:1:23", "1 is Monday and 7 Sunday", "5-1" },
 	{ "cube: {business_hours: 9-17}\n", "config_wrong_type", "cube.yaml:1:24", "like 09-17, not \"9-17\"", "9-17" },
 	{ "cube: {business_zone: \"a b\"}\n", "config_wrong_type", "cube.yaml:1:23", "name of a time zone", "a b" },
@@ -445,6 +460,33 @@ static void variable_may_hold_a_list(void **state)
 	assert_string_equal(config.streams[0].topics[3], "d");
 	gc_config_free(&config);
 	unsetenv("GC_A");
+}
+
+static void group_follows_the_schema(void **state)
+{
+	static const struct {
+		const char *file, *flag, *group;
+	} cases[] = {
+		{ "cube: {schema: sales}\n", NULL, "gracecube-sales" },
+		{ "cube: {schema: sales}\n", "eu", "gracecube-eu" },
+		{ "cube: {schema: sales}\n", "cube", "gracecube" },
+		{ "cube: {schema: sales}\nkafka: {group_id: mine}\n", NULL, "mine" },
+		{ "kafka: {group_id: mine}\ncube: {schema: sales}\n", "eu", "mine" },
+		{ "kafka: {group_id: gracecube}\n", NULL, "gracecube" },
+		{ "kafka: {group_id: \"\"}\ncube: {schema: sales}\n", NULL, "gracecube-sales" },
+		{ "cube: {schema: sales}\nkafka: {group_id: \"\"}\n", NULL, "gracecube-sales" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct gc_config config = load_good(cases[i].file);
+		struct gc_err err;
+		if (cases[i].flag)
+			assert_int_equal(gc_config_set(&config, "cube.schema", cases[i].flag, &err), GC_OK);
+		assert_string_equal(config.kafka_group_id, cases[i].group);
+		assert_int_equal(gc_config_check(&config, &err), GC_OK);
+		gc_config_free(&config);
+	}
 }
 
 /* -- environment and flags -- */
@@ -989,6 +1031,7 @@ int main(void)
 		cmocka_unit_test_teardown(variables_are_replaced, clear_variables),
 		cmocka_unit_test_teardown(variable_never_adds_structure, clear_variables),
 		cmocka_unit_test_teardown(variable_may_hold_a_list, clear_variables),
+		cmocka_unit_test_teardown(group_follows_the_schema, clear_variables),
 		cmocka_unit_test_teardown(every_option_has_its_variable, clear_variables),
 		cmocka_unit_test_teardown(wrong_variables_are_refused, clear_variables),
 		cmocka_unit_test_teardown(variables_of_others_are_passed_over, clear_variables),

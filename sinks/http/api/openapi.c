@@ -158,19 +158,21 @@ static void name_operation(const char *path, char *id, size_t bytes)
 	id[len] = '\0';
 }
 
-void gc_openapi_add_route(json_t *document, const struct gc_route *route, json_t *columns, int64_t row_limit)
+void gc_openapi_add_route(json_t *document, const struct gc_route *route, json_t *columns, const struct gc_config *config)
 {
 	json_t *responses = sure(json_pack("{s:o}", "200", columns ? rows_answer(columns) : other_answer(route)));
 	char id[100], about[300];
 
 	name_operation(route->path, id, sizeof(id));
-	snprintf(about, sizeof(about), "Needs a token with the role %s or more.%s%s%s", gc_access_names[route->access],
-		 route->view ? " The same in SQL: cube." : "", route->view ? route->view : "", route->view ? "." : "");
+	snprintf(about, sizeof(about), "Needs a token with the role %s or more.", gc_access_names[route->access]);
+	if (route->view)
+		snprintf(about + strlen(about), sizeof(about) - strlen(about), " The same in SQL: %s.%s.", config->cube_schema,
+			 route->view);
 	add_problems(responses, route);
 	json_object_set_new(json_object_get(document, "paths"), route->path,
 			    sure(json_pack("{s:{s:s, s:s, s:s, s:o, s:o}}", "get", "operationId", id, "summary", route->summary,
-					   "description", about, "parameters", parameters_of(route, row_limit), "responses",
-					   responses)));
+					   "description", about, "parameters", parameters_of(route, config->serve_row_limit),
+					   "responses", responses)));
 }
 
 static json_t *problem_schema(void)

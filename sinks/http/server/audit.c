@@ -168,7 +168,8 @@ static enum gc_verdict write_batch(struct gc_audit *audit, struct batch *batch, 
 	gc_arena_init(&arena);
 	gc_pg_parameters_init(&p, &arena);
 	add_parameters(&p, batch);
-	result = PQexecParams(audit->db.pg->conn, sql, p.count, p.types, p.values, p.lengths, p.formats, 0);
+	result = PQexecParams(audit->db.pg->conn, gc_pg_sql(audit->db.pg, sql), p.count, p.types, p.values, p.lengths, p.formats,
+			      0);
 	if (PQresultStatus(result) != PGRES_TUPLES_OK)
 		verdict = gc_pg_fail(audit->db.pg, result, "cube.api_audit", err);
 	PQclear(result);

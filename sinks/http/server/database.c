@@ -126,7 +126,8 @@ enum gc_verdict gc_database_ask(struct gc_database *db, const char *sql, const c
 	PGresult *result = NULL, *more = NULL;
 	enum gc_verdict verdict = GC_OK;
 
-	if (!PQsendQueryParams(db->pg->conn, sql, count, NULL, values, NULL, NULL, 0) || !next_result(db, until_us, &result))
+	if (!PQsendQueryParams(db->pg->conn, gc_pg_sql(db->pg, sql), count, NULL, values, NULL, NULL, 0) ||
+	    !next_result(db, until_us, &result))
 		return lose(db, err);
 	while (next_result(db, until_us, &more) && more)
 		PQclear(more);
@@ -144,17 +145,19 @@ enum gc_verdict gc_database_ask(struct gc_database *db, const char *sql, const c
 #define READ_MAX 3
 
 /* The statements of one reading. Up to the sync they are one transaction: the role ends with it, and the snapshot is the same. */
-static int send_reading(PGconn *conn, const char *tier, bool as_self, const struct gc_query *query)
+static int send_reading(struct gc_pg *pg, const char *tier, bool as_self, const struct gc_query *query)
 {
+	static const char as_of_sql[] = "SELECT cube.as_of(), cube.records_read()";
 	static const char role_sql[] = "SELECT set_config('role', cube.api_role($1), true)";
+	PGconn *conn = pg->conn;
 	int sent = 0;
 
 	if (!PQenterPipelineMode(conn))
 		return 0;
 	if (!as_self)
-		sent += PQsendQueryParams(conn, role_sql, 1, NULL, &tier, NULL, NULL, 0);
-	sent += PQsendQueryParams(conn, "SELECT cube.as_of(), cube.records_read()", 0, NULL, NULL, NULL, NULL, 0);
-	sent += PQsendQueryParams(conn, query->sql, query->count, NULL, query->values, NULL, NULL, 0);
+		sent += PQsendQueryParams(conn, gc_pg_sql(pg, role_sql), 1, NULL, &tier, NULL, NULL, 0);
+	sent += PQsendQueryParams(conn, gc_pg_sql(pg, as_of_sql), 0, NULL, NULL, NULL, NULL, 0);
+	sent += PQsendQueryParams(conn, gc_pg_sql(pg, query->sql), query->count, NULL, query->values, NULL, NULL, 0);
 	return sent == (as_self ? READ_MAX - 1 : READ_MAX) && PQpipelineSync(conn) ? sent : 0;
 }
 
@@ -199,7 +202,7 @@ enum gc_verdict gc_database_read(struct gc_database *db, const char *tier, bool 
 				 struct gc_rows *ret_rows, struct gc_err *err)
 {
 	PGresult *results[READ_MAX] = { NULL };
-	int count = send_reading(db->pg->conn, tier, as_self, query);
+	int count = send_reading(db->pg, tier, as_self, query);
 	enum gc_verdict verdict = GC_OK;
 
 	if (count == 0 || !collect(db, results, count))

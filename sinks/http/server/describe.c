@@ -29,7 +29,7 @@ static enum gc_verdict describe(struct gc_database *db, const struct gc_route *r
 	enum gc_verdict verdict = GC_OK;
 
 	gc_query_make(&query, route, &values, NULL);
-	result = PQprepare(db->pg->conn, "", query.sql, 0, NULL);
+	result = PQprepare(db->pg->conn, "", gc_pg_sql(db->pg, query.sql), 0, NULL);
 	gc_query_done(&query);
 	if (PQresultStatus(result) != PGRES_COMMAND_OK)
 		verdict = gc_pg_fail(db->pg, result, route->path, err);
@@ -61,7 +61,7 @@ static enum gc_verdict add_route(json_t *document, const struct gc_route *route,
 					      find_comment(comments, route->view, PQfname(description, column)));
 		PQclear(description);
 	}
-	gc_openapi_add_route(document, route, columns, db->serve->config.serve_row_limit);
+	gc_openapi_add_route(document, route, columns, &db->serve->config);
 	return GC_OK;
 }
 
