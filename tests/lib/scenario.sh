@@ -43,6 +43,9 @@ new_cube() {
 	"$CUBE_TEST_BIN" migrate >&2
 }
 
+# schema → where the cube is
+schema() { echo "${GRACECUBE_CUBE_SCHEMA:-cube}"; }
+
 # sql ARGUMENT… → psql in that database; `sql -c 'SELECT …'` prints bare values
 sql() { psql -X -q -At -v ON_ERROR_STOP=1 -d "$GRACECUBE_POSTGRES_DSN" "$@"; }
 
@@ -123,7 +126,7 @@ ends() {
 }
 
 # position → how many records the cube has accounted for
-position() { sql -c 'SELECT coalesce(sum(next_offset - first_offset), 0) FROM cube.etl_offset'; }
+position() { sql -c "SELECT coalesce(sum(next_offset - first_offset), 0) FROM $(schema).etl_offset"; }
 has_reached() { [ "$(position)" -ge "$1" ]; }
 
 # reaches NUMBER SECONDS
@@ -135,7 +138,7 @@ reaches() { wait_until "$2" has_reached "$1" || fail "the cube stands at $(posit
 answers_are() {
 	rm -rf answers
 	mkdir answers
-	sql -v directory="$PWD/answers" -f "$CUBE_TEST_ROOT/tests/oracle/answers.sql" >&2
+	sed "s/\bcube\./$(schema)./g; s/'cube'/'$(schema)'/g" "$CUBE_TEST_ROOT/tests/oracle/answers.sql" | sql -v directory="$PWD/answers" -f - >&2
 	python3 -B "$CUBE_TEST_ROOT/tests/oracle/compare.py" "${1:-$EXPECTED}" answers
 }
 
@@ -160,8 +163,8 @@ verify_finds() {
 ledger_is() {
 	local line topic partition next
 	equal 'records in the ledger' "$(position)" "$1"
-	equal 'open ledgers' "$(sql -c 'SELECT count(*) FROM cube.etl_offset WHERE applied + superseded + dead + ignored <> next_offset - first_offset')" 0
-	sql -F ' ' -c 'SELECT topic, partition, next_offset FROM cube.etl_offset ORDER BY 1, 2' >positions
+	equal 'open ledgers' "$(sql -c "SELECT count(*) FROM $(schema).etl_offset WHERE applied + superseded + dead + ignored <> next_offset - first_offset")" 0
+	sql -F ' ' -c "SELECT topic, partition, next_offset FROM $(schema).etl_offset ORDER BY 1, 2" >positions
 	while read -r topic partition next; do echo "$topic [$partition] offset $next"; done <positions >expected-ends
 	while read -r topic partition next; do printf -- '-t\n%s:%s:-1\n' "$topic" "$partition"; done <positions |
 		xargs kcat -b "$GRACECUBE_KAFKA_BROKERS" -Q | sort >ends

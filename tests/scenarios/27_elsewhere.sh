@@ -1,0 +1,171 @@
+#!/usr/bin/env bash
+# Cubes beside each other and in other places: two in one database and a third in another, which read overlapping topics at the same time,
+# each exact; who is in a role of one sees nothing of another; one is dropped and the others go on.
+. "$CUBE_TEST_ROOT/tests/lib/scenario.sh"
+second=tier # its roles are gracecube_tier_reader, gracecube_tier_tier_1 …, which look like those of tiers and are none
+third=f     # a name that functions use for tables
+traffic() { python3 -B "$CUBE_TEST_ROOT/tests/lib/traffic.py" "$@" >&2; }
+
+# reads PREFIX… → every stream has a topic of each of these, and the group is the one that follows from the schema
+reads() {
+	local stream topics
+	for stream in $(known_streams); do
+		printf -v topics ",%s.$stream" "$@"
+		export "GRACECUBE_STREAMS_${stream^^}_TOPICS=${topics#,}"
+	done
+	export GRACECUBE_KAFKA_GROUP_ID=''
+}
+# of CUBE → the program and psql are of this cube
+of() {
+	case $1 in
+	first) # the group that all cubes called cube have is shared with other scenarios
+		reads "$CUBE_TEST_PREFIX.a"
+		GRACECUBE_CUBE_SCHEMA='cube' GRACECUBE_POSTGRES_DSN=$one GRACECUBE_KAFKA_GROUP_ID=$CUBE_TEST_PREFIX
+		;;
+	second) reads "$CUBE_TEST_PREFIX.a" "$CUBE_TEST_PREFIX.b" && GRACECUBE_CUBE_SCHEMA=$second GRACECUBE_POSTGRES_DSN=$one ;;
+	third) reads "$CUBE_TEST_PREFIX.b" && GRACECUBE_CUBE_SCHEMA=$third GRACECUBE_POSTGRES_DSN=$other ;;
+	esac
+	export GRACECUBE_CUBE_SCHEMA
+	EXPECTED=$PWD/expected.$1
+}
+# login NAME → psql as NAME, who needs no password over the socket
+login() { sql -d "${one/user=$CUBE_TEST_PGUSER/user=$1}" "${@:2}"; }
+drop_roles() {
+	local role
+	stop_all
+	for database in "$one" "$other"; do
+		psql -X -q -d "$database" -c 'SET client_min_messages = warning' -c "DROP SCHEMA IF EXISTS cube, $second, $third CASCADE" >&2 || true
+	done
+	for role in "$analyst" "$limited" gracecube_{"$second","$third"}_{reader,writer,api,tier_1,tier_2,tier_3}; do
+		psql -X -q -d "$one" -c "DROP ROLE IF EXISTS $role" >&2 || true
+	done
+}
+is_there() { [ "$(sql -c "SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = '$1' AND datname = current_database()")" = t ]; }
+stop_all() {
+	local pid
+	for pid in $pids; do kill "$pid" 2>/dev/null && wait "$pid" || true; done
+	pids=''
+}
+
+own_topics
+new_database other
+other=$GRACECUBE_POSTGRES_DSN
+new_database
+one=$GRACECUBE_POSTGRES_DSN analyst=${CUBE_TEST_PREFIX}_analyst limited=${CUBE_TEST_PREFIX}_limited
+trap drop_roles EXIT
+pids='' read_by=''
+
+# --- Names ---
+sql -c 'CREATE SCHEMA occupied' -c 'CREATE TABLE occupied.by_others (n int)'
+for refused in 'occupied|holds 1 tables and functions that are no cube' 'select|is a key word of SQL' 'Sales|must be a schema' 'public|not one of PostgreSQL'; do
+	if GRACECUBE_CUBE_SCHEMA=${refused%|*} "$CUBE_TEST_BIN" migrate >refused.out 2>&1; then fail "migrate makes a cube in the schema ${refused%|*}"; fi
+	contains "the schema ${refused%|*}" refused.out "${refused#*|}"
+done
+of second
+if "$CUBE_TEST_BIN" status -s kafka.group_id=gracecube >refused.out 2>&1; then fail 'a second cube in the group of the first is not refused'; fi
+contains 'a second cube in the group of the first' refused.out "leave it empty, and it is gracecube-$second"
+
+# --- Three at once ---
+traffic a.1 "$CUBE_TEST_PREFIX.a" 31 150
+traffic a.2 "$CUBE_TEST_PREFIX.a" 32 150
+traffic b.1 "$CUBE_TEST_PREFIX.b" 33 150
+publish a.1/* b.1/*
+for cube in first second third; do
+	of $cube
+	"$CUBE_TEST_BIN" migrate >&2
+	start "$cube" "$CUBE_TEST_BIN" run
+	pids+=" $PID"
+done
+publish a.2/*
+# read_by CUBE DIR… → it comes to have read these, and its answers are the oracle's
+read_by() {
+	local cube=$1 records
+	shift
+	of "$cube"
+	expect "$@"
+	records=$(read_records "$@")
+	reaches "$records" 120
+	answers_are >answers.out || fail "the $cube cube differs: $(cat answers.out)"
+	told+="${told:+, }$records"
+}
+read_by first a.1 a.2
+read_by second a.1 a.2 b.1
+read_by third b.1
+shown "three cubes read $told records of overlapping topics at the same time, two in one database, and each answers as the oracle does"
+
+# --- What the program knows of each ---
+for cube in first second third; do
+	of $cube
+	verify_agrees
+	"$CUBE_TEST_BIN" check >check.out 2>&1 || fail "check of the $cube cube: $(grep '^BAD' check.out)"
+	"$CUBE_TEST_BIN" status --json >status.json
+	"$CUBE_TEST_BIN" retention --dry-run -s retention.facts=1d >retention.out
+	"$CUBE_TEST_BIN" dead list >dead.out
+	equal "programs of the $cube cube at work" "$(sql -c "SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name ~ '^gracecube$([ $cube = first ] || echo "/$(schema)") worker '")" t
+done
+
+# --- Nobody sees the other's ---
+of first
+sql -c "CREATE ROLE $analyst LOGIN IN ROLE gracecube_${second}_reader" -c "CREATE ROLE $limited LOGIN IN ROLE gracecube_tier_1"
+equal 'executions that an analyst of the second cube sees' "$(login "$analyst" -c "SELECT sum(total_executions) FROM $second.cube_daily_verification_by_tier")" \
+	"$(sql -c "SELECT sum(total_executions) FROM $second.cube_daily_verification_by_tier")"
+equal 'tiers that a login limited to tier_1 sees of the first' "$(login "$limited" -c 'SELECT DISTINCT tier_code FROM cube.cube_executions')" tier_1
+for refused in "$analyst cube" "$limited $second"; do
+	read -r role schema <<<"$refused"
+	for what in cube_executions fact_verification_executions dim_tier rollup_verification_daily; do
+		if login "$role" -c "SELECT count(*) FROM $schema.$what" >refused.out 2>&1; then fail "$role reads $schema.$what"; fi
+		contains "$role reads $schema.$what" refused.out "permission denied for schema $schema"
+	done
+done
+shared=$(sql -c "SELECT string_agg(grantee || ' in ' || nspname, ', ') FROM (
+	SELECT n.nspname, a.grantee::regrole::text AS grantee FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) a WHERE nspname IN ('cube', '$second')
+	UNION SELECT n.nspname, a.grantee::regrole::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace, aclexplode(p.proacl) a WHERE nspname IN ('cube', '$second')
+	UNION SELECT n.nspname, a.grantee::regrole::text FROM pg_namespace n, aclexplode(n.nspacl) a WHERE nspname IN ('cube', '$second')) g
+	WHERE grantee LIKE 'gracecube\_%' AND grantee LIKE 'gracecube\_$second\_%' AND grantee !~ '^gracecube_tier_[0-9]$' <> (nspname = '$second')")
+equal "roles of one cube with rights in the other's schema" "$shared" ''
+
+# --- One schema is the other, name for name ---
+lock=$("$CUBE_TEST_BIN" migrate --sql -s cube.schema=$second -s kafka.group_id= | sed -n 's/.*pg_try_advisory_lock(\([0-9]*\)03, l).*/\1/p')
+dump() { pg_dump --schema-only --schema="$1" --dbname="$one"; }
+dump cube | sed "s/\bcube\.\([a-z%\"']\)/$second.\1/g; s/$second\.business_/cube.business_/g; s/'cube'/'$second'/g; s/\(SCHEMA\|search_path =\) cube\b/\1 $second/g
+	s/\bgracecube_/gracecube_${second}_/g; s/\b72400\([0-9][0-9]\)\b/$lock\1/g" | python3 -B "$CUBE_TEST_ROOT/tests/lib/schema.py" >first.schema
+dump $second | python3 -B "$CUBE_TEST_ROOT/tests/lib/schema.py" >second.schema
+diff first.schema second.schema >schema.diff || fail "the schemas differ: $(head -c 600 schema.diff)"
+shown "a role of one cube sees nothing of the other, and its $(wc -l <second.schema) statements are those of the first by other names"
+
+# --- Programs of the one are not waited for by the other; a commit of the one is told to its own listeners ---
+PGAPPNAME='gracecube worker 9' start old psql -X -d "$one" -c 'SELECT pg_sleep(600)' # as one of release 0.1.0, which takes no lock
+pids+=" $PID"
+wait_until 20 is_there 'gracecube worker 9' || fail 'no old program is connected'
+for cube in cube $second; do sql -c "DELETE FROM $cube.schema_version WHERE version > 1"; done
+"$CUBE_TEST_BIN" migrate >first.migrate
+contains "migrate of the first cube beside an old program" first.migrate 'gracecube worker 9'
+of second
+"$CUBE_TEST_BIN" migrate >second.migrate
+if grep -q worker second.migrate; then fail "migrate of the second cube waits for a program of the first: $(cat second.migrate)"; fi
+mkfifo asked
+sql <asked >told.out &
+exec 5>asked
+echo "LISTEN cube_changed; LISTEN ${second}_changed; SELECT 'listening';" >&5
+wait_until 20 grep -q listening told.out || fail 'nobody listens'
+traffic b.2 "$CUBE_TEST_PREFIX.b" 34 20
+publish b.2/*
+is_told() { echo 'SELECT 1;' >&5 && grep -q "\"$1\" with payload" told.out; }
+wait_until 60 is_told ${second}_changed || fail "nobody tells of a commit: $(cat told.out)"
+exec 5>&-
+if grep -q '"cube_changed"' told.out; then fail "a commit of the second cube is told to those who listen to the first: $(cat told.out)"; fi
+read_by second a.1 a.2 b.1 b.2
+shown 'migrate waits for old programs of its own cube alone, and a commit is told to those who listen to its cube'
+
+# --- One goes, the other stays ---
+stop_all
+of first
+sql -c 'SET client_min_messages = warning' -c "DROP SCHEMA $second CASCADE" >&2
+traffic a.3 "$CUBE_TEST_PREFIX.a" 35 20
+publish a.3/*
+catch_up
+told=''
+read_by first a.1 a.2 a.3
+verify_agrees
+equal 'tiers that a login limited to tier_1 sees afterwards' "$(login "$limited" -c 'SELECT DISTINCT tier_code FROM cube.cube_executions')" tier_1
+shown "the second cube was dropped, and the first went on: $told records, and verify agrees"
