@@ -19,7 +19,7 @@ struct vector {
 struct group {
 	const struct gc_target *target;
 	struct vector rows; /* struct gc_row * */
-	size_t kept;        /* once coalesced: how many of them stay, at the front */
+	size_t kept;        /* once coalesced: how many of them stay, at the front: see coalesce.c */
 	size_t mark;        /* count before the current message */
 };
 
@@ -167,6 +167,7 @@ struct gc_row *gc_batch_put_row(struct gc_batch *batch, const struct gc_target *
 	row->partition = partition;
 	row->version = version;
 	row->key = key;
+	row->number = group->rows.count;
 	gc_row_text(row, 0, key);
 	*PUSH(&group->rows, struct gc_row *) = row;
 	return row;
@@ -226,7 +227,6 @@ static void note_misses(struct gc_batch *batch, const struct gc_row *row)
 {
 	const struct gc_target *target = row->target;
 	int32_t key, hour, month;
-	int year, month_of_year, day;
 
 	for (int i = 0; i < target->column_count; i++) {
 		enum gc_kind kind = target->columns[i].kind;
@@ -245,8 +245,7 @@ static void note_misses(struct gc_batch *batch, const struct gc_row *row)
 	hour = (int32_t)(row->values[target->created_at].integer / GC_HOUR_US);
 	if (!gc_dimension_cache_has_hour(batch->cache, hour))
 		*PUSH(&batch->hours, int32_t) = hour;
-	gc_time_civil(row->values[target->created_at].integer, &year, &month_of_year, &day);
-	month = (year - 1970) * 12 + month_of_year - 1;
+	month = gc_time_month(row->values[target->created_at].integer);
 	if (!gc_dimension_cache_has_partition(batch->cache, target->name, month))
 		*PUSH(&batch->missing_partitions, struct gc_missing_partition) = (struct gc_missing_partition){ target->name,
 														month };
@@ -394,27 +393,6 @@ void gc_batch_add(struct gc_batch *batch, uint32_t partition, const struct gc_st
 	}
 }
 
-/* What a version says of its place in the source: its log position, its time, or nothing (a tombstone). Only versions that say as
- * much are in one order; a tombstone between two positions can stand behind the older and before the newer by the clock of Kafka. */
-static int place_of(struct gc_version version)
-{
-	return version.lsn > 0 ? 0 : version.source_us > 0 ? 1 : 2;
-}
-
-static int compare_rows(const void *a, const void *b)
-{
-	const struct gc_row *left = *(struct gc_row *const *)a, *right = *(struct gc_row *const *)b;
-	int by_key = gc_span_compare(left->key, right->key);
-	int by_place = place_of(left->version) - place_of(right->version);
-	int by_version = gc_version_compare(left->version, right->version);
-
-	/* of one change that was sent twice the first is in front: it is the one that stays */
-	return by_key       ? by_key
-	       : by_place   ? by_place
-	       : by_version ? by_version
-			    : (left->version.offset > right->version.offset) - (left->version.offset < right->version.offset);
-}
-
 static int compare_spans(const void *a, const void *b)
 {
 	return gc_span_compare(*(const struct gc_span *)a, *(const struct gc_span *)b);
@@ -458,116 +436,11 @@ static void sort_unique(struct vector *vector, size_t item_bytes, int (*compare)
 	vector->count = kept + 1;
 }
 
-/* What GC_KEEPS means for each kind: see there. */
-static bool is_unavailable(const struct gc_row *row, int column)
-{
-	const struct gc_value *value = &row->values[column];
-
-	switch (row->target->columns[column].kind) {
-	case GC_TEXT:
-		return gc_span_equal(gc_row_get_text(row, column), GC_LIT(GC_UNAVAILABLE));
-	case GC_FLOAT8:
-		return value->state == GC_VALUE_SET && isnan(value->real);
-	default:
-		return value->state != GC_VALUE_SET;
-	}
-}
-
-/* "As it was" in the newer version: what the older one in the same batch says still holds. */
-static void carry_unavailable(const struct gc_row *older, struct gc_row *newer)
-{
-	if (older->deleted || newer->deleted)
-		return;
-	for (int i = 1; i < newer->target->column_count; i++) {
-		if (newer->target->columns[i].flags & GC_KEEPS && is_unavailable(newer, i))
-			newer->values[i] = older->values[i];
-	}
-}
-
-/* A change of state that the source never makes is a quality issue, wherever the two versions meet: here, or in the cube's own trigger. */
-static void check_step(struct gc_batch *batch, const struct gc_row *older, const struct gc_row *newer)
-{
-	const struct gc_target *target = newer->target;
-	struct gc_span from, to;
-
-	if (!target->is_backward || older->deleted || newer->deleted)
-		return;
-	from = gc_row_get_text(older, target->state_column);
-	to = gc_row_get_text(newer, target->state_column);
-	if (target->is_backward(from, to))
-		gc_batch_put_issue(batch, &(struct gc_issue){
-						  .partition = newer->partition,
-						  .offset = newer->version.offset,
-						  .kafka_us = newer->version.kafka_us,
-						  .stream = target->name,
-						  .key = newer->key,
-						  .raw = gc_arena_printf(&batch->arena, "%.*s -> %.*s", (int)from.len, from.ptr,
-									 (int)to.len, to.ptr),
-						  .field = target->columns[target->state_column].name,
-						  .rule = "a step that the source never makes",
-					  });
-}
-
-static void supersede(struct gc_batch *batch, struct gc_row *row)
-{
-	struct gc_partition_batch *part = &AT(&batch->partitions, struct gc_partition_batch, row->partition);
-
-	row->superseded = true;
-	if (row->counts_in_ledger) {
-		part->applied--;
-		part->superseded++;
-	}
-}
-
-/* The row that stays of two of one key, `later` being behind `row` in the sorted order. Of a delete and its tombstone the delete
- * stays: only it says where in the source it stood. The merge functions of the cube have the same rule. */
-static bool is_replaced(const struct gc_row *row, const struct gc_row *later)
-{
-	if (place_of(row->version) == place_of(later->version))
-		return true;
-	return !(row->deleted && later->deleted) && gc_version_compare(later->version, row->version) > 0;
-}
-
-/* Of a change that was sent twice the first stays, as in the cube; but a tombstone between the two stands behind it no more. */
-static bool is_same_change(const struct gc_row *row, const struct gc_row *later)
-{
-	return place_of(row->version) == place_of(later->version) && gc_version_compare(row->version, later->version) == 0;
-}
-
-static struct gc_row *keep_newer(struct gc_batch *batch, struct gc_row *row, struct gc_row *later)
-{
-	bool is_same = is_same_change(row, later);
-
-	if (is_same && later->version.kafka_us > row->version.kafka_us)
-		row->version.kafka_us = later->version.kafka_us;
-	if (is_same || !is_replaced(row, later)) {
-		supersede(batch, later);
-		return row;
-	}
-	carry_unavailable(row, later);
-	check_step(batch, row, later);
-	supersede(batch, row);
-	return later;
-}
-
-/* Sorted by key and version; of each key the newest stays, moved to the front in order. */
 static void coalesce_group(struct gc_batch *batch, struct group *group)
 {
-	struct gc_row **rows = group->rows.items;
-	size_t count = group->rows.count;
-
-	group->kept = 0;
-	if (count == 0)
+	if (group->rows.count == 0)
 		return;
-	qsort(rows, count, sizeof(*rows), compare_rows);
-	for (size_t i = 0; i < count; i++) {
-		struct gc_row **last = group->kept > 0 ? &rows[group->kept - 1] : NULL;
-
-		if (last && !group->target->keep_versions && gc_span_equal((*last)->key, rows[i]->key))
-			*last = keep_newer(batch, *last, rows[i]);
-		else
-			rows[group->kept++] = rows[i];
-	}
+	group->kept = gc_coalesce(batch, group->target, group->rows.items, group->rows.count);
 	*PUSH(&batch->targets, const struct gc_target *) = group->target;
 }
 

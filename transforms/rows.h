@@ -1,4 +1,4 @@
-/* How decode puts what it made into a batch. Only for transforms/. */
+/* How decode puts what it made into a batch, and what stays of it. Only for transforms/. */
 #ifndef GRACECUBE_ROWS_H
 #define GRACECUBE_ROWS_H
 
@@ -8,5 +8,8 @@ struct gc_row *gc_batch_put_row(struct gc_batch *batch, const struct gc_target *
 				struct gc_version version, struct gc_span key);
 void gc_batch_put_issue(struct gc_batch *batch, const struct gc_issue *issue);
 void gc_batch_put_link(struct gc_batch *batch, const char *target, struct gc_span key);
+
+/* Of each key the row that stays, and what it needs; see gc_batch_rows() for what is left in front of the array. Returns how many. */
+size_t gc_coalesce(struct gc_batch *batch, const struct gc_target *target, struct gc_row **rows, size_t count);
 
 #endif

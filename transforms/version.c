@@ -18,3 +18,15 @@ int gc_version_compare(struct gc_version a, struct gc_version b)
 		return compare(a.kafka_us, b.kafka_us);
 	return compare(a.offset, b.offset);
 }
+
+static bool has_place(struct gc_version version)
+{
+	return version.lsn > 0 || version.source_us > 0;
+}
+
+bool gc_version_replaces(struct gc_version version, bool is_deleted, struct gc_version standing, bool standing_is_deleted)
+{
+	if (is_deleted && standing_is_deleted && has_place(version) != has_place(standing))
+		return has_place(version);
+	return gc_version_compare(version, standing) > 0;
+}

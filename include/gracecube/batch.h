@@ -28,7 +28,9 @@ struct gc_row {
 	uint32_t partition;    /* index into the batch's partitions */
 	bool counts_in_ledger; /* its fate is the message's outcome in the ledger */
 	bool deleted;
-	bool superseded;         /* a newer version of the key is in the same batch */
+	bool superseded;         /* another version of the key, in the same batch, stands for it */
+	size_t number;           /* of the rows of its target, in the order in which they came */
+	size_t round;            /* see gc_batch_rows() */
 	struct gc_value *values; /* one a column of the target; NULL for a delete */
 };
 
@@ -91,7 +93,7 @@ void gc_batch_add(struct gc_batch *batch, uint32_t partition, const struct gc_st
 /* The message goes to the dead letters unread: the database refused it when it was alone. */
 void gc_batch_add_dead(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream, const struct gc_message *message,
 		       const struct gc_err *err);
-/* Coalesces: of each key only the newest version stays. Sorts by key. */
+/* Coalesces: of each key the newest version stays, and what it needs. */
 void gc_batch_coalesce(struct gc_batch *batch);
 /* Replaces natural keys by surrogate keys; the cache must have all of them by now. */
 void gc_batch_assign_keys(struct gc_batch *batch);
@@ -102,7 +104,9 @@ void gc_batch_committed(struct gc_batch *batch);
 /* What a sink reads. */
 size_t gc_batch_message_count(const struct gc_batch *batch);
 size_t gc_batch_partitions(const struct gc_batch *batch, struct gc_partition_batch **ret_partitions);
-/* Rows of one target that stay, sorted by key (and version). */
+/* Rows of one target that stay, by round; in each round every key stands once, sorted. Whoever writes them writes round after round. There
+ * is one round, nearly always: see transforms/coalesce.c. Where every version counts there is one, and the versions of a key stand in it in
+ * the order in which they came. */
 size_t gc_batch_rows(const struct gc_batch *batch, const struct gc_target *target, struct gc_row *const **ret_rows);
 size_t gc_batch_dead_letters(const struct gc_batch *batch, const struct gc_dead_letter **ret_letters);
 size_t gc_batch_issues(const struct gc_batch *batch, const struct gc_issue **ret_issues);

@@ -45,6 +45,8 @@ struct gc_column {
 
 /* A merge function of the cube: cube.merge_<name>(columns…, deleted, lsn, source_us, kafka_us, record_offset, offset_id).
  * Column 0 is the key, text. */
+#define GC_BACKWARD_STEP "a step that the source never makes"
+
 struct gc_target {
 	const char *name;
 	const struct gc_column *columns;
@@ -52,7 +54,7 @@ struct gc_target {
 	int created_at;           /* index of the column that decides time_key and partition, -1 where there is none */
 	bool keep_versions;       /* every version counts (histories): rows of one key are not coalesced */
 	bool introduces_missions; /* see gc_batch_introduces_missions() */
-	/* States that the source never goes between, where it has such: NULL, or true for a step that is a quality issue. */
+	/* States that the source never goes between, where it has such: NULL, or true for a step that is a quality issue, GC_BACKWARD_STEP. */
 	bool (*is_backward)(struct gc_span from, struct gc_span to);
 	int state_column;
 	bool names_missions; /* a mission_ref that counts once the mission is known: see cube.mission_gate() */
@@ -71,6 +73,10 @@ struct gc_version {
  * and source time is the same change, sent again: equal. cube.is_newer() in sinks/sql/code is the same rule, and
  * tests/contract/version_order.csv its cases. Negative, 0, positive like memcmp. */
 int gc_version_compare(struct gc_version a, struct gc_version b);
+/* Does a version, or a delete, take the place of the one that stands? The newer one does; but of a delete and its tombstone the delete
+ * stays, whichever comes first: only it says where in the source it stood. cube.replaces() is the same rule, and
+ * tests/contract/deletes.csv its cases. */
+bool gc_version_replaces(struct gc_version version, bool is_deleted, struct gc_version standing, bool standing_is_deleted);
 
 /* Does the note of an error's resolution name a person, that is "user:" in any case? cube.names_person() is the same rule, and
  * tests/contract/persons.csv its cases. */

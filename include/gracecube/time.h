@@ -32,6 +32,13 @@ const char *gc_time_format(int64_t us, char *buffer, size_t bytes);
 
 /* Civil date of a time. */
 void gc_time_civil(int64_t us, int *ret_year, int *ret_month, int *ret_day);
+/* Months since January 1970, in UTC: the partition of a fact. cube.month_of() is the same, and tests/contract/times.csv its cases. */
+int32_t gc_time_month(int64_t us);
+
+/* Seconds from one time to another. False for a negative duration and for one above GC_SECONDS_MAX: neither is a measure that could be
+ * summed. cube.seconds_between() is the same rule, and tests/contract/durations.csv its cases. */
+#define GC_SECONDS_MAX INT64_C(100000000)
+bool gc_time_seconds(int64_t from_us, int64_t to_us, double *ret_seconds);
 
 int64_t gc_now_us(void);        /* wall clock */
 int64_t gc_monotonic_us(void);  /* for durations */

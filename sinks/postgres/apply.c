@@ -4,7 +4,7 @@
  *     the fence           cube.advance() moves the offsets by compare-and-set, or everything behind it is void
  *     the mission gate    see cube.mission_gate()
  *     the link locks      keys of other streams that rows link to, in one sorted pass
- *     the rows            one merge a target; statement triggers keep the rollups
+ *     the rows            one merge a target, and a round of it; statement triggers keep the rollups
  *     dead letters, quality issues
  *     COMMIT
  *
@@ -75,23 +75,35 @@ static void send_locks(struct gc_pg *pg, struct gc_batch *batch)
 	}
 }
 
-static void send_rows(struct gc_pg *pg, struct gc_batch *batch)
+/* `rows` are of one round: each key once. */
+static void send_merge(struct gc_pg *pg, struct gc_batch *batch, const struct gc_target *target, struct gc_row *const *rows,
+		       size_t count)
 {
-	const struct gc_target *const *targets;
-	size_t count = gc_batch_targets(batch, &targets);
+	struct gc_pg_parameters p;
 	struct gc_partition_batch *partitions;
 
 	gc_batch_partitions(batch, &partitions);
-	for (size_t t = 0; t < count; t++) {
-		struct gc_pg_parameters p;
-		struct gc_row *const *rows;
-		size_t row_count = gc_batch_rows(batch, targets[t], &rows);
+	gc_pg_parameters_init(&p, gc_batch_arena(batch));
+	for (int c = 0; c < target->column_count; c++)
+		gc_pg_add_column(&p, rows, count, c);
+	gc_pg_add_versions(&p, rows, count, partitions);
+	gc_pg_send_prepared(pg, gc_pg_merge_name(target, gc_batch_arena(batch)).ptr, &p);
+}
 
-		gc_pg_parameters_init(&p, gc_batch_arena(batch));
-		for (int c = 0; c < targets[t]->column_count; c++)
-			gc_pg_add_column(&p, rows, row_count, c);
-		gc_pg_add_versions(&p, rows, row_count, partitions);
-		gc_pg_send_prepared(pg, gc_pg_merge_name(targets[t], gc_batch_arena(batch)).ptr, &p);
+static void send_rows(struct gc_pg *pg, struct gc_batch *batch)
+{
+	const struct gc_target *const *targets;
+	size_t target_count = gc_batch_targets(batch, &targets);
+
+	for (size_t t = 0; t < target_count; t++) {
+		struct gc_row *const *rows;
+		size_t count = gc_batch_rows(batch, targets[t], &rows);
+
+		for (size_t from = 0, to; from < count; from = to) {
+			for (to = from + 1; to < count && rows[to]->round == rows[from]->round;)
+				to++;
+			send_merge(pg, batch, targets[t], rows + from, to - from);
+		}
 	}
 }
 

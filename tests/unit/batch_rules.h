@@ -60,11 +60,14 @@ static inline const char *broken_rule_of_target(const struct gc_batch *batch, co
 	const char *broken = NULL;
 
 	for (size_t r = 0; r < count && !broken; r++) {
-		int order = r > 0 ? gc_span_compare(rows[r - 1]->key, rows[r]->key) : -1;
+		bool is_next_round = r > 0 && rows[r]->round == rows[r - 1]->round + 1;
+		int order = r > 0 && !is_next_round ? gc_span_compare(rows[r - 1]->key, rows[r]->key) : -1;
 
 		broken = broken_rule_of_row(rows[r]);
 		if (order > 0 || (order == 0 && !target->keep_versions))
-			broken = "the rows are not sorted, or a key stands twice";
+			broken = "the rows of a round are not sorted, or a key stands twice";
+		if (rows[r]->round != (r > 0 ? rows[r - 1]->round : 0) && !is_next_round)
+			broken = "the rounds are not one after the other";
 	}
 	return broken;
 }

@@ -1,7 +1,7 @@
 /* The batch: coalescing against a model that applies one version after the other, the ledger, links, misses, and the caches.
  *
- * The model of the cube's merge functions is merge(): of one key the newest version stays, and of a delete and its tombstone
- * the delete. However versions fall into batches, and in whatever order they come, the cube must end the same.
+ * The models of the cube's merge functions are merge() and merge_fact(): a version takes the place of another by
+ * gc_version_replaces(). However versions fall into batches, the cube must end the same.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -179,19 +179,10 @@ struct cell {
 	char status[16];
 };
 
-static bool has_place(struct gc_version version)
-{
-	return version.lsn > 0 || version.source_us > 0;
-}
-
 /* The rule of the merge functions in sinks/sql/code/2_engine/facts.sql. */
 static bool merge(struct cell *cell, bool deleted, struct gc_version version, struct gc_span status)
 {
-	bool newer = gc_version_compare(version, cell->version) > 0;
-
-	if (cell->known && cell->deleted && deleted && has_place(version) != has_place(cell->version))
-		newer = has_place(version);
-	if (cell->known && !newer)
+	if (cell->known && !gc_version_replaces(version, deleted, cell->version, cell->deleted))
 		return false;
 	cell->known = true;
 	cell->deleted = deleted;
@@ -437,56 +428,181 @@ static void histories_keep_every_version(void **state)
 	gc_batch_coalesce(batch);
 	assert_int_equal(gc_batch_rows(batch, target, &rows), 5);
 	assert_text(rows[0]->key, "tier_1");
-	assert_int_equal(rows[1]->version.lsn, 7);
-	assert_int_equal(rows[2]->version.lsn, 8);
-	assert_int_equal(rows[3]->version.lsn, 8);
-	assert_int_equal(rows[4]->version.lsn, 9);
+	assert_int_equal(rows[1]->version.lsn, 8); /* those of a key as they came */
+	assert_int_equal(rows[2]->version.lsn, 9);
+	assert_int_equal(rows[3]->version.lsn, 7);
+	assert_int_equal(rows[4]->version.lsn, 8);
 	assert_ledger(0, 5, 0, 0, 0);
 }
 
+/* ---- what a version takes over from the one before ---- */
+
 #define UNAVAILABLE "__debezium_unavailable_value"
 
-static void what_is_unavailable_is_carried(void **state)
+/* A version with two columns that may be left out. */
+struct change {
+	bool deleted;
+	int64_t lsn;
+	const char *reason, *decision;
+};
+
+/* What the cube has of a key. */
+struct fact {
+	bool known, deleted;
+	struct gc_version version;
+	char reason[40], decision[40];
+};
+
+static void add_change(const struct change *c)
+{
+	if (c->deleted)
+		add_next("approval_requests", "{\"id\":\"k\",\"__deleted\":\"true\",\"__lsn\":%lld}", (long long)c->lsn);
+	else
+		add_next("approval_requests",
+			 "{\"id\":\"k\",\"created_at\":" T0 ",\"reason\":\"%s\",\"decision_reason\":\"%s\",\"__lsn\":%lld}",
+			 c->reason, c->decision, (long long)c->lsn);
+}
+
+/* As step 4 of the merge: what was left out is as it was, and nothing where nothing was. */
+static void merge_text(char *kept, struct gc_span text, bool was_there)
+{
+	if (!gc_span_equal(text, GC_LIT(UNAVAILABLE)))
+		snprintf(kept, 40, "%.*s", (int)text.len, text.ptr ? text.ptr : "");
+	else if (!was_there)
+		*kept = '\0';
+}
+
+static void merge_fact(struct fact *fact, const struct gc_row *row)
+{
+	bool was_there = fact->known && !fact->deleted;
+
+	if (fact->known && !gc_version_replaces(row->version, row->deleted, fact->version, fact->deleted))
+		return;
+	fact->known = true;
+	fact->deleted = row->deleted;
+	fact->version = row->version;
+	merge_text(fact->reason, row->deleted ? GC_SPAN_NULL : text_in(row, "action_description"), was_there);
+	merge_text(fact->decision, row->deleted ? GC_SPAN_NULL : text_in(row, "decision_reason"), was_there);
+}
+
+/* Merges a batch of these changes round after round; returns how many rows stayed. */
+static size_t merge_changes(struct fact *fact, const struct change *changes, size_t count, int64_t offset)
+{
+	struct gc_row *const *rows;
+	size_t kept;
+
+	begin_batch();
+	gc_batch_partition(batch, GC_LIT("topic"), 0, 70, 1, offset);
+	next_offset[0] = offset;
+	for (size_t i = 0; i < count; i++)
+		add_change(&changes[i]);
+	gc_batch_coalesce(batch);
+	kept = gc_batch_rows(batch, target_of("approval_requests"), &rows);
+	for (size_t i = 0; i < kept; i++) {
+		assert_int_equal(rows[i]->round, i);
+		merge_fact(fact, rows[i]);
+	}
+	assert_ledger(0, (int64_t)kept, (int64_t)(count - kept), 0, 0);
+	return kept;
+}
+
+static void assert_same_fact(const struct fact *one, const struct fact *other, unsigned seed)
+{
+	if (one->deleted != other->deleted || one->version.lsn != other->version.lsn || strcmp(one->reason, other->reason) != 0 ||
+	    strcmp(one->decision, other->decision) != 0)
+		fail_msg("seed %u: %s, version %lld, \"%s\", \"%s\"; one by one %s, version %lld, \"%s\", \"%s\"", seed,
+			 one->deleted ? "deleted" : "there", (long long)one->version.lsn, one->reason, one->decision,
+			 other->deleted ? "deleted" : "there", (long long)other->version.lsn, other->reason, other->decision);
+}
+
+static unsigned draw(uint64_t *seed, unsigned n)
+{
+	*seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (unsigned)(*seed >> 33) % n;
+}
+
+#define CHANGES_MAX 7
+
+/* Versions in any order, some of them twice, some stale, with texts left out: some are in the cube already, the others come in one batch. */
+static void what_is_left_out_is_as_one_by_one(void **state)
+{
+	static const char *const texts_of[] = { "a", "b", "c", UNAVAILABLE, UNAVAILABLE };
+
+	(void)state;
+	for (unsigned n = 1; n <= 30000; n++) {
+		struct change changes[CHANGES_MAX];
+		struct fact one_by_one = { .known = false }, batched = { .known = false };
+		uint64_t seed = n;
+		size_t count = 2 + draw(&seed, CHANGES_MAX - 1), before = draw(&seed, (unsigned)count);
+
+		for (size_t i = 0; i < count; i++)
+			changes[i] = (struct change){ .deleted = draw(&seed, 8) == 0,
+						      .lsn = 1 + draw(&seed, 9),
+						      .reason = texts_of[draw(&seed, COUNT(texts_of))],
+						      .decision = texts_of[draw(&seed, COUNT(texts_of))] };
+		for (size_t i = 0; i < count; i++) {
+			merge_changes(&one_by_one, &changes[i], 1, (int64_t)i);
+			if (i < before)
+				batched = one_by_one;
+		}
+		merge_changes(&batched, changes + before, count - before, (int64_t)before);
+		assert_same_fact(&batched, &one_by_one, n);
+	}
+}
+
+/* Only what is needed goes to the merge twice. */
+static void rounds_are_few(void **state)
 {
 	static const struct {
 		const char *reasons[4]; /* of the versions, oldest first; NULL ends; "-" is a delete */
-		const char *wanted;
+		size_t rows;
 	} cases[] = {
-		{ { "long", UNAVAILABLE }, "long" },
-		{ { "long", UNAVAILABLE, UNAVAILABLE }, "long" },
-		{ { "long", UNAVAILABLE, "short" }, "short" },
-		{ { "long", "short", UNAVAILABLE }, "short" },
-		{ { UNAVAILABLE, UNAVAILABLE }, UNAVAILABLE },
-		{ { "-", UNAVAILABLE }, UNAVAILABLE },
-		{ { "long", "-" }, NULL },
-		{ { "", UNAVAILABLE }, "" },
+		{ { "long", "short", "shorter" }, 1 },
+		{ { "long", UNAVAILABLE }, 2 },
+		{ { "long", UNAVAILABLE, UNAVAILABLE }, 2 },
+		{ { "long", UNAVAILABLE, "short" }, 1 },
+		{ { "long", "short", UNAVAILABLE }, 2 },
+		{ { UNAVAILABLE, UNAVAILABLE }, 1 },
+		{ { "-", UNAVAILABLE }, 2 },
+		{ { "long", UNAVAILABLE, "-" }, 1 },
+		{ { "", UNAVAILABLE }, 2 },
 	};
 
 	(void)state;
 	for (size_t c = 0; c < COUNT(cases); c++) {
-		for (int backward = 0; backward < 2; backward++) {
-			size_t count = 0;
-			struct gc_row *const *rows;
+		struct change changes[4];
+		struct fact fact = { .known = false };
+		size_t count = 0;
 
-			while (count < 4 && cases[c].reasons[count])
-				count++;
-			begin_two_partitions();
-			for (size_t i = 0; i < count; i++) {
-				size_t at = backward ? count - 1 - i : i;
-				const char *reason = cases[c].reasons[at];
+		for (; count < 4 && cases[c].reasons[count]; count++)
+			changes[count] = (struct change){ .deleted = strcmp(cases[c].reasons[count], "-") == 0,
+							  .lsn = 1 + (int64_t)count,
+							  .reason = cases[c].reasons[count],
+							  .decision = "d" };
+		assert_int_equal(merge_changes(&fact, changes, count, 0), cases[c].rows);
+	}
+}
 
-				if (strcmp(reason, "-") == 0)
-					add_next("approval_requests", "{\"id\":\"k\",\"__deleted\":\"true\",\"__lsn\":%zu}",
-						 at + 1);
-				else
-					add_next("approval_requests",
-						 "{\"id\":\"k\",\"created_at\":" T0 ",\"reason\":\"%s\",\"__lsn\":%zu}", reason,
-						 at + 1);
-			}
-			gc_batch_coalesce(batch);
-			assert_int_equal(gc_batch_rows(batch, target_of("approval_requests"), &rows), 1);
-			assert_text(text_in(rows[0], "action_description"), cases[c].wanted);
-		}
+/* Rows of several keys: each round is sorted, and no key stands in it twice. */
+static void rounds_are_sorted(void **state)
+{
+	static const char *const records[] = { "\"id\":\"b\",\"reason\":\"long\",\"__lsn\":1",
+					       "\"id\":\"c\",\"reason\":\"long\",\"__lsn\":1",
+					       "\"id\":\"c\",\"reason\":\"" UNAVAILABLE "\",\"__lsn\":2",
+					       "\"id\":\"a\",\"reason\":\"long\",\"__lsn\":1",
+					       "\"id\":\"a\",\"reason\":\"" UNAVAILABLE "\",\"__lsn\":2" };
+	static const char *const keys_of[] = { "a", "b", "c", "a", "c" };
+	struct gc_row *const *rows;
+
+	(void)state;
+	begin_two_partitions();
+	for (size_t i = 0; i < COUNT(records); i++)
+		add_next("approval_requests", "{\"created_at\":" T0 ",%s}", records[i]);
+	gc_batch_coalesce(batch);
+	assert_int_equal(gc_batch_rows(batch, target_of("approval_requests"), &rows), COUNT(keys_of));
+	for (size_t i = 0; i < COUNT(keys_of); i++) {
+		assert_text(rows[i]->key, keys_of[i]);
+		assert_int_equal(rows[i]->round, i < 3 ? 0 : 1);
 	}
 }
 
@@ -995,7 +1111,9 @@ int main(void)
 		cmocka_unit_test(redelivery_does_not_matter),
 		cmocka_unit_test(rows_are_sorted_and_each_key_stands_once),
 		cmocka_unit_test(histories_keep_every_version),
-		cmocka_unit_test(what_is_unavailable_is_carried),
+		cmocka_unit_test(what_is_left_out_is_as_one_by_one),
+		cmocka_unit_test(rounds_are_few),
+		cmocka_unit_test(rounds_are_sorted),
 		cmocka_unit_test(offsets_without_a_record_are_ignored),
 		cmocka_unit_test(each_partition_has_its_counts),
 		cmocka_unit_test(times_ahead_decide_nothing),

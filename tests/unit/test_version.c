@@ -27,7 +27,7 @@ static void either_way_round_is_the_same(void **state)
 					 -sign(gc_version_compare(version_of(b), version_of(a))));
 }
 
-/* Versions that know as much as each other are in one order; a tombstone among positions may not be, see gc_batch_coalesce(). */
+/* Versions that know as much as each other are in one order; a tombstone among positions may not be, see transforms/coalesce.c. */
 static void equals_in_knowledge_are_in_one_order(void **state)
 {
 	(void)state;

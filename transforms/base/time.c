@@ -56,6 +56,22 @@ void gc_time_civil(int64_t us, int *ret_year, int *ret_month, int *ret_day)
 	*ret_day = (int)(day_of_year - (153 * shifted_month + 2) / 5) + 1;
 }
 
+int32_t gc_time_month(int64_t us)
+{
+	int year, month, day;
+
+	gc_time_civil(us, &year, &month, &day);
+	return (year - 1970) * 12 + month - 1;
+}
+
+bool gc_time_seconds(int64_t from_us, int64_t to_us, double *ret_seconds)
+{
+	if (to_us < from_us || to_us - from_us > GC_SECONDS_MAX * GC_SECOND_US)
+		return false;
+	*ret_seconds = (double)(to_us - from_us) / 1e6;
+	return true;
+}
+
 static int days_in_month(int year, int month)
 {
 	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
