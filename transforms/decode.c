@@ -383,18 +383,19 @@ void gc_row_real(struct gc_row *row, int column, double value)
 
 /* Rollups sum measures in millionths in 64 bits: 1e8 s, three years and two months, is 1e14 µs, and 92,233 rows of that fit into one
  * sum; at an hour a row, 2.5e9 do. The largest difference of two times that the cube takes, 230 years, would be full with 1,270. */
-#define MEASURE_MAX 1e8
+#define MEASURE_MAX ((double)GC_SECONDS_MAX)
 #define TOO_LARGE "must not be larger than 1e8"
 
 void gc_row_seconds(struct gc_decode *decode, struct gc_row *row, int column, int from, int to)
 {
+	double seconds;
 	int64_t us;
 
 	if (!gc_row_has(row, from) || !gc_row_has(row, to))
 		return;
 	us = row->values[to].integer - row->values[from].integer;
-	if (us >= 0 && us <= (int64_t)MEASURE_MAX * GC_SECOND_US)
-		gc_row_real(row, column, (double)us / 1e6);
+	if (gc_time_seconds(row->values[from].integer, row->values[to].integer, &seconds))
+		gc_row_real(row, column, seconds);
 	else
 		gc_decode_issue(decode, row->target->columns[column].name, gc_arena_printf(decode->arena, "%.6f", (double)us / 1e6),
 				us < 0 ? "a duration must not be negative" : TOO_LARGE);

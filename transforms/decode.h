@@ -85,7 +85,9 @@ void gc_row_seconds(struct gc_decode *decode, struct gc_row *row, int column, in
 /* A key of another stream that the row links to: locked before the first row is written. */
 void gc_decode_link(struct gc_decode *decode, const char *target, struct gc_span key);
 
-/* Who acted, as an actor's natural key: prefixes, bare names and references. GC_SPAN_NULL is the unknown member. */
+/* Who acted, as user:, agent: or system:<name>: a prefix in any case; a name without one, and the prefix where it is another, are a system's.
+ * GC_SPAN_NULL is the unknown member: no name, or nothing before or behind the colon. cube.resolve_actor() tells the type by these prefixes:
+ * user is human; tests/contract/actors.csv is the cases of both. */
 struct gc_span gc_decode_actor(struct gc_decode *decode, struct gc_span text, const char *field);
 /* The declared component that stands before or after the first colon of the text. */
 struct gc_span gc_declared_component(const struct gc_decode *decode, struct gc_span text);

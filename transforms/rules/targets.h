@@ -26,8 +26,9 @@ enum { GC_ERROR_COLUMNS(GC_ERROR_INDEX) GC_ERROR_COLUMN_COUNT };
 
 extern const struct gc_target gc_target_error_events;
 
-/* What the rules of errors make of a record: severity (unknown where there is none), actor, component, resolution. The row's
- * created_at must be set. `component` is what the record itself names, or NULL. */
+/* What the rules of errors make of a record: severity (unknown where there is none), actor, component, resolution: an error was resolved by
+ * itself where there is a resolved_at and the note names no person. The row's created_at must be set. `component` is what the record itself
+ * names, or NULL. cube.severity_of() and cube.is_auto_resolved() are the same rules, and tests/contract/errors.csv their cases. */
 void gc_error_derive(struct gc_decode *decode, struct gc_row *row, struct gc_span severity, struct gc_span actor,
 		     struct gc_span component);
 

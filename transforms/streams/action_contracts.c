@@ -29,7 +29,8 @@ enum { COLUMNS(GC_COLUMN_INDEX) COLUMN_COUNT };
 static const struct gc_column columns[] = { COLUMNS(GC_COLUMN_ENTRY) };
 
 /* pending → executing → verified, partial_success or failed → rolled_back: never back, never between the ends. Steps may be left
- * out (a batch keeps the last of several); states that are not listed are not judged. cube.contract_rank() is the same table. */
+ * out (a batch keeps the last of several); states that are not listed are not judged. cube.is_backward_step() is the same rule, and
+ * tests/contract/contract_steps.csv its cases. */
 static int rank_of(struct gc_span status)
 {
 	static const struct {

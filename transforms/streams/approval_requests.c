@@ -28,6 +28,8 @@ static const struct gc_target approvals = {
 	.created_at = AT_created_at,
 };
 
+/* Approved and rejected are decisions; any other status is none yet. cube.approval_status() goes the other way, and
+ * tests/contract/approvals.csv has the cases of both. */
 static void decode_approval(struct gc_decode *decode, const struct gc_change *change)
 {
 	struct gc_row *row = gc_decode_row(decode, &approvals, decode->key, change->row);

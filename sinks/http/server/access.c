@@ -76,12 +76,17 @@ static long rank_of(const char *tier)
 	return strncmp(tier, "tier_", 5) == 0 ? strtol(tier + 5, NULL, 10) : 1000;
 }
 
+bool gc_tier_is_above(const char *tier, const char *limit)
+{
+	return rank_of(tier) > rank_of(limit);
+}
+
 /* Rows of higher tiers would not be found anyway; asking for them by name gets a reason instead of an empty answer. */
 static bool asks_too_high(const struct gc_request *request)
 {
 	const char *tier = gc_values_get(&request->values, "tier");
 
-	return *request->token_tier && tier && rank_of(tier) > rank_of(request->token_tier);
+	return *request->token_tier && tier && gc_tier_is_above(tier, request->token_tier);
 }
 
 enum gc_verdict gc_access_check(struct gc_request *request, struct gc_database *db, struct gc_err *err)

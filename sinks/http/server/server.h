@@ -150,6 +150,9 @@ struct gc_pool_facts gc_pool_facts(struct gc_pool *pool);
 
 /* Finds out who asks. GC_OK also when the request was refused: then it has its answer. */
 enum gc_verdict gc_access_check(struct gc_request *request, struct gc_database *db, struct gc_err *err) GC_MUST_CHECK;
+/* Rows of this tier are not for whoever is limited to that one: a limit names the highest tier, and rows of no tier are above all. The roles
+ * of 5_rights/rights.sql are the same rule, which PostgreSQL keeps to; tests/contract/tiers.csv is its cases. */
+bool gc_tier_is_above(const char *tier, const char *limit);
 /* Answers a list of requests that ask the same, whatever happens. */
 void gc_answer_requests(struct gc_request *first, struct gc_database *db);
 /* The OpenAPI document; `text` is left empty when it fails. */

@@ -45,13 +45,10 @@ BEGIN
 		ON CONFLICT (error_id) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
 			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
 			offset_id = excluded.offset_id, xid = excluded.xid , own_component_key = excluded.own_component_key, component_is_explicit = excluded.component_is_explicit, own_human = coalesce(excluded.own_human, k.own_human)
-		WHERE (k.created_at IS NULL OR k.created_at >= closed_before) AND CASE
-			-- of a delete and its tombstone the delete stays: only it says where in the source it stood
-			WHEN excluded.created_at IS NULL AND k.created_at IS NULL AND k.kafka_us > 0
-					AND (greatest(excluded.lsn, excluded.source_us) > 0) <> (greatest(k.lsn, k.source_us) > 0)
-				THEN greatest(excluded.lsn, excluded.source_us) > 0
-			ELSE cube.is_newer(excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
-				k.lsn, k.source_us, k.kafka_us, k.record_offset) END
+		-- a key that was only locked is no delete: it has no version yet
+		WHERE (k.created_at IS NULL OR k.created_at >= closed_before) AND cube.replaces(
+			excluded.created_at IS NULL, excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
+			k.created_at IS NULL AND k.kafka_us > 0, k.lsn, k.source_us, k.kafka_us, k.record_offset)
 		RETURNING k.error_id, k.created_at, k.prev_created_at, k.playbook, k.log_component_key, k.own_human)
 	SELECT array_agg(w.error_id), coalesce(bool_or(w.created_at IS DISTINCT FROM w.prev_created_at AND w.prev_created_at IS NOT NULL), false), array_agg(w.prev_created_at), array_agg(w.playbook), array_agg(w.log_component_key), array_agg(w.own_human)
 	INTO winners, moved, known_prev_created_at, known_playbook, known_log_component_key, known_own_human FROM w;
@@ -92,7 +89,7 @@ BEGIN
 		f.error_type,
 		f.severity,
 		f.source,
-		coalesce(f.was_auto_resolved, f.resolved_at IS NOT NULL AND NOT coalesce(k.own_human, false)),
+		coalesce(f.was_auto_resolved, cube.is_auto_resolved(f.resolved_at, k.own_human)),
 		f.resolution_time_seconds,
 		(k.playbook),
 		(coalesce(k.own_human, false)),
@@ -129,7 +126,7 @@ BEGIN
 		f.error_type,
 		f.severity,
 		f.source,
-		coalesce(f.was_auto_resolved, f.resolved_at IS NOT NULL AND NOT coalesce(k.own_human, false)),
+		coalesce(f.was_auto_resolved, cube.is_auto_resolved(f.resolved_at, k.own_human)),
 		f.resolution_time_seconds,
 		(k.playbook),
 		(coalesce(k.own_human, false)),

@@ -45,13 +45,10 @@ BEGIN
 		ON CONFLICT (governance_member_id) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
 			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
 			offset_id = excluded.offset_id, xid = excluded.xid 
-		WHERE (k.created_at IS NULL OR k.created_at >= closed_before) AND CASE
-			-- of a delete and its tombstone the delete stays: only it says where in the source it stood
-			WHEN excluded.created_at IS NULL AND k.created_at IS NULL AND k.kafka_us > 0
-					AND (greatest(excluded.lsn, excluded.source_us) > 0) <> (greatest(k.lsn, k.source_us) > 0)
-				THEN greatest(excluded.lsn, excluded.source_us) > 0
-			ELSE cube.is_newer(excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
-				k.lsn, k.source_us, k.kafka_us, k.record_offset) END
+		-- a key that was only locked is no delete: it has no version yet
+		WHERE (k.created_at IS NULL OR k.created_at >= closed_before) AND cube.replaces(
+			excluded.created_at IS NULL, excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
+			k.created_at IS NULL AND k.kafka_us > 0, k.lsn, k.source_us, k.kafka_us, k.record_offset)
 		RETURNING k.governance_member_id, k.created_at, k.prev_created_at)
 	SELECT array_agg(w.governance_member_id), coalesce(bool_or(w.created_at IS DISTINCT FROM w.prev_created_at AND w.prev_created_at IS NOT NULL), false), array_agg(w.prev_created_at)
 	INTO winners, moved, known_prev_created_at FROM w;

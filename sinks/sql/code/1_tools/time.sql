@@ -10,6 +10,18 @@ CREATE OR REPLACE FUNCTION cube.day_of(time_key int) RETURNS date LANGUAGE sql I
 $$;
 COMMENT ON FUNCTION cube.day_of(int) IS 'The UTC day of a time_key.';
 
+-- gc_time_month() is the same; tests/contract/times.csv is its cases, and those of cube.time_key(), run through both.
+CREATE OR REPLACE FUNCTION cube.month_of(t timestamptz) RETURNS int LANGUAGE sql STABLE PARALLEL SAFE AS $$
+	SELECT ((date_part('year', t AT TIME ZONE 'UTC') - 1970) * 12 + date_part('month', t AT TIME ZONE 'UTC') - 1)::int
+$$;
+COMMENT ON FUNCTION cube.month_of(timestamptz) IS 'The UTC month of a time, counted since January 1970: the partition of a fact.';
+
+-- gc_time_seconds() is the same rule, and its statement is in include/gracecube/time.h; tests/contract/durations.csv is its cases, run through both.
+CREATE OR REPLACE FUNCTION cube.seconds_between(p_from timestamptz, p_to timestamptz) RETURNS double precision LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT CASE WHEN date_part('epoch', p_to - p_from) BETWEEN 0 AND 1e8 THEN date_part('epoch', p_to - p_from) END
+$$;
+COMMENT ON FUNCTION cube.seconds_between(timestamptz, timestamptz) IS 'A duration in seconds; NULL where it is negative or above 1e8, as of a time that is not known.';
+
 CREATE OR REPLACE FUNCTION cube.days_until(t timestamptz) RETURNS int LANGUAGE sql STABLE PARALLEL SAFE AS $$
 	SELECT ceil(date_part('epoch', t) / 86400)::int
 $$;

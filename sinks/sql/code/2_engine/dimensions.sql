@@ -122,6 +122,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cube.resolve_tier(text[]) IS 'Keys of tiers; unseen codes become inferred members.';
 
+-- gc_decode_actor() makes the id, always with a prefix, and says which; tests/contract/actors.csv is the cases of both, from a text to the member.
 CREATE OR REPLACE FUNCTION cube.resolve_actor(names text[]) RETURNS TABLE (name text, key int)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 BEGIN

@@ -35,7 +35,7 @@ END $$;
 COMMENT ON FUNCTION cube.ensure_partitions(text[], int[]) IS 'Makes partitions that are not there.';
 
 CREATE OR REPLACE FUNCTION cube.ensure_first_partitions(p_fact text, p_target text) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE this_month constant int := (date_part('year', now()) - 1970) * 12 + date_part('month', now()) - 1;
+DECLARE this_month constant int := cube.month_of(now());
 BEGIN
 	IF NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = format('cube.%I', p_fact)::regclass) THEN
 		PERFORM cube.ensure_partition(p_target, m) FROM generate_series(this_month - 1, this_month + 3) m;

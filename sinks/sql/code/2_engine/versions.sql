@@ -15,7 +15,8 @@ CREATE OR REPLACE FUNCTION cube.lane() RETURNS smallint LANGUAGE sql STABLE AS $
 $$;
 COMMENT ON FUNCTION cube.lane() IS 'Lane of the rollup rows that this session writes; views sum over lanes.';
 
--- gc_version_compare() in transforms/version.c is the same rule; tests/contract/version_order.csv is its cases, run through both.
+-- gc_version_compare() is the same rule, and its statement is in include/gracecube/stream.h; tests/contract/version_order.csv is its cases,
+-- run through both.
 CREATE OR REPLACE FUNCTION cube.is_newer(a_lsn bigint, a_source bigint, a_kafka bigint, a_offset bigint,
 	b_lsn bigint, b_source bigint, b_kafka bigint, b_offset bigint) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 	SELECT CASE
@@ -26,6 +27,16 @@ CREATE OR REPLACE FUNCTION cube.is_newer(a_lsn bigint, a_source bigint, a_kafka 
 		ELSE a_offset > b_offset END
 $$;
 COMMENT ON FUNCTION cube.is_newer(bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint) IS 'Is version a newer than version b: by the source''s log position where both have one, else its time, else Kafka''s time, then offset. The same log position and source time is the same change.';
+
+-- gc_version_replaces() is the same rule, and its statement is there; tests/contract/deletes.csv is its cases, run through both. A delete
+-- without a place in the source, that is a tombstone, has neither log position nor time of the source.
+CREATE OR REPLACE FUNCTION cube.replaces(a_deleted boolean, a_lsn bigint, a_source bigint, a_kafka bigint, a_offset bigint,
+	b_deleted boolean, b_lsn bigint, b_source bigint, b_kafka bigint, b_offset bigint) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT CASE
+		WHEN a_deleted AND b_deleted AND (greatest(a_lsn, a_source) > 0) <> (greatest(b_lsn, b_source) > 0) THEN greatest(a_lsn, a_source) > 0
+		ELSE cube.is_newer(a_lsn, a_source, a_kafka, a_offset, b_lsn, b_source, b_kafka, b_offset) END
+$$;
+COMMENT ON FUNCTION cube.replaces(boolean, bigint, bigint, bigint, bigint, boolean, bigint, bigint, bigint, bigint) IS 'Does version a, or a delete, take the place of version b? The newer one does; of a delete and its tombstone the delete stays.';
 
 -- The lowest lane that no other session holds: few lanes, few rollup rows. Released when the session ends.
 CREATE OR REPLACE FUNCTION cube.take_lane() RETURNS smallint LANGUAGE plpgsql AS $$

@@ -75,12 +75,18 @@ SELECT cube.define_rollup('rollup_verification_confidence', 'fact_verification_e
 	ARRAY['component_key = f.component_key', 'day = cube.day_of(f.time_key)', 'tier_key = f.tier_key', 'bucket = least(floor(f.confidence_score * 20)::int, 19)'],
 	ARRAY['executions = 1', 'successful = f.was_successful::int']);
 
--- Steps that Grace's own code never makes. rank_of() in transforms/streams/action_contracts.c is the same table.
+-- Steps that Grace's own code never makes. is_backward() in transforms/streams/action_contracts.c is the same rule, and its statement is
+-- there; tests/contract/contract_steps.csv is its cases, run through both.
 CREATE OR REPLACE FUNCTION cube.contract_rank(status text) RETURNS int LANGUAGE sql IMMUTABLE AS $$
 	SELECT CASE status WHEN 'pending' THEN 1 WHEN 'executing' THEN 2 WHEN 'verified' THEN 3 WHEN 'partial_success' THEN 3 WHEN 'failed' THEN 3
 		WHEN 'rolled_back' THEN 4 END
 $$;
 COMMENT ON FUNCTION cube.contract_rank(text) IS 'A contract goes to higher ranks only; NULL is not judged.';
+
+CREATE OR REPLACE FUNCTION cube.is_backward_step(p_from text, p_to text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+	SELECT coalesce(p_from <> p_to AND cube.contract_rank(p_from) >= cube.contract_rank(p_to), false)
+$$;
+COMMENT ON FUNCTION cube.is_backward_step(text, text) IS 'Is it a step that the source never makes?';
 
 CREATE OR REPLACE FUNCTION cube.check_contract_step() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 BEGIN
@@ -93,7 +99,7 @@ BEGIN
 	FROM (SELECT contract_id, max(before) AS before, max(after) AS after
 		FROM (SELECT contract_id, contract_status AS before, NULL AS after FROM old_rows
 			UNION ALL SELECT contract_id, NULL, contract_status FROM new_rows) s
-		GROUP BY contract_id HAVING max(before) <> max(after) AND cube.contract_rank(max(before)) >= cube.contract_rank(max(after))) n
+		GROUP BY contract_id HAVING cube.is_backward_step(max(before), max(after))) n
 	JOIN cube.key_verification_executions k ON k.contract_id = n.contract_id JOIN cube.etl_offset p ON p.offset_id = k.offset_id
 	ON CONFLICT DO NOTHING;
 	RETURN NULL;

@@ -19,6 +19,18 @@ SELECT cube.describe('cube.fact_error_events', 'One row an error; natural primar
 	loaded_at: when the row was last written
 $$);
 
+-- gc_error_derive() in transforms/rules/error_events.c has the same rules, and rules/targets.h states them; tests/contract/errors.csv is their
+-- cases, run through both. Errors of alerts and of the log are judged there, those of the mesh here.
+CREATE OR REPLACE FUNCTION cube.severity_of(p_severity text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT coalesce(nullif(p_severity, ''), 'unknown')
+$$;
+COMMENT ON FUNCTION cube.severity_of(text) IS 'Severity of an error: unknown where none is given.';
+
+CREATE OR REPLACE FUNCTION cube.is_auto_resolved(p_resolved_at timestamptz, p_by_person boolean) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT p_resolved_at IS NOT NULL AND NOT coalesce(p_by_person, false)
+$$;
+COMMENT ON FUNCTION cube.is_auto_resolved(timestamptz, boolean) IS 'Was an error resolved, and not by a person?';
+
 SELECT cube.define_fact('fact_error_events', 'error_events',
 	p_keeps => ARRAY['resolution_note'],
 	p_key_columns => ARRAY['own_component_key int', 'component_is_explicit boolean', 'own_human boolean'],
@@ -31,7 +43,7 @@ SELECT cube.define_fact('fact_error_events', 'error_events',
 		"required_human_intervention": "coalesce(k.own_human, false)"}',
 	-- an alert whose resolution note is left out, because it is large and did not change
 	p_key_keeps => ARRAY['own_human'],
-	p_defaults => '{"was_auto_resolved": "f.resolved_at IS NOT NULL AND NOT coalesce(k.own_human, false)"}');
+	p_defaults => '{"was_auto_resolved": "cube.is_auto_resolved(f.resolved_at, k.own_human)"}');
 
 -- An error that is made of a log entry lives as long as the entry. The delete of an entry takes its error along; here is the error of
 -- an entry whose delete came before it, or with it: the delete knew the entry's id, the error is named by its sequence.

@@ -78,7 +78,7 @@ CREATE OR REPLACE FUNCTION cube.ensure_mesh(subjects text[]) RETURNS void LANGUA
 BEGIN
 	PERFORM cube.ensure_partitions(array_agg(w.target), array_agg(w.month)) FROM (
 		SELECT DISTINCT CASE m.aspect WHEN 'requested' THEN 'approvals' ELSE 'error_events' END AS target,
-			((date_part('year', m.at AT TIME ZONE 'UTC') - 1970) * 12 + date_part('month', m.at AT TIME ZONE 'UTC') - 1)::int AS month
+			cube.month_of(m.at) AS month
 		FROM cube.mesh_aspect m WHERE m.subject_id = ANY (subjects) AND m.aspect IN ('raised', 'diagnosed', 'requested')) w;
 	PERFORM cube.ensure_hours(ARRAY(SELECT DISTINCT cube.time_key(m.at) / 60
 		FROM cube.mesh_aspect m WHERE m.subject_id = ANY (subjects) AND m.aspect IN ('raised', 'diagnosed', 'requested')));
@@ -90,7 +90,8 @@ CREATE OR REPLACE FUNCTION cube.mesh_rank(aspect text, at timestamptz) RETURNS d
 $$;
 COMMENT ON FUNCTION cube.mesh_rank(text, timestamptz) IS 'Of two events of one aspect the one with the higher rank counts.';
 
--- gc_error_derive() in transforms/rules/error_events.c has the same rule; tests/contract/persons.csv is its cases, run through both.
+-- gc_error_names_person() is the same rule, and its statement is in include/gracecube/stream.h; tests/contract/persons.csv is its cases, run
+-- through both.
 CREATE OR REPLACE FUNCTION cube.names_person(note text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 	SELECT coalesce(strpos(lower(note), 'user:') > 0, false)
 $$;
@@ -100,9 +101,9 @@ CREATE OR REPLACE FUNCTION cube.merge_mesh_errors(ids text[]) RETURNS void LANGU
 DECLARE e record;
 BEGIN
 	FOR e IN
-		SELECT k.error_id, k.kafka_us + 1 AS version, b.actor_key, coalesce(b.title, b.aspect) AS error_type, coalesce(nullif(b.severity, ''), 'unknown') AS severity,
-			b.source, r.at IS NOT NULL AND NOT cube.names_person(r.note) AS auto,
-			CASE WHEN r.at >= least(b.at, d.at) THEN date_part('epoch', r.at - least(b.at, d.at)) END AS seconds,
+		SELECT k.error_id, k.kafka_us + 1 AS version, b.actor_key, coalesce(b.title, b.aspect) AS error_type, cube.severity_of(b.severity) AS severity,
+			b.source, cube.is_auto_resolved(r.at, cube.names_person(r.note)) AS auto,
+			cube.seconds_between(least(b.at, d.at), r.at) AS seconds,
 			CASE WHEN r.at IS NOT NULL THEN 'resolved' WHEN f.at IS NOT NULL THEN 'failed' ELSE 'open' END AS status, r.note,
 			least(b.at, d.at) AS created_at, r.at AS resolved_at, b.component_key, b.component_is_explicit,
 			cube.names_person(r.note) OR coalesce(p.needs_human, false)
@@ -126,13 +127,20 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cube.merge_mesh_errors(text[]) IS 'Computes errors anew from what the mesh said of them.';
 
+-- decode_approval() in transforms/streams/approval_requests.c goes the other way, from the status to was_approved; tests/contract/approvals.csv is
+-- the cases of both ways.
+CREATE OR REPLACE FUNCTION cube.approval_status(p_approved boolean) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT CASE WHEN p_approved THEN 'approved' WHEN NOT p_approved THEN 'rejected' ELSE 'pending' END
+$$;
+COMMENT ON FUNCTION cube.approval_status(boolean) IS 'Status of an approval that the mesh tells of.';
+
 CREATE OR REPLACE FUNCTION cube.merge_mesh_approvals(ids text[]) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 DECLARE a record;
 BEGIN
 	FOR a IN
 		SELECT k.approval_id, k.kafka_us + 1 AS version, coalesce(d.actor_key, 0) AS actor_key, q.title, q.note AS description,
-			d.needs_human AS approved, CASE WHEN d.at >= q.at THEN date_part('epoch', d.at - q.at) END AS seconds, q.risk_score, q.at AS created_at,
-			d.at AS decided_at, CASE WHEN d.at IS NULL THEN 'pending' WHEN d.needs_human THEN 'approved' ELSE 'rejected' END AS status,
+			d.needs_human AS approved, cube.seconds_between(q.at, d.at) AS seconds, q.risk_score, q.at AS created_at,
+			d.at AS decided_at, cube.approval_status(d.needs_human) AS status,
 			q.contract_id, q.error_id, q.source, d.note AS decision_reason, q.tier_key
 		FROM cube.key_approvals k
 		JOIN cube.mesh_aspect q ON q.subject_id = 'approval:' || k.approval_id AND q.aspect = 'requested'
