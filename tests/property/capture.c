@@ -170,7 +170,6 @@ static void note_order(struct capture *capture)
 		for (size_t i = capture->key_begin[k]; i < capture->key_begin[k + 1]; i++) {
 			struct record *record = &capture->records[capture->by_key[i]];
 
-			record->once = in_turn;
 			if (i > capture->key_begin[k] && in_turn)
 				record->behind = capture->by_key[i - 1];
 		}

@@ -7,8 +7,7 @@
  *   - A tombstone carries no position of its source, only Kafka's timestamp, by which it can be compared with others. So records keep
  *     their timestamps, wherever they go. Two things no reader could tell, and no record here does them: a tombstone in the same
  *     millisecond as the next life of its key; one that is sent again under a new timestamp behind that life, out of order.
- *   - "__debezium_unavailable_value" says "as before", so the versions of such a key come in order, and none of them again: beside a
- *     stale version in its batch, "before" would be that one.
+ *   - "__debezium_unavailable_value" says "as before", so the versions of such a key come in order: what came before is all that there is.
  *
  * Redeliveries are runs of a partition's earlier records under new offsets, with the Kafka timestamps that they had: as a producer
  * sends again what it has no answer for. Offsets have gaps, as after compaction and transactions.
@@ -148,10 +147,8 @@ static void append_run_again(struct track *track, struct rng *rng)
 
 	if (to > track->count)
 		to = track->count;
-	for (size_t i = from; i < to; i++) {
-		if (!track->records[i]->once)
-			append(track, track->records[i], 0);
-	}
+	for (size_t i = from; i < to; i++)
+		append(track, track->records[i], 0);
 }
 
 struct layout {

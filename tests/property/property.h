@@ -59,7 +59,6 @@ struct record {
 	size_t topic;  /* records of one topic have one number */
 	size_t key;    /* and so have those of one key of a topic */
 	size_t behind; /* the record that must have come before, even when versions are shuffled; NO_RECORD: none */
-	bool once;     /* it is not sent again */
 };
 
 struct capture {
