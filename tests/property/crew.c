@@ -8,6 +8,8 @@
  *   moved       a partition goes to another worker, with or without its owner knowing: the fence tells it
  *   cut         a worker's connection is ended by the server, at any point, in the middle of a COMMIT too
  *   cancelled   a worker's statement is, and with it its transaction
+ *   refused     records given to the pipeline as a whole, though none of them is to blame: it tries halves
+ *   rebalanced  what is in hand is taken away between two of its parts, and as many other records come
  * Retries are those of the worker: the same records again, behind those that turn out to be applied.
  *
  * Threads: a worker is used by one at a time; what they share is atomic.
@@ -288,11 +290,8 @@ static size_t choose_size(struct worker *w)
 	return w->crew->options->faults ? (size_t)ceil(pow(max, rng_unit(&w->rng))) : (size_t)max;
 }
 
-static void gather(struct worker *w)
+static void gather_up_to(struct worker *w, size_t size)
 {
-	size_t size = choose_size(w);
-
-	w->source.record_count = 0;
 	while (w->source.record_count < size) {
 		size_t t = choose_track(w), run = 1 + rng_below(&w->rng, 20);
 
@@ -303,6 +302,12 @@ static void gather(struct worker *w)
 				.message = w->crew->plan->tracks[t].messages[w->holdings[t].next_index++], .assignment = (uint32_t)t
 			};
 	}
+}
+
+static void gather(struct worker *w)
+{
+	w->source.record_count = 0;
+	gather_up_to(w, choose_size(w));
 }
 
 static void fill(struct worker *w)
@@ -378,20 +383,58 @@ static enum gc_verdict recover(struct worker *w, enum gc_verdict verdict)
 
 /* ---- all at once ---- */
 
+/* Other records take the place of those in hand, and as many: nothing tells of it but the generation. Whoever went on counting would pass
+ * over the first of them. */
+static enum gc_verdict rebalance(struct worker *w)
+{
+	size_t count = w->source.record_count;
+	enum gc_verdict verdict;
+
+	w->stats.rebalanced++;
+	w->source.record_count = 0;
+	w->source.generation++;
+	verdict = claim_own(w);
+	while (verdict == GC_RETRY) {
+		verdict = try_again(w);
+		if (verdict == GC_OK)
+			verdict = claim_own(w);
+	}
+	if (verdict == GC_OK)
+		gather_up_to(w, count);
+	return verdict;
+}
+
+static bool is_refused(struct worker *w, size_t records)
+{
+	return w->crew->options->faults && records > 1 && rng_once_in(&w->rng, 8);
+}
+
+/* As the worker does with what may have been too much at once. */
+static bool gives_back(const struct worker *w, size_t records, const struct gc_err *err)
+{
+	return records > 1 && w->retries > 0 && gc_sqlstate_wants_less(err->code);
+}
+
 static enum gc_verdict attempt(void *worker, size_t from, size_t to, const struct gc_err *reject_reason, struct gc_err *err)
 {
 	struct worker *w = worker;
-	enum gc_verdict verdict = gc_pipeline_try(&w->pipeline, from, to, reject_reason, err);
+	enum gc_verdict verdict;
 
-	while (verdict == GC_RETRY) {
+	if (is_refused(w, to - from)) {
+		w->stats.refused++;
+		return gc_fail(err, GC_REJECT, "22003", "merge", "refused, though no record is to blame");
+	}
+	verdict = gc_pipeline_try(&w->pipeline, from, to, reject_reason, err);
+	while (verdict == GC_RETRY && !gives_back(w, to - from, err)) {
 		w->err = *err;
 		verdict = try_again(w);
 		if (verdict == GC_OK)
 			verdict = gc_pipeline_try(&w->pipeline, from, to, reject_reason, err);
 	}
-	if (verdict == GC_OK)
-		note_commit(w);
-	return verdict;
+	if (verdict != GC_OK)
+		return verdict;
+	note_commit(w);
+	return to < w->source.record_count && rng_once_in(&w->rng, 3) ? rebalance(w) : GC_OK;
 }
 
 static bool is_over(void *worker)
@@ -404,8 +447,11 @@ static bool is_over(void *worker)
 static enum gc_verdict apply_whole(struct worker *w)
 {
 	const struct gc_retry_policy policy = { attempt, is_over, w };
-	enum gc_verdict verdict = gc_pipeline_run(&w->pipeline, &policy, &w->err);
+	enum gc_verdict verdict;
 
+	do
+		verdict = gc_pipeline_run(&w->pipeline, &policy, &w->err);
+	while (verdict == GC_OK && gc_pipeline_is_void(&w->pipeline));
 	w->step = GATHER;
 	return w->verdict != GC_OK ? w->verdict : verdict;
 }
@@ -606,6 +652,8 @@ void stats_add(struct stats *sum, const struct stats *stats)
 	sum->moved += stats->moved;
 	sum->cut += stats->cut;
 	sum->cancelled += stats->cancelled;
+	sum->refused += stats->refused;
+	sum->rebalanced += stats->rebalanced;
 }
 
 enum gc_verdict crew_run(const struct gc_config *config, const struct plan *plan, const struct crew_options *options,

@@ -207,9 +207,10 @@ static void summarize(const struct test *test, int64_t took_us)
 	       test->done[0][0] + test->done[0][1] + test->done[1][0] + test->done[1][1], test->capture.count,
 	       test->done[0][0] + test->done[0][1], test->done[1][0] + test->done[1][1]);
 	printf("%lld records applied in %lld batches; partitions moved %lld times, fenced off %lld, caches forgotten %lld, connections cut "
-	       "%lld, statements cancelled %lld, retries %lld (deadlocks %lld)\n",
+	       "%lld, statements cancelled %lld, retries %lld (deadlocks %lld); in parts after %lld refusals, rebalanced between two parts %lld times\n",
 	       (long long)t->messages, (long long)t->batches, (long long)t->moved, (long long)t->fenced, (long long)t->forgotten,
-	       (long long)t->cut, (long long)t->cancelled, (long long)t->retries, (long long)t->deadlocks);
+	       (long long)t->cut, (long long)t->cancelled, (long long)t->retries, (long long)t->deadlocks, (long long)t->refused,
+	       (long long)t->rebalanced);
 	if (atomic_load(&test->failed) == 0)
 		printf("one cube, %s, and cube.verify() has no difference; %.0f s\n", test->expected.all, (double)took_us / 1e6);
 	else

@@ -115,7 +115,7 @@ void plan_free(struct plan *plan);
 
 /* What happened on the way. */
 struct stats {
-	int64_t messages, batches, retries, deadlocks, fenced, reconnects, forgotten, moved, cut, cancelled;
+	int64_t messages, batches, retries, deadlocks, fenced, reconnects, forgotten, moved, cut, cancelled, refused, rebalanced;
 };
 
 struct crew_options {
