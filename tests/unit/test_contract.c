@@ -417,8 +417,7 @@ static void targets_are_what_the_cube_has(void **state)
 		const struct gc_target *target = target_named(cases.fields[0]);
 
 		if (!target || !gc_span_equal(gc_span_of(kind_of(target)), cases.fields[1]) ||
-		    target->names_missions != is_true(cases.fields[2]) ||
-		    target->introduces_missions != is_true(cases.fields[3]) ||
+		    target->names_missions != is_true(cases.fields[2]) || target->introduces_missions != is_true(cases.fields[3]) ||
 		    (strcmp(kind_of(target), "fact") == 0) != (target->created_at >= 0))
 			fail_case(&cases);
 	}

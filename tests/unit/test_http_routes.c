@@ -299,6 +299,7 @@ static void a_part_of_the_path_is_one_parameter(void **state)
 
 static json_t *document_of_all(void)
 {
+	const struct gc_config config = { .cube_schema = (char[]){ "cube" }, .serve_row_limit = 1234 };
 	json_t *document = gc_openapi_new();
 
 	for (const struct gc_route *route = gc_routes; route->path; route++) {
@@ -310,7 +311,7 @@ static json_t *document_of_all(void)
 			gc_openapi_add_column(columns, "at", GC_CELL_TIME, "when");
 			gc_openapi_add_column(columns, "detail", GC_CELL_JSON, NULL);
 		}
-		gc_openapi_add_route(document, route, columns, 1234);
+		gc_openapi_add_route(document, route, columns, &config);
 	}
 	return document;
 }
