@@ -1,15 +1,20 @@
 #!/usr/bin/env python3
 """usage: tests/fuzz/corpus.py FOLDER
 
-Writes the fixtures as inputs of fuzz_batch, one file a case, into FOLDER.
+Writes the fixtures as inputs of fuzz_batch, one file a case, into FOLDER. What each case's messages are, test_fixtures of the same
+build as CUBE_TEST_BIN tells, else that of build/.
 """
 import json
+import os
 import pathlib
+import subprocess
 import sys
+import tempfile
 
-TESTS = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+BUILD = pathlib.Path(os.environ.get("CUBE_TEST_BIN", ROOT / "build" / "gracecube")).parent
 # the registry's order: the files of transforms/streams by name
-STREAMS = sorted(path.stem for path in (TESTS.parent / "transforms" / "events").glob("*.c"))
+STREAMS = sorted(path.stem for path in (ROOT / "transforms" / "streams").glob("*.c"))
 UNITS = ["auto", "s", "ms", "us", "ns"]
 
 
@@ -30,12 +35,8 @@ def record(stream, unit, message):
     return head + key + value
 
 
-def main():
-    if len(sys.argv) != 2:
-        sys.exit(__doc__.strip())
-    folder = pathlib.Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in sorted((TESTS / "fixtures").glob("*/*/message.json")):
+def write_inputs(cases, folder):
+    for path in sorted(cases.glob("*/*/message.json")):
         stream, case = path.parent.parent.name, path.parent.name
         settings = path.with_name("settings.json")
         unit = json.loads(settings.read_text()).get("time_unit", "auto") if settings.exists() else "auto"
@@ -44,6 +45,16 @@ def main():
         for n in range(0, len(messages), 4):
             data = b"".join(record(stream, unit, m) for m in messages[n:n + 4])
             (folder / f"{stream}-{case}-{n}").write_bytes(data)
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__.strip())
+    folder = pathlib.Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as cases:
+        subprocess.run([BUILD / "tests" / "test_fixtures", "--write", cases], check=True)
+        write_inputs(pathlib.Path(cases), folder)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 /* Fuzzing: any bytes as records of any stream. Nothing may crash, and tests/unit/batch_rules.h must hold of the batch.
  *
- *     cmake -S . -B build-fuzz -DCMAKE_C_COMPILER=clang -DGRACECUBE_FUZZ=ON -DGRACECUBE_SANITIZE=address,undefined
- *     cmake --build build-fuzz --target fuzz_batch
- *     tests/fuzz/corpus.py corpus && build-fuzz/tests/fuzz_batch -dict=tests/fuzz/json.dict -max_len=8192 corpus
+ *     cmake -S . -B build-fuzz -DCMAKE_C_COMPILER=clang -DGRACECUBE_TESTS=ON -DGRACECUBE_FUZZ=ON -DGRACECUBE_SANITIZE=address,undefined
+ *     cmake --build build-fuzz --target fuzz_batch test_fixtures
+ *     CUBE_TEST_BIN=build-fuzz/gracecube tests/fuzz/corpus.py corpus
+ *     build-fuzz/tests/fuzz_batch -dict=tests/fuzz/json.dict -max_len=8192 corpus
  *
  * An input is a list of records, each with a head of five bytes: stream; flags; length of the key; length of the value, low
  * byte first. Flags: 1 there is no key, 2 there is no value, 4 the offset leaves a gap, 8 the same for the partition, 0x70 unit

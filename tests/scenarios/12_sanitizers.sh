@@ -9,7 +9,7 @@ cmake -S "$CUBE_TEST_ROOT" -B "$BUILD" -DGRACECUBE_TESTS=ON -DGRACECUBE_SANITIZE
 cmake --build "$BUILD" -j "$(nproc)" >>build.log 2>&1 || fail "the build: $(tail -n 3 build.log)"
 export ASAN_OPTIONS=detect_leaks=1:check_initialization_order=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1
 ctest --test-dir "$BUILD" --output-on-failure --timeout 200 -j "$(nproc)" >ctest.log 2>&1 || fail "unit tests: $(grep -E '\*\*\*|ERROR' ctest.log | head -n 3)"
-shown "address and undefined: $(sed -n 's/^100% tests passed, 0 tests failed out of //p' ctest.log) unit test programs"
+shown "address and undefined: $(sed -n 's/^100% tests passed, 0 tests failed out of //p' ctest.log) unit tests"
 
 CUBE_TEST_BIN=$BUILD/gracecube
 new_cube
