@@ -1,15 +1,7 @@
 /* The embedded broker, the producer on it, and the helpers that ask it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <librdkafka/rdkafka.h>
 /* wants the other first */
 #include <librdkafka/rdkafka_mock.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include <gracecube/arena.h>
 #include <gracecube/log.h>
@@ -17,6 +9,7 @@
 #include "kafka/embedded_broker.h"
 #include "kafka/client.h"
 #include "kafka/producer.h"
+#include "suite.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define PARTITIONS 7
@@ -579,38 +572,37 @@ static void a_wrong_property_is_named(void **state)
 	assert_false(gc_kafka_has_property(&with, "linger"));
 }
 
-static void errors_have_verdicts(void **state)
+static const struct verdict {
+	rd_kafka_resp_err_t code;
+	enum gc_verdict verdict;
+} verdicts[] = {
+	{ RD_KAFKA_RESP_ERR_NO_ERROR, GC_OK },
+	{ RD_KAFKA_RESP_ERR__TRANSPORT, GC_RETRY },
+	{ RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, GC_RETRY },
+	{ RD_KAFKA_RESP_ERR__TIMED_OUT, GC_RETRY },
+	{ RD_KAFKA_RESP_ERR__RESOLVE, GC_RETRY },
+	{ RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, GC_RETRY },
+	{ RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, GC_RETRY },
+	{ RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS, GC_RETRY },
+	{ RD_KAFKA_RESP_ERR__AUTHENTICATION, GC_FATAL },
+	{ RD_KAFKA_RESP_ERR__SSL, GC_FATAL },
+	{ RD_KAFKA_RESP_ERR__FATAL, GC_FATAL },
+	{ RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, GC_FATAL },
+	{ RD_KAFKA_RESP_ERR__INVALID_ARG, GC_FATAL },
+	{ RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, GC_FATAL },
+	{ RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED, GC_FATAL },
+	{ RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, GC_FATAL },
+	{ RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, GC_FATAL },
+};
+
+static void error_has_its_verdict(void **state)
 {
-	static const struct {
-		rd_kafka_resp_err_t code;
-		enum gc_verdict verdict;
-	} cases[] = {
-		{ RD_KAFKA_RESP_ERR_NO_ERROR, GC_OK },
-		{ RD_KAFKA_RESP_ERR__TRANSPORT, GC_RETRY },
-		{ RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, GC_RETRY },
-		{ RD_KAFKA_RESP_ERR__TIMED_OUT, GC_RETRY },
-		{ RD_KAFKA_RESP_ERR__RESOLVE, GC_RETRY },
-		{ RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS, GC_RETRY },
-		{ RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, GC_RETRY },
-		{ RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS, GC_RETRY },
-		{ RD_KAFKA_RESP_ERR__AUTHENTICATION, GC_FATAL },
-		{ RD_KAFKA_RESP_ERR__SSL, GC_FATAL },
-		{ RD_KAFKA_RESP_ERR__FATAL, GC_FATAL },
-		{ RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, GC_FATAL },
-		{ RD_KAFKA_RESP_ERR__INVALID_ARG, GC_FATAL },
-		{ RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, GC_FATAL },
-		{ RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED, GC_FATAL },
-		{ RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, GC_FATAL },
-		{ RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, GC_FATAL },
-	};
+	const struct verdict *row = *state;
 	struct gc_err err;
 
-	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		assert_int_equal(gc_kafka_verdict(cases[i].code), cases[i].verdict);
-		assert_int_equal(gc_kafka_fail(&err, cases[i].code, "t", "Asked"), cases[i].verdict);
-		assert_true(strncmp(err.text, "Asked: ", 7) == 0 && strlen(err.text) > 10);
-	}
+	assert_int_equal(gc_kafka_verdict(row->code), row->verdict);
+	assert_int_equal(gc_kafka_fail(&err, row->code, "t", "Asked"), row->verdict);
+	assert_true(strncmp(err.text, "Asked: ", 7) == 0 && strlen(err.text) > 10);
 }
 
 int main(void)
@@ -628,8 +620,13 @@ int main(void)
 		cmocka_unit_test(the_throttle_counts_bytes_of_a_partition),
 		cmocka_unit_test(nobody_there_is_a_retry),
 		cmocka_unit_test(a_wrong_property_is_named),
-		cmocka_unit_test(errors_have_verdicts),
 	};
+	struct suite suite = { 0 };
+	int failed;
 
-	return cmocka_run_group_tests_name("broker", tests, start_broker, stop_broker);
+	for (size_t i = 0; i < COUNT(verdicts); i++)
+		suite_add(&suite, error_has_its_verdict, &verdicts[i], "%s: %s", rd_kafka_err2name(verdicts[i].code),
+			  gc_verdict_name(verdicts[i].verdict));
+	failed = suite_run(&suite, NULL, NULL);
+	return failed + cmocka_run_group_tests_name("broker", tests, start_broker, stop_broker);
 }

@@ -1,18 +1,11 @@
 /* Capture files: what is read, what is refused and with which words, and files that end badly. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include <gracecube/arena.h>
 
 #include "kafka/capture.h"
+#include "suite.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -148,93 +141,89 @@ static void bytes_that_are_no_text_are_base64(void **state)
 	gc_capture_close(capture);
 }
 
-static void texts_are_exact(void **state)
+static const struct text {
+	const char *json;
+	struct gc_span wanted;
+} texts[] = {
+	{ "", GC_LIT("") },
+	{ "a\\u0000b", GC_LIT("a\0b") },
+	{ "\\u0000", GC_LIT("\0") },
+	{ "\\u0000\\b\\f\\n\\r\\t\\/\\\\\\\"", GC_LIT("\0\b\f\n\r\t/\\\"") },
+	{ "\\u0000\\u00e9\\u20AC\\ud83d\\uDE00\\udbff\\udfff\\uFFFF", GC_LIT("\0é€😀\xF4\x8F\xBF\xBF\xEF\xBF\xBF") },
+	{ "\\u0000 \\ufffd é€😀", GC_LIT("\0 \xEF\xBF\xBD é€😀") },
+	{ "\\ufffd", GC_LIT("\xEF\xBF\xBD") },
+	{ "\\u2028\x7F", GC_LIT("\xE2\x80\xA8\x7F") },
+};
+
+static void text_is_exact(void **state)
 {
-	static const struct {
-		const char *json;
-		struct gc_span wanted;
-	} cases[] = {
-		{ "", GC_LIT("") },
-		{ "a\\u0000b", GC_LIT("a\0b") },
-		{ "\\u0000", GC_LIT("\0") },
-		{ "\\u0000\\b\\f\\n\\r\\t\\/\\\\\\\"", GC_LIT("\0\b\f\n\r\t/\\\"") },
-		{ "\\u0000\\u00e9\\u20AC\\ud83d\\uDE00\\udbff\\udfff\\uFFFF", GC_LIT("\0é€😀\xF4\x8F\xBF\xBF\xEF\xBF\xBF") },
-		{ "\\u0000 \\ufffd é€😀", GC_LIT("\0 \xEF\xBF\xBD é€😀") },
-		{ "\\ufffd", GC_LIT("\xEF\xBF\xBD") },
-		{ "\\u2028\x7F", GC_LIT("\xE2\x80\xA8\x7F") },
-	};
+	const struct text *row = *state;
+	struct gc_capture *capture;
+	char line[256];
 
-	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct gc_capture *capture;
-		char line[256];
-
-		snprintf(line, sizeof(line), "{\"value\":\"%s\"}\n", cases[i].json);
-		capture = open_text(line);
-		assert_span(next(capture)->value, cases[i].wanted);
-		gc_capture_close(capture);
-	}
+	snprintf(line, sizeof(line), "{\"value\":\"%s\"}\n", row->json);
+	capture = open_text(line);
+	assert_span(next(capture)->value, row->wanted);
+	gc_capture_close(capture);
 }
 
-static void bad_lines_are_refused_and_the_next_is_read(void **state)
+static const struct bad_line {
+	const char *line, *code;
+} bad_lines[] = {
+	{ "{", "not_json" },
+	{ "{\"value\":\"\xFF\"}", "not_json" },
+	{ "{\"value\":\"v\"} x", "not_json" },
+	{ "{\"value\":NaN}", "not_json" },
+	{ "[]", "not_object" },
+	{ "\"text\"", "not_object" },
+	{ "{\"value\":\"v\",\"value\":\"w\"}", "duplicate_key" },
+	{ "{}", "no_value" },
+	{ "{\"vlaue\":\"v\"}", "no_value" },
+	{ "{\"value\":{}}", "not_text" },
+	{ "{\"value\":\"v\",\"key\":1}", "not_text" },
+	{ "{\"value\":\"v\",\"topic\":true}", "not_text" },
+	{ "{\"value\":\"\\ud800\"}", "half_character" },
+	{ "{\"value\":\"\\ud800\\ud800\"}", "half_character" },
+	{ "{\"value\":\"\\udc00\\ud800\"}", "half_character" },
+	{ "{\"value\":\"\\ud83d\\n\\ude00\"}", "half_character" },
+	{ "{\"value\":\"v\",\"partition\":\"0\"}", "not_a_number" },
+	{ "{\"value\":\"v\",\"partition\":-1}", "out_of_range" },
+	{ "{\"value\":\"v\",\"partition\":2147483648}", "out_of_range" },
+	{ "{\"value\":\"v\",\"offset\":1.5}", "not_a_number" },
+	{ "{\"value\":\"v\",\"timestamp\":-2}", "out_of_range" },
+	{ "{\"value\":\"v\",\"timestamp\":9223372036854775807}", "out_of_range" },
+	{ "{\"value\":\"v\",\"timestamp\":99999999999999999999}", "not_a_number" },
+	{ "{\"value\":\"v\",\"headers\":{}}", "bad_header" },
+	{ "{\"value\":\"v\",\"headers\":[\"a\"]}", "bad_header" },
+	{ "{\"value\":\"v\",\"headers\":[[\"a\"]]}", "bad_header" },
+	{ "{\"value\":\"v\",\"headers\":[[\"a\",\"b\",\"c\"]]}", "bad_header" },
+	{ "{\"value\":\"v\",\"headers\":[[null,\"b\"]]}", "bad_header" },
+	{ "{\"value\":\"v\",\"headers\":[{\"a\":\"b\"}]}", "bad_header" },
+	{ "{\"value\":\"v\",\"headers\":[[\"a\",1]]}", "not_text" },
+	{ "{\"value\":{\"base64\":\"Zg\"}}", "not_text" },
+	{ "{\"value\":{\"base64\":1}}", "not_text" },
+	{ "{\"value\":{\"base64\":\"Zg==\",\"x\":1}}", "not_text" },
+	{ "{\"value\":{\"hex\":\"66\"}}", "not_text" },
+	{ "{\"value\":\"v\",\"headers\":[[{},\"b\"]]}", "not_text" },
+	{ "{\"value\":\"v\",\"headers\":[[\"a\",\"\\ud800\"]]}", "half_character" },
+};
+
+static void bad_line_is_refused_and_the_next_is_read(void **state)
 {
-	static const struct {
-		const char *line, *code;
-	} cases[] = {
-		{ "{", "not_json" },
-		{ "{\"value\":\"\xFF\"}", "not_json" },
-		{ "{\"value\":\"v\"} x", "not_json" },
-		{ "{\"value\":NaN}", "not_json" },
-		{ "[]", "not_object" },
-		{ "\"text\"", "not_object" },
-		{ "{\"value\":\"v\",\"value\":\"w\"}", "duplicate_key" },
-		{ "{}", "no_value" },
-		{ "{\"vlaue\":\"v\"}", "no_value" },
-		{ "{\"value\":{}}", "not_text" },
-		{ "{\"value\":\"v\",\"key\":1}", "not_text" },
-		{ "{\"value\":\"v\",\"topic\":true}", "not_text" },
-		{ "{\"value\":\"\\ud800\"}", "half_character" },
-		{ "{\"value\":\"\\ud800\\ud800\"}", "half_character" },
-		{ "{\"value\":\"\\udc00\\ud800\"}", "half_character" },
-		{ "{\"value\":\"\\ud83d\\n\\ude00\"}", "half_character" },
-		{ "{\"value\":\"v\",\"partition\":\"0\"}", "not_a_number" },
-		{ "{\"value\":\"v\",\"partition\":-1}", "out_of_range" },
-		{ "{\"value\":\"v\",\"partition\":2147483648}", "out_of_range" },
-		{ "{\"value\":\"v\",\"offset\":1.5}", "not_a_number" },
-		{ "{\"value\":\"v\",\"timestamp\":-2}", "out_of_range" },
-		{ "{\"value\":\"v\",\"timestamp\":9223372036854775807}", "out_of_range" },
-		{ "{\"value\":\"v\",\"timestamp\":99999999999999999999}", "not_a_number" },
-		{ "{\"value\":\"v\",\"headers\":{}}", "bad_header" },
-		{ "{\"value\":\"v\",\"headers\":[\"a\"]}", "bad_header" },
-		{ "{\"value\":\"v\",\"headers\":[[\"a\"]]}", "bad_header" },
-		{ "{\"value\":\"v\",\"headers\":[[\"a\",\"b\",\"c\"]]}", "bad_header" },
-		{ "{\"value\":\"v\",\"headers\":[[null,\"b\"]]}", "bad_header" },
-		{ "{\"value\":\"v\",\"headers\":[{\"a\":\"b\"}]}", "bad_header" },
-		{ "{\"value\":\"v\",\"headers\":[[\"a\",1]]}", "not_text" },
-		{ "{\"value\":{\"base64\":\"Zg\"}}", "not_text" },
-		{ "{\"value\":{\"base64\":1}}", "not_text" },
-		{ "{\"value\":{\"base64\":\"Zg==\",\"x\":1}}", "not_text" },
-		{ "{\"value\":{\"hex\":\"66\"}}", "not_text" },
-		{ "{\"value\":\"v\",\"headers\":[[{},\"b\"]]}", "not_text" },
-		{ "{\"value\":\"v\",\"headers\":[[\"a\",\"\\ud800\"]]}", "half_character" },
-	};
+	const struct bad_line *row = *state;
+	const struct gc_message *message = NULL;
+	struct gc_capture *capture;
+	struct gc_err err;
+	char text[256];
 
-	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		const struct gc_message *message = NULL;
-		struct gc_capture *capture;
-		struct gc_err err;
-		char text[256];
-
-		snprintf(text, sizeof(text), "\n%s\n{\"value\":\"good\"}\n", cases[i].line);
-		capture = open_text(text);
-		assert_int_equal(gc_capture_next(capture, &message, &err), GC_REJECT);
-		assert_string_equal(err.code, cases[i].code);
-		assert_non_null(strstr(err.where, ":2"));
-		assert_null(message);
-		assert_span(next(capture)->value, GC_LIT("good"));
-		gc_capture_close(capture);
-	}
+	snprintf(text, sizeof(text), "\n%s\n{\"value\":\"good\"}\n", row->line);
+	capture = open_text(text);
+	assert_int_equal(gc_capture_next(capture, &message, &err), GC_REJECT);
+	assert_string_equal(err.code, row->code);
+	assert_non_null(strstr(err.where, ":2"));
+	assert_null(message);
+	assert_span(next(capture)->value, GC_LIT("good"));
+	gc_capture_close(capture);
 }
 
 /* {"value":"xxx…"} of so many bytes, and a line feed. */
@@ -354,13 +343,19 @@ int main(void)
 		cmocka_unit_test(a_record_is_read_whole),
 		cmocka_unit_test(what_may_be_missing_is_null),
 		cmocka_unit_test(bytes_that_are_no_text_are_base64),
-		cmocka_unit_test(texts_are_exact),
-		cmocka_unit_test(bad_lines_are_refused_and_the_next_is_read),
 		cmocka_unit_test(a_line_has_a_limit),
 		cmocka_unit_test(plain_and_gzip_read_the_same),
 		cmocka_unit_test(a_gzip_cut_short_is_an_error_after_what_it_held),
 		cmocka_unit_test(files_that_are_none_are_errors),
 	};
+	struct suite suite = { 0 };
+	int failed;
 
-	return cmocka_run_group_tests_name("capture", tests, make_path, remove_path);
+	for (size_t i = 0; i < COUNT(texts); i++)
+		suite_add(&suite, text_is_exact, &texts[i], "text: %s", texts[i].json);
+	for (size_t i = 0; i < COUNT(bad_lines); i++)
+		suite_add(&suite, bad_line_is_refused_and_the_next_is_read, &bad_lines[i], "%s: %s", bad_lines[i].code,
+			  bad_lines[i].line);
+	failed = suite_run(&suite, make_path, remove_path);
+	return failed + cmocka_run_group_tests_name("capture", tests, make_path, remove_path);
 }

@@ -3,22 +3,17 @@
  *
  * Output is captured by putting a temporary file in the place of stdout or stderr for the length of one call.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <ctype.h>
 #include <jansson.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <gracecube/stream.h>
 
 #include "cli/command.h"
 #include "cli/progress.h"
+#include "suite.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* -- a command with everything -- */
 
@@ -282,48 +277,48 @@ static void verbs_are_taken_out_of_the_words(void **state)
 
 /* -- wrong words -- */
 
-static void wrong_words_are_told(void **state)
+static const struct wrong {
+	const char *words, *where, *sentence;
+} wrong_words[] = {
+	{ "tyr", "", "there is no command tyr; did you mean try?" },
+	{ "frobnicate", "", "there is no command frobnicate; see `gracecube help`" },
+	{ "--cofnig x", "", "there is no option --cofnig; did you mean --config?" },
+	{ "--json try", "", "there is no option --json" },
+	{ "try --wtach", "try", "there is no option --wtach; did you mean --watch?" },
+	{ "try --wat", "try", "there is no option --wat; did you mean --watch?" },
+	{ "try --wat=3", "try", "there is no option --wat; did you mean --watch?" },
+	{ "try --frobnicate", "try", "there is no option --frobnicate; see --help" },
+	{ "try -z", "try", "there is no option -z; see --help" },
+	{ "try -wz", "try", "there is no option -z; see --help" },
+	{ "try --watch=yes", "try", "--watch takes no value" },
+	{ "try --name", "try", "--name needs NAME" },
+	{ "try -n", "try", "--name needs NAME" },
+	{ "try --count x", "try", "--count N must be a whole number from 1 to 10, not \"x\"" },
+	{ "try --count 11", "try", "--count N must be a whole number from 1 to 10, not \"11\"" },
+	{ "try --count 0", "try", "from 1 to 10" },
+	{ "try --bytes 1s", "try", "--bytes SIZE must be a size like 64MiB, not \"1s\"" },
+	{ "try --every 1", "try", "--every TIME must be a duration like 30s, not \"1\"" },
+	{ "try --since soon", "try", "--since TIME must be a time like" },
+	{ "try --colour blue", "try", "--colour COLOUR must be one of red, green, not \"blue\"" },
+	{ "try a b c", "try", "\"c\" is one word too many: gracecube try [options] [WORD...]" },
+	{ "try -s workers", "try", "-s must be followed by NAME=VALUE" },
+	{ "try -X =3", "try", "-X must be followed by NAME=VALUE" },
+	{ "dead", "dead", "one of these must follow: list, show" },
+	{ "dead lsit", "dead", "there is no action lsit; did you mean list?" },
+	{ "dead show", "dead", "something is missing: gracecube dead list|show ID" },
+	{ "dead list x", "dead", "\"x\" is one word too many" },
+	{ "dead list --json", "dead", "there is no option --json" },
+};
+
+static void wrong_word_is_told(void **state)
 {
-	(void)state;
-	static const struct {
-		const char *words, *where, *sentence;
-	} cases[] = {
-		{ "tyr", "", "there is no command tyr; did you mean try?" },
-		{ "frobnicate", "", "there is no command frobnicate; see `gracecube help`" },
-		{ "--cofnig x", "", "there is no option --cofnig; did you mean --config?" },
-		{ "--json try", "", "there is no option --json" },
-		{ "try --wtach", "try", "there is no option --wtach; did you mean --watch?" },
-		{ "try --wat", "try", "there is no option --wat; did you mean --watch?" },
-		{ "try --wat=3", "try", "there is no option --wat; did you mean --watch?" },
-		{ "try --frobnicate", "try", "there is no option --frobnicate; see --help" },
-		{ "try -z", "try", "there is no option -z; see --help" },
-		{ "try -wz", "try", "there is no option -z; see --help" },
-		{ "try --watch=yes", "try", "--watch takes no value" },
-		{ "try --name", "try", "--name needs NAME" },
-		{ "try -n", "try", "--name needs NAME" },
-		{ "try --count x", "try", "--count N must be a whole number from 1 to 10, not \"x\"" },
-		{ "try --count 11", "try", "--count N must be a whole number from 1 to 10, not \"11\"" },
-		{ "try --count 0", "try", "from 1 to 10" },
-		{ "try --bytes 1s", "try", "--bytes SIZE must be a size like 64MiB, not \"1s\"" },
-		{ "try --every 1", "try", "--every TIME must be a duration like 30s, not \"1\"" },
-		{ "try --since soon", "try", "--since TIME must be a time like" },
-		{ "try --colour blue", "try", "--colour COLOUR must be one of red, green, not \"blue\"" },
-		{ "try a b c", "try", "\"c\" is one word too many: gracecube try [options] [WORD...]" },
-		{ "try -s workers", "try", "-s must be followed by NAME=VALUE" },
-		{ "try -X =3", "try", "-X must be followed by NAME=VALUE" },
-		{ "dead", "dead", "one of these must follow: list, show" },
-		{ "dead lsit", "dead", "there is no action lsit; did you mean list?" },
-		{ "dead show", "dead", "something is missing: gracecube dead list|show ID" },
-		{ "dead list x", "dead", "\"x\" is one word too many" },
-		{ "dead list --json", "dead", "there is no option --json" },
-	};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct parsed *parsed = parse(cases[i].words);
-		if (parsed->verdict != GC_FATAL || strcmp(parsed->err.code, "usage") != 0 ||
-		    strcmp(parsed->err.where, cases[i].where) != 0 || !strstr(parsed->err.text, cases[i].sentence))
-			fail_msg("%s: %s: %s", cases[i].words, parsed->err.where, parsed->err.text);
-		drop(parsed);
-	}
+	const struct wrong *row = *state;
+	struct parsed *parsed = parse(row->words);
+
+	if (parsed->verdict != GC_FATAL || strcmp(parsed->err.code, "usage") != 0 || strcmp(parsed->err.where, row->where) != 0 ||
+	    !strstr(parsed->err.text, row->sentence))
+		fail_msg("%s: %s: %s", row->words, parsed->err.where, parsed->err.text);
+	drop(parsed);
 }
 
 /* -- the way through main -- */
@@ -391,40 +386,40 @@ static void unwritten_output_is_no_success(void **state)
 	free(copy);
 }
 
-static void errors_become_exit_codes(void **state)
+static const struct exit_code {
+	enum gc_verdict verdict;
+	const char *code;
+	enum gc_exit exit;
+} exit_codes[] = {
+	{ GC_OK, "", GC_EXIT_DONE },
+	{ GC_RETRY, "08006", GC_EXIT_UNAVAILABLE },
+	{ GC_RETRY, "_ALL_BROKERS_DOWN", GC_EXIT_UNAVAILABLE },
+	{ GC_RETRY, "40P01", GC_EXIT_AGAIN },
+	{ GC_RETRY, "55P03", GC_EXIT_AGAIN },
+	{ GC_RETRY, "busy", GC_EXIT_AGAIN },
+	{ GC_REJECT, "not_json", GC_EXIT_FINDINGS },
+	{ GC_FENCED, "fenced", GC_EXIT_AGAIN },
+	{ GC_FATAL, "usage", GC_EXIT_USAGE },
+	{ GC_FATAL, "no_file", GC_EXIT_USAGE },
+	{ GC_FATAL, "config_unknown_key", GC_EXIT_CONFIG },
+	{ GC_FATAL, "kafka.properties", GC_EXIT_CONFIG },
+	{ GC_FATAL, "schema_version", GC_EXIT_CONFIG },
+	{ GC_FATAL, "28P01", GC_EXIT_CONFIG },
+	{ GC_FATAL, "42501", GC_EXIT_CONFIG },
+	{ GC_FATAL, "42P01", GC_EXIT_CONFIG },
+	{ GC_FATAL, "42601", GC_EXIT_INTERNAL },
+	{ GC_FATAL, "23505", GC_EXIT_INTERNAL },
+	{ GC_FATAL, "internal", GC_EXIT_INTERNAL },
+};
+
+static void error_becomes_its_exit_code(void **state)
 {
-	(void)state;
-	static const struct {
-		enum gc_verdict verdict;
-		const char *code;
-		enum gc_exit exit;
-	} cases[] = {
-		{ GC_OK, "", GC_EXIT_DONE },
-		{ GC_RETRY, "08006", GC_EXIT_UNAVAILABLE },
-		{ GC_RETRY, "_ALL_BROKERS_DOWN", GC_EXIT_UNAVAILABLE },
-		{ GC_RETRY, "40P01", GC_EXIT_AGAIN },
-		{ GC_RETRY, "55P03", GC_EXIT_AGAIN },
-		{ GC_RETRY, "busy", GC_EXIT_AGAIN },
-		{ GC_REJECT, "not_json", GC_EXIT_FINDINGS },
-		{ GC_FENCED, "fenced", GC_EXIT_AGAIN },
-		{ GC_FATAL, "usage", GC_EXIT_USAGE },
-		{ GC_FATAL, "no_file", GC_EXIT_USAGE },
-		{ GC_FATAL, "config_unknown_key", GC_EXIT_CONFIG },
-		{ GC_FATAL, "kafka.properties", GC_EXIT_CONFIG },
-		{ GC_FATAL, "schema_version", GC_EXIT_CONFIG },
-		{ GC_FATAL, "28P01", GC_EXIT_CONFIG },
-		{ GC_FATAL, "42501", GC_EXIT_CONFIG },
-		{ GC_FATAL, "42P01", GC_EXIT_CONFIG },
-		{ GC_FATAL, "42601", GC_EXIT_INTERNAL },
-		{ GC_FATAL, "23505", GC_EXIT_INTERNAL },
-		{ GC_FATAL, "internal", GC_EXIT_INTERNAL },
-	};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct gc_err err;
-		gc_fail(&err, cases[i].verdict, cases[i].code, "", "text");
-		if (gc_exit_code(&err) != cases[i].exit)
-			fail_msg("%s %s: %d", gc_verdict_name(cases[i].verdict), cases[i].code, gc_exit_code(&err));
-	}
+	const struct exit_code *row = *state;
+	struct gc_err err;
+
+	gc_fail(&err, row->verdict, row->code, "", "text");
+	if (gc_exit_code(&err) != row->exit)
+		fail_msg("%s %s: %d", gc_verdict_name(row->verdict), row->code, gc_exit_code(&err));
 }
 
 /* -- configuration with flags -- */
@@ -645,11 +640,9 @@ int main(void)
 		cmocka_unit_test(a_flags_value_may_look_like_a_flag),
 		cmocka_unit_test(global_flags_stand_on_both_sides),
 		cmocka_unit_test(verbs_are_taken_out_of_the_words),
-		cmocka_unit_test(wrong_words_are_told),
 		cmocka_unit_test(facts_and_messages_go_their_ways),
 		cmocka_unit_test(help_comes_from_the_tables),
 		cmocka_unit_test(unwritten_output_is_no_success),
-		cmocka_unit_test(errors_become_exit_codes),
 		cmocka_unit_test(flags_win_over_all),
 		cmocka_unit_test(wrong_flag_is_wrong_usage),
 		cmocka_unit_test(pages_in_the_repository_are_current),
@@ -661,5 +654,14 @@ int main(void)
 		cmocka_unit_test(progress_line_says_how_far),
 		cmocka_unit_test(progress_is_shown_now_and_then),
 	};
-	return cmocka_run_group_tests_name("command", tests, NULL, NULL);
+	struct suite suite = { 0 };
+	int failed;
+
+	for (size_t i = 0; i < COUNT(wrong_words); i++)
+		suite_add(&suite, wrong_word_is_told, &wrong_words[i], "wrong: %s", wrong_words[i].words);
+	for (size_t i = 0; i < COUNT(exit_codes); i++)
+		suite_add(&suite, error_becomes_its_exit_code, &exit_codes[i], "exit code %d of %s %s", exit_codes[i].exit,
+			  gc_verdict_name(exit_codes[i].verdict), exit_codes[i].code);
+	failed = suite_run(&suite, NULL, NULL);
+	return failed + cmocka_run_group_tests_name("command", tests, NULL, NULL);
 }

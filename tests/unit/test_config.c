@@ -3,14 +3,6 @@
  *
  * A test writes its file into a directory of its own and goes there, so that places read "cube.yaml:2:3".
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +10,9 @@
 #include <gracecube/human.h>
 
 #include "../../config/options.h"
+#include "suite.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const char *const stream_names[] = { "trigger_events", "action_contracts", NULL };
 
@@ -770,35 +765,35 @@ static void secrets_are_not_in_messages(void **state)
 	}
 }
 
-static void passwords_are_masked_wherever_they_stand(void **state)
+static const struct masked {
+	const char *text, *masked;
+} masked_texts[] = {
+	{ "", "" },
+	{ "host=h dbname=d", "host=h dbname=d" },
+	{ "host=h password=x dbname=d", "host=h password=*** dbname=d" },
+	{ "password='x y\\'z' host=h", "password=*** host=h" },
+	{ "password = x\\ y host=h", "password = *** host=h" },
+	{ "sslpassword=x", "sslpassword=***" },
+	{ "passfile=/a/b", "passfile=/a/b" },
+	{ "password_file: /a/b", "password_file: /a/b" },
+	{ "postgresql://h/d", "postgresql://h/d" },
+	{ "postgresql://u@h/d", "postgresql://u@h/d" },
+	{ "postgresql://u:x@h:5432/d", "postgresql://u:***@h:5432/d" },
+	{ "postgresql://u:x@y/z@h:5432/d", "postgresql://u:***@h:5432/d" },
+	{ "postgres://h/d?password=x&a=b", "postgres://h/d?password=***&a=b" },
+	{ "postgres://h/d?pass%77ord=x&a=b", "postgres://h/d?pass%77ord=***&a=b" },
+	{ "a://u:x@h, b://u:y@h", "a://u:***@h, b://u:***@h" },
+	{ "  sasl.password: x y # z", "  sasl.password: ***" },
+	{ "user=\"u\" password=\"x y\";", "user=\"u\" password=***;" },
+};
+
+static void password_is_masked(void **state)
 {
-	(void)state;
-	static const struct {
-		const char *text, *masked;
-	} cases[] = {
-		{ "", "" },
-		{ "host=h dbname=d", "host=h dbname=d" },
-		{ "host=h password=x dbname=d", "host=h password=*** dbname=d" },
-		{ "password='x y\\'z' host=h", "password=*** host=h" },
-		{ "password = x\\ y host=h", "password = *** host=h" },
-		{ "sslpassword=x", "sslpassword=***" },
-		{ "passfile=/a/b", "passfile=/a/b" },
-		{ "password_file: /a/b", "password_file: /a/b" },
-		{ "postgresql://h/d", "postgresql://h/d" },
-		{ "postgresql://u@h/d", "postgresql://u@h/d" },
-		{ "postgresql://u:x@h:5432/d", "postgresql://u:***@h:5432/d" },
-		{ "postgresql://u:x@y/z@h:5432/d", "postgresql://u:***@h:5432/d" },
-		{ "postgres://h/d?password=x&a=b", "postgres://h/d?password=***&a=b" },
-		{ "postgres://h/d?pass%77ord=x&a=b", "postgres://h/d?pass%77ord=***&a=b" },
-		{ "a://u:x@h, b://u:y@h", "a://u:***@h, b://u:***@h" },
-		{ "  sasl.password: x y # z", "  sasl.password: ***" },
-		{ "user=\"u\" password=\"x y\";", "user=\"u\" password=***;" },
-	};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		char *masked = gc_secret_mask(cases[i].text);
-		assert_string_equal(masked, cases[i].masked);
-		free(masked);
-	}
+	const struct masked *row = *state;
+	char *masked = gc_secret_mask(row->text);
+
+	assert_string_equal(masked, row->masked);
+	free(masked);
 }
 
 /* -- the password file -- */
@@ -865,90 +860,90 @@ static void password_file_must_hold_one(void **state)
 
 /* -- numbers and names -- */
 
-static void numbers_have_units(void **state)
+static const struct unit {
+	enum gc_human_unit unit;
+	const char *text;
+	int64_t value;
+	const char *printed;
+} units[] = {
+	{ GC_HUMAN_COUNT, "0", 0, "0" },
+	{ GC_HUMAN_COUNT, "6000", 6000, "6000" },
+	{ GC_HUMAN_COUNT, "9223372036854775807", INT64_MAX, "9223372036854775807" },
+	{ GC_HUMAN_BYTES, "512", 512, "512" },
+	{ GC_HUMAN_BYTES, "0B", 0, "0" },
+	{ GC_HUMAN_BYTES, "1024B", 1024, "1KiB" },
+	{ GC_HUMAN_BYTES, "64MiB", 64 << 20, "64MiB" },
+	{ GC_HUMAN_BYTES, "1536KiB", 1536 << 10, "1536KiB" },
+	{ GC_HUMAN_BYTES, "3kB", 3000, "3000" },
+	{ GC_HUMAN_BYTES, "2TiB", INT64_C(2) << 40, "2TiB" },
+	{ GC_HUMAN_TIME, "0", 0, "0us" },
+	{ GC_HUMAN_TIME, "5us", 5, "5us" },
+	{ GC_HUMAN_TIME, "1500ms", 1500000, "1500ms" },
+	{ GC_HUMAN_TIME, "90s", 90000000, "90s" },
+	{ GC_HUMAN_TIME, "120s", 120000000, "2m" },
+	{ GC_HUMAN_TIME, "1d", INT64_C(86400000000), "1d" },
+};
+
+static void number_has_its_unit(void **state)
 {
-	(void)state;
-	static const struct {
-		enum gc_human_unit unit;
-		const char *text;
-		int64_t value;
-		const char *printed;
-	} cases[] = {
-		{ GC_HUMAN_COUNT, "0", 0, "0" },
-		{ GC_HUMAN_COUNT, "6000", 6000, "6000" },
-		{ GC_HUMAN_COUNT, "9223372036854775807", INT64_MAX, "9223372036854775807" },
-		{ GC_HUMAN_BYTES, "512", 512, "512" },
-		{ GC_HUMAN_BYTES, "0B", 0, "0" },
-		{ GC_HUMAN_BYTES, "1024B", 1024, "1KiB" },
-		{ GC_HUMAN_BYTES, "64MiB", 64 << 20, "64MiB" },
-		{ GC_HUMAN_BYTES, "1536KiB", 1536 << 10, "1536KiB" },
-		{ GC_HUMAN_BYTES, "3kB", 3000, "3000" },
-		{ GC_HUMAN_BYTES, "2TiB", INT64_C(2) << 40, "2TiB" },
-		{ GC_HUMAN_TIME, "0", 0, "0us" },
-		{ GC_HUMAN_TIME, "5us", 5, "5us" },
-		{ GC_HUMAN_TIME, "1500ms", 1500000, "1500ms" },
-		{ GC_HUMAN_TIME, "90s", 90000000, "90s" },
-		{ GC_HUMAN_TIME, "120s", 120000000, "2m" },
-		{ GC_HUMAN_TIME, "1d", INT64_C(86400000000), "1d" },
-	};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		int64_t value = -1;
-		char buffer[GC_HUMAN_BYTES_MAX];
-		assert_true(gc_human_parse(cases[i].text, cases[i].unit, &value));
-		assert_true(value == cases[i].value);
-		assert_string_equal(gc_human_print(value, cases[i].unit, buffer, sizeof(buffer)), cases[i].printed);
-	}
+	const struct unit *row = *state;
+	int64_t value = -1;
+	char buffer[GC_HUMAN_BYTES_MAX];
+
+	assert_true(gc_human_parse(row->text, row->unit, &value));
+	assert_true(value == row->value);
+	assert_string_equal(gc_human_print(value, row->unit, buffer, sizeof(buffer)), row->printed);
 }
 
-static void what_is_no_number_is_refused(void **state)
+static const struct no_number {
+	enum gc_human_unit unit;
+	const char *text;
+} no_numbers[] = {
+	{ GC_HUMAN_COUNT, "" },     { GC_HUMAN_COUNT, " 1" },  { GC_HUMAN_COUNT, "1 " },
+	{ GC_HUMAN_COUNT, "+1" },   { GC_HUMAN_COUNT, "1k" },  { GC_HUMAN_COUNT, "9223372036854775808" },
+	{ GC_HUMAN_BYTES, "1mib" }, { GC_HUMAN_BYTES, "1 B" }, { GC_HUMAN_BYTES, "9223372036854775807KiB" },
+	{ GC_HUMAN_BYTES, "1s" },   { GC_HUMAN_TIME, "1" },    { GC_HUMAN_TIME, "1min" },
+	{ GC_HUMAN_TIME, "1h30m" }, { GC_HUMAN_TIME, "s" },    { GC_HUMAN_TIME, "9223372036854775807d" },
+	{ GC_HUMAN_TIME, "-1s" },   { GC_HUMAN_TIME, "00x" },  { GC_HUMAN_TIME, "1.5s" },
+};
+
+static void no_number_is_refused(void **state)
 {
-	(void)state;
-	static const struct {
-		enum gc_human_unit unit;
-		const char *text;
-	} cases[] = {
-		{ GC_HUMAN_COUNT, "" },     { GC_HUMAN_COUNT, " 1" },  { GC_HUMAN_COUNT, "1 " },
-		{ GC_HUMAN_COUNT, "+1" },   { GC_HUMAN_COUNT, "1k" },  { GC_HUMAN_COUNT, "9223372036854775808" },
-		{ GC_HUMAN_BYTES, "1mib" }, { GC_HUMAN_BYTES, "1 B" }, { GC_HUMAN_BYTES, "9223372036854775807KiB" },
-		{ GC_HUMAN_BYTES, "1s" },   { GC_HUMAN_TIME, "1" },    { GC_HUMAN_TIME, "1min" },
-		{ GC_HUMAN_TIME, "1h30m" }, { GC_HUMAN_TIME, "s" },    { GC_HUMAN_TIME, "9223372036854775807d" },
-		{ GC_HUMAN_TIME, "-1s" },   { GC_HUMAN_TIME, "00x" },  { GC_HUMAN_TIME, "1.5s" },
-	};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		int64_t value = -7;
-		assert_false(gc_human_parse(cases[i].text, cases[i].unit, &value));
-		assert_true(value == -7);
-	}
+	const struct no_number *row = *state;
+	int64_t value = -7;
+
+	assert_false(gc_human_parse(row->text, row->unit, &value));
+	assert_true(value == -7);
 }
+
+static const struct nearest {
+	const char *word, *best;
+} nearest_names[] = {
+	{ "stauts", "status" },
+	{ "STATUS", "status" },
+	{ "stat", "status" },
+	{ "verfy", "verify" },
+	{ "rnu", "run" },
+	{ "ru", "run" },
+	{ "until", "until-caught-up" },
+	{ "until_cought_up", "until-caught-up" },
+	{ "frobnicate", NULL },
+	{ "", NULL },
+	{ "xyz", NULL },
+};
 
 static void nearest_name_is_found(void **state)
 {
-	(void)state;
-	static const struct {
-		const char *word, *best;
-	} cases[] = {
-		{ "stauts", "status" },
-		{ "STATUS", "status" },
-		{ "stat", "status" },
-		{ "verfy", "verify" },
-		{ "rnu", "run" },
-		{ "ru", "run" },
-		{ "until", "until-caught-up" },
-		{ "until_cought_up", "until-caught-up" },
-		{ "frobnicate", NULL },
-		{ "", NULL },
-		{ "xyz", NULL },
-	};
 	static const char *const names[] = { "status", "verify", "run", "until-caught-up", "until-noon" };
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct gc_nearest nearest = { .word = cases[i].word };
-		for (size_t j = 0; j < sizeof(names) / sizeof(*names); j++)
-			gc_nearest_offer(&nearest, names[j]);
-		if (cases[i].best)
-			assert_string_equal(nearest.best, cases[i].best);
-		else
-			assert_null(nearest.best);
-	}
+	const struct nearest *row = *state;
+	struct gc_nearest nearest = { .word = row->word };
+
+	for (size_t j = 0; j < sizeof(names) / sizeof(*names); j++)
+		gc_nearest_offer(&nearest, names[j]);
+	if (row->best)
+		assert_string_equal(nearest.best, row->best);
+	else
+		assert_null(nearest.best);
 }
 
 /* -- pages -- */
@@ -1044,16 +1039,24 @@ int main(void)
 		cmocka_unit_test_teardown(each_value_has_its_origin, clear_variables),
 		cmocka_unit_test_teardown(secrets_are_not_shown, clear_variables),
 		cmocka_unit_test_teardown(secrets_are_not_in_messages, clear_variables),
-		cmocka_unit_test_teardown(passwords_are_masked_wherever_they_stand, clear_variables),
 		cmocka_unit_test_teardown(password_comes_from_its_file, clear_variables),
 		cmocka_unit_test_teardown(password_file_must_be_private, clear_variables),
 		cmocka_unit_test_teardown(password_file_must_hold_one, clear_variables),
-		cmocka_unit_test_teardown(numbers_have_units, clear_variables),
-		cmocka_unit_test_teardown(what_is_no_number_is_refused, clear_variables),
-		cmocka_unit_test_teardown(nearest_name_is_found, clear_variables),
 		cmocka_unit_test_teardown(sample_gives_every_option_its_default, clear_variables),
 		cmocka_unit_test_teardown(reference_in_the_repository_has_every_option, clear_variables),
 		cmocka_unit_test_teardown(tables_are_in_order, clear_variables),
 	};
-	return cmocka_run_group_tests_name("config", tests, enter_directory, leave_directory);
+	struct suite suite = { 0 };
+	int failed;
+
+	for (size_t i = 0; i < COUNT(masked_texts); i++)
+		suite_add(&suite, password_is_masked, &masked_texts[i], "masked: %s", masked_texts[i].text);
+	for (size_t i = 0; i < COUNT(units); i++)
+		suite_add(&suite, number_has_its_unit, &units[i], "number: %s", units[i].text);
+	for (size_t i = 0; i < COUNT(no_numbers); i++)
+		suite_add(&suite, no_number_is_refused, &no_numbers[i], "no number: %s", no_numbers[i].text);
+	for (size_t i = 0; i < COUNT(nearest_names); i++)
+		suite_add(&suite, nearest_name_is_found, &nearest_names[i], "nearest to %s", nearest_names[i].word);
+	failed = suite_run(&suite, NULL, NULL);
+	return failed + cmocka_run_group_tests_name("config", tests, enter_directory, leave_directory);
 }

@@ -1,17 +1,10 @@
 /* What holds of every stream, whatever its rows are: an object that is no row of it changes nothing, a delete takes the row that
  * was deleted and no other, frames are passed over. The cases of single streams are in tests/fixtures.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include <stdlib.h>
-
 #include <gracecube/batch.h>
 
 #include "batch_rules.h"
+#include "suite.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define FRAME GC_LIT("\0\0\0\0\7")
@@ -74,37 +67,36 @@ static bool is_key(const struct gc_stream *stream, struct gc_span key, const cha
 	       gc_span_equal((struct gc_span){ key.ptr + prefix.len, key.len - prefix.len }, gc_span_of(wanted));
 }
 
-static void no_stream_takes_any_object(void **state)
+static const struct {
+	const char *value, *code; /* NULL: any */
+} foreign_objects[] = {
+	{ "{}", NULL },
+	{ "{\"hello\":\"world\"}", NULL },
+	{ "{\"op\":\"c\",\"before\":null,\"after\":{}}", NULL },
+	{ "{\"schema\":null,\"payload\":{}}", NULL },
+	{ "{\"__op\":\"c\",\"__deleted\":\"false\"}", NULL },
+	{ "{\"specversion\":\"1.0\",\"id\":\"1\",\"type\":\"t\",\"source\":\"s\",\"time\":\"2026-11-23T10:00:00Z\",\"data\":{\"id\":1}}",
+	  "foreign_envelope" },
+	{ "{\"database\":\"d\",\"table\":\"t\",\"type\":\"insert\",\"ts\":1795428000,\"data\":{\"id\":1}}", "foreign_envelope" },
+	{ "{\"data\":[{\"id\":\"1\"}],\"database\":\"d\",\"isDdl\":false,\"table\":\"t\",\"type\":\"INSERT\"}",
+	  "foreign_envelope" },
+	{ "{\"data\":{\"id\":1},\"metadata\":{\"operation\":\"insert\"}}", "foreign_envelope" },
+	{ "{\"detail-type\":\"t\",\"source\":\"s\",\"detail\":{}}", "foreign_envelope" },
+	{ "{\"table\":\"T\",\"op_type\":\"I\",\"op_ts\":\"2026-11-23\",\"after\":{\"id\":1}}", "foreign_envelope" },
+	{ "\"{\\\"id\\\":1}\"", "not_object" },
+	{ "[{\"id\":1}]", "not_object" },
+};
+
+static void takes_no_foreign_object(void **state)
 {
-	static const struct {
-		const char *value, *code; /* NULL: any */
-	} cases[] = {
-		{ "{}", NULL },
-		{ "{\"hello\":\"world\"}", NULL },
-		{ "{\"op\":\"c\",\"before\":null,\"after\":{}}", NULL },
-		{ "{\"schema\":null,\"payload\":{}}", NULL },
-		{ "{\"__op\":\"c\",\"__deleted\":\"false\"}", NULL },
-		{ "{\"specversion\":\"1.0\",\"id\":\"1\",\"type\":\"t\",\"source\":\"s\",\"time\":\"2026-11-23T10:00:00Z\",\"data\":{\"id\":1}}",
-		  "foreign_envelope" },
-		{ "{\"database\":\"d\",\"table\":\"t\",\"type\":\"insert\",\"ts\":1795428000,\"data\":{\"id\":1}}",
-		  "foreign_envelope" },
-		{ "{\"data\":[{\"id\":\"1\"}],\"database\":\"d\",\"isDdl\":false,\"table\":\"t\",\"type\":\"INSERT\"}",
-		  "foreign_envelope" },
-		{ "{\"data\":{\"id\":1},\"metadata\":{\"operation\":\"insert\"}}", "foreign_envelope" },
-		{ "{\"detail-type\":\"t\",\"source\":\"s\",\"detail\":{}}", "foreign_envelope" },
-		{ "{\"table\":\"T\",\"op_type\":\"I\",\"op_ts\":\"2026-11-23\",\"after\":{\"id\":1}}", "foreign_envelope" },
-		{ "\"{\\\"id\\\":1}\"", "not_object" },
-		{ "[{\"id\":1}]", "not_object" },
-	};
+	const struct gc_stream *stream = *state;
 
-	(void)state;
-	for (const struct gc_stream *const *s = gc_streams; *s; s++) {
-		for (size_t i = 0; i < COUNT(cases); i++) {
-			const char *code = code_of(*s, GC_LIT("tier_1"), gc_span_of(cases[i].value));
+	for (size_t i = 0; i < COUNT(foreign_objects); i++) {
+		const char *wanted = foreign_objects[i].code;
+		const char *code = code_of(stream, GC_LIT("tier_1"), gc_span_of(foreign_objects[i].value));
 
-			if (!code[0] || (cases[i].code && strcmp(code, cases[i].code) != 0))
-				fail_msg("%s: %s: \"%s\"", (*s)->name, cases[i].value, code);
-		}
+		if (!code[0] || (wanted && strcmp(code, wanted) != 0))
+			fail_msg("%s: %s: \"%s\"", stream->name, foreign_objects[i].value, code);
 	}
 }
 
@@ -130,26 +122,22 @@ static void check_foreign_key(const struct gc_stream *stream, const char *field)
 	assert_string_equal(code_of(stream, key, GC_SPAN_NULL), "no_key");
 }
 
-static void deletes_take_the_row_that_was_deleted(void **state)
+static void deletes_the_row_that_was_deleted(void **state)
 {
-	(void)state;
-	for (const struct gc_stream *const *s = gc_streams; *s; s++) {
-		const struct gc_target *target = (*s)->targets[0];
+	const struct gc_stream *stream = *state;
+	const struct gc_target *target = stream->targets[0];
 
-		if (!(*s)->key_field)
-			continue;
-		for (const char *const *other = (*s)->other_fields; *other; other++)
-			check_foreign_key(*s, *other);
-		for (int i = 0; i < target->column_count; i++) {
-			const char *field = target->columns[i].field;
+	for (const char *const *other = stream->other_fields; *other; other++)
+		check_foreign_key(stream, *other);
+	for (int i = 0; i < target->column_count; i++) {
+		const char *field = target->columns[i].field;
 
-			if (field && strcmp(field, (*s)->key_field) != 0)
-				check_foreign_key(*s, field);
-		}
+		if (field && strcmp(field, stream->key_field) != 0)
+			check_foreign_key(stream, field);
 	}
 }
 
-static void keys_are_read_in_every_notation(void **state)
+static void reads_keys_in_every_notation(void **state)
 {
 	static const char *const notations[] = { "{\"%s\":\"k\"}",
 						 "{\"schema\":{},\"payload\":{\"%s\":\"k\"}}",
@@ -158,34 +146,35 @@ static void keys_are_read_in_every_notation(void **state)
 						 "k",
 						 "\"k\"",
 						 "\"{\\\"%s\\\":\\\"k\\\"}\"" };
+	const struct gc_stream *stream = *state;
 
-	(void)state;
-	for (const struct gc_stream *const *s = gc_streams; *s; s++) {
-		for (size_t i = 0; (*s)->key_field && i < COUNT(notations); i++) {
-			const char *at = strstr(notations[i], "%s");
-			size_t len = at ? (size_t)(at - notations[i]) : strlen(notations[i]);
-			struct gc_span key = gc_arena_printf(&texts, "%.*s%s%s", (int)len, notations[i], at ? (*s)->key_field : "",
-							     at ? at + 2 : "");
-			struct gc_span framed = gc_arena_printf(&texts, "12345%.*s", (int)key.len, key.ptr);
+	for (size_t i = 0; i < COUNT(notations); i++) {
+		const char *at = strstr(notations[i], "%s");
+		size_t len = at ? (size_t)(at - notations[i]) : strlen(notations[i]);
+		struct gc_span key = gc_arena_printf(&texts, "%.*s%s%s", (int)len, notations[i], at ? stream->key_field : "",
+						     at ? at + 2 : "");
+		struct gc_span framed = gc_arena_printf(&texts, "12345%.*s", (int)key.len, key.ptr);
 
-			assert_string_equal(code_of(*s, key, GC_SPAN_NULL), "");
-			assert_true(is_key(*s, deleted_key(*s), "k"));
-			memcpy((char *)framed.ptr, FRAME.ptr, FRAME.len);
-			if (key.ptr[0] != '{' && key.ptr[0] != '"')
-				continue;
-			assert_string_equal(code_of(*s, framed, GC_SPAN_NULL), "");
-			assert_true(is_key(*s, deleted_key(*s), "k"));
-		}
+		assert_string_equal(code_of(stream, key, GC_SPAN_NULL), "");
+		assert_true(is_key(stream, deleted_key(stream), "k"));
+		memcpy((char *)framed.ptr, FRAME.ptr, FRAME.len);
+		if (key.ptr[0] != '{' && key.ptr[0] != '"')
+			continue;
+		assert_string_equal(code_of(stream, framed, GC_SPAN_NULL), "");
+		assert_true(is_key(stream, deleted_key(stream), "k"));
 	}
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(no_stream_takes_any_object),
-		cmocka_unit_test(deletes_take_the_row_that_was_deleted),
-		cmocka_unit_test(keys_are_read_in_every_notation),
-	};
+	struct suite suite = { 0 };
 
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	for (const struct gc_stream *const *s = gc_streams; *s; s++) {
+		suite_add(&suite, takes_no_foreign_object, *s, "%s takes no foreign object", (*s)->name);
+		if (!(*s)->key_field)
+			continue;
+		suite_add(&suite, deletes_the_row_that_was_deleted, *s, "%s deletes the row that was deleted", (*s)->name);
+		suite_add(&suite, reads_keys_in_every_notation, *s, "%s reads keys in every notation", (*s)->name);
+	}
+	return suite_run(&suite, set_up, tear_down);
 }
