@@ -53,7 +53,7 @@ other=$GRACECUBE_POSTGRES_DSN
 new_database
 one=$GRACECUBE_POSTGRES_DSN analyst=${CUBE_TEST_PREFIX}_analyst limited=${CUBE_TEST_PREFIX}_limited
 trap drop_roles EXIT
-pids='' read_by=''
+pids=''
 
 # --- Names ---
 sql -c 'CREATE SCHEMA occupied' -c 'CREATE TABLE occupied.by_others (n int)'
