@@ -28,6 +28,7 @@ struct migration {
 	const struct gc_config *config;
 	struct gc_migration *answer;
 	struct gc_schema schema;
+	bool lacks_rights; /* it was restored without its roles, say */
 };
 
 static void pause_for(int64_t us)
@@ -132,6 +133,8 @@ static bool is_gone(const char *name)
 
 static bool has_other_code(const struct migration *m)
 {
+	if (m->lacks_rights)
+		return true;
 	for (const struct gc_sql_file *f = gc_sql_files; f->name; f++) {
 		if (gc_sql_step_of(f->name) == GC_SQL_CODE && !gc_schema_has(&m->schema, f))
 			return true;
@@ -465,6 +468,20 @@ static enum gc_verdict make(struct migration *m, struct gc_err *err)
 	return run_online(m, err);
 }
 
+static void take_flag(void *arg, const char *const *values, int columns)
+{
+	(void)columns;
+	*(bool *)arg = strcmp(values[0], "t") == 0;
+}
+
+/* Code of an older program has no such function, and is run again anyway. */
+static enum gc_verdict look_for_rights(struct migration *m, struct gc_err *err)
+{
+	enum gc_verdict verdict = gc_pg_query(m->pg, "SELECT cube.lacks_rights()", NULL, 0, take_flag, &m->lacks_rights, err);
+
+	return verdict != GC_OK && strcmp(err->code, "42883") == 0 ? GC_OK : verdict;
+}
+
 static enum gc_verdict migrate_locked(struct migration *m, struct gc_err *err)
 {
 	enum gc_verdict verdict = gc_schema_read(m->pg, &m->schema, err);
@@ -473,6 +490,8 @@ static enum gc_verdict migrate_locked(struct migration *m, struct gc_err *err)
 		return verdict;
 	m->answer->found = m->answer->now = m->schema.version;
 	verdict = gc_schema_judge_migration(&m->schema, gc_sql_files, GRACECUBE_VERSION, err);
+	if (verdict == GC_OK && m->schema.version > 0)
+		verdict = look_for_rights(m, err);
 	if (verdict == GC_OK && m->answer->dry_run) {
 		tell_plan(m);
 		verdict = m->schema.version > 0 && !is_complete(m) ? count_old(m, err) : GC_OK;
@@ -483,12 +502,6 @@ static enum gc_verdict migrate_locked(struct migration *m, struct gc_err *err)
 	return verdict;
 }
 
-static void take_lock(void *arg, const char *const *values, int columns)
-{
-	(void)columns;
-	*(bool *)arg = strcmp(values[0], "t") == 0;
-}
-
 /* The same lock as 0.1.0's. */
 static enum gc_verdict lock_migration(struct gc_pg *pg, struct gc_err *err)
 {
@@ -497,7 +510,7 @@ static enum gc_verdict lock_migration(struct gc_pg *pg, struct gc_err *err)
 	bool is_ours = false;
 
 	for (;;) {
-		enum gc_verdict verdict = gc_pg_query(pg, "SELECT pg_try_advisory_lock(7240000)", NULL, 0, take_lock, &is_ours,
+		enum gc_verdict verdict = gc_pg_query(pg, "SELECT pg_try_advisory_lock(7240000)", NULL, 0, take_flag, &is_ours,
 						      err);
 
 		if (verdict != GC_OK || is_ours)
