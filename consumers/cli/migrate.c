@@ -3,7 +3,9 @@
  * Guarantee: a new cube is there as a whole or not at all, and an older one goes on while it is upgraded, however often and from how many
  * sides that is asked for at once (see sinks/postgres/migrate.c). Threads: the main thread.
  */
+#include <inttypes.h>
 #include <jansson.h>
+#include <string.h>
 #include <time.h>
 
 #include <gracecube/log.h>
@@ -11,6 +13,7 @@
 
 #include "cli/output.h"
 #include "cli/command.h"
+#include "cli/progress.h"
 
 #define PAUSE_FIRST_US (GC_SECOND_US / 4)
 #define PAUSE_MAX_US (5 * GC_SECOND_US)
@@ -23,7 +26,9 @@ struct migrate_options {
 /* What is told while it happens, and kept for JSON. */
 struct telling {
 	bool dry_run, as_json;
-	json_t *steps, *old;
+	json_t *steps, *fills, *old;
+	char rollup[64]; /* that is being filled */
+	struct gc_progress progress;
 };
 
 static void take_step(void *arg, const char *step, const char *file, const char *sha256)
@@ -35,6 +40,30 @@ static void take_step(void *arg, const char *step, const char *file, const char 
 		return;
 	printf("%-8s  %.12s  %s\n", step, sha256, file);
 	fflush(stdout); /* it may take a while */
+}
+
+static void begin_fill(struct telling *telling, const char *rollup, int64_t done, int64_t facts)
+{
+	snprintf(telling->rollup, sizeof(telling->rollup), "%s", rollup);
+	json_array_append_new(telling->fills,
+			      json_pack("{s:s, s:I, s:I}", "rollup", rollup, "done", (json_int_t)done, "facts", (json_int_t)facts));
+	if (telling->as_json)
+		return;
+	printf("fill      %s, which has %" PRId64 " of %" PRId64 " facts\n", rollup, done, facts);
+	fflush(stdout);
+}
+
+static void take_fill(void *arg, const char *rollup, int64_t done, int64_t facts)
+{
+	struct telling *telling = arg;
+
+	if (strcmp(telling->rollup, rollup) != 0) {
+		gc_progress_end(&telling->progress);
+		begin_fill(telling, rollup, done, facts);
+		gc_progress_start(&telling->progress, telling->dry_run ? GC_PROGRESS_NONE : GC_PROGRESS_AUTO, rollup, "facts",
+				  facts);
+	}
+	gc_progress_at(&telling->progress, done);
 }
 
 static void take_old(void *arg, const char *program, const char *pid, const char *address, const char *since)
@@ -82,10 +111,10 @@ static enum gc_verdict migrate_patiently(const struct gc_config *cfg, int64_t wa
 
 static void print_json(const struct gc_migration *migration, const struct telling *telling)
 {
-	gc_output_print_json(json_pack("{s:o, s:i, s:i, s:b, s:O, s:O}", "found",
+	gc_output_print_json(json_pack("{s:o, s:i, s:i, s:b, s:O, s:O, s:O}", "found",
 				       migration->found ? json_integer(migration->found) : json_null(), "now", migration->now,
-				       "needed", gc_schema_version(), "dry_run", telling->dry_run, "steps", telling->steps,
-				       "older_programs", telling->old),
+				       "needed", gc_schema_version(), "dry_run", telling->dry_run, "steps", telling->steps, "fills",
+				       telling->fills, "older_programs", telling->old),
 			     false);
 }
 
@@ -151,14 +180,23 @@ static void print_answer(const struct gc_migration *migration, const struct tell
 static int migrate(const struct gc_command_line *line, const struct gc_config *cfg)
 {
 	const struct migrate_options *options = line->options;
-	struct telling telling = { .dry_run = options->dry_run, .as_json = line->json, .steps = json_array(), .old = json_array() };
-	struct gc_migration migration = { .dry_run = options->dry_run, .step = take_step, .old = take_old, .arg = &telling };
+	struct telling telling = { .dry_run = options->dry_run,
+				   .as_json = line->json,
+				   .steps = json_array(),
+				   .fills = json_array(),
+				   .old = json_array(),
+				   .progress = { .mode = GC_PROGRESS_NONE } };
+	struct gc_migration migration = {
+		.dry_run = options->dry_run, .step = take_step, .fill = take_fill, .old = take_old, .arg = &telling
+	};
 	struct gc_err err;
 	enum gc_verdict verdict = migrate_patiently(cfg, options->wait_us, &migration, &err);
 
+	gc_progress_end(&telling.progress);
 	if (verdict == GC_OK)
 		print_answer(&migration, &telling);
 	json_decref(telling.steps);
+	json_decref(telling.fills);
 	json_decref(telling.old);
 	return verdict == GC_OK ? GC_EXIT_DONE : gc_command_fail(&err);
 }
@@ -205,9 +243,10 @@ const struct gc_command gc_command_migrate = {
 		"while the cube is in use. It says which schema version was found and which is there now, and writes cube.business_*\n"
 		"there. Safe to repeat, to kill and to start twice at once.\n"
 		"\n"
-		"A cube is upgraded in four steps: expand (tables get what is new), code (functions, views, triggers, rights, in one short\n"
-		"transaction), online (work that takes its time), contract (what only older programs need goes). Programs of the version\n"
-		"before go on until the last step, which waits for their end: then it names them and is done by the next `migrate`.\n"
+		"A cube is upgraded step by step: expand (tables get what is new), code (functions and triggers in one short transaction), fill\n"
+		"(rollups that are new get the facts that are there), code again (views and rights, each file a short transaction), online\n"
+		"(other work that takes its time), contract (what only older programs need goes). Programs of the version before go on until\n"
+		"the last step, which waits for their end: then it names them and is done by the next `migrate`. Killed, it goes on the next time.\n"
 		"A lock that is not free within 100 ms is given up and tried again later, for 10 minutes, so nobody waits for it.\n"
 		"\n"
 		"The role needs CREATE on the database, or to own the cube. If it may also create roles, gracecube_writer (for `run`) and\n"

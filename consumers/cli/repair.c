@@ -30,6 +30,8 @@ static const struct {
 	  "nothing is repaired while a trigger is off or missing, since it would differ again with the next record: as the cube's owner "
 	  "ALTER TABLE cube.<fact> ENABLE TRIGGER ALL, or, where one is missing, DELETE FROM cube.schema_file WHERE file LIKE "
 	  "'code/2%' and `gracecube migrate`; then repair again" },
+	{ "rollups are filled",
+	  "a rollup that is new is not filled yet, and no view reads it before: `gracecube migrate` goes on with it" },
 	{ "ledger closed",
 	  "positions and their ledger are not touched: only the processes that read know them. Put the row of cube.etl_offset back "
 	  "from a backup, or make a new cube from Kafka" },

@@ -108,6 +108,8 @@ struct gc_migration {
 	void (*step)(void *arg, const char *step, const char *file, const char *sha256);
 	/* A connected program of an older schema: its application_name, pid, address and since when. */
 	void (*old)(void *arg, const char *program, const char *pid, const char *address, const char *since);
+	/* A rollup that does not hold all facts yet, how many it holds, of how many; again and again while it is being filled. May be NULL. */
+	void (*fill)(void *arg, const char *rollup, int64_t done, int64_t facts);
 	void *arg;
 	/* answers */
 	int found, now;        /* complete schema versions, before and after; found 0: there was no cube */

@@ -1,15 +1,16 @@
 /* The schema, step by step on a live cube.
  *
- * A database without a cube gets one in one transaction. A cube goes on while it is changed: first what the newer version adds to its tables,
- * then the code, all of it in one transaction; then work of any length outside of transactions; and when no program of an older version is
- * connected any more, the version is complete, older programs are refused, and what only they needed goes. Each file is noted in the
- * transaction that ran it, so a migration that was killed goes on where it was.
+ * A database without a cube gets one in one transaction. A cube goes on while it is changed: first what the newer version adds to its tables;
+ * then the code that writes, all of it in one transaction; then new rollups are filled; then the views that read them, a file in a transaction;
+ * then work of any length outside of transactions; and when no program of an older version is connected any more, the version is complete, older
+ * programs are refused, and what only they needed goes. Each file is noted in the transaction that ran it, and code that has to be made again
+ * because of another file is forgotten in the transaction of that one, so a migration that was killed goes on where it was.
  *
  * No reader and no writer waits longer than LOCK_TIMEOUT_MS for a lock that is not given at once: the transaction is taken back and tried
  * again later. Only one migrates at a time; the lock is polled for, because who waits for it inside of a statement would keep CREATE INDEX
  * CONCURRENTLY from its end. Threads: none.
  */
-#include "schema.h"
+#include "migration.h"
 
 #include <gracecube/log.h>
 #include <gracecube/time.h>
@@ -23,15 +24,7 @@
 /* how long a lock is tried for: a backup or a long query keeps the views for as long as it takes */
 #define PATIENCE_US (10 * GC_MINUTE_US)
 
-struct migration {
-	struct gc_pg *pg;
-	const struct gc_config *config;
-	struct gc_migration *answer;
-	struct gc_schema schema;
-	bool lacks_rights; /* it was restored without its roles, say */
-};
-
-static void pause_for(int64_t us)
+void gc_migration_pause(int64_t us)
 {
 	struct timespec pause = { .tv_sec = us / GC_SECOND_US, .tv_nsec = us % GC_SECOND_US * 1000 };
 
@@ -56,19 +49,27 @@ static enum gc_verdict fail_file(struct gc_pg *pg, const PGresult *result, const
 	return verdict;
 }
 
-static enum gc_verdict run_file(struct gc_pg *pg, const struct gc_sql_file *file, struct gc_err *err)
+enum gc_verdict gc_migration_exec(struct gc_pg *pg, const char *sql, const char *name, PGresult **ret_result, struct gc_err *err)
 {
-	PGresult *result = PQexec(pg->conn, gc_pg_sql(pg, file->text));
+	PGresult *result = PQexec(pg->conn, gc_pg_sql(pg, sql));
 	ExecStatusType status = PQresultStatus(result);
 	enum gc_verdict verdict = GC_OK;
 
 	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
-		verdict = fail_file(pg, result, file->name, err);
-	PQclear(result);
+		verdict = fail_file(pg, result, name, err);
+	if (verdict == GC_OK && ret_result)
+		*ret_result = result;
+	else
+		PQclear(result);
 	return verdict;
 }
 
-static enum gc_verdict note_file(struct gc_pg *pg, const struct gc_sql_file *file, struct gc_err *err)
+static enum gc_verdict run_file(struct gc_pg *pg, const struct gc_sql_file *file, struct gc_err *err)
+{
+	return gc_migration_exec(pg, file->text, file->name, NULL, err);
+}
+
+enum gc_verdict gc_migration_note(struct gc_pg *pg, const struct gc_sql_file *file, struct gc_err *err)
 {
 	static const char sql[] =
 		"INSERT INTO cube.schema_file (file, sha256, program) VALUES ($1, $2, $3) ON CONFLICT (file) DO UPDATE"
@@ -111,6 +112,15 @@ static enum gc_verdict write_settings(struct gc_pg *pg, const struct gc_config *
 }
 
 /* ---- the plan ---- */
+
+static bool has_engine(const struct migration *m)
+{
+	for (const struct gc_sql_file *f = gc_sql_files; f->name; f++) {
+		if (gc_sql_is_engine(f->name) && !gc_schema_has(&m->schema, f))
+			return false;
+	}
+	return true;
+}
 
 static bool has_code_before(const struct migration *m, const struct gc_sql_file *file)
 {
@@ -160,11 +170,22 @@ static bool is_due(const struct migration *m, const struct gc_sql_file *file)
 	       (has_code_before(m, file) || (is_rights(file->name) && has_other_code(m)));
 }
 
+static bool is_due_code(const struct migration *m, const struct gc_sql_file *file)
+{
+	return gc_sql_step_of(file->name) == GC_SQL_CODE && is_due(m, file);
+}
+
+/* Views, and who may see them: made when what they read is there. */
+static bool is_for_readers(const char *name)
+{
+	return strncmp(name, "code/4_", 7) == 0 || is_rights(name);
+}
+
 static const char *const step_names[] = {
 	[GC_SQL_EXPAND] = "expand", [GC_SQL_CODE] = "code", [GC_SQL_ONLINE] = "online", [GC_SQL_CONTRACT] = "contract"
 };
 
-static void tell(struct migration *m, const struct gc_sql_file *file)
+void gc_migration_tell(struct migration *m, const struct gc_sql_file *file)
 {
 	m->answer->steps++;
 	if (m->answer->step && (m->answer->found || m->answer->dry_run)) /* of a new cube nobody wants to hear each file */
@@ -178,17 +199,15 @@ static void tell_plan(struct migration *m)
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		for (const struct gc_sql_file *f = gc_sql_files; f->name; f++) {
 			if (gc_sql_step_of(f->name) == order[i] && is_due(m, f))
-				tell(m, f);
+				gc_migration_tell(m, f);
 		}
 	}
 }
 
 /* ---- transactions ---- */
 
-typedef enum gc_verdict (*gc_transaction)(struct migration *m, const struct gc_sql_file *file, struct gc_err *err);
-
-static enum gc_verdict try_once(struct migration *m, int lock_timeout_ms, gc_transaction run, const struct gc_sql_file *file,
-				struct gc_err *err)
+static enum gc_verdict try_once(struct migration *m, int lock_timeout_ms, gc_migration_transaction run,
+				const struct gc_sql_file *file, struct gc_err *err)
 {
 	struct gc_err ignored;
 	char begin[120];
@@ -207,7 +226,8 @@ static enum gc_verdict try_once(struct migration *m, int lock_timeout_ms, gc_tra
 }
 
 /* Until the locks that it needs are free for once, each within LOCK_TIMEOUT_MS. */
-static enum gc_verdict transact(struct migration *m, gc_transaction run, const struct gc_sql_file *file, struct gc_err *err)
+enum gc_verdict gc_migration_transact(struct migration *m, gc_migration_transaction run, const struct gc_sql_file *file,
+				      struct gc_err *err)
 {
 	int64_t until_us = gc_monotonic_us() + PATIENCE_US, repeated;
 	struct gc_complaint complaint = { 0 };
@@ -219,7 +239,7 @@ static enum gc_verdict transact(struct migration *m, gc_transaction run, const s
 		if (gc_complain(&complaint, gc_monotonic_us(), &repeated))
 			gc_info("waiting for a lock, without keeping anybody waiting", GC_ERR_FIELDS(err),
 				GC_S("longest_transaction", gc_pg_find_blocker(m->pg, blocker)), GC_I("repeated", repeated));
-		pause_for(PAUSE_US);
+		gc_migration_pause(PAUSE_US);
 	}
 	return verdict;
 }
@@ -231,9 +251,14 @@ static enum gc_verdict expand(struct migration *m, const struct gc_sql_file *fil
 	/* the first one is of before there was a place to note it */
 	for (const struct gc_sql_file *f = gc_sql_files; verdict == GC_OK && f->name && m->schema.is_dated; f++) {
 		if (gc_sql_version_of(f->name) == 1)
-			verdict = note_file(m->pg, f, err);
+			verdict = gc_migration_note(m->pg, f, err);
 	}
-	return verdict == GC_OK ? note_file(m->pg, file, err) : verdict;
+	return verdict == GC_OK ? gc_migration_note(m->pg, file, err) : verdict;
+}
+
+static enum gc_verdict forget_file(struct gc_pg *pg, const char *name, struct gc_err *err)
+{
+	return gc_pg_query(pg, "DELETE FROM cube.schema_file WHERE file = $1", &name, 1, NULL, NULL, err);
 }
 
 /* Files that are gone are forgotten; what they made, those that took their place have dropped. */
@@ -245,22 +270,67 @@ static enum gc_verdict forget_code(struct migration *m, struct gc_err *err)
 		const char *name = m->schema.files[i].name;
 
 		if (is_gone(name))
-			verdict = gc_pg_query(m->pg, "DELETE FROM cube.schema_file WHERE file = $1", &name, 1, NULL, NULL, err);
+			verdict = forget_file(m->pg, name, err);
 	}
 	return verdict;
 }
 
-static enum gc_verdict replace_code(struct migration *m, const struct gc_sql_file *unused, struct gc_err *err)
+static enum gc_verdict replace_file(struct migration *m, const struct gc_sql_file *file, struct gc_err *err)
+{
+	enum gc_verdict verdict = run_file(m->pg, file, err);
+
+	return verdict == GC_OK ? gc_migration_note(m->pg, file, err) : verdict;
+}
+
+static enum gc_verdict replace_code(struct migration *m, bool for_readers, struct gc_err *err)
+{
+	enum gc_verdict verdict = GC_OK;
+
+	for (const struct gc_sql_file *f = gc_sql_files; verdict == GC_OK && f->name; f++) {
+		if (is_due_code(m, f) && is_for_readers(f->name) == for_readers)
+			verdict = replace_file(m, f, err);
+	}
+	return verdict;
+}
+
+/* Functions are everybody's to call until rights say otherwise, so these are given at once, and once more when the views are there. */
+static enum gc_verdict postpone_views(struct migration *m, struct gc_err *err)
+{
+	enum gc_verdict verdict = GC_OK;
+
+	for (const struct gc_sql_file *f = gc_sql_files; verdict == GC_OK && f->name; f++) {
+		if (!is_due_code(m, f) || !is_for_readers(f->name))
+			continue;
+		verdict = forget_file(m->pg, f->name, err);
+		if (verdict == GC_OK && is_rights(f->name))
+			verdict = run_file(m->pg, f, err);
+	}
+	return verdict;
+}
+
+/* All that writers call is of one moment. */
+static enum gc_verdict replace_writing(struct migration *m, const struct gc_sql_file *unused, struct gc_err *err)
 {
 	enum gc_verdict verdict = forget_code(m, err);
 
 	(void)unused;
+	if (verdict == GC_OK)
+		verdict = replace_code(m, false, err);
+	if (verdict == GC_OK)
+		verdict = gc_pg_do(m->pg, "SELECT cube.forget_definitions()", err);
+	return verdict == GC_OK ? postpone_views(m, err) : verdict;
+}
+
+/* CREATE OR REPLACE VIEW keeps readers out until its transaction ends: so one file in a transaction. */
+static enum gc_verdict replace_views(struct migration *m, struct gc_err *err)
+{
+	enum gc_verdict verdict = GC_OK;
+
 	for (const struct gc_sql_file *f = gc_sql_files; verdict == GC_OK && f->name; f++) {
-		if (gc_sql_step_of(f->name) != GC_SQL_CODE || !is_due(m, f))
+		if (!is_due_code(m, f) || !is_for_readers(f->name))
 			continue;
-		verdict = run_file(m->pg, f, err);
-		if (verdict == GC_OK)
-			verdict = note_file(m->pg, f, err);
+		gc_migration_tell(m, f);
+		verdict = gc_migration_transact(m, replace_file, f, err);
 	}
 	return verdict;
 }
@@ -290,76 +360,17 @@ static enum gc_verdict make_cube(struct migration *m, const struct gc_sql_file *
 	}
 	for (const struct gc_sql_file *f = gc_sql_files; verdict == GC_OK && f->name; f++) {
 		if (gc_sql_step_of(f->name) == GC_SQL_EXPAND || gc_sql_step_of(f->name) == GC_SQL_CONTRACT)
-			verdict = note_file(m->pg, f, err);
+			verdict = gc_migration_note(m->pg, f, err);
 	}
 	if (verdict == GC_OK)
-		verdict = replace_code(m, NULL, err);
+		verdict = replace_code(m, false, err);
+	if (verdict == GC_OK)
+		verdict = replace_code(m, true, err);
+	if (verdict == GC_OK)
+		verdict = gc_pg_do(m->pg, "SELECT cube.have_nothing_to_fill()", err);
 	if (verdict == GC_OK)
 		verdict = complete_versions(m, NULL, err);
 	return verdict == GC_OK ? write_settings(m->pg, m->config, err) : verdict;
-}
-
-/* ---- what takes its time ---- */
-
-static enum gc_verdict drop_invalid(struct gc_pg *pg, const char *name, struct gc_err *err)
-{
-	char sql[200];
-
-	snprintf(sql, sizeof(sql), "DROP INDEX CONCURRENTLY IF EXISTS cube.%s", name);
-	return gc_pg_do(pg, sql, err);
-}
-
-struct names {
-	struct gc_arena arena;
-	const char *name;
-};
-
-static void take_name(void *arg, const char *const *values, int columns)
-{
-	struct names *names = arg;
-
-	(void)columns;
-	names->name = gc_arena_dup(&names->arena, gc_span_of(values[0])).ptr;
-}
-
-/* CREATE INDEX CONCURRENTLY that was killed leaves an index that nobody uses and everybody writes. */
-static enum gc_verdict drop_invalid_indexes(struct gc_pg *pg, struct gc_err *err)
-{
-	static const char sql[] = "SELECT quote_ident(c.relname) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
-				  " WHERE c.relnamespace = 'cube'::regnamespace AND NOT i.indisvalid AND c.relkind = 'i' LIMIT 1";
-	struct names names = { .name = NULL };
-	enum gc_verdict verdict;
-
-	gc_arena_init(&names.arena);
-	do {
-		names.name = NULL;
-		verdict = gc_pg_query(pg, sql, NULL, 0, take_name, &names, err);
-		if (verdict == GC_OK && names.name)
-			verdict = drop_invalid(pg, names.name, err);
-	} while (verdict == GC_OK && names.name);
-	gc_arena_done(&names.arena);
-	return verdict;
-}
-
-/* Outside of a transaction, and without a limit to its waiting: nobody waits for it. */
-static enum gc_verdict run_online(struct migration *m, struct gc_err *err)
-{
-	enum gc_verdict verdict = GC_OK;
-	bool is_first = true;
-
-	for (const struct gc_sql_file *f = gc_sql_files; verdict == GC_OK && f->name; f++) {
-		if (gc_sql_step_of(f->name) != GC_SQL_ONLINE || gc_schema_has(&m->schema, f))
-			continue;
-		tell(m, f);
-		if (is_first)
-			verdict = drop_invalid_indexes(m->pg, err);
-		is_first = false;
-		if (verdict == GC_OK)
-			verdict = run_file(m->pg, f, err);
-		if (verdict == GC_OK)
-			verdict = note_file(m->pg, f, err);
-	}
-	return verdict;
 }
 
 /* ---- the older programs ---- */
@@ -399,8 +410,8 @@ static enum gc_verdict contract(struct migration *m, struct gc_err *err)
 	for (const struct gc_sql_file *f = gc_sql_files; verdict == GC_OK && f->name; f++) {
 		if (gc_sql_step_of(f->name) != GC_SQL_CONTRACT || gc_schema_has(&m->schema, f))
 			continue;
-		tell(m, f);
-		verdict = transact(m, expand, f, err);
+		gc_migration_tell(m, f);
+		verdict = gc_migration_transact(m, expand, f, err);
 	}
 	return verdict;
 }
@@ -412,7 +423,7 @@ static enum gc_verdict complete(struct migration *m, struct gc_err *err)
 
 	if (verdict != GC_OK || m->answer->waiting > 0)
 		return verdict;
-	verdict = transact(m, complete_versions, NULL, err);
+	verdict = gc_migration_transact(m, complete_versions, NULL, err);
 	if (verdict == GC_OK)
 		verdict = count_old(m, err);
 	if (verdict != GC_OK || m->answer->waiting > 0)
@@ -432,26 +443,44 @@ static bool is_complete(const struct migration *m)
 
 /* ---- all of it ---- */
 
-static enum gc_verdict upgrade(struct migration *m, struct gc_err *err)
+static enum gc_verdict expand_all(struct migration *m, struct gc_err *err)
 {
 	enum gc_verdict verdict = GC_OK;
 
 	for (const struct gc_sql_file *f = gc_sql_files; verdict == GC_OK && f->name; f++) {
 		if (gc_sql_step_of(f->name) != GC_SQL_EXPAND || gc_schema_has(&m->schema, f))
 			continue;
-		tell(m, f);
-		verdict = transact(m, expand, f, err);
+		gc_migration_tell(m, f);
+		verdict = gc_migration_transact(m, expand, f, err);
 	}
-	for (const struct gc_sql_file *f = gc_sql_files; verdict == GC_OK && f->name; f++) {
-		if (gc_sql_step_of(f->name) == GC_SQL_CODE && is_due(m, f))
-			tell(m, f);
+	return verdict;
+}
+
+static enum gc_verdict replace_all(struct migration *m, struct gc_err *err)
+{
+	enum gc_verdict verdict = GC_OK;
+
+	for (const struct gc_sql_file *f = gc_sql_files; f->name; f++) {
+		if (is_due_code(m, f) && !is_for_readers(f->name))
+			gc_migration_tell(m, f);
 	}
-	if (verdict == GC_OK && has_other_code(m))
-		verdict = transact(m, replace_code, NULL, err);
+	if (has_other_code(m))
+		verdict = gc_migration_transact(m, replace_writing, NULL, err);
 	if (verdict == GC_OK)
 		verdict = write_settings(m->pg, m->config, err);
 	if (verdict == GC_OK)
-		verdict = run_online(m, err);
+		verdict = gc_migration_fill(m, err);
+	return verdict == GC_OK ? replace_views(m, err) : verdict;
+}
+
+static enum gc_verdict upgrade(struct migration *m, struct gc_err *err)
+{
+	enum gc_verdict verdict = expand_all(m, err);
+
+	if (verdict == GC_OK)
+		verdict = replace_all(m, err);
+	if (verdict == GC_OK)
+		verdict = gc_migration_run_online(m, err);
 	return verdict == GC_OK && !is_complete(m) ? complete(m, err) : verdict;
 }
 
@@ -465,7 +494,18 @@ static enum gc_verdict make(struct migration *m, struct gc_err *err)
 	if (verdict != GC_OK)
 		return verdict;
 	m->answer->now = gc_schema_version();
-	return run_online(m, err);
+	return gc_migration_run_online(m, err);
+}
+
+/* Of a cube without the table that knows, there is nothing to tell of its rollups yet. */
+static enum gc_verdict plan(struct migration *m, struct gc_err *err)
+{
+	enum gc_verdict verdict = GC_OK;
+
+	tell_plan(m);
+	if (m->schema.version > 0 && has_engine(m))
+		verdict = gc_migration_tell_fills(m, err);
+	return verdict == GC_OK && m->schema.version > 0 && !is_complete(m) ? count_old(m, err) : verdict;
 }
 
 static void take_flag(void *arg, const char *const *values, int columns)
@@ -493,8 +533,7 @@ static enum gc_verdict migrate_locked(struct migration *m, struct gc_err *err)
 	if (verdict == GC_OK && m->schema.version > 0)
 		verdict = look_for_rights(m, err);
 	if (verdict == GC_OK && m->answer->dry_run) {
-		tell_plan(m);
-		verdict = m->schema.version > 0 && !is_complete(m) ? count_old(m, err) : GC_OK;
+		verdict = plan(m, err);
 	} else if (verdict == GC_OK) {
 		verdict = m->schema.version == 0 ? make(m, err) : upgrade(m, err);
 	}
@@ -517,7 +556,7 @@ static enum gc_verdict lock_migration(struct gc_pg *pg, struct gc_err *err)
 			return verdict;
 		if (gc_complain(&complaint, gc_monotonic_us(), &repeated))
 			gc_info("another migrate is at work, waiting for it");
-		pause_for(PAUSE_US);
+		gc_migration_pause(PAUSE_US);
 	}
 }
 
@@ -525,7 +564,7 @@ enum gc_verdict gc_pg_migrate(const struct gc_config *config, struct gc_migratio
 {
 	static const char session[] =
 		"SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;"
-		" SET search_path = pg_catalog, pg_temp; SET check_function_bodies = off";
+		" SET search_path = pg_catalog, pg_temp; SET check_function_bodies = off; SET client_connection_check_interval = '5s'";
 	struct migration m = { .config = config, .answer = migration };
 	enum gc_verdict verdict = gc_pg_connect(config, "gracecube migrate", &m.pg, err);
 
@@ -558,5 +597,6 @@ void gc_pg_print_schema(const struct gc_config *config, void *stdio_file)
 					gc_pg_put_names(&names, f->text, &text));
 		}
 	}
+	fprintf(stdio_file, "%s\n", gc_pg_put_names(&names, "SELECT cube.have_nothing_to_fill();", &text));
 	gc_pg_text_done(&text);
 }

@@ -1,9 +1,11 @@
 /* The SQL files of sinks/sql, embedded at build. A file's name says when it is run:
  *
  *     tables/0002_<what>.sql            makes or widens tables so that programs of the version before go on; one short transaction
- *     tables/0002_<what>.online.sql     one statement of any length, outside of a transaction, that may be repeated after a crash
+ *     tables/0002_<what>.online.sql     one statement of any length, outside of a transaction, that may be repeated after a crash; or a SELECT
+ *                                       of such statements
  *     tables/0002_<what>.contract.sql   takes away what only older programs need; one short transaction, once none is connected
- *     code/<n>_<room>/<what>.sql        functions, triggers, views, rights; all that differ in one short transaction, in this order
+ *     code/<n>_<room>/<what>.sql        functions, triggers: all that differ in one short transaction, in this order; then, when new rollups are
+ *                                       filled, views and rights (4_, 5_): each in a transaction of its own
  *
  * Threads: constants.
  */

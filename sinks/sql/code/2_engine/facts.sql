@@ -242,7 +242,9 @@ END $body$$sql$,
 			(SELECT string_agg(format('(%s) AS %I', e, n), ', ' ORDER BY i) FROM unnest(names, expressions) WITH ORDINALITY u (n, e, i)),
 			cube.list('t.%I', names), cube.list('n.%I', names), p_target, looked_up) END, -- 16
 		p_fact);                                                              -- 17
-	EXECUTE format('COMMENT ON FUNCTION cube.merge_%s IS %L', p_target, format('Merges a batch of versions into %s, exactly once and never backwards.', p_fact));
+	EXECUTE format('COMMENT ON FUNCTION cube.merge_%s(%s, boolean[], bigint[], bigint[], bigint[], bigint[], bigint[]) IS %L', p_target, cube.list('%s[]', types),
+		format('Merges a batch of versions into %s, exactly once and never backwards.', p_fact));
+	PERFORM cube.lead_older_merges(p_target, key_column, inputs, types, ARRAY(SELECT CASE WHEN i = ANY (p_keeps) THEN cube.unavailable_value(p_fact, i) END FROM unnest(inputs) WITH ORDINALITY u (i, n) ORDER BY n));
 
 	-- a fact that people delete by hand: its key has none any more (merge has said so before it deletes)
 	EXECUTE format($sql$
@@ -292,13 +294,43 @@ END $body$$sql$,
 	PERFORM cube.define_parent(p_target, split_part(p, ' = ', 1), split_part(p, ' = ', 2)) FROM unnest(p_depends_on) p;
 
 	-- every fact has this rollup: it counts the rows of a day and keeps a checksum of their content, so that verify
-	-- notices any change behind the triggers' back
+	-- notices any change behind the triggers' back; of the columns by name, so that one that is added has it filled again
 	PERFORM cube.define_rollup('rollup_' || p_target || '_ledger', p_fact,
 		ARRAY['day date = cube.day_of(f.time_key)'],
-		ARRAY['row_count bigint = 1', 'checksum bigint = hash_record(f.*)::bigint']);
+		ARRAY['row_count bigint = 1', format('checksum bigint = hash_record(ROW(%s))::bigint', cube.list('f.%I', fact_columns))]);
 	PERFORM cube.ensure_first_partitions(p_fact, p_target);
 END $define$;
 COMMENT ON FUNCTION cube.define_fact IS 'Gives a fact its merge function, links, row ledger and first partitions.';
+
+-- Programs of before send what they know of, by a function with fewer arguments: it leads to the one of today, with NULL for columns that are
+-- new, or what keeps what is there. A file ….contract.sql takes it away, by cube.drop_older_merges().
+CREATE OR REPLACE FUNCTION cube.older_merges(p_target text, p_inputs text[]) RETURNS SETOF pg_proc LANGUAGE sql STABLE AS $$
+	SELECT p.* FROM pg_proc p WHERE p.pronamespace = 'cube'::regnamespace AND p.proname = 'merge_' || p_target AND p.proargnames[1:cardinality(p_inputs)] <> p_inputs
+$$;
+COMMENT ON FUNCTION cube.older_merges(text, text[]) IS 'Merge functions of a target that take other columns than these.';
+
+CREATE OR REPLACE FUNCTION cube.lead_older_merges(p_target text, p_key_column text, p_inputs text[], p_types text[], p_kept text[]) RETURNS void LANGUAGE plpgsql AS $define$
+DECLARE older pg_proc;
+BEGIN
+	FOR older IN SELECT * FROM cube.older_merges(p_target, p_inputs) LOOP
+		EXECUTE format('CREATE OR REPLACE FUNCTION cube.%1$I(%2$s) RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = cube, pg_temp AS $body$ SELECT cube.%1$I(%3$s) $body$',
+			older.proname, pg_get_function_arguments(older.oid), (SELECT string_agg(CASE WHEN a = ANY (older.proargnames) THEN format('%2$I => %1$I.%2$I', older.proname, a)
+				ELSE format('%I => array_fill(%L::%s, ARRAY[cardinality(%I.%I)])', a, k, t, older.proname, p_key_column) END, ', ' ORDER BY n)
+			FROM unnest(p_inputs || '{deleted,lsn,source_us,kafka_us,record_offset,offset_id}'::text[], p_types, p_kept) WITH ORDINALITY u (a, t, k, n)));
+		EXECUTE format('COMMENT ON FUNCTION %s IS %L', older.oid::regprocedure, 'For programs that do not know all columns yet: calls the function that does.');
+	END LOOP;
+END $define$;
+COMMENT ON FUNCTION cube.lead_older_merges(text, text, text[], text[], text[]) IS 'Has merge functions of before call the one of today.';
+
+CREATE OR REPLACE FUNCTION cube.drop_older_merges() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE older regprocedure;
+BEGIN
+	FOR older IN SELECT p.oid::regprocedure FROM (SELECT *, max(pronargs) OVER (PARTITION BY proname) AS most FROM pg_proc WHERE pronamespace = 'cube'::regnamespace AND proname LIKE 'merge\_%') p
+			WHERE p.pronargs < p.most LOOP
+		EXECUTE format('DROP FUNCTION %s', older);
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION cube.drop_older_merges() IS 'Drops merge functions that only programs of before call.';
 
 -- Columns that are computed from other facts, so that they stay when these are dropped. A parent that went is still a key: while its month is
 -- closed, its children keep what they have. What was found by other columns stands in cube.closed_link.

@@ -42,3 +42,21 @@ BEGIN
 	END IF;
 END $$;
 COMMENT ON FUNCTION cube.ensure_first_partitions(text, text) IS 'Makes the partitions around today of a fact that has none.';
+
+-- An index of a fact can not be made CONCURRENTLY, those of its partitions can. So a file of ../../tables says CREATE INDEX … ON ONLY cube.<fact>,
+-- which every new partition gets, and an ….online.sql SELECT cube.index_partitions('<index>'): statements that `migrate` runs one by one, each
+-- outside of a transaction. Repeated, it says what is left.
+CREATE OR REPLACE FUNCTION cube.index_partitions(p_index text) RETURNS SETOF text LANGUAGE sql STABLE AS $$
+	SELECT s.statement
+	FROM pg_index i
+	JOIN pg_inherits p ON p.inhparent = i.indrelid
+	JOIN pg_class t ON t.oid = p.inhrelid
+	CROSS JOIN LATERAL (SELECT left(t.relname, 40) || '_' || left(md5(p_index), 8) AS name) part
+	CROSS JOIN LATERAL (VALUES (1, regexp_replace(pg_get_indexdef(i.indexrelid), '^CREATE (UNIQUE )?INDEX .*? ON (ONLY )?\S+',
+			format('CREATE \1INDEX CONCURRENTLY IF NOT EXISTS %I ON cube.%I', part.name, t.relname))),
+		(2, format('ALTER INDEX cube.%I ATTACH PARTITION cube.%I', p_index, part.name))) s (n, statement)
+	WHERE i.indexrelid = format('cube.%I', p_index)::regclass
+		AND NOT EXISTS (SELECT FROM pg_inherits a JOIN pg_index c ON c.indexrelid = a.inhrelid WHERE a.inhparent = i.indexrelid AND c.indrelid = t.oid)
+	ORDER BY t.relname, s.n
+$$;
+COMMENT ON FUNCTION cube.index_partitions(text) IS 'The statements that make an index of a fact in the partitions that do not have it yet.';

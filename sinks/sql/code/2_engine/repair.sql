@@ -41,17 +41,27 @@ CREATE OR REPLACE FUNCTION cube.ledger_is_wrong(f cube.fact) RETURNS text LANGUA
 $$;
 COMMENT ON FUNCTION cube.ledger_is_wrong(cube.fact) IS 'The condition that a day of a row ledger is wrong, and its facts are not.';
 
+CREATE OR REPLACE FUNCTION cube.difference_condition(r cube.rollup, p_condition text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+	SELECT format('(%s) IS DISTINCT FROM (%s) AND (%s)', cube.columns_of(r.sums, 'was_%1$s'), cube.columns_of(r.sums, 'is_%1$s'), p_condition)
+$$;
+COMMENT ON FUNCTION cube.difference_condition(cube.rollup, text) IS 'The condition that a cell of both_sides differs, and another.';
+
+CREATE OR REPLACE FUNCTION cube.add_difference_statement(r cube.rollup, p_condition text) RETURNS text LANGUAGE sql STABLE AS $$
+	SELECT format($sql$INSERT INTO cube.%1$I AS r (%2$s, lane, %3$s) SELECT %2$s, cube.lane(), %4$s FROM both_sides WHERE %5$s ORDER BY %2$s
+			ON CONFLICT (%2$s, lane) DO UPDATE SET %6$s$sql$,
+		r.rollup, cube.columns_of(r.cells, '%1$I'), cube.columns_of(r.sums, '%1$I'), cube.columns_of(r.sums, 'is_%1$s - was_%1$s'),
+		cube.difference_condition(r, p_condition), cube.columns_of(r.sums, '%1$I = r.%1$I + excluded.%1$I'))
+$$;
+COMMENT ON FUNCTION cube.add_difference_statement(cube.rollup, text) IS 'The statement that adds to a rollup what it lacks, behind cube.rollup_both_sides().';
+
 -- Sums that do not fit, since somebody wrote nonsense of the largest size: the rows of such a cell go first, and the whole sum is added.
 CREATE OR REPLACE FUNCTION cube.repair_rollup(r cube.rollup, p_from int DEFAULT NULL, p_to int DEFAULT NULL, p_condition text DEFAULT 'true', p_days date[] DEFAULT '{}',
 	p_checksums numeric[] DEFAULT '{}')
 RETURNS TABLE (relation text, cell jsonb, before jsonb, after jsonb) LANGUAGE plpgsql AS $$
 DECLARE
 	both_sides constant text := cube.rollup_both_sides(r, p_from, p_to);
-	differs constant text := format('(%s) IS DISTINCT FROM (%s) AND (%s)', cube.columns_of(r.sums, 'was_%1$s'), cube.columns_of(r.sums, 'is_%1$s'), p_condition);
-	add_difference constant text := format($sql$INSERT INTO cube.%1$I AS r (%2$s, lane, %3$s) SELECT %2$s, cube.lane(), %4$s FROM both_sides WHERE %5$s ORDER BY %2$s
-			ON CONFLICT (%2$s, lane) DO UPDATE SET %6$s$sql$,
-		r.rollup, cube.columns_of(r.cells, '%1$I'), cube.columns_of(r.sums, '%1$I'), cube.columns_of(r.sums, 'is_%1$s - was_%1$s'), differs,
-		cube.columns_of(r.sums, '%1$I = r.%1$I + excluded.%1$I'));
+	differs constant text := cube.difference_condition(r, p_condition);
+	add_difference constant text := cube.add_difference_statement(r, p_condition);
 	drop_cells constant text := format('DELETE FROM cube.%I r USING both_sides WHERE r.lane <> -1 AND (%s) = (%s) AND %s', r.rollup,
 		cube.columns_of(r.cells, 'r.%1$I'), cube.columns_of(r.cells, 'both_sides.%1$I'), differs);
 	tell constant text := format('SELECT jsonb_build_object(%s) AS cell, jsonb_build_object(%s) AS was, jsonb_build_object(%s) AS found FROM both_sides WHERE %s',
@@ -188,7 +198,7 @@ BEGIN
 			f.fact, f.target, f.key_column) INTO days, checksums USING suspects, loaded, hashes;
 	END IF;
 
-	FOR r IN SELECT * FROM cube.rollup u WHERE u.fact = f.fact AND cube.rollup_has_days(u) ORDER BY u.position LOOP
+	FOR r IN SELECT * FROM cube.rollup u WHERE u.fact = f.fact AND cube.rollup_has_days(u) AND cube.is_filled(u.rollup) ORDER BY u.position LOOP
 		RETURN QUERY SELECT * FROM cube.repair_rollup(r, p_from, p_to,
 			CASE WHEN r.rollup <> format('rollup_%s_ledger', f.target) OR p_accept THEN 'true' ELSE cube.ledger_is_wrong(f) END, days, checksums);
 	END LOOP;

@@ -188,6 +188,9 @@ DECLARE
 	month date := nullif(split_part(p_step, ' ', 2), '')::date;
 BEGIN
 	IF p_step IS DISTINCT FROM cube.next_step(p_fact, p_before) THEN RETURN 0; END IF; -- somebody else did it
+	IF EXISTS (SELECT FROM cube.rollup r WHERE r.fact = p_fact AND NOT cube.is_filled(r.rollup)) THEN
+		RAISE EXCEPTION 'a rollup of % is not filled yet; `gracecube migrate` goes on with it', p_fact USING ERRCODE = 'lock_not_available';
+	END IF;
 	CASE what
 		WHEN 'raise' THEN PERFORM cube.raise_horizon(p_fact, p_before);
 		WHEN 'prepare' THEN PERFORM cube.prepare_month(p_fact, month);

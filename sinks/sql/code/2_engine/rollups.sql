@@ -30,6 +30,7 @@ BEGIN
 			'sums', (SELECT jsonb_agg(p ORDER BY n) FROM unnest(p_part_sums) WITH ORDINALITY u (c, n), regexp_match(c, parse_part) p)) END, p_condition)
 	ON CONFLICT (rollup) DO UPDATE SET fact = excluded.fact, position = DEFAULT, cells = excluded.cells, sums = excluded.sums, beside = excluded.beside,
 		parts = excluded.parts, condition = excluded.condition, loaded_at = excluded.loaded_at;
+	PERFORM cube.note_definition(p_rollup);
 	PERFORM cube.build_rollup_triggers(p_fact);
 END $define$;
 COMMENT ON FUNCTION cube.define_rollup(text, text, text[], text[], text, text, text[], text[]) IS 'Has a fact''s triggers keep a rollup of it.';

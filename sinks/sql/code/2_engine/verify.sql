@@ -115,7 +115,7 @@ DECLARE
 	dimension text;
 	days constant text := cube.facts_within(f, p_from, p_to);
 BEGIN
-	FOR r IN SELECT * FROM cube.rollup u WHERE u.fact = f.fact AND cube.rollup_has_days(u) ORDER BY u.position LOOP
+	FOR r IN SELECT * FROM cube.rollup u WHERE u.fact = f.fact AND cube.rollup_has_days(u) AND cube.is_filled(u.rollup) ORDER BY u.position LOOP
 		RETURN QUERY SELECT * FROM cube.verify_rollup(r, p_from, p_to);
 	END LOOP;
 
@@ -209,6 +209,11 @@ BEGIN
 		FROM cube.fact f JOIN pg_trigger t ON t.tgrelid = format('cube.%I', f.fact)::regclass WHERE NOT t.tgisinternal) t;
 	RETURN NEXT;
 
+	check_name := 'rollups are filled'; subject := 'rollup_fill';
+	SELECT count(*), count(*) FILTER (WHERE u.filled_at IS NULL), min(u.rollup) FILTER (WHERE u.filled_at IS NULL)
+	INTO compared, differing, example FROM cube.rollup_fill u;
+	RETURN NEXT;
+
 	check_name := 'ledger closed'; subject := 'etl_offset';
 	SELECT count(*), count(*) FILTER (WHERE bad), min(place) FILTER (WHERE bad) INTO compared, differing, example
 	FROM (SELECT o.applied + o.superseded + o.dead + o.ignored <> o.next_offset - o.first_offset OR least(o.applied, o.superseded, o.dead, o.ignored) < 0 AS bad,
@@ -297,7 +302,7 @@ BEGIN
 		UNION ALL SELECT 2, '', 'history', t.target, m.* FROM unnest(ARRAY['missions', 'tiers']) t (target), cube.verify_members(t.target, 5000) WITH ORDINALITY m
 		UNION ALL SELECT 3, f.fact, 'facts', f.fact, d.* FROM cube.fact f, cube.verify_days(f, rows_of_days, p_since) WITH ORDINALITY d
 		UNION ALL SELECT 4, f.fact, 'keys', f.fact, k.* FROM cube.fact f, cube.verify_key_ranges(f, rows_of_keys) WITH ORDINALITY k
-		UNION ALL SELECT 5, r.fact, 'rollup', r.rollup, NULL, NULL, 0, 1 FROM cube.rollup r WHERE NOT cube.rollup_has_days(r) AND NOT in_part),
+		UNION ALL SELECT 5, r.fact, 'rollup', r.rollup, NULL, NULL, 0, 1 FROM cube.rollup r WHERE NOT cube.rollup_has_days(r) AND NOT in_part AND cube.is_filled(r.rollup)),
 	totals AS (SELECT s.fact, sum(s.row_count) AS n FROM steps s WHERE s.kind = 'facts' GROUP BY 1),
 	drawn AS (SELECT s.place, s.place_in, s.fact, s.kind, s.subject, s.from_at, s.to_at, CASE s.kind WHEN 'rollup' THEN coalesce(t.n, 0)::bigint ELSE s.row_count END AS row_count,
 			row_number() OVER w AS nth, count(*) OVER (PARTITION BY s.kind, s.subject) AS parts, coalesce(p_share, least(1, p_sample / nullif(t.n, 0)), 1) AS share
