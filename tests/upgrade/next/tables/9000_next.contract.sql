@@ -1,0 +1,2 @@
+-- An index that only programs of before ask by.
+DROP INDEX cube.dim_mission_mission_type_idx;
