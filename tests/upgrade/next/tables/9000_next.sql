@@ -1,4 +1,4 @@
--- What a next release may want of tables: a column, an index, rollups. tests/scenarios/27_next_release.sh migrates to it.
+-- What a next release may want of tables: a column, an index, rollups. tests/scenarios/23_next_release.sh migrates to it.
 
 ALTER TABLE cube.dim_component ADD COLUMN team text;
 
