@@ -122,7 +122,7 @@ class Grace:
         trigger = self.random.choice(TRIGGERS) if self.random.random() < 0.5 else 'cognition:' + mission
         created = self.now + self.random.choice([0] * 30 + [-400 * DAY, 3 * DAY])
         self.source.insert('action_contracts', {
-            'id': key, 'action_type': 'deploy', 'playbook_id': None, 'run_id': None, 'expected_effect': 'x' * self.random.randrange(40, 900),
+            'id': key, 'action_type': 'deploy', 'playbook_id': None, 'run_id': None, 'expected_effect': json.dumps({'target_resource': 'service:hunter', 'filler': 'x' * self.random.randrange(40, 900)}),
             'status': 'pending', 'confidence_score': None, 'created_at': created, 'executed_at': None, 'verified_at': None,
             'safe_hold_snapshot_id': None, 'triggered_by': trigger, 'tier': self.random.choice(TIERS),
             'requires_approval': False, 'error_message': None})

@@ -36,15 +36,16 @@ restored() {
 	SQL
 }
 
-# kept → all rows of 0.1.0 but those of bookkeeping of the schema itself, one hash a table; the mesh's errors apart. What is asked is written
-# down the first time, before the upgrade: columns and tables that are new say nothing of what was there.
+# kept → all rows of 0.1.0 but those of bookkeeping of the schema itself, and the checksums of contracts, which have one more column; one hash a
+# table; the mesh's errors apart. What is asked is written down the first time, before the upgrade: columns and tables that are new say nothing
+# of what was there.
 kept() {
 	[ -s kept.sql ] || sql >kept.sql <<-'SQL'
 		SELECT format('SELECT %L, count(*), sum(hashtext(ROW(%s)::text)::bigint) FROM %s t %s;', relname,
 			(SELECT string_agg(format('t.%I', a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
 			c.oid::regclass, CASE WHEN relname ~ '^(fact|key)_error_events$' THEN 'WHERE error_id NOT LIKE ''error:%''' ELSE '' END)
 		FROM pg_class c WHERE relnamespace = 'cube'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
-			AND relname !~ '^schema_|^(fact|rollup)$|^rollup_error' ORDER BY relname
+			AND relname !~ '^schema_|^(fact|rollup)$|^rollup_error|^rollup_verification_executions_ledger$' ORDER BY relname
 	SQL
 	sql -f kept.sql
 }
@@ -159,6 +160,10 @@ directories+=' more31 more32 more33 more34 more35 more36'
 reaches "$(all_records)" 120
 shown "a live cube of 0.1.0: upgraded while a process of 0.1.0 wrote $(position) records, which goes on; $(wc -l <tables.locks) transactions locked one table each, $(grep -c ' v ' locks) the views of one file each, and the one that replaces the code of the writers no more than that"
 
+merges() { sql -c "SELECT count(*) FROM pg_proc WHERE pronamespace = 'cube'::regnamespace AND proname = 'merge_verification_executions'"; }
+equal 'merge functions of contracts while a process calls the older one' "$(merges)" 2
+equal 'contracts of which 0.1.0 has said what they act on' "$(sql -c 'SELECT count(target_resource) FROM cube.fact_verification_executions')" 0
+
 # what the new version keeps out of a closed month, 0.1.0 does too
 sql -c "SELECT cube.raise_horizon('fact_shard_heartbeats', '2020-01-01Z')" >&2
 mkdir late
@@ -182,6 +187,8 @@ reaches "$(all_records)" 60
 contains check check.out 'it is not complete: older programs of version 1 may still connect'
 "$CUBE_TEST_BIN" migrate >complete.out
 contains 'the last migrate' complete.out "migrate: schema version 1 found, now it is $newest"
+equal 'merge functions of contracts that are left' "$(merges)" 1
+[ "$(sql -c 'SELECT count(target_resource) FROM cube.fact_verification_executions')" -gt 0 ] || fail 'no contract says what it acts on'
 if "$old" run --until-caught-up >refused.out 2>&1; then fail '0.1.0 works on a cube that is complete without it'; fi
 contains 'the refusal of 0.1.0' refused.out "the cube has schema version $newest, this program needs 1; use a newer gracecube"
 traffic 24

@@ -23,6 +23,7 @@
 	X(safe_hold_snapshot_id, GC_TEXT, 0, "safe_hold_snapshot_id")                                                              \
 	X(playbook_run_id, GC_INT8, 0, "run_id")                                                                                   \
 	X(requires_approval, GC_BOOL, 0, "requires_approval")                                                                      \
+	X(target_resource, GC_TEXT, GC_KEEPS, NULL)                                                                                \
 	X(own_mission_key, GC_MISSION, 0, "mission_id")
 
 enum { COLUMNS(GC_COLUMN_INDEX) COLUMN_COUNT };
@@ -81,6 +82,19 @@ static void derive_mission_ref(struct gc_decode *decode, struct gc_row *row, str
 		gc_row_text(row, AT_mission_ref, gc_decode_member(decode, after, "triggered_by"));
 }
 
+/* An expected effect that did not change is not sent again: what was taken from it stays. */
+static void derive_target_resource(struct gc_decode *decode, struct gc_row *row, const struct gc_json *contract)
+{
+	const struct gc_json *effect;
+
+	if (gc_decode_is_unavailable(contract, "expected_effect")) {
+		gc_row_text(row, AT_target_resource, GC_LIT(GC_UNAVAILABLE));
+		return;
+	}
+	effect = gc_decode_nested(decode, contract, "expected_effect");
+	gc_row_text(row, AT_target_resource, gc_decode_hint(decode, effect, "target_resource"));
+}
+
 static void decode_contract(struct gc_decode *decode, const struct gc_change *change)
 {
 	struct gc_row *row = gc_decode_row(decode, &executions, decode->key, change->row);
@@ -92,6 +106,7 @@ static void decode_contract(struct gc_decode *decode, const struct gc_change *ch
 	gc_row_text(row, AT_actor_key, gc_decode_actor(decode, trigger, "triggered_by"));
 	derive_component(decode, row, change->row, trigger);
 	derive_mission_ref(decode, row, trigger);
+	derive_target_resource(decode, row, change->row);
 	gc_row_bool(row, AT_was_successful, gc_span_equal(status, GC_LIT("verified")));
 	gc_row_bool(row, AT_was_rolled_back, gc_span_equal(status, GC_LIT("rolled_back")));
 	gc_row_seconds(decode, row, AT_duration_seconds, AT_created_at, AT_verified_at);

@@ -27,12 +27,13 @@ SELECT cube.describe('cube.fact_verification_executions', 'One row a contract. T
 	safe_hold_snapshot_id: the snapshot that the contract names
 	playbook_run_id: the playbook run that the contract names (run_id)
 	requires_approval: as the contract has it
+	target_resource: what it acts on, as its expected_effect says; NULL before that was read
 	loaded_at: when the row was last written
 $$);
 
 -- sequence + 0: of the few entries of one contract the last; the plan shall not walk the index of all sequences instead, down from the newest
 SELECT cube.define_fact('fact_verification_executions', 'verification_executions',
-	p_keeps => ARRAY['error_message'],
+	p_keeps => ARRAY['error_message', 'target_resource'],
 	p_key_columns => ARRAY['own_mission_key int', 'mission_ref text', 'safe_hold_snapshot_id text'],
 	p_link_columns => '{
 		"log_mission_key int": "(SELECT e.mission_key FROM cube.fact_agentic_events e WHERE e.contract_id = k.contract_id AND e.names_mission ORDER BY e.sequence + 0 DESC LIMIT 1)",

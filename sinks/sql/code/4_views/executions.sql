@@ -261,7 +261,7 @@ DO $do$
 DECLARE flat constant text := $$
 SELECT f.contract_id, f.created_at, t.tier_code, t.tier_name, c.component_name, a.actor_id, m.mission_id, f.action_type, f.contract_status,
 	f.was_successful, f.was_rolled_back, f.duration_seconds, f.confidence_score, f.drift_score, f.created_snapshot, f.passed_benchmark,
-	f.playbook_id, f.executed_at, f.verified_at, f.triggered_by, f.error_message, f.time_key
+	f.playbook_id, f.executed_at, f.verified_at, f.triggered_by, f.error_message, f.time_key, f.target_resource
 FROM cube.fact_verification_executions f JOIN cube.dim_tier t USING (tier_key) JOIN cube.dim_component c USING (component_key)
 JOIN cube.dim_actor a USING (actor_key) JOIN cube.dim_mission m USING (mission_key)
 $$;
@@ -295,6 +295,7 @@ SELECT cube.describe('cube.cube_executions', 'One row a contract, with the names
 	triggered_by: raw text
 	error_message: the record's own
 	time_key: the minute of created_at
+	target_resource: what it acts on, as its expected effect says
 $$);
 
 CREATE OR REPLACE FUNCTION cube.cube_tier_as_of(p_tier_code text, p_at timestamptz) RETURNS SETOF cube.dim_tier_history LANGUAGE sql STABLE AS $$
