@@ -86,6 +86,26 @@ CREATE OR REPLACE FUNCTION cube.missing_dead_letters() RETURNS TABLE (group_id t
 $$;
 COMMENT ON FUNCTION cube.missing_dead_letters() IS 'Compares the dead letters of each partition with its ledger.';
 
+-- A copy of a cube that reads beside the original needs a group of its own. Letters take what is counted of them along, by their trigger; what
+-- is left of a row of the ledger are those that are gone.
+CREATE OR REPLACE FUNCTION cube.rename_group(p_from text, p_to text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE positions bigint;
+BEGIN
+	IF EXISTS (SELECT FROM cube.etl_offset WHERE group_id = p_to) THEN RAISE EXCEPTION 'the group % has positions already', p_to; END IF;
+	UPDATE cube.etl_offset SET group_id = p_to WHERE group_id = p_from;
+	GET DIAGNOSTICS positions = ROW_COUNT;
+	IF positions = 0 THEN RAISE EXCEPTION 'the group % has no positions here', p_from; END IF;
+	UPDATE cube.etl_gap SET group_id = p_to WHERE group_id = p_from;
+	UPDATE cube.etl_dead_letter SET group_id = p_to WHERE group_id = p_from;
+	WITH rest AS (DELETE FROM cube.etl_dead_letter_ledger WHERE group_id = p_from RETURNING *)
+	INSERT INTO cube.etl_dead_letter_ledger AS l (group_id, topic, partition, stream, letters, worked, bytes, retries, dropped)
+	SELECT p_to, topic, partition, stream, letters, worked, bytes, retries, dropped FROM rest
+	ON CONFLICT (group_id, topic, partition, stream) DO UPDATE SET letters = l.letters + excluded.letters, worked = l.worked + excluded.worked,
+		bytes = l.bytes + excluded.bytes, retries = l.retries + excluded.retries, dropped = l.dropped + excluded.dropped, changed_at = excluded.changed_at;
+	RETURN positions;
+END $$;
+COMMENT ON FUNCTION cube.rename_group(text, text) IS 'Gives positions, gaps and dead letters of a consumer group to one of another name; returns how many positions. While no process reads with either.';
+
 -- The bound --------------------------------------------------------------------------------------------------------------------
 
 -- The oldest go, until so many and so many bytes are gone. Those that another transaction has locked are skipped.

@@ -105,6 +105,19 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cube.grant_reading(name) IS 'Gives a role the right to read what analysts read.';
 
+-- A cube that was restored before its roles were there has lost every grant and policy: `migrate` asks this, and gives them again.
+CREATE OR REPLACE FUNCTION cube.lacks_rights() RETURNS boolean LANGUAGE sql STABLE AS $$
+	WITH wanted AS (
+		SELECT u.name, u.is_basic, to_regrole(u.name) IS NOT NULL AS is_there, EXISTS (SELECT FROM pg_namespace n, aclexplode(n.nspacl) a
+			WHERE n.oid = 'cube'::regnamespace AND a.grantee = to_regrole(u.name) AND a.privilege_type = 'USAGE') AS is_granted
+		FROM (VALUES ('gracecube_reader', true), ('gracecube_writer', true), ('gracecube_api', false), ('gracecube_tier_1', false), ('gracecube_tier_2', false),
+			('gracecube_tier_3', false)) u (name, is_basic))
+	SELECT bool_or(is_there AND NOT is_granted AND is_basic) OR (bool_and(is_there) AND NOT bool_and(is_granted))
+		OR (NOT bool_and(is_there) AND (SELECT r.rolsuper OR r.rolcreaterole FROM pg_roles r WHERE r.rolname = current_user))
+	FROM wanted
+$$;
+COMMENT ON FUNCTION cube.lacks_rights() IS 'Are roles missing that may be made, or rights of roles that are there?';
+
 -- Who runs the consumers reads and calls all but the tokens and the audit; a partition that is made later is read, too.
 DO $$
 DECLARE r record;
@@ -138,19 +151,6 @@ BEGIN
 	GRANT SELECT (contract_id, created_at, approval_id) ON cube.key_approvals TO gracecube_reader;
 	GRANT SELECT (contract_id, created_at, check_id) ON cube.key_compliance_checks TO gracecube_reader;
 END $$;
-
--- A cube that was restored before its roles were there has lost every grant and policy: `migrate` asks this, and gives them again.
-CREATE OR REPLACE FUNCTION cube.lacks_rights() RETURNS boolean LANGUAGE sql STABLE AS $$
-	WITH wanted AS (
-		SELECT u.name, u.is_basic, to_regrole(u.name) IS NOT NULL AS is_there, EXISTS (SELECT FROM pg_namespace n, aclexplode(n.nspacl) a
-			WHERE n.oid = 'cube'::regnamespace AND a.grantee = to_regrole(u.name) AND a.privilege_type = 'USAGE') AS is_granted
-		FROM (VALUES ('gracecube_reader', true), ('gracecube_writer', true), ('gracecube_api', false), ('gracecube_tier_1', false), ('gracecube_tier_2', false),
-			('gracecube_tier_3', false)) u (name, is_basic))
-	SELECT bool_or(is_there AND NOT is_granted AND is_basic) OR (bool_and(is_there) AND NOT bool_and(is_granted))
-		OR (NOT bool_and(is_there) AND (SELECT r.rolsuper OR r.rolcreaterole FROM pg_roles r WHERE r.rolname = current_user))
-	FROM wanted
-$$;
-COMMENT ON FUNCTION cube.lacks_rights() IS 'Are roles missing that may be made, or rights of roles that are there?';
 
 -- All or none: a table with policies for roles that are not there would be hidden from everybody but its owner.
 DO $$
