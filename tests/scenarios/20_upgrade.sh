@@ -146,7 +146,7 @@ equal 'transactions that lock a table and something else' "$(awk 'NF > 3' tables
 grep ' v ' locks | tr ' ' '\n' | grep ^cube_ | sort >locked_views
 [ -s locked_views ] || fail 'no view is seen to be locked'
 equal 'views that are locked twice' "$(uniq -d locked_views)" ''
-grep ' v ' locks | while read -r mode views; do
+grep ' v ' locks | while read -r _ views; do
 	# shellcheck disable=SC2086 # words
 	for view in ${views//v /}; do grep -lE "VIEW cube\.$view " "$CUBE_TEST_ROOT"/sinks/sql/code/4_views/*.sql; done | sort -u | wc -l
 done | sort -u >files_of_views
