@@ -58,6 +58,7 @@ static void tell(struct check *check, enum outcome outcome, const char *name, co
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	gc_cube_name(check->cfg, text, sizeof(text));
 	check->counts[outcome]++;
 	if (check->lines) {
 		json_array_append_new(check->lines, json_pack("{s:o, s:s, s:o}", "check", gc_output_text_json(name), "outcome",

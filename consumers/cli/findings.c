@@ -3,9 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <gracecube/sink.h>
+
 #include "cli/output.h"
 #include "cli/findings.h"
 #include "cli/repair.h"
+
+#define ADVICE_BYTES 500
 
 void gc_findings_init(struct gc_findings *findings)
 {
@@ -126,6 +130,14 @@ void gc_findings_print(const struct gc_findings *findings, bool only_differing)
 	gc_table_done(&table);
 }
 
+static const char *advice_on(const struct gc_findings *findings, const char *check, char *buffer, size_t bytes)
+{
+	snprintf(buffer, bytes, "%s", gc_repair_advice(check));
+	if (findings->config)
+		gc_cube_name(findings->config, buffer, bytes);
+	return buffer;
+}
+
 static bool is_told(const struct gc_findings *findings, size_t before, const char *check)
 {
 	for (size_t i = 0; i < before; i++) {
@@ -139,6 +151,7 @@ static bool is_told(const struct gc_findings *findings, size_t before, const cha
 static void print_left(const struct gc_findings *findings, size_t first)
 {
 	const char *check = findings->items[first].check, *separator = "";
+	char advice[ADVICE_BYTES];
 
 	printf("left: %s (", check);
 	for (size_t i = first; i < findings->count; i++) {
@@ -149,7 +162,7 @@ static void print_left(const struct gc_findings *findings, size_t first)
 			separator = ", ";
 		}
 	}
-	printf("): %s\n", gc_repair_advice(check));
+	printf("): %s\n", advice_on(findings, check, advice, sizeof(advice)));
 }
 
 void gc_findings_print_left(const struct gc_findings *findings)
@@ -163,6 +176,7 @@ void gc_findings_print_left(const struct gc_findings *findings)
 json_t *gc_findings_json(const struct gc_findings *findings)
 {
 	json_t *checks = json_array();
+	char advice[ADVICE_BYTES];
 
 	for (size_t i = 0; i < findings->count; i++) {
 		const struct gc_finding *row = &findings->items[i];
@@ -172,7 +186,9 @@ json_t *gc_findings_json(const struct gc_findings *findings)
 						"of", gc_output_text_json(row->subject), "compared", (json_int_t)row->compared,
 						"found", (json_int_t)row->found, "differing", (json_int_t)row->differing, "example",
 						gc_output_text_json(row->example), "what_to_do",
-						gc_output_text_json(row->differing ? gc_repair_advice(row->check) : NULL)));
+						gc_output_text_json(row->differing ? advice_on(findings, row->check, advice,
+											       sizeof(advice))
+										   : NULL)));
 	}
 	return checks;
 }

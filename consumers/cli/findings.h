@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include <gracecube/arena.h>
+#include <gracecube/config.h>
 
 struct gc_finding {
 	const char *check, *subject;
@@ -21,6 +22,7 @@ struct gc_findings {
 	struct gc_arena arena;
 	struct gc_finding *items; /* in the order in which they were first added */
 	size_t count, capacity;
+	const struct gc_config *config; /* whose cube the advice is about; NULL: any */
 };
 
 void gc_findings_init(struct gc_findings *findings);

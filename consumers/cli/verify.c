@@ -468,6 +468,7 @@ static int run_verify(struct gc_command_line *line)
 	gc_arena_init(&verify.arena);
 	gc_repair_init(&verify.repair);
 	gc_findings_init(&verify.findings);
+	verify.findings.config = &cfg;
 	gc_findings_init(&verify.seen);
 	verdict = verify_database(&verify, &cfg, &err);
 	if (!verdict) {

@@ -121,6 +121,9 @@ enum gc_verdict gc_pg_migrate(const struct gc_config *config, struct gc_migratio
 /* The SQL that makes a cube in its schema, to a stream. */
 void gc_pg_print_schema(const struct gc_config *config, void *stdio_file);
 
+/* A message that speaks of cube.something, or of a role, says it of the configured cube: in place. */
+void gc_cube_name(const struct gc_config *config, char *text, size_t bytes);
+
 /* A query for the commands: text parameters, text results; `each` gets every row. NULL values are NULL pointers. */
 enum gc_verdict gc_pg_query(struct gc_pg *pg, const char *sql, const char *const *parameters, int count,
 			    void (*each)(void *arg, const char *const *values, int columns), void *arg,

@@ -177,6 +177,19 @@ const char *gc_pg_sql(struct gc_pg *pg, const char *text)
 	return gc_pg_put_names(&pg->names, text, &pg->text);
 }
 
+void gc_cube_name(const struct gc_config *config, char *text, size_t bytes)
+{
+	struct gc_pg_text out = { .text = NULL };
+	struct gc_pg_names names;
+	const char *named;
+
+	gc_pg_names_init(&names, config);
+	named = gc_pg_put_names(&names, text, &out);
+	if (named != text)
+		snprintf(text, bytes, "%s", named);
+	gc_pg_text_done(&out);
+}
+
 static void name_text(struct gc_pg *pg, char *text, size_t bytes)
 {
 	const char *named = gc_pg_sql(pg, text);
