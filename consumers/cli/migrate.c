@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
-#include <time.h>
 
 #include <gracecube/log.h>
 #include <gracecube/sink.h>
@@ -80,13 +79,6 @@ static int64_t smaller(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-static void pause_for(int64_t us)
-{
-	struct timespec pause = { .tv_sec = us / GC_SECOND_US, .tv_nsec = us % GC_SECOND_US * 1000 };
-
-	nanosleep(&pause, NULL);
-}
-
 /* At least one try; waiting helps only where the verdict says so. */
 static enum gc_verdict migrate_patiently(const struct gc_config *cfg, int64_t wait_us, struct gc_migration *migration,
 					 struct gc_err *err)
@@ -103,7 +95,7 @@ static enum gc_verdict migrate_patiently(const struct gc_config *cfg, int64_t wa
 		if (gc_complain(&complaint, now_us, &repeated))
 			gc_warn("PostgreSQL is not ready, trying again", GC_ERR_FIELDS(err), GC_I("repeated", repeated),
 				GC_I("seconds_left", (until_us - now_us) / GC_SECOND_US));
-		pause_for(smaller(pause_us, until_us - now_us));
+		gc_sleep_us(smaller(pause_us, until_us - now_us));
 		pause_us = smaller(2 * pause_us, PAUSE_MAX_US);
 	}
 	return verdict;

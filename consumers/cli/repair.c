@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <gracecube/arena.h>
 #include <gracecube/log.h>
@@ -178,13 +177,6 @@ void gc_repair_add_json(const struct gc_repair *repair, json_t *answer)
 
 /* ---- a step ---- */
 
-static void pause_before_retry(void)
-{
-	struct timespec pause = { .tv_nsec = PAUSE_US * 1000 };
-
-	nanosleep(&pause, NULL);
-}
-
 enum gc_verdict gc_repair_step(struct gc_repair *repair, struct gc_pg *pg, const char *const *values, struct gc_err *err)
 {
 	static const char sql[] =
@@ -199,7 +191,7 @@ enum gc_verdict gc_repair_step(struct gc_repair *repair, struct gc_pg *pg, const
 		       ++attempts < ATTEMPTS_MAX) {
 			gc_info("a step of the repair is tried again", GC_S("kind", values[0]), GC_S("of", values[1]),
 				GC_ERR_FIELDS(err));
-			pause_before_retry();
+			gc_sleep_us(PAUSE_US);
 		}
 		if (verdict == GC_REJECT || (verdict == GC_RETRY && !gc_pg_is_lost(pg))) {
 			gc_warn("a step cannot be repaired", GC_S("kind", values[0]), GC_S("of", values[1]), GC_ERR_FIELDS(err));

@@ -116,7 +116,7 @@ static void watch(struct gc_run *run, struct gc_health *health, const struct gc_
 	gc_progress_start(&progress, options->until_caught_up ? (enum gc_progress_mode)options->progress : GC_PROGRESS_NONE, "run",
 			  "records", 0);
 	while (!gc_stop_was_asked() && !gc_run_has_failed(run) && !(options->until_caught_up && gc_run_is_caught_up(run))) {
-		usleep(WATCH_US);
+		gc_sleep_us(WATCH_US);
 		feed_watchdog(&watchdog, run);
 		gc_run_progress(run, &done, &total);
 		progress.total = total;

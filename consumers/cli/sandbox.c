@@ -12,7 +12,6 @@
 
 #include <gracecube/arena.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define WATCH_US (20 * 1000)
 #define POLL_US (20 * 1000)
@@ -193,7 +192,7 @@ static void watch(struct feed *feed, bool until_caught_up, int64_t published)
 		gc_progress_at(&progress, done);
 		if (until_caught_up && done >= published)
 			break;
-		usleep(WATCH_US);
+		gc_sleep_us(WATCH_US);
 	}
 	gc_progress_end(&progress);
 }

@@ -3,9 +3,9 @@
 #include "service/listen.h"
 #include "service/sd_notify.h"
 #include <gracecube/stop.h>
+#include <unistd.h>
 
 #include <gracecube/serve.h>
-#include <unistd.h>
 
 #define WATCH_US (50 * 1000)
 
@@ -54,7 +54,7 @@ static int serve(struct gc_command_line *line)
 		gc_info("serving", GC_S("version", GRACECUBE_VERSION), GC_S("address", gc_serve_address(server)));
 		gc_notify("READY=1\nSTATUS=serving");
 		while (!gc_stop_was_asked())
-			usleep(WATCH_US);
+			gc_sleep_us(WATCH_US);
 		gc_notify("STOPPING=1");
 		gc_info("stopping");
 		gc_serve_stop(server);

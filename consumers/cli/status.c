@@ -6,7 +6,6 @@
  */
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <gracecube/sink.h>
@@ -64,14 +63,6 @@ struct snapshot {
 	const char *other_groups;          /* names, NULL when there are none */
 	struct gc_err kafka;               /* why Kafka did not answer; GC_OK when it did */
 };
-
-static void pause_for(int64_t us)
-{
-	struct timespec pause = { .tv_sec = us / GC_SECOND_US, .tv_nsec = us % GC_SECOND_US * 1000 };
-
-	if (!gc_stop_was_asked())
-		nanosleep(&pause, NULL);
-}
 
 /* ---- PostgreSQL ---- */
 
@@ -353,7 +344,7 @@ static enum gc_verdict confirm_stalled(struct sources *sources, struct snapshot 
 
 	if (verdict || !has_state(ret_snapshot, STATE_STALLED))
 		return verdict;
-	pause_for(CONFIRM_AFTER_US);
+	gc_sleep_us(CONFIRM_AFTER_US);
 	free_snapshot(ret_snapshot);
 	return take_snapshot(sources, ret_snapshot, err);
 }
@@ -647,7 +638,8 @@ static int show_until_stopped(struct sources *sources, bool as_json)
 			free_snapshot(&snapshot);
 			has_seen = true;
 		}
-		pause_for(sources->options->every_us);
+		if (!gc_stop_was_asked())
+			gc_sleep_us(sources->options->every_us);
 	}
 	return GC_EXIT_DONE;
 }

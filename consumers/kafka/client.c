@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <gracecube/arena.h>
 #include <gracecube/log.h>
@@ -521,7 +520,7 @@ static enum gc_verdict find_offsets(rd_kafka_t *rk, const struct gc_kafka_waterm
 	rd_kafka_resp_err_t code = list_offsets(rk, marks, count, which, timeout_us, ret_list);
 
 	while (gc_kafka_verdict(code) == GC_RETRY && (left_us = give_up_us - gc_monotonic_us()) > LEADER_TURN_US) {
-		usleep(LEADER_TURN_US);
+		gc_sleep_us(LEADER_TURN_US);
 		code = list_offsets(rk, marks, count, which, left_us, ret_list);
 	}
 	return code ? gc_kafka_fail(err, code, marks[0].topic, "The brokers did not tell their offsets") : GC_OK;

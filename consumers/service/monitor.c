@@ -1,13 +1,12 @@
-/* Monitor: see monitor.h. Threads: `facts` and `stopping` are behind the lock; the connection is the thread's. */
+/* Monitor: see monitor.h. Threads: the facts are behind the lock; the connection is the thread's. */
 #include "service/monitor.h"
 
 #include <gracecube/arena.h>
 #include <gracecube/sink.h>
 #include <gracecube/stream.h>
-#include <pthread.h>
+#include <gracecube/thread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define PROBE_INTERVAL_US GC_SECOND_US
 #define FACTS_INTERVAL_US (15 * GC_SECOND_US)
@@ -16,10 +15,8 @@
 
 struct gc_monitor {
 	const struct gc_config *config;
-	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	bool stopping;
+	struct gc_thread thread;
+	pthread_mutex_t lock; /* of the facts */
 	struct gc_database_facts facts;
 	int64_t answered_us, asked_facts_us;
 	struct gc_pg *pg;
@@ -165,22 +162,6 @@ static void note_answer(struct gc_monitor *m, enum gc_verdict verdict, const str
 	pthread_mutex_unlock(&m->lock);
 }
 
-/* False when it is time to end. */
-static bool rest(struct gc_monitor *m)
-{
-	struct timespec until;
-	bool stopping;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += PROBE_INTERVAL_US / GC_SECOND_US;
-	pthread_mutex_lock(&m->lock);
-	while (!m->stopping && pthread_cond_timedwait(&m->changed, &m->lock, &until) == 0)
-		;
-	stopping = m->stopping;
-	pthread_mutex_unlock(&m->lock);
-	return !stopping;
-}
-
 static void *watch_database(void *argument)
 {
 	struct gc_monitor *m = argument;
@@ -188,7 +169,7 @@ static void *watch_database(void *argument)
 
 	do
 		note_answer(m, probe(m, &err), &err);
-	while (rest(m));
+	while (gc_thread_wait(&m->thread, PROBE_INTERVAL_US));
 	gc_pg_close(m->pg);
 	return NULL;
 }
@@ -197,7 +178,6 @@ struct gc_monitor *gc_monitor_start(const struct gc_config *config)
 {
 	struct gc_monitor *m = gc_calloc(1, sizeof(*m));
 	size_t count = stream_index("");
-	pthread_condattr_t monotonic;
 
 	m->config = config;
 	m->asked_facts_us = -FACTS_INTERVAL_US;
@@ -215,12 +195,7 @@ struct gc_monitor *gc_monitor_start(const struct gc_config *config)
 	for (size_t i = 0; i < count; i++)
 		m->facts.streams[i] = (struct gc_stream_facts){ -1, -1, -1 };
 	pthread_mutex_init(&m->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&m->changed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	if (pthread_create(&m->thread, NULL, watch_database, m) != 0)
-		abort(); /* no threads left on the machine: nothing sensible can follow */
+	gc_thread_start(&m->thread, watch_database, m);
 	return m;
 }
 
@@ -228,12 +203,7 @@ void gc_monitor_stop(struct gc_monitor *m)
 {
 	if (!m)
 		return;
-	pthread_mutex_lock(&m->lock);
-	m->stopping = true;
-	pthread_cond_signal(&m->changed);
-	pthread_mutex_unlock(&m->lock);
-	pthread_join(m->thread, NULL);
-	pthread_cond_destroy(&m->changed);
+	gc_thread_stop(&m->thread);
 	pthread_mutex_destroy(&m->lock);
 	free(m->facts.streams);
 	free(m);

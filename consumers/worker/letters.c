@@ -7,7 +7,6 @@
 #include <gracecube/log.h>
 #include <gracecube/stop.h>
 #include <stdio.h>
-#include <time.h>
 
 /* A letter takes a row of cube.etl_offset while it is retried, and its lock until the commit. */
 #define LETTERS_AT_ONCE 500
@@ -81,13 +80,6 @@ static enum gc_verdict try_letters(struct gc_letters_run *run, struct gc_letter 
 	return verdict;
 }
 
-static void rest(int64_t us)
-{
-	struct timespec pause = { .tv_sec = us / GC_SECOND_US, .tv_nsec = us % GC_SECOND_US * 1000 };
-
-	nanosleep(&pause, NULL);
-}
-
 /* The same until it is done or cannot be. A month whose table was taken away is made anew: once. */
 static enum gc_verdict apply_letters(struct gc_letters_run *run, struct gc_letter *letters, size_t count,
 				     const struct gc_err *reject_reason, struct gc_err *err)
@@ -108,7 +100,7 @@ static enum gc_verdict apply_letters(struct gc_letters_run *run, struct gc_lette
 		}
 		if (verdict != GC_RETRY || gc_pg_is_lost(run->pg) || (count > 1 && gc_sqlstate_wants_less(err->code)))
 			break;
-		rest(BACKOFF_US << attempt);
+		gc_sleep_us(BACKOFF_US << attempt);
 	}
 	return verdict;
 }

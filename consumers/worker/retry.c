@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define BACKOFF_MIN_US (50 * 1000)
 #define BACKOFF_MAX_US (10 * GC_SECOND_US)
@@ -43,7 +42,7 @@ void gc_backoff_wait(struct gc_worker *w, struct gc_backoff *b, const struct gc_
 		if (b->paused)
 			gc_consumer_poll(w->consumer, POLL_SLICE_US);
 		else
-			usleep(POLL_SLICE_US / 10);
+			gc_sleep_us(POLL_SLICE_US / 10);
 	}
 }
 

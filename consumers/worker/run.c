@@ -4,11 +4,10 @@
 #include <gracecube/stop.h>
 
 #include <gracecube/arena.h>
-#include <pthread.h>
+#include <gracecube/thread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 /* Of run.shutdown_timeout, for leaving the group after the last batch. */
 #define LEAVE_US (5 * GC_SECOND_US)
@@ -112,7 +111,7 @@ static enum gc_verdict check_topics(struct gc_run *run, struct gc_err *err)
 			break;
 		if (gc_complain(&complaint, gc_monotonic_us(), &repeated))
 			gc_warn("waiting for Kafka", GC_ERR_FIELDS(err));
-		usleep(500 * 1000);
+		gc_sleep_us(GC_SECOND_US / 2);
 		verdict = GC_OK;
 	}
 	gc_kafka_close(client);
@@ -154,8 +153,7 @@ static void start_worker(struct gc_run *run, int i)
 				      .topic_count = run->topic_count };
 	gc_counters_init(&worker->counters);
 	*start = (struct start){ worker, &run->ended[i] };
-	if (pthread_create(&run->threads[i], NULL, run_worker, start) != 0)
-		abort(); /* no threads left on the machine: nothing sensible can follow */
+	gc_thread_create(&run->threads[i], run_worker, start);
 }
 
 static int64_t process_cpu_us(void)

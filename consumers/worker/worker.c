@@ -7,8 +7,6 @@
 #include <gracecube/arena.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
 #define IDLE_WAIT_US (100 * 1000)
 #define OFFSETS_INTERVAL_US GC_SECOND_US

@@ -43,5 +43,6 @@ bool gc_time_seconds(int64_t from_us, int64_t to_us, double *ret_seconds);
 int64_t gc_now_us(void);        /* wall clock */
 int64_t gc_monotonic_us(void);  /* for durations */
 int64_t gc_thread_cpu_us(void); /* CPU of the calling thread */
+void gc_sleep_us(int64_t us);   /* a signal ends it sooner */
 
 #endif

@@ -17,19 +17,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define LOCK_TIMEOUT_MS 100
 #define PAUSE_US (GC_SECOND_US / 5)
 /* how long a lock is tried for: a backup or a long query keeps the views for as long as it takes */
 #define PATIENCE_US (10 * GC_MINUTE_US)
-
-void gc_migration_pause(int64_t us)
-{
-	struct timespec pause = { .tv_sec = us / GC_SECOND_US, .tv_nsec = us % GC_SECOND_US * 1000 };
-
-	nanosleep(&pause, NULL);
-}
 
 /* ---- files ---- */
 
@@ -239,7 +231,7 @@ enum gc_verdict gc_migration_transact(struct migration *m, gc_migration_transact
 		if (gc_complain(&complaint, gc_monotonic_us(), &repeated))
 			gc_info("waiting for a lock, without keeping anybody waiting", GC_ERR_FIELDS(err),
 				GC_S("longest_transaction", gc_pg_find_blocker(m->pg, blocker)), GC_I("repeated", repeated));
-		gc_migration_pause(PAUSE_US);
+		gc_sleep_us(PAUSE_US);
 	}
 	return verdict;
 }
@@ -556,7 +548,7 @@ static enum gc_verdict lock_migration(struct gc_pg *pg, struct gc_err *err)
 			return verdict;
 		if (gc_complain(&complaint, gc_monotonic_us(), &repeated))
 			gc_info("another migrate is at work, waiting for it");
-		gc_migration_pause(PAUSE_US);
+		gc_sleep_us(PAUSE_US);
 	}
 }
 

@@ -159,7 +159,7 @@ static enum gc_verdict wait_for_end_of(struct gc_pg *pg, const char *writers, st
 		if (gc_complain(&complaint, gc_monotonic_us(), &repeated))
 			gc_info("waiting for the end of transactions that began before the new rollups", GC_I("transactions", left),
 				GC_S("longest_transaction", gc_pg_find_blocker(pg, blocker)), GC_I("repeated", repeated));
-		gc_migration_pause(PAUSE_US);
+		gc_sleep_us(PAUSE_US);
 	}
 	return verdict;
 }

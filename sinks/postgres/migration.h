@@ -12,8 +12,6 @@ struct migration {
 	bool lacks_rights;       /* it was restored without its roles, say */
 };
 
-void gc_migration_pause(int64_t us);
-
 /* Statements, which belong to a file of sinks/sql. *ret_result, if asked for, is the caller's. */
 enum gc_verdict gc_migration_exec(struct gc_pg *pg, const char *sql, const char *name, PGresult **ret_result,
 				  struct gc_err *err) GC_MUST_CHECK;

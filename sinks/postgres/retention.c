@@ -11,7 +11,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define ONE_AT_A_TIME "7240010"
 #define PAUSE_US (GC_SECOND_US / 5)
@@ -162,14 +161,13 @@ static bool is_stopped(const struct work *work)
 static enum gc_verdict ask(struct work *work, const char *sql, const char *const *values, int count,
 			   void (*take)(void *arg, const char *const *values, int columns), void *arg, struct gc_err *err)
 {
-	static const struct timespec pause = { .tv_nsec = PAUSE_US * 1000 };
 	int64_t until_us = gc_monotonic_us() + work->retention->patience_us;
 	char blocker[GC_PG_BLOCKER_BYTES];
 	enum gc_verdict verdict;
 
 	while ((verdict = gc_pg_query(work->pg, sql, values, count, take, arg, err)) == GC_RETRY && !work->pg->lost &&
 	       gc_monotonic_us() < until_us && !is_stopped(work))
-		nanosleep(&pause, NULL);
+		gc_sleep_us(PAUSE_US);
 	if (verdict == GC_RETRY && !work->pg->lost && strcmp(err->code, "55P03") == 0)
 		return gc_fail(err, GC_RETRY, "lock", values[0],
 			       "it is in use all the while, most likely by %s; end that, or try again when it is over",

@@ -317,3 +317,10 @@ int64_t gc_thread_cpu_us(void)
 {
 	return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
+
+void gc_sleep_us(int64_t us)
+{
+	struct timespec pause = { .tv_sec = us / GC_SECOND_US, .tv_nsec = us % GC_SECOND_US * 1000 };
+
+	nanosleep(&pause, NULL);
+}

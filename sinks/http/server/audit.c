@@ -35,14 +35,12 @@ struct batch {
 
 struct gc_audit {
 	struct gc_serve *serve;
-	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t stop;
+	struct gc_thread thread;
+	pthread_mutex_t lock; /* of the rows that wait, and the counts */
 	struct batch filling, writing;
 	int64_t written, lost, lost_told;
 	int64_t left_out, left_out_told;
 	int64_t strangers_until_us; /* monotonic: when the last of those that were kept would have come, had they kept to their interval */
-	bool stopping;
 	struct gc_database db;
 	int64_t trimmed_us;
 };
@@ -233,28 +231,11 @@ static void write_rows(struct gc_audit *audit)
 		trim(audit);
 }
 
-/* True when it is time to stop. */
-static bool wait_a_while(struct gc_audit *audit)
-{
-	struct timespec until;
-	int64_t until_us = gc_now_us() + WRITE_INTERVAL_US;
-	bool stopping;
-
-	until.tv_sec = until_us / GC_SECOND_US;
-	until.tv_nsec = (until_us % GC_SECOND_US) * 1000;
-	pthread_mutex_lock(&audit->lock);
-	if (!audit->stopping)
-		pthread_cond_timedwait(&audit->stop, &audit->lock, &until);
-	stopping = audit->stopping;
-	pthread_mutex_unlock(&audit->lock);
-	return stopping;
-}
-
 static void *run_audit(void *argument)
 {
 	struct gc_audit *audit = argument;
 
-	while (!wait_a_while(audit))
+	while (gc_thread_wait(&audit->thread, WRITE_INTERVAL_US))
 		write_rows(audit);
 	for (int i = 0; i < 2; i++) /* what was under way, and what came since */
 		write_rows(audit);
@@ -271,9 +252,7 @@ struct gc_audit *gc_audit_start(struct gc_serve *serve)
 	gc_arena_init(&audit->filling.arena);
 	gc_arena_init(&audit->writing.arena);
 	pthread_mutex_init(&audit->lock, NULL);
-	pthread_cond_init(&audit->stop, NULL);
-	if (pthread_create(&audit->thread, NULL, run_audit, audit) != 0)
-		abort(); /* no threads left on the machine: nothing sensible can follow */
+	gc_thread_start(&audit->thread, run_audit, audit);
 	return audit;
 }
 
@@ -287,17 +266,12 @@ void gc_audit_stop(struct gc_audit *audit)
 {
 	if (!audit)
 		return;
-	pthread_mutex_lock(&audit->lock);
-	audit->stopping = true;
-	pthread_cond_signal(&audit->stop);
-	pthread_mutex_unlock(&audit->lock);
-	pthread_join(audit->thread, NULL);
+	gc_thread_stop(&audit->thread);
 	if (audit->writing.count + audit->filling.count)
 		gc_warn("requests are missing in the audit, because the database is away",
 			GC_I("requests", audit->writing.count + audit->filling.count));
 	batch_done(&audit->filling);
 	batch_done(&audit->writing);
-	pthread_cond_destroy(&audit->stop);
 	pthread_mutex_destroy(&audit->lock);
 	free(audit);
 }

@@ -18,7 +18,7 @@
 /* A page that keeps its connection is idle first, for no longer than libmicrohttpd allows. */
 #define NEXT_REQUEST_LIMIT_US (GC_IDLE_SECONDS_MAX * GC_SECOND_US + REQUEST_LIMIT_US)
 #define ANSWER_LIMIT_US (10 * GC_MINUTE_US)
-#define LOOK_INTERVAL_S 1
+#define DEADLINE_CHECK_US GC_SECOND_US
 #define CHAINS 1024
 #define ADDRESS_BYTES 16
 
@@ -31,10 +31,8 @@ struct connection {
 
 struct gc_connections {
 	struct gc_serve *serve;
-	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t stop;
-	bool stopping;
+	struct gc_thread thread;
+	pthread_mutex_t lock;              /* of the chains */
 	struct connection *chains[CHAINS]; /* by address */
 };
 
@@ -165,20 +163,16 @@ static int64_t end_late(struct connection *first, int64_t now)
 static void *watch(void *argument)
 {
 	struct gc_connections *connections = argument;
-	struct timespec until;
-	int64_t now;
+	int64_t late = 0;
 
-	pthread_mutex_lock(&connections->lock);
-	while (!connections->stopping) {
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += LOOK_INTERVAL_S;
-		pthread_cond_clockwait(&connections->stop, &connections->lock, CLOCK_MONOTONIC, &until);
-		now = gc_monotonic_us();
+	while (gc_thread_wait(&connections->thread, DEADLINE_CHECK_US)) {
+		pthread_mutex_lock(&connections->lock);
 		for (size_t i = 0; i < CHAINS; i++)
-			atomic_fetch_add(&connections->serve->counters.limited[GC_LIMIT_DEADLINE],
-					 end_late(connections->chains[i], now));
+			late += end_late(connections->chains[i], gc_monotonic_us());
+		pthread_mutex_unlock(&connections->lock);
+		atomic_fetch_add(&connections->serve->counters.limited[GC_LIMIT_DEADLINE], late);
+		late = 0;
 	}
-	pthread_mutex_unlock(&connections->lock);
 	return NULL;
 }
 
@@ -188,9 +182,7 @@ struct gc_connections *gc_connections_start(struct gc_serve *serve)
 
 	connections->serve = serve;
 	pthread_mutex_init(&connections->lock, NULL);
-	pthread_cond_init(&connections->stop, NULL);
-	if (pthread_create(&connections->thread, NULL, watch, connections) != 0)
-		abort(); /* no threads left on the machine: nothing sensible can follow */
+	gc_thread_start(&connections->thread, watch, connections);
 	return connections;
 }
 
@@ -198,12 +190,7 @@ void gc_connections_stop(struct gc_connections *connections)
 {
 	if (!connections)
 		return;
-	pthread_mutex_lock(&connections->lock);
-	connections->stopping = true;
-	pthread_cond_signal(&connections->stop);
-	pthread_mutex_unlock(&connections->lock);
-	pthread_join(connections->thread, NULL);
-	pthread_cond_destroy(&connections->stop);
+	gc_thread_stop(&connections->thread);
 	pthread_mutex_destroy(&connections->lock);
 	free(connections);
 }

@@ -384,8 +384,7 @@ struct gc_events *gc_events_start(struct gc_serve *serve)
 	pthread_mutex_init(&events->lock, NULL);
 	tell(events, "retry: 2000\n\n");
 	events->pinged_us = gc_monotonic_us();
-	if (pthread_create(&events->thread, NULL, run_listener, events) != 0)
-		abort(); /* no threads left on the machine: nothing sensible can follow */
+	gc_thread_create(&events->thread, run_listener, events);
 	return events;
 }
 

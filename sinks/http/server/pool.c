@@ -4,7 +4,6 @@
 #include "http/server/server.h"
 
 #include <stdio.h>
-#include <time.h>
 
 /* More would wait longer than a client does. One token may have half of the queue and half of the connections, so that many or slow
  * requests of one client delay that client alone. */
@@ -167,16 +166,6 @@ static void note_waits(struct gc_pool *pool, const struct gc_request *first)
 		gc_count_wait(pool->serve, now - request->started_us);
 }
 
-static void wait_for_request(struct gc_pool *pool, int64_t until_us)
-{
-	struct timespec until = { .tv_sec = until_us / GC_SECOND_US, .tv_nsec = until_us % GC_SECOND_US * 1000 };
-
-	if (until_us == 0)
-		pthread_cond_wait(&pool->wanted, &pool->lock);
-	else
-		pthread_cond_clockwait(&pool->wanted, &pool->lock, CLOCK_MONOTONIC, &until);
-}
-
 /* A request with all waiting ones for the same query (request collapsing): pages ask together after each commit, and one query, which
  * begins after the last of them came, serves all. A request that comes while its query is in flight waits for the next run, so a slow query
  * never takes more than one thread. NULL when the pool stops and nothing waits. */
@@ -187,7 +176,7 @@ static struct gc_request *take(struct gc_pool *pool, int64_t thread)
 
 	pthread_mutex_lock(&pool->lock);
 	while (!(request = take_first(pool, &ready_us)) && !(pool->stopping && !pool->first))
-		wait_for_request(pool, ready_us);
+		gc_cond_wait_until(&pool->wanted, &pool->lock, ready_us);
 	if (request) {
 		collect_identical(pool, request);
 		find_end(pool);
@@ -320,11 +309,9 @@ struct gc_pool *gc_pool_start(struct gc_serve *serve)
 	pool->in_flight = gc_calloc((size_t)pool->thread_count, sizeof(struct gc_request *));
 	pool->cooldowns = gc_calloc((size_t)pool->thread_count, sizeof(*pool->cooldowns));
 	pthread_mutex_init(&pool->lock, NULL);
-	pthread_cond_init(&pool->wanted, NULL);
-	for (int64_t i = 0; i < pool->thread_count; i++) {
-		if (pthread_create(&pool->threads[i], NULL, run_pool, pool) != 0)
-			abort(); /* no threads left on the machine: nothing sensible can follow */
-	}
+	gc_cond_init(&pool->wanted);
+	for (int64_t i = 0; i < pool->thread_count; i++)
+		gc_thread_create(&pool->threads[i], run_pool, pool);
 	return pool;
 }
 

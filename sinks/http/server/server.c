@@ -9,7 +9,6 @@
 #include <gracecube/arena.h>
 #include <stdio.h>
 #include <strings.h>
-#include <unistd.h>
 
 #define MEMORY_BYTES_MAX (32 * 1024) /* of a connection: its header, and what libmicrohttpd notes of it */
 #define URI_BYTES_MAX (8 * 1024)
@@ -356,7 +355,7 @@ static void wait_for_suspended(struct gc_serve *serve)
 	int64_t until_us = gc_monotonic_us() + STOP_WAIT_US;
 
 	while (atomic_load(&serve->suspended) > 0 && gc_monotonic_us() < until_us)
-		usleep(5000);
+		gc_sleep_us(5000);
 }
 
 void gc_serve_stop(struct gc_serve *serve)

@@ -8,6 +8,7 @@
 
 #include <gracecube/probes.h>
 #include <gracecube/serve.h>
+#include <gracecube/thread.h>
 #include <gracecube/token.h>
 #include <postgres/pg.h>
 #include <pthread.h>
