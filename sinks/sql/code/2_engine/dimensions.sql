@@ -100,47 +100,29 @@ SELECT cube.describe('cube.dim_actor', 'Who or what acted: user:alice, agent:hun
 	loaded_at: when the row was made
 $$);
 
--- Members by natural key: makes those that are missing, returns all. Only new members take a number, so replays leave the
--- sequences alone. Run in a transaction of its own, before the facts' transaction: a cached key is always durable.
-CREATE OR REPLACE FUNCTION cube.resolve_component(names text[]) RETURNS TABLE (name text, key int)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+-- Gives a dimension its cube.resolve_<name>(): members by natural key, those that are missing made. Only new members take a number, so
+-- replays leave the sequences alone. Run in a transaction of its own, before the facts' transaction: a cached key is always durable.
+-- p_columns, p_values: what a new member has besides, over its natural key n.
+CREATE OR REPLACE FUNCTION cube.define_dimension(p_name text, p_natural text, p_columns text, p_values text, p_about text) RETURNS void LANGUAGE plpgsql AS $define$
 BEGIN
-	INSERT INTO cube.dim_component (component_name, is_inferred)
-	SELECT n, true FROM unnest(names) n WHERE NOT EXISTS (SELECT FROM cube.dim_component d WHERE d.component_name = n) ORDER BY n COLLATE "C"
-	ON CONFLICT DO NOTHING;
-	RETURN QUERY SELECT d.component_name::text, d.component_key FROM cube.dim_component d WHERE d.component_name = ANY (names);
-END $$;
-COMMENT ON FUNCTION cube.resolve_component(text[]) IS 'Keys of components; unseen names become inferred members.';
-
-CREATE OR REPLACE FUNCTION cube.resolve_tier(names text[]) RETURNS TABLE (name text, key int)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+	EXECUTE format($sql$
+CREATE OR REPLACE FUNCTION cube.resolve_%1$s(names text[]) RETURNS TABLE (name text, key int)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $body$
 BEGIN
-	INSERT INTO cube.dim_tier (tier_code, tier_name, is_inferred)
-	SELECT n, n, true FROM unnest(names) n WHERE NOT EXISTS (SELECT FROM cube.dim_tier d WHERE d.tier_code = n) ORDER BY n COLLATE "C"
+	INSERT INTO cube.dim_%1$s (%2$I, %3$s)
+	SELECT n, %4$s FROM unnest(names) n WHERE NOT EXISTS (SELECT FROM cube.dim_%1$s d WHERE d.%2$I = n) ORDER BY n COLLATE "C"
 	ON CONFLICT DO NOTHING;
-	RETURN QUERY SELECT d.tier_code::text, d.tier_key FROM cube.dim_tier d WHERE d.tier_code = ANY (names);
-END $$;
-COMMENT ON FUNCTION cube.resolve_tier(text[]) IS 'Keys of tiers; unseen codes become inferred members.';
+	RETURN QUERY SELECT d.%2$I::text, d.%1$s_key FROM cube.dim_%1$s d WHERE d.%2$I = ANY (names);
+END $body$$sql$, p_name, p_natural, p_columns, p_values);
+	EXECUTE format('COMMENT ON FUNCTION cube.resolve_%s IS %L', p_name, p_about);
+END $define$;
+COMMENT ON FUNCTION cube.define_dimension(text, text, text, text, text) IS 'Gives a dimension the function that finds and makes its members.';
 
+SELECT cube.define_dimension('component', 'component_name', 'is_inferred', 'true', 'Keys of components; unseen names become inferred members.');
+SELECT cube.define_dimension('tier', 'tier_code', 'tier_name, is_inferred', 'n, true', 'Keys of tiers; unseen codes become inferred members.');
 -- gc_decode_actor() makes the id, always with a prefix, and says which; tests/contract/actors.csv is the cases of both, from a text to the member.
-CREATE OR REPLACE FUNCTION cube.resolve_actor(names text[]) RETURNS TABLE (name text, key int)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
-BEGIN
-	INSERT INTO cube.dim_actor (actor_id, actor_type, actor_name)
-	SELECT n, CASE split_part(n, ':', 1) WHEN 'user' THEN 'human' WHEN 'agent' THEN 'agent' ELSE 'system' END,
-		substr(n, strpos(n, ':') + 1)
-	FROM unnest(names) n WHERE NOT EXISTS (SELECT FROM cube.dim_actor d WHERE d.actor_id = n) ORDER BY n COLLATE "C"
-	ON CONFLICT DO NOTHING;
-	RETURN QUERY SELECT d.actor_id::text, d.actor_key FROM cube.dim_actor d WHERE d.actor_id = ANY (names);
-END $$;
-COMMENT ON FUNCTION cube.resolve_actor(text[]) IS 'Keys of actors; unseen ones become members.';
-
-CREATE OR REPLACE FUNCTION cube.resolve_mission(names text[]) RETURNS TABLE (name text, key int)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
-BEGIN
-	INSERT INTO cube.dim_mission (mission_id, mission_name, mission_type, is_inferred)
-	SELECT n, n, 'unknown', true FROM unnest(names) n WHERE NOT EXISTS (SELECT FROM cube.dim_mission d WHERE d.mission_id = n) ORDER BY n COLLATE "C"
-	ON CONFLICT DO NOTHING;
-	RETURN QUERY SELECT d.mission_id::text, d.mission_key FROM cube.dim_mission d WHERE d.mission_id = ANY (names);
-END $$;
-COMMENT ON FUNCTION cube.resolve_mission(text[]) IS 'Keys of missions; ids whose own record has not come become inferred members.';
+SELECT cube.define_dimension('actor', 'actor_id', 'actor_type, actor_name',
+	$$CASE split_part(n, ':', 1) WHEN 'user' THEN 'human' WHEN 'agent' THEN 'agent' ELSE 'system' END, substr(n, strpos(n, ':') + 1)$$,
+	'Keys of actors; unseen ones become members.');
+SELECT cube.define_dimension('mission', 'mission_id', 'mission_name, mission_type, is_inferred', $$n, 'unknown', true$$,
+	'Keys of missions; ids whose own record has not come become inferred members.');

@@ -27,17 +27,12 @@ SELECT cube.describe('cube.cube_approvals_by_approver', 'Decisions by the one wh
 	avg_decision_seconds: mean time to a decision, seconds
 $$);
 
-DO $do$
-DECLARE flat constant text := $$
+SELECT cube.define_flat_view('cube_approvals', $$
 SELECT f.approval_id, f.created_at, f.status, f.was_approved, t.tier_code, t.tier_name, a.actor_id, f.requested_by, f.approval_type,
 	f.action_description, f.risk_score, f.decision_time_seconds, f.decided_at, f.decision_reason, f.contract_id, f.error_id, f.time_key
 FROM cube.fact_approvals f JOIN cube.dim_tier t USING (tier_key) JOIN cube.dim_actor a USING (actor_key)
-$$;
-BEGIN
-	EXECUTE 'CREATE OR REPLACE VIEW cube.cube_approvals WITH (security_invoker = true) AS ' || flat;
-	EXECUTE 'CREATE OR REPLACE FUNCTION cube.approvals(p_tier text) RETURNS SETOF cube.cube_approvals LANGUAGE sql STABLE AS $f$ ' || flat || $$
-WHERE p_tier IS NULL OR f.tier_key = cube.tier_key_of(p_tier) $f$ $$;
-END $do$;
+$$, 'approvals', 'p_tier text',
+	$$p_tier IS NULL OR f.tier_key = cube.tier_key_of(p_tier)$$);
 COMMENT ON FUNCTION cube.approvals(text) IS 'Rows of cube_approvals of a tier; NULL means all.';
 SELECT cube.describe('cube.cube_approvals', 'One row an approval, with the names of its dimensions.', $$
 	approval_id: the approval

@@ -39,17 +39,12 @@ SELECT cube.describe('cube.cube_top_error_types', 'Errors by UTC day, type, seve
 	auto_resolved: those of them that were resolved without a person
 $$);
 
-DO $do$
-DECLARE flat constant text := $$
+SELECT cube.define_flat_view('cube_errors', $$
 SELECT f.error_id, f.created_at, f.error_type, f.severity, c.component_name, a.actor_id, f.source, f.status, f.was_auto_resolved,
 	f.required_human_intervention, f.resolution_time_seconds, f.playbook_triggered, f.resolved_at, f.resolution_note, f.time_key
 FROM cube.fact_error_events f JOIN cube.dim_component c USING (component_key) JOIN cube.dim_actor a USING (actor_key)
-$$;
-BEGIN
-	EXECUTE 'CREATE OR REPLACE VIEW cube.cube_errors WITH (security_invoker = true) AS ' || flat;
-	EXECUTE 'CREATE OR REPLACE FUNCTION cube.errors(p_component text) RETURNS SETOF cube.cube_errors LANGUAGE sql STABLE AS $f$ ' || flat || $$
-WHERE p_component IS NULL OR f.component_key = cube.component_cell(p_component) $f$ $$;
-END $do$;
+$$, 'errors', 'p_component text',
+	$$p_component IS NULL OR f.component_key = cube.component_cell(p_component)$$);
 COMMENT ON FUNCTION cube.errors(text) IS 'Rows of cube_errors of a component; NULL means all.';
 SELECT cube.describe('cube.cube_errors', 'One row an error, with the names of its dimensions.', $$
 	error_id: the error

@@ -257,20 +257,15 @@ CREATE OR REPLACE FUNCTION cube.mission_key_of(p_id text) RETURNS int LANGUAGE p
 BEGIN RETURN (SELECT d.mission_key FROM cube.dim_mission d WHERE d.mission_id = p_id); END $$;
 COMMENT ON FUNCTION cube.mission_key_of(text) IS 'Key of a mission; NULL when there is no such one.';
 
-DO $do$
-DECLARE flat constant text := $$
+SELECT cube.define_flat_view('cube_executions', $$
 SELECT f.contract_id, f.created_at, t.tier_code, t.tier_name, c.component_name, a.actor_id, m.mission_id, f.action_type, f.contract_status,
 	f.was_successful, f.was_rolled_back, f.duration_seconds, f.confidence_score, f.drift_score, f.created_snapshot, f.passed_benchmark,
 	f.playbook_id, f.executed_at, f.verified_at, f.triggered_by, f.error_message, f.time_key, f.target_resource
 FROM cube.fact_verification_executions f JOIN cube.dim_tier t USING (tier_key) JOIN cube.dim_component c USING (component_key)
 JOIN cube.dim_actor a USING (actor_key) JOIN cube.dim_mission m USING (mission_key)
-$$;
-BEGIN
-	EXECUTE 'CREATE OR REPLACE VIEW cube.cube_executions WITH (security_invoker = true) AS ' || flat;
-	EXECUTE 'CREATE OR REPLACE FUNCTION cube.executions(p_tier text, p_component text, p_actor text, p_mission text) RETURNS SETOF cube.cube_executions LANGUAGE sql STABLE AS $f$ ' || flat || $$
-WHERE (p_tier IS NULL OR f.tier_key = cube.tier_key_of(p_tier)) AND (p_component IS NULL OR f.component_key = cube.component_cell(p_component))
-	AND (p_actor IS NULL OR f.actor_key = cube.actor_key_of(p_actor)) AND (p_mission IS NULL OR f.mission_key = cube.mission_key_of(p_mission)) $f$ $$;
-END $do$;
+$$, 'executions', 'p_tier text, p_component text, p_actor text, p_mission text',
+	$$(p_tier IS NULL OR f.tier_key = cube.tier_key_of(p_tier)) AND (p_component IS NULL OR f.component_key = cube.component_cell(p_component))
+	AND (p_actor IS NULL OR f.actor_key = cube.actor_key_of(p_actor)) AND (p_mission IS NULL OR f.mission_key = cube.mission_key_of(p_mission))$$);
 COMMENT ON FUNCTION cube.executions(text, text, text, text) IS 'Rows of cube_executions of a tier, a component, an actor and a mission; NULL means all.';
 SELECT cube.describe('cube.cube_executions', 'One row a contract, with the names of its dimensions.', $$
 	contract_id: the contract
