@@ -323,6 +323,17 @@ void gc_config_each(const struct gc_config *config,
 	}
 }
 
+const struct gc_stream_config *gc_config_stream_of(const struct gc_config *config, struct gc_span topic)
+{
+	for (size_t s = 0; s < config->stream_count; s++) {
+		for (size_t t = 0; t < config->streams[s].topic_count; t++) {
+			if (gc_span_equal(gc_span_of(config->streams[s].topics[t]), topic))
+				return &config->streams[s];
+		}
+	}
+	return NULL;
+}
+
 void gc_config_free(struct gc_config *config)
 {
 	struct gc_option_at at;

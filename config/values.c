@@ -135,13 +135,6 @@ static void free_list(char **items, size_t count)
 	free(items);
 }
 
-static char *copy_item(struct gc_span item)
-{
-	char *copy = gc_calloc(1, item.len + 1);
-	memcpy(copy, item.ptr, item.len);
-	return copy;
-}
-
 /* Items between commas, without blanks around them; nothing between two commas is no item. */
 static void assign_list(char ***items, size_t *count, const char *value)
 {
@@ -153,7 +146,7 @@ static void assign_list(char ***items, size_t *count, const char *value)
 		more = gc_span_split(rest, ',', &item, &rest);
 		item = gc_span_trim(more ? item : rest);
 		if (item.len > 0)
-			(*items)[(*count)++] = copy_item(item);
+			(*items)[(*count)++] = gc_span_strdup(item);
 	}
 }
 

@@ -9,3 +9,12 @@ const struct gc_stream *gc_stream_find(struct gc_span name)
 	}
 	return NULL;
 }
+
+size_t gc_stream_count(void)
+{
+	size_t count = 0;
+
+	while (gc_streams[count])
+		count++;
+	return count;
+}

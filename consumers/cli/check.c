@@ -133,18 +133,9 @@ static size_t check_stream(struct check *check, const struct gc_stream_config *s
 	return existing;
 }
 
-static size_t count_topics(const struct gc_config *cfg)
+static void check_streams(struct check *check, const struct gc_kafka_topic *topics, size_t configured)
 {
-	size_t count = 0;
-
-	for (size_t i = 0; i < cfg->stream_count; i++)
-		count += cfg->streams[i].topic_count;
-	return count;
-}
-
-static void check_streams(struct check *check, const struct gc_kafka_topic *topics)
-{
-	size_t existing = 0, configured = count_topics(check->cfg);
+	size_t existing = 0;
 
 	for (size_t i = 0; i < check->cfg->stream_count; i++) {
 		existing += check_stream(check, &check->cfg->streams[i], topics);
@@ -159,28 +150,18 @@ static void check_streams(struct check *check, const struct gc_kafka_topic *topi
 		     configured);
 }
 
-static struct gc_kafka_topic *name_topics(const struct gc_config *cfg)
-{
-	struct gc_kafka_topic *topics = gc_calloc(count_topics(cfg) + 1, sizeof(*topics));
-	size_t count = 0;
-
-	for (size_t i = 0; i < cfg->stream_count; i++)
-		for (size_t t = 0; t < cfg->streams[i].topic_count; t++)
-			topics[count++].name = cfg->streams[i].topics[t];
-	return topics;
-}
-
 static void check_broker(struct check *check, struct gc_kafka_client *client)
 {
-	struct gc_kafka_topic *topics = name_topics(check->cfg);
+	size_t count;
+	struct gc_kafka_topic *topics = gc_kafka_configured(check->cfg, 0, &count);
 	int64_t began_us = gc_monotonic_us();
 	struct gc_err err;
 
-	if (gc_kafka_topics(client->rk, topics, count_topics(check->cfg), check->options->timeout_us, &err) == GC_OK) {
+	if (gc_kafka_topics(client->rk, topics, count, check->options->timeout_us, &err) == GC_OK) {
 		tell(check, OUTCOME_OK, "broker", "%s answered in %" PRId64 " ms", check->cfg->kafka_brokers,
 		     (gc_monotonic_us() - began_us) / 1000);
-		gc_kafka_try(client->rk, topics, count_topics(check->cfg), TRY_US);
-		check_streams(check, topics);
+		gc_kafka_try(client->rk, topics, count, TRY_US);
+		check_streams(check, topics, count);
 	} else {
 		gc_kafka_explain(client, &err);
 		tell(check, OUTCOME_BAD, "broker", "%s: %s", check->cfg->kafka_brokers, err.text);

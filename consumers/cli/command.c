@@ -12,17 +12,9 @@
 
 /* -- configuration -- */
 
-static size_t count_streams(void)
-{
-	size_t count = 0;
-	while (gc_streams[count])
-		count++;
-	return count;
-}
-
 const char **gc_command_stream_names(void)
 {
-	size_t count = count_streams();
+	size_t count = gc_stream_count();
 	const char **names = gc_calloc(count + 1, sizeof(*names));
 	for (size_t i = 0; i < count; i++)
 		names[i] = gc_streams[i]->name;

@@ -125,13 +125,6 @@ static enum gc_verdict put_choice(const struct parser *parser, const struct gc_f
 	return fail_value(parser, flag, must, value, err);
 }
 
-static char *copy_span(struct gc_span text)
-{
-	char *copy = gc_calloc(1, text.len + 1);
-	memcpy(copy, text.ptr, text.len);
-	return copy;
-}
-
 static void put_list(const char *value, struct gc_flag_list *list)
 {
 	struct gc_span rest = gc_span_of(value), item;
@@ -141,7 +134,7 @@ static void put_list(const char *value, struct gc_flag_list *list)
 		if (item.len == 0)
 			continue;
 		list->items = gc_realloc(list->items, (list->count + 1) * sizeof(*list->items));
-		list->items[list->count++] = copy_span(item);
+		list->items[list->count++] = gc_span_strdup(item);
 	}
 }
 

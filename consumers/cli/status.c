@@ -150,23 +150,12 @@ static int compare_topics(const void *a, const void *b)
 	return strcmp(((const struct gc_kafka_topic *)a)->name, ((const struct gc_kafka_topic *)b)->name);
 }
 
-static size_t count_configured(const struct gc_config *cfg)
+/* Those of the configuration and those that have rows, each once; free() it. */
+static struct gc_kafka_topic *list_topics(const struct snapshot *snapshot, size_t *ret_count)
 {
-	size_t count = 0;
+	size_t count, distinct = 0;
+	struct gc_kafka_topic *topics = gc_kafka_configured(snapshot->cfg, snapshot->row_count, &count);
 
-	for (size_t i = 0; i < cfg->stream_count; i++)
-		count += cfg->streams[i].topic_count;
-	return count;
-}
-
-/* Those of the configuration and those that have rows, each once; returns how many. */
-static size_t name_topics(const struct snapshot *snapshot, struct gc_kafka_topic *topics)
-{
-	size_t count = 0, distinct = 0;
-
-	for (size_t i = 0; i < snapshot->cfg->stream_count; i++)
-		for (size_t t = 0; t < snapshot->cfg->streams[i].topic_count; t++)
-			topics[count++].name = snapshot->cfg->streams[i].topics[t];
 	for (size_t i = 0; i < snapshot->row_count; i++)
 		topics[count++].name = snapshot->partitions[i].topic;
 	if (count)
@@ -174,16 +163,8 @@ static size_t name_topics(const struct snapshot *snapshot, struct gc_kafka_topic
 	for (size_t i = 0; i < count; i++)
 		if (i == 0 || compare_topics(&topics[i], &topics[i - 1]))
 			topics[distinct++] = topics[i];
-	return distinct;
-}
-
-static const char *stream_of(const struct gc_config *cfg, const char *topic)
-{
-	for (size_t i = 0; i < cfg->stream_count; i++)
-		for (size_t t = 0; t < cfg->streams[i].topic_count; t++)
-			if (strcmp(cfg->streams[i].topics[t], topic) == 0)
-				return cfg->streams[i].name;
-	return NULL;
+	*ret_count = distinct;
+	return topics;
 }
 
 /* The rows stand sorted at the front. */
@@ -197,13 +178,14 @@ static struct partition_status *find_row(struct snapshot *snapshot, const char *
 
 static void put_partition(struct snapshot *snapshot, const char *topic, int32_t partition)
 {
+	const struct gc_stream_config *stream = gc_config_stream_of(snapshot->cfg, gc_span_of(topic));
 	struct partition_status *p = find_row(snapshot, topic, partition);
 
 	if (!p) {
 		p = add_partition(snapshot);
 		p->topic = topic;
 		p->partition = partition;
-		p->stream = stream_of(snapshot->cfg, topic);
+		p->stream = stream ? stream->name : NULL;
 	}
 	p->in_kafka = true;
 }
@@ -211,8 +193,8 @@ static void put_partition(struct snapshot *snapshot, const char *topic, int32_t 
 /* Topic names belong to the configuration or to the snapshot's arena. */
 static enum gc_verdict put_topics(struct snapshot *snapshot, rd_kafka_t *rk, int64_t timeout_us, struct gc_err *err)
 {
-	struct gc_kafka_topic *topics = gc_calloc(count_configured(snapshot->cfg) + snapshot->row_count + 1, sizeof(*topics));
-	size_t count = name_topics(snapshot, topics);
+	size_t count;
+	struct gc_kafka_topic *topics = list_topics(snapshot, &count);
 	enum gc_verdict verdict = gc_kafka_topics(rk, topics, count, timeout_us, err);
 
 	for (size_t i = 0; !verdict && i < count; i++)

@@ -58,23 +58,12 @@ void gc_assign_nothing(rd_kafka_t *rk)
 	rd_kafka_topic_partition_list_destroy(none);
 }
 
-static const struct gc_stream_config *stream_of_topic(const struct gc_config *config, const char *topic)
-{
-	for (size_t s = 0; s < config->stream_count; s++) {
-		for (size_t t = 0; t < config->streams[s].topic_count; t++) {
-			if (strcmp(config->streams[s].topics[t], topic) == 0)
-				return &config->streams[s];
-		}
-	}
-	return NULL;
-}
-
 static struct gc_assignment *make_assignments(struct gc_consumer *c, const rd_kafka_topic_partition_list_t *list)
 {
 	struct gc_assignment *assignments = gc_calloc((size_t)list->cnt + 1, sizeof(*assignments));
 
 	for (int i = 0; i < list->cnt; i++) {
-		const struct gc_stream_config *stream = stream_of_topic(c->config, list->elems[i].topic);
+		const struct gc_stream_config *stream = gc_config_stream_of(c->config, gc_span_of(list->elems[i].topic));
 
 		assignments[i].position = gc_position_get(c->positions, list->elems[i].topic, list->elems[i].partition);
 		assignments[i].partition = list->elems[i].partition;

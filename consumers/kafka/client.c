@@ -401,6 +401,22 @@ static int milliseconds(int64_t us)
 	return ms > INT32_MAX ? INT32_MAX : (int)ms;
 }
 
+struct gc_kafka_topic *gc_kafka_configured(const struct gc_config *config, size_t more, size_t *ret_count)
+{
+	struct gc_kafka_topic *topics;
+	size_t count = 0, room = more + 1;
+
+	for (size_t s = 0; s < config->stream_count; s++)
+		room += config->streams[s].topic_count;
+	topics = gc_calloc(room, sizeof(*topics));
+	for (size_t s = 0; s < config->stream_count; s++) {
+		for (size_t t = 0; t < config->streams[s].topic_count; t++)
+			topics[count++].name = config->streams[s].topics[t];
+	}
+	*ret_count = count;
+	return topics;
+}
+
 static int32_t find_partitions(const struct rd_kafka_metadata *metadata, const char *name)
 {
 	for (int i = 0; i < metadata->topic_cnt; i++)

@@ -61,6 +61,8 @@ struct gc_kafka_topic {
 	rd_kafka_resp_err_t refused; /* why it cannot be read; 0: it can, or nothing has come in time */
 	bool answered;
 };
+/* The topics of the configuration, stream by stream, with room behind them for `more`; free() it. */
+struct gc_kafka_topic *gc_kafka_configured(const struct gc_config *config, size_t more, size_t *ret_count);
 /* Fills in the partitions. Creates no topic. GC_RETRY when nobody answers in time. */
 enum gc_verdict gc_kafka_topics(rd_kafka_t *rk, struct gc_kafka_topic *topics, size_t count, int64_t timeout_us,
 				struct gc_err *err) GC_MUST_CHECK;

@@ -177,7 +177,7 @@ static void *watch_database(void *argument)
 struct gc_monitor *gc_monitor_start(const struct gc_config *config)
 {
 	struct gc_monitor *m = gc_calloc(1, sizeof(*m));
-	size_t count = stream_index("");
+	size_t count = gc_stream_count();
 
 	m->config = config;
 	m->asked_facts_us = -FACTS_INTERVAL_US;

@@ -75,18 +75,9 @@ static int reason_of(const char *code)
 
 /* ---- the worker's ---- */
 
-static size_t count_streams(void)
-{
-	size_t count = 0;
-
-	while (gc_streams[count])
-		count++;
-	return count;
-}
-
 void gc_counters_init(struct gc_worker_counters *counters)
 {
-	counters->streams = gc_calloc(count_streams(), sizeof(*counters->streams));
+	counters->streams = gc_calloc(gc_stream_count(), sizeof(*counters->streams));
 	gc_counter_set(&counters->ticked_us, gc_monotonic_us());
 	gc_counter_set(&counters->moved_us, gc_monotonic_us());
 	gc_counter_set(&counters->progress_us, gc_monotonic_us());

@@ -20,17 +20,13 @@
 /* Where the letter's topic belongs today: that may be what was wrong. Else what it was then. */
 static const struct gc_stream_config *stream_of(const struct gc_config *config, const struct gc_letter *letter)
 {
-	for (size_t s = 0; s < config->stream_count; s++) {
-		for (size_t t = 0; t < config->streams[s].topic_count; t++) {
-			if (gc_span_equal(gc_span_of(config->streams[s].topics[t]), letter->message.topic))
-				return &config->streams[s];
-		}
-	}
-	for (size_t s = 0; s < config->stream_count; s++) {
+	const struct gc_stream_config *reader = gc_config_stream_of(config, letter->message.topic);
+
+	for (size_t s = 0; !reader && s < config->stream_count; s++) {
 		if (gc_span_equal(gc_span_of(config->streams[s].name), letter->stream))
-			return &config->streams[s];
+			reader = &config->streams[s];
 	}
-	return NULL;
+	return reader;
 }
 
 /* A timestamp that is not believed counts as when the letter was refused: it was there by then. */

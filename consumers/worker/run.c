@@ -77,7 +77,7 @@ static void list_topics(struct gc_run *run, const char *const *only)
 	}
 }
 
-static enum gc_verdict count_topics(struct gc_run *run, struct gc_kafka_client *client, size_t *ret_found, struct gc_err *err)
+static enum gc_verdict count_existing(struct gc_run *run, struct gc_kafka_client *client, size_t *ret_found, struct gc_err *err)
 {
 	struct gc_kafka_topic *topics = gc_calloc(run->topic_count + 1, sizeof(*topics));
 	size_t found = 0;
@@ -106,7 +106,7 @@ static enum gc_verdict check_topics(struct gc_run *run, struct gc_err *err)
 	enum gc_verdict verdict = gc_kafka_open(run->config, &client, err);
 
 	while (verdict == GC_OK) {
-		verdict = count_topics(run, client, &found, err);
+		verdict = count_existing(run, client, &found, err);
 		if (verdict != GC_RETRY || gc_stop_was_asked())
 			break;
 		if (gc_complain(&complaint, gc_monotonic_us(), &repeated))

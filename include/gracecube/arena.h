@@ -33,5 +33,6 @@ void *gc_malloc(size_t bytes);
 void *gc_calloc(size_t count, size_t bytes);
 void *gc_realloc(void *memory, size_t bytes);
 char *gc_strdup(const char *text);
+char *gc_span_strdup(struct gc_span text);
 
 #endif

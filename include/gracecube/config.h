@@ -106,6 +106,8 @@ enum gc_verdict gc_config_set(struct gc_config *config, const char *name, const 
 /* Tells the log which variables named GRACECUBE_… belong to no option; after gc_log_setup(). */
 void gc_config_log_environment(const struct gc_config *config);
 void gc_config_free(struct gc_config *config);
+/* The stream that reads a topic; NULL when none does. */
+const struct gc_stream_config *gc_config_stream_of(const struct gc_config *config, struct gc_span topic);
 /* What must hold between options: after the last gc_config_set(). gc_config_load() has done it for what it read. */
 enum gc_verdict gc_config_check(const struct gc_config *config, struct gc_err *err) GC_MUST_CHECK;
 /* Somebody chose it for this run, by a flag or the environment. */

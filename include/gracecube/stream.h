@@ -120,5 +120,6 @@ struct gc_stream {
 /* All streams in the order in which their rows are applied; ends with NULL. Made by CMake from transforms/streams. */
 extern const struct gc_stream *const gc_streams[];
 const struct gc_stream *gc_stream_find(struct gc_span name);
+size_t gc_stream_count(void);
 
 #endif

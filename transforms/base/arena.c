@@ -72,6 +72,16 @@ char *gc_strdup(const char *text)
 	return memcpy(gc_malloc(bytes), text, bytes);
 }
 
+char *gc_span_strdup(struct gc_span text)
+{
+	char *copy = gc_malloc(text.len + 1);
+
+	if (text.len > 0)
+		memcpy(copy, text.ptr, text.len);
+	copy[text.len] = '\0';
+	return copy;
+}
+
 void gc_arena_init(struct gc_arena *arena)
 {
 	*arena = (struct gc_arena){ 0 };

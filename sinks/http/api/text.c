@@ -158,6 +158,12 @@ void gc_json_put_cell(struct gc_text *text, enum gc_cell kind, const char *value
 	}
 }
 
+void gc_json_put_member(struct gc_text *object, const char *name, const char *value)
+{
+	gc_text_printf(object, "%s\"%s\":", object->len ? "," : "{", name);
+	gc_json_put_cell(object, GC_CELL_TEXT, value);
+}
+
 /* What a cell must not begin with, or Excel, LibreOffice and Google Sheets run it. An apostrophe makes them show the rest as text. */
 static const char formula_signs[] = "=+-@\t\r";
 

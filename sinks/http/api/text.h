@@ -43,6 +43,8 @@ enum gc_cell {
 void gc_json_put_text(struct gc_text *text, struct gc_span value);
 /* `value` as PostgreSQL prints it, with DateStyle ISO and time zone UTC; NULL is null. */
 void gc_json_put_cell(struct gc_text *text, enum gc_cell kind, const char *value);
+/* A member that is a text, behind those that are there: the first one opens the object. NULL is null. */
+void gc_json_put_member(struct gc_text *object, const char *name, const char *value);
 /* RFC 4180. NULL is empty, an empty text is "". A text that a spreadsheet would take for a formula gets an apostrophe before it. */
 void gc_csv_put_cell(struct gc_text *text, enum gc_cell kind, const char *value);
 /* "2026-11-05 10:17:30.5+00" as "2026-11-05T10:17:30.5Z". */

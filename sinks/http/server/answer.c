@@ -121,20 +121,19 @@ static enum gc_verdict answer_rows(struct gc_request *request, struct gc_databas
 
 /* ---- the others ---- */
 
-static void put_member(struct gc_text *body, const char *name, const char *value)
+static const char *or_null(const char *text)
 {
-	gc_text_printf(body, "%s\"%s\":", body->len ? "," : "{", name);
-	gc_json_put_cell(body, GC_CELL_TEXT, *value ? value : NULL);
+	return *text ? text : NULL;
 }
 
 static enum gc_verdict answer_me(struct gc_request *request, struct gc_database *db, struct gc_err *err)
 {
 	(void)db;
 	(void)err;
-	put_member(&request->body, "name", request->token_name);
-	put_member(&request->body, "role", request->token_role);
-	put_member(&request->body, "highest_tier", request->token_tier);
-	put_member(&request->body, "expires_at", request->token_expires);
+	gc_json_put_member(&request->body, "name", or_null(request->token_name));
+	gc_json_put_member(&request->body, "role", or_null(request->token_role));
+	gc_json_put_member(&request->body, "highest_tier", or_null(request->token_tier));
+	gc_json_put_member(&request->body, "expires_at", or_null(request->token_expires));
 	gc_text_puts(&request->body, "}\n");
 	request->status = 200;
 	request->content_type = json_type;

@@ -37,14 +37,6 @@ static const char *title_of(int status)
 	return "Error";
 }
 
-static void put_member(struct gc_text *body, const char *name, const char *value)
-{
-	if (!*value)
-		return;
-	gc_text_printf(body, ",\"%s\":", name);
-	gc_json_put_text(body, gc_span_of(value));
-}
-
 void gc_request_refuse(struct gc_request *request, const struct gc_problem *problem)
 {
 	struct gc_text *body = &request->body;
@@ -56,9 +48,12 @@ void gc_request_refuse(struct gc_request *request, const struct gc_problem *prob
 	gc_text_done(body);
 	gc_text_printf(body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d", title_of(problem->status),
 		       problem->status);
-	put_member(body, "detail", problem->detail);
-	put_member(body, "parameter", problem->parameter);
-	put_member(body, "allowed", problem->allowed);
+	if (*problem->detail)
+		gc_json_put_member(body, "detail", problem->detail);
+	if (*problem->parameter)
+		gc_json_put_member(body, "parameter", problem->parameter);
+	if (*problem->allowed)
+		gc_json_put_member(body, "allowed", problem->allowed);
 	gc_text_puts(body, "}\n");
 	request->status = problem->status;
 	request->content_type = "application/problem+json";
