@@ -1,4 +1,4 @@
-/* Numbers with units, and nearest names.
+/* Numbers with units, choices, and nearest names.
  *
  * Threads: no shared state.
  */
@@ -98,6 +98,25 @@ const char *gc_human_print(int64_t value, enum gc_human_unit unit, char *buffer,
 		if (value != 0 && value % larger->factor == 0 && larger->factor > best->factor)
 			best = larger;
 	snprintf(buffer, bytes, "%" PRId64 "%s", value / best->factor, best->name);
+	return buffer;
+}
+
+int gc_choice_find(const char *const *choices, struct gc_span word)
+{
+	for (int i = 0; choices[i]; i++) {
+		if (gc_span_equal(gc_span_of(choices[i]), word))
+			return i;
+	}
+	return -1;
+}
+
+const char *gc_choices_print(const char *const *choices, char *buffer, size_t bytes)
+{
+	size_t used = 0;
+
+	*buffer = '\0';
+	for (const char *const *choice = choices; *choice && used < bytes; choice++)
+		used += (size_t)snprintf(buffer + used, bytes - used, "%s%s", choice == choices ? "" : ", ", *choice);
 	return buffer;
 }
 

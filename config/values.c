@@ -9,15 +9,6 @@
 
 #include "options.h"
 
-/* A name's position among choices, -1 when it is none of them. */
-static int find_choice(const char *const *choices, const char *value)
-{
-	for (int i = 0; choices[i]; i++)
-		if (strcmp(choices[i], value) == 0)
-			return i;
-	return -1;
-}
-
 static enum gc_human_unit unit_of(const struct gc_option *option)
 {
 	switch (option->type) {
@@ -47,21 +38,16 @@ static const char *number_domain(const struct gc_option *option, char *buffer, s
 	return buffer;
 }
 
-static const char *choice_domain(const struct gc_option *option, char *buffer, size_t bytes)
-{
-	size_t used = (size_t)snprintf(buffer, bytes, "must be one of");
-	for (const char *const *choice = option->choices; *choice && used < bytes; choice++)
-		used += (size_t)snprintf(buffer + used, bytes - used, "%s %s", choice == option->choices ? "" : ",", *choice);
-	return buffer;
-}
-
 const char *gc_option_domain(const struct gc_option *option, char *buffer, size_t bytes)
 {
+	char choices[160];
+
 	if (is_number(option))
 		return number_domain(option, buffer, bytes);
 	if (option->type == GC_OPTION_CHOICE)
-		return choice_domain(option, buffer, bytes);
-	snprintf(buffer, bytes, "must be a text");
+		snprintf(buffer, bytes, "must be one of %s", gc_choices_print(option->choices, choices, sizeof(choices)));
+	else
+		snprintf(buffer, bytes, "must be a text");
 	return buffer;
 }
 
@@ -115,7 +101,7 @@ static enum gc_verdict fail_choice(const struct gc_option_at *at, const char *va
 static enum gc_verdict assign_choice(unsigned *choice, const struct gc_option_at *at, const char *value,
 				     const struct gc_place *place, struct gc_err *err)
 {
-	int found = find_choice(at->option->choices, value);
+	int found = gc_choice_find(at->option->choices, gc_span_of(value));
 	if (found < 0)
 		return fail_choice(at, value, place, err);
 	*choice = (unsigned)found;
@@ -142,12 +128,8 @@ static void assign_list(char ***items, size_t *count, const char *value)
 	*items = gc_calloc(strlen(value) / 2 + 1, sizeof(char *));
 	*count = 0;
 	struct gc_span rest = gc_span_of(value), item;
-	for (bool more = true; more;) {
-		more = gc_span_split(rest, ',', &item, &rest);
-		item = gc_span_trim(more ? item : rest);
-		if (item.len > 0)
-			(*items)[(*count)++] = gc_span_strdup(item);
-	}
+	while (gc_span_next_item(&rest, ',', &item))
+		(*items)[(*count)++] = gc_span_strdup(item);
 }
 
 static enum gc_verdict assign_checked_text(struct gc_config *config, const struct gc_option_at *at, const char *value,

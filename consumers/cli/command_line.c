@@ -112,27 +112,20 @@ static enum gc_verdict put_time(const struct parser *parser, const struct gc_fla
 static enum gc_verdict put_choice(const struct parser *parser, const struct gc_flag *flag, const char *value, int *into,
 				  struct gc_err *err)
 {
-	char must[200] = "must be one of";
-	size_t used = strlen(must);
-	for (int i = 0; flag->choices[i]; i++) {
-		if (strcmp(flag->choices[i], value) == 0) {
-			*into = i;
-			return GC_OK;
-		}
-		if (used < sizeof(must))
-			used += (size_t)snprintf(must + used, sizeof(must) - used, "%s %s", i ? "," : "", flag->choices[i]);
+	char choices[160], must[200];
+	int found = gc_choice_find(flag->choices, gc_span_of(value));
+	if (found < 0) {
+		snprintf(must, sizeof(must), "must be one of %s", gc_choices_print(flag->choices, choices, sizeof(choices)));
+		return fail_value(parser, flag, must, value, err);
 	}
-	return fail_value(parser, flag, must, value, err);
+	*into = found;
+	return GC_OK;
 }
 
 static void put_list(const char *value, struct gc_flag_list *list)
 {
 	struct gc_span rest = gc_span_of(value), item;
-	for (bool more = true; more;) {
-		more = gc_span_split(rest, ',', &item, &rest);
-		item = gc_span_trim(more ? item : rest);
-		if (item.len == 0)
-			continue;
+	while (gc_span_next_item(&rest, ',', &item)) {
 		list->items = gc_realloc(list->items, (list->count + 1) * sizeof(*list->items));
 		list->items[list->count++] = gc_span_strdup(item);
 	}

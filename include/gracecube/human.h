@@ -1,13 +1,12 @@
-/* What people type and read: whole numbers, sizes, durations, and the name they probably meant.
+/* What people type and read: whole numbers, sizes, durations, choices, and the name they probably meant. Options, flags of commands and
+ * parameters of the API are read by these.
  *
  * Threads: no shared state.
  */
 #ifndef GRACECUBE_HUMAN_H
 #define GRACECUBE_HUMAN_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <gracecube/span.h>
 
 enum gc_human_unit {
 	GC_HUMAN_COUNT, /* 6000 */
@@ -20,6 +19,11 @@ bool gc_human_parse(const char *text, enum gc_human_unit unit, int64_t *ret_valu
 /* As gc_human_parse() reads it, in the largest unit that is exact; returns buffer. */
 #define GC_HUMAN_BYTES_MAX 32
 const char *gc_human_print(int64_t value, enum gc_human_unit unit, char *buffer, size_t bytes);
+
+/* Which of the choices, which end with NULL, the word is; -1: none. */
+int gc_choice_find(const char *const *choices, struct gc_span word);
+/* "a, b, c"; returns buffer. */
+const char *gc_choices_print(const char *const *choices, char *buffer, size_t bytes);
 
 /* The nearest name to a word: zero it but for `word`, offer all names, look at `best`, NULL when none is near. */
 struct gc_nearest {

@@ -41,6 +41,9 @@ bool gc_span_contains_nocase(struct gc_span text, struct gc_span lower_needle);
 /* Splits at the first `separator`: false, outputs untouched, when there is none. */
 bool gc_span_split(struct gc_span text, char separator, struct gc_span *ret_before, struct gc_span *ret_after);
 
+/* The next item of *rest between separators, without blanks around it; what is empty is passed over. False at the end. */
+bool gc_span_next_item(struct gc_span *rest, char separator, struct gc_span *ret_item);
+
 /* The whole span as a decimal int64: false on anything else, also on overflow. */
 bool gc_span_int64(struct gc_span text, int64_t *ret_value);
 /* The whole span as a number, also NaN, Infinity, -Infinity, +Infinity in any case; locale-independent. */

@@ -165,6 +165,18 @@ static void spans_are_split(void **state)
 	assert_false(gc_span_starts_with(GC_LIT("user"), GC_LIT("user:")));
 }
 
+static void items_of_a_list_are_read_one_by_one(void **state)
+{
+	struct gc_span rest = GC_LIT(" a ,,b c, "), item = GC_SPAN_NULL;
+
+	(void)state;
+	assert_true(gc_span_next_item(&rest, ',', &item) && gc_span_equal(item, GC_LIT("a")));
+	assert_true(gc_span_next_item(&rest, ',', &item) && gc_span_equal(item, GC_LIT("b c")));
+	assert_false(gc_span_next_item(&rest, ',', &item));
+	assert_true(gc_span_equal(item, GC_LIT("b c")));
+	assert_false(gc_span_next_item(&rest, ',', &item));
+}
+
 static void integers_are_read_whole(void **state)
 {
 	static const char *const refused[] = { "",
@@ -799,6 +811,7 @@ int main(void)
 		cmocka_unit_test(spans_compare_without_case),
 		cmocka_unit_test(spans_are_split),
 		cmocka_unit_test(hex_goes_both_ways),
+		cmocka_unit_test(items_of_a_list_are_read_one_by_one),
 		cmocka_unit_test(integers_are_read_whole),
 		cmocka_unit_test(doubles_are_read_whole),
 		cmocka_unit_test(doubles_round_as_strtod_does),

@@ -100,6 +100,22 @@ bool gc_span_split(struct gc_span text, char separator, struct gc_span *ret_befo
 	return true;
 }
 
+bool gc_span_next_item(struct gc_span *rest, char separator, struct gc_span *ret_item)
+{
+	struct gc_span item = GC_SPAN_NULL;
+
+	while (rest->len > 0 && item.len == 0) {
+		if (!gc_span_split(*rest, separator, &item, rest)) {
+			item = *rest;
+			*rest = GC_SPAN_NULL;
+		}
+		item = gc_span_trim(item);
+	}
+	if (item.len > 0)
+		*ret_item = item;
+	return item.len > 0;
+}
+
 /* Takes "+" or "-" off the front; true for "-". */
 static bool cut_sign(struct gc_span *text)
 {

@@ -5,6 +5,7 @@
 #include "http/api/text.h"
 
 #include <gracecube/arena.h>
+#include <gracecube/human.h>
 #include <gracecube/time.h>
 #include <inttypes.h>
 #include <regex.h>
@@ -90,8 +91,7 @@ static void describe_allowed(const struct gc_parameter *parameter, int64_t row_l
 		snprintf(to, bytes, "a date like 2026-11-05, or a time like 2026-11-05T10:17:30Z");
 		break;
 	case GC_PARAMETER_CHOICE:
-		for (const char *const *choice = parameter->choices; *choice; choice++)
-			add_word(to, bytes, *choice);
+		gc_choices_print(parameter->choices, to, bytes);
 		break;
 	case GC_PARAMETER_TEXT:
 		if (parameter->pattern)
@@ -122,15 +122,6 @@ static bool check_time(struct gc_span value, char *normal, size_t bytes)
 	return true;
 }
 
-static bool check_choice(const struct gc_parameter *parameter, struct gc_span value)
-{
-	for (const char *const *choice = parameter->choices; *choice; choice++) {
-		if (gc_span_equal(gc_span_of(*choice), value))
-			return true;
-	}
-	return false;
-}
-
 static bool fits_pattern(const char *pattern, const char *text)
 {
 	regex_t compiled;
@@ -154,7 +145,7 @@ static bool check_value(const struct gc_parameter *parameter, struct gc_span val
 	case GC_PARAMETER_TIME:
 		return check_time(value, normal, bytes);
 	case GC_PARAMETER_CHOICE:
-		return check_choice(parameter, value);
+		return gc_choice_find(parameter->choices, value) >= 0;
 	case GC_PARAMETER_TEXT:
 		return !parameter->pattern || fits_pattern(parameter->pattern, normal);
 	}

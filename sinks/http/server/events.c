@@ -251,10 +251,8 @@ static void note_payload(struct gc_events *events, const char *payload)
 {
 	struct gc_span rest = gc_span_of(payload), name;
 
-	while (gc_span_split(rest, ',', &name, &rest))
+	while (gc_span_next_item(&rest, ',', &name))
 		note_stream(events, name);
-	if (rest.len)
-		note_stream(events, rest);
 }
 
 static void take_notifications(struct gc_events *events)
