@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """usage: tests/fuzz/corpus.py FOLDER
 
-Writes the fixtures as inputs of fuzz_batch, one file a case, into FOLDER. What each case's messages are, test_fixtures of the same
+Writes the fixtures as inputs of fuzz_pipeline, one file a case, into FOLDER. What each case's messages are, test_fixtures of the same
 build as CUBE_TEST_BIN tells, else that of build/.
 """
 import json
