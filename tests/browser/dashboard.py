@@ -325,7 +325,7 @@ def is_live(page):
     equal('a hidden tab', page.text('#connection'), 'paused')
     reads = page.reads()
     do('publish', 'hidden')
-    time.sleep(2)
+    time.sleep(2)  # nothing happens meanwhile
     equal('reads of a hidden tab', page.reads(), reads)
     page.run('delete document.hidden; document.dispatchEvent(new Event("visibilitychange"))')
     until(5, 'the tab caught up', lambda: whole(page.tile('execution-count')) == before + 4)
@@ -359,7 +359,7 @@ def survives(page, what):
     page.is_quiet('before the ' + what)
     do('stop', what)
     until(20, 'the page says that the %s is gone' % what, lambda: page.run('return !document.getElementById("notice").hidden || document.querySelector("#connection").dataset.state !== "live"'))
-    time.sleep(2)
+    time.sleep(2)  # nothing happens meanwhile
     equal('what stays on the page', whole(page.tile('execution-count')), before)
     if what == 'server':
         page.picture(os.path.join(PICTURES, 'dashboard-without-server.png'), whole=False)
@@ -380,7 +380,7 @@ def looks_good(page):
         page.prefers(color_scheme=scheme, reduced_motion='reduce')
         page.size(width, height, phone)
         page.open(query)
-        time.sleep(0.5)
+        until(5, 'nothing moves any more', lambda: page.run('return document.getAnimations().length') == 0)
         wide = page.run('return document.documentElement.scrollWidth - document.documentElement.clientWidth')
         equal('pixels that %s is too wide' % name, wide, 0)
         equal('animations in ' + name, page.run('return document.getAnimations().length'), 0)

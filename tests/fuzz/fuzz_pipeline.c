@@ -184,7 +184,7 @@ static void insist(bool holds, const char *what)
 {
 	if (holds)
 		return;
-	fprintf(stderr, "%s\n", what);
+	fprintf(stderr, "broken: %s\n", what);
 	abort();
 }
 

@@ -4,10 +4,10 @@ and says nothing more.
 
     half.py SOCKET_DIRECTORY PORT USER DATABASE      prints "sent" when the server has heard so much; then stays as it is
 """
+import signal
 import socket
 import struct
 import sys
-import time
 
 
 def message(kind, body):
@@ -43,7 +43,7 @@ def main():
     connection.sendall(statement(b'BEGIN') + statement(b'UPDATE cube.etl_offset SET updated_at = now()') + message(b'H', b''))
     wait_for(connection, b'C\0\0\0\x0dUPDATE ')
     print('sent', flush=True)
-    time.sleep(3600)
+    signal.pause()
 
 
 if __name__ == '__main__':

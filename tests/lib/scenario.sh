@@ -125,6 +125,23 @@ ends() {
 	wait "$1" || STATUS=$?
 }
 
+# stays SECONDS COMMAND… → it holds all that while: how one sees that nothing happens, for which there is no state to wait for
+stays() {
+	local tenths=$1 end
+	case $1 in *.*) tenths=${1/./} ;; *) tenths=${1}0 ;; esac
+	end=$(($(now_ms) + 10#$tenths * 100))
+	shift
+	while "$@"; do
+		[ "$(now_ms)" -lt "$end" ] || return 0
+		sleep 0.1
+	done
+	return 1
+}
+lives_on() { ! is_gone "$1"; }
+
+# owns PID → that process has a partition
+owns() { [ "$(sql -c "SELECT count(*) FROM cube.etl_offset WHERE owner LIKE '%:$1:%'")" -gt 0 ]; }
+
 # position → how many records the cube has accounted for
 position() { sql -c "SELECT coalesce(sum(next_offset - first_offset), 0) FROM $(schema).etl_offset"; }
 has_reached() { [ "$(position)" -ge "$1" ]; }

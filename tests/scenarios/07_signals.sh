@@ -35,10 +35,10 @@ reaches $((before + records / 8)) 30
 sql -c 'BEGIN; LOCK TABLE cube.etl_offset IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)' >&2 2>&1 &
 holds_lock() { [ "$(sql -c "SELECT count(*) FROM pg_locks WHERE relation = 'cube.etl_offset'::regclass AND mode = 'AccessExclusiveLock' AND granted")" = 1 ]; }
 wait_until 10 holds_lock || fail 'the lock was not granted'
-sleep 0.5
+waits_for_lock() { [ "$(sql -c "SELECT count(*) FROM pg_locks WHERE relation = 'cube.etl_offset'::regclass AND NOT granted")" -gt 0 ]; }
+wait_until 20 waits_for_lock || fail 'no transaction waits for the lock'
 kill -TERM "$PID"
-sleep 1
-! is_gone "$PID" || fail 'it left although a transaction was waiting'
+stays 1 lives_on "$PID" || fail 'it left although a transaction was waiting'
 asked=$(now_ms)
 kill -TERM "$PID"
 ends "$PID" 3
@@ -54,9 +54,7 @@ ledger_is "$records"
 
 # Nothing to read: a signal is answered at once.
 start idle "$CUBE_TEST_BIN" run
-contains_topics() { grep -q 'topics found' idle.log; }
-wait_until 10 contains_topics
-sleep 1
+wait_until 20 owns "$PID" || fail 'an idle run gets no partition'
 asked=$(now_ms)
 kill -TERM "$PID"
 ends "$PID" 10

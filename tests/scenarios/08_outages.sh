@@ -54,11 +54,14 @@ publisher=$!
 # 1. PostgreSQL is away twice, each time in the middle of transactions.
 start run "$CUBE_TEST_BIN" run -s run.batch_records=20 -s run.workers=2 -X session.timeout.ms=1500 --json
 run=$PID
+said_to_wait() { grep -c 'waiting to try again' run.log || true; }
+says_more() { [ "$(said_to_wait)" -gt "$said" ]; }
 for share in 1 2; do
 	reaches $((records * share / 14)) 60
 	at=$(position)
+	said=$(said_to_wait)
 	crash_postgres
-	sleep 1
+	wait_until 20 says_more || fail 'PostgreSQL away: no word of it'
 	start_postgres >&2
 	reaches $((at + records / 20)) 30
 done
@@ -78,7 +81,6 @@ shown "$cut connections terminated under load"
 # 3. Kafka is away, for its consumers and for the one who publishes.
 at=$(position)
 crash_kafka
-sleep 1
 kafka_start "$PWD/kafka" >&2
 reaches $((at + 1)) 60
 shown 'Kafka killed and started again under load: goes on'

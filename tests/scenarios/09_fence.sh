@@ -25,7 +25,6 @@ for pid in $one $two $one; do
 	wait_until 20 both_own || fail 'the two processes do not share the partitions'
 	kill -STOP "$pid"
 	wait_until 30 is_alone || fail 'nobody took over the partitions of the frozen process'
-	sleep 0.5
 	kill -CONT "$pid"
 	frozen=$((frozen + 1))
 done
@@ -34,12 +33,12 @@ shown "frozen past its session $frozen times, another took over, then thawed"
 # Members that come and go.
 for n in {1..6}; do
 	member "guest$n"
-	sleep 1
+	wait_until 20 owns "$PID" || fail 'a guest gets no partition'
 	kill -TERM "$PID"
 	ends "$PID" 20
 	equal 'exit code of a guest' "$STATUS" 0
 done
-shown 'a member more and a member less every second, six times'
+shown 'a member more, and a member less once it has partitions, six times'
 
 # Claims from outside, as of an owner that nobody knows, while records arrive: who has nothing to write is not fenced.
 wait "$publisher" || fail 'publish did not end well'
@@ -47,7 +46,7 @@ publish --rate 450 capture/* &
 publisher=$!
 for _ in {1..12}; do
 	sql -c 'UPDATE cube.etl_offset SET owner_epoch = owner_epoch + 1'
-	sleep 0.25
+	wait_until 2 has_reached $(($(position) + 50)) || true # and some records later again
 done
 
 wait "$publisher" || fail 'publish did not end well'

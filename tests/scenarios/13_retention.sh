@@ -35,7 +35,7 @@ shown 'retention overtook a consumer that was away: 27 records are a gap, to the
 start run "$CUBE_TEST_BIN" run --streams action_contracts -X session.timeout.ms=30000 -X fetch.message.max.bytes=1000
 at_end() { [ "$(sql -c "SELECT owner FROM cube.etl_offset WHERE owner LIKE '%:$PID:%'" | wc -l)" = 1 ]; }
 wait_until 20 at_end || fail 'nobody claims'
-sleep 1
+sleep 1 # nobody tells when the fetch has come to the broker and waits there
 kill -STOP "$PID"
 contracts 71 170 --rate 200
 delete_below 160

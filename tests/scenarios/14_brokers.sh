@@ -55,7 +55,8 @@ tell() { # tell STREAM COUNT → so many new records on grace.public.STREAM
 over_tls=(-s kafka.brokers="$tls" -X security.protocol=ssl -X ssl.ca.location=ca.pem)
 over_login=(-s kafka.brokers="$login" -X security.protocol=sasl_plaintext -X sasl.mechanism=PLAIN -X sasl.username=gc)
 export GRACECUBE_KAFKA_PROPERTIES_SASL_PASSWORD=right
-lives() { ! is_gone "$1" || fail "$2: the process has ended: $(tail -n 2 "$3")"; }
+# lives PID WHAT LOG [SECONDS] → it is there, and after so long, too
+lives() { stays "${4:-0}" lives_on "$1" || fail "$2: the process has ended: $(tail -n 2 "$3")"; }
 tell action_contracts 100
 
 # --- What was never right is said, beside the rest ---
@@ -75,8 +76,7 @@ passed_gates=0
 for word in shut plain silent shut; do
 	echo $word >tls.word
 	tell action_contracts 10
-	sleep 1.5
-	lives "$run" "TLS, $word" tls_run.log
+	lives "$run" "TLS, $word" tls_run.log 1.5
 	echo pass >tls.word
 	reaches $((110 + 10 * (++passed_gates))) 30
 done
@@ -84,7 +84,8 @@ contains 'the log' tls_run.log 'a broker cannot be reached; it is tried again'
 kill -TERM "$run"
 ends "$run" 20
 equal 'exit code' "$STATUS" 0
-# Trouble that begins after the first look, before the first partition is claimed: of both workers, at many moments of their start.
+# Trouble that begins after the first look, before the first partition is claimed: of both workers, at many moments of their start. The
+# pauses are these moments: there is no state to wait for.
 for turn in 1 2 3; do
 	rm -f flapping.log
 	start flapping "$CUBE_TEST_BIN" run "${over_tls[@]}"
@@ -116,8 +117,7 @@ run=$PID
 reaches 190 30
 echo other >login.word
 tell action_contracts 10
-sleep 1.5
-lives "$run" 'a login that the broker does not know for a while' login_run.log
+lives "$run" 'a login that the broker does not know for a while' login_run.log 1.5
 echo pass >login.word
 reaches 200 30
 shown 'a login that the broker does not know for a while: goes on'
@@ -146,8 +146,7 @@ kafka deny User:gc topic grace.public.security_events ALL
 tell security_events 10
 tell action_contracts 10
 reaches 230 30
-sleep 1
-lives "$run" 'all rights taken away' login_run.log
+lives "$run" 'all rights taken away' login_run.log 1
 kafka forget User:gc topic grace.public.security_events ALL
 reaches 240 30
 kill -TERM "$run"

@@ -34,16 +34,15 @@ owner -c "ALTER ROLE $login PASSWORD 'new'" -c "SELECT count(pg_terminate_backen
 contract c2 nobody
 is_refused() { grep -q 'waiting to try again.*password authentication failed' rotated.log; }
 wait_until 20 is_refused || fail "no word of the password: $(tail -n 2 rotated.log)"
-sleep 1
-! is_gone "$run" || fail "the process has ended: $(tail -n 2 rotated.log)"
+stays 1 lives_on "$run" || fail "the process has ended: $(tail -n 2 rotated.log)"
 echo new >password
 reaches 2 30
 owner -c "ALTER ROLE $login NOLOGIN" -c "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = '$login'" >&2
 contract c3 nobody
-sleep 1
+may_not_login() { grep -q 'waiting to try again.*not permitted to log in' rotated.log; }
+wait_until 20 may_not_login || fail "no word of the login: $(tail -n 2 rotated.log)"
 owner -c "REVOKE gracecube_writer FROM $login" -c "ALTER ROLE $login LOGIN"
-sleep 1
-! is_gone "$run" || fail "the process has ended: $(tail -n 2 rotated.log)"
+stays 1 lives_on "$run" || fail "the process has ended: $(tail -n 2 rotated.log)"
 owner -c "GRANT gracecube_writer TO $login"
 reaches 3 30
 kill -TERM "$run"

@@ -33,7 +33,7 @@ reaches 10 30
 mapfile -t backends < <(sql -c "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'gracecube %'")
 kill -STOP "${backends[@]}"
 tell 20
-sleep 1
+sleep 1 # the batch is on its way then; who could tell is frozen
 leaves_in_time 'PostgreSQL frozen in mid batch' "$run" frozen.log
 kill -CONT "${backends[@]}"
 catch_up
@@ -49,7 +49,8 @@ dsn=$GRACECUBE_POSTGRES_DSN
 GRACECUBE_POSTGRES_DSN="host=127.0.0.1,127.0.0.1,127.0.0.1 port=$silent,$silent,$silent user=$CUBE_TEST_PGUSER password=$CUBE_TEST_PGPASSWORD dbname=$CUBE_TEST_DATABASE"
 start silent "$CUBE_TEST_BIN" run -s run.shutdown_timeout=6s
 run=$PID
-sleep 2
+is_connected() { grep -q ":$(printf %04X "$silent") 01 " /proc/net/tcp; }
+wait_until 20 is_connected || fail 'nobody connects'
 leaves_in_time 'a list of hosts, all silent' "$run" silent.log
 GRACECUBE_POSTGRES_DSN=$dsn
 

@@ -83,7 +83,7 @@ def transactions(brokers, topic):
     for n in range(3, 6):
         producer.send(topic, value=row('t%d' % n))
     producer.flush()
-    for _ in range(5):
+    for _ in range(5):  # nothing happens meanwhile
         time.sleep(1)
         code, text = get('readyz?verbose')
         equal('ready while a transaction is open: ' + text, code, 200)
@@ -170,7 +170,7 @@ def scenes(brokers):
 
     # --- one topic is made anew ---
     admin.delete_topic(contracts)
-    time.sleep(2)
+    time.sleep(2)  # nobody tells when the consumer has seen it gone
     admin.create(contracts, 1)
     for n in range(5):
         admin.send(contracts, value=row('n%d' % n))

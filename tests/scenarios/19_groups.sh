@@ -45,8 +45,7 @@ static=(-s run.workers=2 -X group.instance.id=pod-a -X session.timeout.ms=10000)
 start one "$CUBE_TEST_BIN" run "${static[@]}"
 one=$PID
 reaches 80 30
-sleep 1
-! is_gone "$one" || fail "two workers with one group.instance.id: $(tail -n 2 one.log)"
+stays 1 lives_on "$one" || fail "two workers with one group.instance.id: $(tail -n 2 one.log)"
 start other "$CUBE_TEST_BIN" run -s run.workers=1 -X group.instance.id=pod-b -X session.timeout.ms=10000 --json
 other=$PID
 both() { [ "$(sql -c 'SELECT count(DISTINCT owner) FROM cube.etl_offset')" = 3 ]; }

@@ -32,12 +32,22 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_until(seconds, what, check):
+def within(seconds, check):
     end = time.time() + seconds
     while not check():
         if time.time() > end:
-            fail('not within %s s: %s; serve.log ends: %s' % (seconds, what, tail('serve.log')))
+            return False
         time.sleep(0.02)
+    return True
+
+
+def wait_until(seconds, what, check):
+    if not within(seconds, check):
+        fail('not within %s s: %s; serve.log ends: %s' % (seconds, what, tail('serve.log')))
+
+
+def is_locked(table, dsn=None):
+    return psql("SELECT count(*) FROM pg_locks WHERE relation = 'cube.%s'::regclass AND mode = 'AccessExclusiveLock' AND granted" % table, dsn).strip() == '1'
 
 
 class Server:
@@ -411,7 +421,7 @@ def tokens(server, token):
     expired, revoked = new_token('expired', '--expires', '1s'), new_token('revoked')
     equal('before it is revoked', server.status(RATE, revoked), 200)
     program('token', 'revoke', 'revoked')
-    time.sleep(1.1)
+    wait_until(5, 'a token that expires', lambda: server.status(RATE, expired) == 401)
     for what, bad in (('none', None), ('wrong', wrong), ('expired', expired), ('revoked', revoked), ('nonsense', 'x'), ('unknown', 'gcube_%s_%s' % ('0' * 12, '0' * 64))):
         answer = server.ask(RATE, bad)
         problem(answer, 401)
@@ -478,9 +488,9 @@ def audit(server, token):
         server.ask('/api/cube/metrics/lag?format=csv', token)
         problem(server.ask('/api/cube/metrics/lag?nonsense=1', token), 422, 'nonsense')
         server.ask('/api/cube/metrics/lag')
-        time.sleep(1)
-        found = rows("SELECT token_name, method, query, status FROM cube.api_audit WHERE path = '/api/cube/metrics/lag' AND (query IS NULL OR query NOT LIKE 'limit%') ORDER BY audit_id DESC LIMIT 3")
-        return found == [[None, 'GET', None, 401], ['all', 'GET', 'nonsense=1', 422], ['all', 'GET', 'format=csv', 200]]
+        return within(1, lambda: rows(
+            "SELECT token_name, method, query, status FROM cube.api_audit WHERE path = '/api/cube/metrics/lag' AND (query IS NULL OR query NOT LIKE 'limit%')"
+            ' ORDER BY audit_id DESC LIMIT 3') == [[None, 'GET', None, 401], ['all', 'GET', 'nonsense=1', 422], ['all', 'GET', 'format=csv', 200]])
     wait_until(30, 'rows of the audit', written)
     grown = value('SELECT count(*) FROM cube.api_audit WHERE token_name IS NULL') - strangers
     if grown > 110:
@@ -604,6 +614,13 @@ def ended(connection, seconds):
     return None
 
 
+def is_let_in(server, token, host, port):
+    try:
+        return server.ask('/api/cube/me', token, connection=http.client.HTTPConnection(host, port, timeout=5)).status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+
+
 def slow_clients(token):
     """Connections that send a byte now and then hold neither the API nor its probes; one address does not take all places."""
     server = Server('-s', 'serve.clients=30')
@@ -634,7 +651,7 @@ def slow_clients(token):
     keep = server.connect()
     for _ in range(2): # a connection that waits for its next request is none that dawdles
         equal('over one connection', server.ask('/api/cube/me', token, connection=keep).status, 200)
-        time.sleep(12)
+        time.sleep(12)  # nothing happens meanwhile, for longer than a request may take
     equal('after a pause', server.ask('/api/cube/me', token, connection=keep).status, 200)
     server.stop()
 
@@ -643,15 +660,13 @@ def slow_clients(token):
         host = subprocess.run(['hostname', '-I'], stdout=subprocess.PIPE, check=True).stdout.decode().split()[0]
     server = Server('-s', 'serve.listen=0.0.0.0:%d' % (port := free_port()), '-s', 'serve.allow_plain=true', '-s', 'serve.clients_per_address=5', port=port)
     held = [socket.create_connection((host, port)) for _ in range(5)]
-    time.sleep(0.5)
+    wait_until(5, 'five connections', lambda: server.metric('gracecube_http_connections') >= 5)
     if ended(socket.create_connection((host, port)), 3) is None:
         fail('a sixth connection of one address was let in')
     equal('from another address', server.status('/api/cube/me', token), 200)
     equal('counted', server.metric('gracecube_http_limited_total', limit='address'), 1)
     held[0].close()
-    time.sleep(0.5)
-    connection = http.client.HTTPConnection(host, port, timeout=5)
-    equal('once another has left', server.ask('/api/cube/me', token, connection=connection).status, 200)
+    wait_until(5, 'a place, once another has left', lambda: is_let_in(server, token, host, port))
     server.stop()
     shown('30 clients that send a byte a second are cut off, and the 31st is answered after %.0f s; probes at once; 5 connections for an address with a limit of 5' % took)
 
@@ -663,7 +678,7 @@ def greedy_tokens(token):
     lock = subprocess.Popen(['psql', '-X', '-q', '-d', os.environ['GRACECUBE_POSTGRES_DSN'], '-c', 'BEGIN', '-c', 'LOCK cube.fact_error_events',
                              '-c', 'SELECT pg_sleep(6)'], stdout=subprocess.DEVNULL)
     started.append(lock)
-    time.sleep(0.5)
+    wait_until(5, 'the lock', lambda: is_locked('fact_error_events'))
     with concurrent.futures.ThreadPoolExecutor(160) as clients:
         slow = [clients.submit(server.status, '/api/cube/errors?offset=%d' % i, token) for i in range(160)]
         wait_until(5, 'a full queue', lambda: server.metric('gracecube_http_limited_total', limit='token_queue') > 0)
@@ -806,7 +821,7 @@ def live(server, token):
             broker.send(PREFIX + '.action_contracts', json.dumps({'id': 'live-%d' % i}).encode(), json.dumps(dict(row, id='live-%d' % i)).encode())
             if i % 20 == 0:
                 broker.flush()
-                time.sleep(0.1)
+                time.sleep(0.1)  # traffic has pauses
         broker.flush()
         wait_until(60, 'the records in the cube', lambda: value("SELECT count(*) FROM cube.fact_verification_executions WHERE contract_id LIKE 'live-%'") == 300)
         stop.set()
@@ -814,7 +829,7 @@ def live(server, token):
             future.result()
     wait_until(5, 'an event on every page', lambda: all(page.events for page in pages))
 
-    time.sleep(1.5)
+    time.sleep(1.5)  # nothing happens meanwhile: the next event is not held back behind others
     before = len(pages[0].events)
     broker.send(PREFIX + '.action_contracts', b'{"id": "live-last"}', json.dumps({
         'id': 'live-last', 'action_type': 'live', 'tier': 'tier_1', 'status': 'pending', 'triggered_by': 'user:live', 'created_at': '2026-11-23T08:00:00Z'}).encode())
@@ -873,7 +888,7 @@ def outage():
         equal('before', server.status(RATE, token), 200)
 
         locker = subprocess.Popen(['psql', '-X', '-q', '-d', dsn, '-c', 'BEGIN', '-c', 'LOCK cube.dim_tier', '-c', 'SELECT pg_sleep(4)'], stdout=subprocess.DEVNULL)
-        time.sleep(0.5)
+        wait_until(5, 'the lock', lambda: is_locked('dim_tier', dsn))
         begun = time.time()
         slow = server.ask(RATE, token)
         problem(slow, 503)

@@ -332,7 +332,7 @@ class Traffic(threading.Thread):
             self.broker.send(record['topic'], record['key'].encode(), None if record['value'] is None else record['value'].encode(), timestamp=record['timestamp'])
             if i % 12 == 11:
                 self.broker.flush()
-                time.sleep(random.random() / 20)
+                time.sleep(random.random() / 20)  # traffic has pauses
         self.broker.flush()
         self.sent += len(records)
 
