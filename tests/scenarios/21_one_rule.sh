@@ -63,6 +63,14 @@ holds 'targets that are something else in SQL' targets.csv 'target text, kind te
 		FROM pg_proc p LEFT JOIN cube.fact f ON f.target = substr(p.proname, 7)
 		WHERE p.pronamespace = 'cube'::regnamespace AND p.proname LIKE 'merge\\_%' AND p.proname NOT IN ('merge_mesh_errors', 'merge_mesh_approvals')) s USING (target)
 	WHERE (c.kind, c.names_missions, c.introduces_missions) IS DISTINCT FROM (s.kind, s.names_missions, s.introduces_missions)"
+# minutes of a week made without settings, and again with these
+week='SELECT generate_series(500000, 500167)' minutes='time_key BETWEEN 500000 * 60 AND 500168 * 60 - 1'
+holds 'settings whose default is another in SQL' settings.csv 'name text, value text' \
+	"SELECT * FROM (SELECT 'minute', time_key FROM without JOIN cube.dim_time d USING (time_key) WHERE d.is_business_hours <> without.is_business_hours LIMIT 3) m
+	UNION ALL SELECT 'minutes', count(*) FROM without HAVING count(*) <> 168 * 60 OR count(DISTINCT is_business_hours) <> 2" \
+	-c 'DELETE FROM cube.setting' -c "DO \$\$BEGIN PERFORM cube.ensure_hours(ARRAY($week)); END\$\$" \
+	-c "CREATE TEMP TABLE without AS SELECT time_key, is_business_hours FROM cube.dim_time WHERE $minutes" -c "DELETE FROM cube.dim_time WHERE $minutes" \
+	-c 'INSERT INTO cube.setting (name, value) SELECT name, value FROM c' -c "DO \$\$BEGIN PERFORM cube.ensure_hours(ARRAY($week)); END\$\$"
 # rows of every tier, and which of them the role sees that answers for a limited token
 holds 'tiers that a limit hides on one side alone' tiers.csv '"limit" text, tier text, seen boolean' \
 	'SELECT c."limit", c.tier FROM c LEFT JOIN seen s USING ("limit", tier) WHERE c.seen IS DISTINCT FROM (s.tier IS NOT NULL)' \

@@ -10,6 +10,7 @@
 
 #include <gracecube/batch.h>
 
+#include "../../config/options.h"
 #include "cli/command.h"
 #include "http/server/server.h"
 
@@ -427,6 +428,25 @@ static void targets_are_what_the_cube_has(void **state)
 	close_cases(&cases, 19);
 }
 
+/* ---- settings ---- */
+
+static void settings_have_these_defaults(void **state)
+{
+	struct cases cases;
+
+	(void)state;
+	open_cases(&cases, "settings.csv");
+	while (next_case(&cases)) {
+		const struct gc_option *option = gc_options;
+
+		while (option->name && !gc_span_equal(gc_span_of(option->name), cases.fields[0]))
+			option++;
+		if (!option->name || !gc_span_equal(gc_span_of(option->initially), cases.fields[1]))
+			fail_case(&cases);
+	}
+	close_cases(&cases, 3);
+}
+
 /* ---- tiers ---- */
 
 extern const struct gc_command gc_command_token; /* in the list of commands.c, and in no header */
@@ -478,6 +498,7 @@ int main(void)
 		cmocka_unit_test(steps_go_forward),
 		cmocka_unit_test(what_may_be_left_out_is_known),
 		cmocka_unit_test(targets_are_what_the_cube_has),
+		cmocka_unit_test(settings_have_these_defaults),
 		cmocka_unit_test(limits_hide_higher_tiers),
 	};
 

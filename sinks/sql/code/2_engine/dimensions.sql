@@ -18,6 +18,7 @@ SELECT cube.describe('cube.dim_time', 'One row a minute, for every hour that a f
 	loaded_at: when the row was made
 $$);
 
+-- Where nothing is set: the defaults of config/options.c, which states them; tests/contract/settings.csv has them for both.
 CREATE OR REPLACE FUNCTION cube.ensure_hours(p_hour int[]) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 DECLARE oldest constant int := cube.oldest_minute();
 BEGIN
