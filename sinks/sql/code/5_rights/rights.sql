@@ -105,7 +105,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cube.grant_reading(name) IS 'Gives a role the right to read what analysts read.';
 
--- A cube that was restored before its roles were there has lost every grant and policy: `migrate` asks this, and gives them again.
+-- What was restored before its roles were there has lost every grant and policy: `migrate` asks this, and gives them again.
 CREATE OR REPLACE FUNCTION cube.lacks_rights() RETURNS boolean LANGUAGE sql STABLE AS $$
 	WITH wanted AS (
 		SELECT u.name, u.is_basic, to_regrole(u.name) IS NOT NULL AS is_there, EXISTS (SELECT FROM pg_namespace n, aclexplode(n.nspacl) a
