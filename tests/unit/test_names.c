@@ -126,8 +126,8 @@ static void programs_say_whose_they_are(void **state)
 /* A word that the rule leaves where it is must be prose, an option or a view. */
 static bool is_prose(const char *text, const char *at)
 {
-	static const char *const before[] = { "the ", "The ",   "this ", "a ",   "another ", "new ",
-					      "no ",  "whole ", "Data ", "one ", "of " };
+	static const char *const before[] = { "the ", "The ", "this ",  "a ",    "A ",   "another ",
+					      "new ", "no ",  "whole ", "Data ", "one ", "of " };
 	static const char *const after[] = { ".business_", ".schema", "\\_%", "\\\\_%" };
 
 	for (size_t i = 0; i < COUNT(before); i++) {
