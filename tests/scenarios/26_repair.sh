@@ -44,8 +44,9 @@ damage 'buckets at the end of integers, in two lanes' "$ROLLUP" rollup_verificat
 damage 'a block of the log' "$ROLLUP" rollup_log_links rollup_log_links "UPDATE cube.rollup_log_links SET links = links + 1 WHERE $(first_cell rollup_log_links)"
 damage 'a row ledger that counts one too many' "$ROLLUP" rollup_verification_executions_ledger rollup_verification_executions_ledger \
 	"UPDATE cube.rollup_verification_executions_ledger SET row_count = row_count + 1 WHERE $(first_cell rollup_verification_executions_ledger)"
-damage 'a day without row ledger' "$ROLLUP" rollup_agentic_events_ledger rollup_agentic_events_ledger \
-	'DELETE FROM cube.rollup_agentic_events_ledger WHERE day = (SELECT min(day) FROM cube.rollup_agentic_events_ledger)'
+# of a fact that no traffic comes of: a ledger that has begun anew before the repair came is one that differs, and its facts are not touched
+damage 'a day without row ledger' "$ROLLUP" rollup_execution_tasks_ledger rollup_execution_tasks_ledger \
+	'DELETE FROM cube.rollup_execution_tasks_ledger WHERE day = (SELECT min(day) FROM cube.rollup_execution_tasks_ledger)'
 damage "a contract's mission and snapshot" "$LINK" fact_verification_executions fact_verification_executions \
 	"UPDATE cube.fact_verification_executions SET mission_key = 1, created_snapshot = NOT created_snapshot WHERE contract_id = '$contract'"
 damage 'a mission that the log does not name' "$LINK" fact_verification_executions key_verification_executions \

@@ -51,7 +51,7 @@ DROP FUNCTION IF EXISTS cube.define_fact(text, text, text[], text[], jsonb, json
 CREATE OR REPLACE FUNCTION cube.define_fact(
 	p_fact text,
 	p_target text,
-	p_keeps text[] DEFAULT '{}',          -- columns, text or double precision, for which cube.unavailable_value() keeps what is there
+	p_keeps text[] DEFAULT '{}',          -- columns, text or double precision, for which cube.unavailable_value() keeps what is there: GC_KEEPS in C, see tests/contract/kept.csv
 	p_key_columns text[] DEFAULT '{}',    -- "name type": columns of the key row that the record itself fills, for the links
 	p_link_columns jsonb DEFAULT '{}',    -- {"name type": "expression over k"}: what other facts say of this key
 	p_links jsonb DEFAULT '{}',           -- {"column": "expression over k"}: columns of the fact computed from its key row

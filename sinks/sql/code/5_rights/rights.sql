@@ -49,6 +49,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cube.protect(regclass, text, text, text) IS 'Row-level security of a table: which rows these roles see.';
 
+-- gc_tier_is_above() is the same rule, and its statement is in sinks/http/server/server.h; tests/contract/tiers.csv is its cases, run through both.
 -- Rows by tier. The owner, whose functions write, passes by; so consumers pay nothing. The policies are bound to roles, which nobody can
 -- set for himself, and the key of the tier is looked up once a query, not once a row.
 CREATE OR REPLACE FUNCTION cube.protect_by_tier(p_table regclass) RETURNS void LANGUAGE plpgsql AS $$
