@@ -27,6 +27,24 @@ equal() { [ "$2" = "$3" ] || fail "$1: $2, expected $3"; }
 # contains WHAT FILE TEXT → FILE has TEXT somewhere
 contains() { grep -qF -- "$3" "$2" || fail "$1: nothing in $2 says \"$3\"; it ends: $(tail -n 3 "$2")"; }
 
+# --- The runbook ------------------------------------------------------------------------------------------------------
+
+# runbook HEADING KIND NUMBER → a file with the so manieth piece of this kind (sh, sql) in that section
+runbook() {
+	local piece=piece.$2.$3
+	sed -n "/^## $1\$/,/^## /p" "$CUBE_TEST_ROOT/deploy/RUNBOOK.md" | sed '1s/.*//; /^## /d' |
+		awk -v kind="$2" -v number="$3" '$0 == "```" { inside = 0 } inside && n == number { print } $0 == "```" kind { inside = 1; n++ }' >"$piece"
+	[ -s "$piece" ] || fail "the section $1 of the runbook has no piece $3 of $2"
+	echo "$piece"
+}
+# follows HEADING NUMBER → its commands are run, and none fails; `gracecube` is this program
+follows() {
+	local piece
+	piece=$(runbook "$1" sh "$2")
+	DEPLOY=$CUBE_TEST_ROOT/deploy bash -euo pipefail -c 'gracecube() { "$CUBE_TEST_BIN" "$@"; }; . "$1"' follows "./$piece" >"follows.$2.out" 2>&1 ||
+		fail "piece $2 of $1 in the runbook: $(tail -n 3 "follows.$2.out")"
+}
+
 # --- The database -----------------------------------------------------------------------------------------------------
 
 # new_database [NAME] → an empty database, and the program told to use it

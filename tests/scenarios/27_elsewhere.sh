@@ -28,6 +28,13 @@ of() {
 	export GRACECUBE_CUBE_SCHEMA
 	EXPECTED=$PWD/expected.$1
 }
+# new_second → the second cube as the runbook says: an administrator makes its roles, its owner makes it
+new_second() {
+	export CUBE_OWNER_PASSWORD=owners CUBE_WRITER_PASSWORD=writers CUBE_API_PASSWORD=apis CUBE_READER_PASSWORD=readers
+	NAME=$second PGHOST=$CUBE_TEST_PGHOST PGPORT=$CUBE_TEST_PGPORT PGUSER=$CUBE_TEST_PGUSER PGDATABASE=$CUBE_TEST_DATABASE \
+		GRACECUBE_POSTGRES_DSN=${one/user=$CUBE_TEST_PGUSER/user=gracecube_${second}_owner} follows 'Several cubes' 1
+	equal 'owner of the second cube' "$(sql -c "SELECT nspowner::regrole FROM pg_namespace WHERE nspname = '$second'")" "gracecube_${second}_owner"
+}
 # login NAME → psql as NAME, who needs no password over the socket
 login() { sql -d "${one/user=$CUBE_TEST_PGUSER/user=$1}" "${@:2}"; }
 drop_roles() {
@@ -38,6 +45,9 @@ drop_roles() {
 	done
 	for role in "$analyst" "$limited" gracecube_{"$second","$third"}_{reader,writer,api,tier_1,tier_2,tier_3}; do
 		psql -X -q -d "$one" -c "DROP ROLE IF EXISTS $role" >&2 || true
+	done
+	for role in gracecube_"$second"_{owner,run,serve,grafana}; do
+		psql -X -q -d "$one" -c "DROP OWNED BY $role CASCADE" -c "DROP ROLE $role" >&2 || true
 	done
 }
 is_there() { [ "$(sql -c "SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = '$1' AND datname = current_database()")" = t ]; }
@@ -72,6 +82,7 @@ traffic b.1 "$CUBE_TEST_PREFIX.b" 33 150
 publish a.1/* b.1/*
 for cube in first second third; do
 	of $cube
+	[ $cube != second ] || new_second
 	"$CUBE_TEST_BIN" migrate >&2
 	start "$cube" "$CUBE_TEST_BIN" run
 	pids+=" $PID"
@@ -126,12 +137,21 @@ equal "roles of one cube with rights in the other's schema" "$shared" ''
 
 # --- One schema is the other, name for name ---
 lock=$("$CUBE_TEST_BIN" migrate --sql -s cube.schema=$second -s kafka.group_id= | sed -n 's/.*pg_try_advisory_lock(\([0-9]*\)03, l).*/\1/p')
-dump() { pg_dump --schema-only --schema="$1" --dbname="$one"; }
+dump() { pg_dump --schema-only --no-owner --schema="$1" --dbname="$one" | sed "/^ALTER DEFAULT PRIVILEGES/d"; }
 dump cube | sed "s/\bcube\.\([a-z%\"']\)/$second.\1/g; s/$second\.business_/cube.business_/g; s/'cube'/'$second'/g; s/\(SCHEMA\|search_path =\) cube\b/\1 $second/g
 	s/\bgracecube_/gracecube_${second}_/g; s/\b72400\([0-9][0-9]\)\b/$lock\1/g" | python3 -B "$CUBE_TEST_ROOT/tests/lib/schema.py" >first.schema
 dump $second | python3 -B "$CUBE_TEST_ROOT/tests/lib/schema.py" >second.schema
 diff first.schema second.schema >schema.diff || fail "the schemas differ: $(head -c 600 schema.diff)"
 shown "a role of one cube sees nothing of the other, and its $(wc -l <second.schema) statements are those of the first by other names"
+
+# --- Its dashboard ---
+NAME=$second follows 'Several cubes' 2
+queries=0
+while IFS=$'\t' read -r title text; do
+	queries=$((queries + 1))
+	login gracecube_${second}_grafana -c "$text" >found 2>&1 || fail "the second cube's board, $title: $(head -n 1 found)"
+done < <(python3 -B "$CUBE_TEST_ROOT/tests/lib/boards.py" analytics-$second.json)
+[ $queries -gt 10 ] || fail "only $queries queries on the second cube's board"
 
 # --- Programs of the one are not waited for by the other; a commit of the one is told to its own listeners ---
 PGAPPNAME='gracecube worker 9' start old psql -X -d "$one" -c 'SELECT pg_sleep(600)' # as one of release 0.1.0, which takes no lock

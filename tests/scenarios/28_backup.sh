@@ -20,15 +20,6 @@ at() {
 	PGHOST=$(postgres_socket "$PWD/$1") PGPORT=$(postgres_port "$PWD/$1") PGUSER=$2 PGDATABASE=${3:-gracecube}
 	export PGHOST PGPORT PGUSER PGDATABASE GRACECUBE_POSTGRES_DSN="host=$PGHOST port=$PGPORT user=$PGUSER dbname=$PGDATABASE"
 }
-# runbook KIND NUMBER → the so manieth piece of that kind in the runbook's section
-runbook() {
-	sed -n '/^## Backup$/,/^## How/p' "$CUBE_TEST_ROOT/deploy/RUNBOOK.md" |
-		awk -v kind="$1" -v number="$2" '$0 == "```" { inside = 0 } inside && n == number { print } $0 == "```" kind { inside = 1; n++ }' >"piece.$1.$2"
-	[ -s "piece.$1.$2" ] || fail "the runbook's section on backups has no piece $2 of $1"
-	echo "piece.$1.$2"
-}
-# follows NUMBER → its commands are run, and none fails; `gracecube` is this program
-follows() { gracecube=$CUBE_TEST_BIN bash -euo pipefail -c 'gracecube() { "$gracecube" "$@"; }; . "$1"' follows "./$(runbook sh "$1")" >"follows.$1.out" 2>&1 || fail "piece $1 of the runbook: $(tail -n 3 "follows.$1.out")"; }
 rights() { pg_dump --schema-only | python3 -B "$CUBE_TEST_ROOT/tests/lib/schema.py" | grep -E '^(GRANT|REVOKE|ALTER DEFAULT|CREATE POLICY|ALTER TABLE [^ ]* ENABLE ROW|ALTER .* OWNER TO)' |
 	sed '/^CREATE POLICY/s/gracecube_writer, gracecube_reader/gracecube_reader, gracecube_writer/'; } # it lists them in the order of their numbers
 tiers_of_alice() { PGUSER=alice psql -X -At -c "SELECT string_agg(DISTINCT tier_code, ' ') FROM cube.cube_executions"; }
@@ -60,8 +51,8 @@ reaches "$(($(read_records part.1) + 1))" 60
 at home gracecube
 start publish "$CUBE_TEST_BIN" publish --rate 400 --progress none part.2/*
 publisher=$PID
-follows 1 # the dump
-follows 3 # the base backup
+follows Backup 1 # the dump
+follows Backup 3 # the base backup
 in_dump=$(pg_restore --data-only --table=etl_offset --file=- cube.dump | awk '/^COPY/ { inside = 1; next } /^\\\./ { inside = 0 } inside' | wc -l)
 [ "$in_dump" -gt 0 ] || fail 'the dump has no positions'
 ends "$publisher" 60
@@ -100,11 +91,11 @@ shown "a dump that was restored before its roles has $(wc -l <home.rights) right
 at away gracecube
 own_group=$GRACECUBE_KAFKA_GROUP_ID
 "$CUBE_TEST_BIN" status >/dev/null 2>&1 && fail 'the new cluster has a cube'
-follows 2
+follows Backup 2
 contains 'migrate of what was restored' follows.2.out 'nothing to do'
 rights | diff home.rights - >away.diff || fail "rights after a restore: $(head -n 5 away.diff)"
 equal "rights on the database" "$(sql -c "SELECT datacl FROM pg_database WHERE datname = 'gracecube'")" "$(at home gracecube && sql -c "SELECT datacl FROM pg_database WHERE datname = 'gracecube'")"
-sql -v original="$own_group" -v copy="$own_group.copy" -f "$(runbook sql 1)" >&2
+sql -v original="$own_group" -v copy="$own_group.copy" -f "$(runbook Backup sql 1)" >&2
 at away gracecube_run
 export GRACECUBE_KAFKA_GROUP_ID=$own_group.copy
 stood=$(position)
@@ -124,7 +115,7 @@ ends "$pids" 30
 pids=''
 postgres_stop "$PWD/home"
 mv home/data home/data.later
-PGDATA=$PWD/home/data UNTIL=$UNTIL follows 4
+PGDATA=$PWD/home/data UNTIL=$UNTIL follows Backup 4
 [ "$(id -u)" -ne 0 ] || chown -R "$(owner_name)" home/data
 postgres_start "$PWD/home" fsync=off >&2
 at home gracecube_run
