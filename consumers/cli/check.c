@@ -234,7 +234,7 @@ static void check_schema(struct check *check, struct gc_pg *pg, struct gc_arena 
 	static const char sql[] =
 		"SELECT version, program, " GC_SQL_US("applied_at") " FROM cube.schema_version ORDER BY version DESC LIMIT 1";
 	struct row row = { .arena = arena };
-	char time[GC_ANSWER_BYTES];
+	char time[GC_OUTPUT_BYTES];
 
 	if (!ask(check, pg, "schema version", sql, &row))
 		return;

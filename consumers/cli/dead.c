@@ -88,7 +88,7 @@ static void list_json(struct list *list, const char *const *values)
 
 static void list_row(struct list *list, const char *const *values)
 {
-	char time[GC_ANSWER_BYTES];
+	char time[GC_OUTPUT_BYTES];
 
 	for (int i = LIST_ID; i < (int)list->table.column_count; i++) {
 		if (i == LIST_TIME || i == LIST_WORKED)

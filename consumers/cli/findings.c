@@ -101,7 +101,7 @@ struct gc_finding gc_findings_sum(const struct gc_findings *findings)
 
 static void add_count(struct gc_table *table, int64_t number)
 {
-	char text[GC_ANSWER_BYTES];
+	char text[GC_OUTPUT_BYTES];
 
 	gc_table_add(table, gc_output_count(number, text, sizeof(text)));
 }

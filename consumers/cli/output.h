@@ -39,7 +39,7 @@ void gc_table_print(const struct gc_table *table, FILE *out);
 
 /* ---- numbers and times ---- */
 
-#define GC_ANSWER_BYTES 48 /* for the buffers below */
+#define GC_OUTPUT_BYTES 48 /* for the buffers below */
 /* "1,234,567"; returns buffer. */
 const char *gc_output_count(int64_t number, char *buffer, size_t bytes);
 /* How long, in the two largest units: "0s", "42s", "3m 10s", "2d 4h". Negative is 0: clocks differ. */

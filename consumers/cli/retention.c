@@ -45,7 +45,7 @@ static const char *state_of(const struct telling *telling, const struct gc_expir
 /* A fact of which nothing is there is closed too, and that is not worth a line. */
 static void add_row(struct telling *telling, const struct gc_expiry *expiry)
 {
-	char before[GC_ANSWER_BYTES], rows[GC_ANSWER_BYTES], bytes[GC_ANSWER_BYTES];
+	char before[GC_OUTPUT_BYTES], rows[GC_OUTPUT_BYTES], bytes[GC_OUTPUT_BYTES];
 
 	if (expiry->rows == 0 && expiry->bytes == 0)
 		return;
@@ -78,7 +78,7 @@ static bool is_stopped(void *arg)
 
 static void print_sum(const struct gc_config *config, const struct gc_retention *retention, const struct telling *telling)
 {
-	char rows[GC_ANSWER_BYTES], bytes[GC_ANSWER_BYTES];
+	char rows[GC_OUTPUT_BYTES], bytes[GC_OUTPUT_BYTES];
 
 	if (telling->table.cell_count > 0)
 		putchar('\n');

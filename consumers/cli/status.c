@@ -4,7 +4,6 @@
  * Guarantee: the positions are read before Kafka's ends, so that a lag is never too small. It changes nothing, and joins
  * no group. Threads: the main thread; the signal handler sets one flag.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include "cli/output.h"
 #include "cli/command.h"
 #include "cli/group.h"
+#include "cli/status.h"
 #include "kafka/client.h"
 #include <gracecube/stop.h>
 
@@ -23,45 +23,6 @@
 struct status_options {
 	bool watch;
 	int64_t every_us, timeout_us;
-};
-
-enum state {
-	STATE_OK,      /* everything up to Kafka's end is in the cube */
-	STATE_BEHIND,  /* records wait, and the position moves */
-	STATE_STALLED, /* records wait, and the position has not moved for a minute */
-	STATE_UNREAD,  /* in Kafka; nobody has claimed it yet */
-	STATE_AHEAD,   /* the position is beyond Kafka's end: another topic under the same name */
-	STATE_GONE,    /* has a position, is not in Kafka */
-	STATE_UNKNOWN, /* Kafka did not answer */
-	STATE_COUNT,
-};
-
-static const char *const state_names[STATE_COUNT] = { "OK", "BEHIND", "STALLED", "UNREAD", "AHEAD", "GONE", "UNKNOWN" };
-
-struct partition_status {
-	const char *stream, *topic;
-	int32_t partition;
-	bool has_row;
-	int64_t first_offset, next_offset, applied, superseded, dead, ignored, expired;
-	const char *owner;
-	bool owner_is_connected;
-	int64_t data_through_us, moved_us;
-	bool in_kafka;
-	int64_t low, high; /* -1: not known */
-	enum state state;
-	int64_t lag; /* records, -1: not known */
-};
-
-/* All of one moment. */
-struct snapshot {
-	const struct gc_config *cfg;
-	struct gc_arena arena;
-	struct partition_status *partitions;
-	size_t count, capacity, row_count; /* the rows come first until all is sorted */
-	int64_t now_us;                    /* the database's */
-	int64_t lost;                      /* records that retention deleted unread */
-	const char *other_groups;          /* names, NULL when there are none */
-	struct gc_err kafka;               /* why Kafka did not answer; GC_OK when it did */
 };
 
 /* ---- PostgreSQL ---- */
@@ -76,27 +37,30 @@ static const char totals_sql[] = "SELECT " GC_SQL_US(
 			     " (SELECT coalesce(sum(to_offset - from_offset), 0)::bigint FROM cube.etl_gap WHERE group_id = $1),"
 			     " (SELECT string_agg(DISTINCT group_id, ', ') FROM cube.etl_offset WHERE group_id <> $1)";
 
-static struct partition_status *add_partition(struct snapshot *snapshot)
+static struct gc_partition_status *add_partition(struct gc_snapshot *snapshot)
 {
 	if (snapshot->count == snapshot->capacity) {
 		snapshot->capacity = snapshot->capacity ? 2 * snapshot->capacity : 64;
 		snapshot->partitions = gc_realloc(snapshot->partitions, snapshot->capacity * sizeof(*snapshot->partitions));
 	}
-	snapshot->partitions[snapshot->count] = (struct partition_status){
-		.low = -1, .high = -1, .lag = -1, .state = STATE_UNKNOWN, .data_through_us = GC_NO_TIME, .moved_us = GC_NO_TIME
-	};
+	snapshot->partitions[snapshot->count] = (struct gc_partition_status){ .low = -1,
+									      .high = -1,
+									      .lag = -1,
+									      .state = GC_PARTITION_UNKNOWN,
+									      .data_through_us = GC_NO_TIME,
+									      .moved_us = GC_NO_TIME };
 	return &snapshot->partitions[snapshot->count++];
 }
 
-static const char *keep(struct snapshot *snapshot, const char *text)
+static const char *keep(struct gc_snapshot *snapshot, const char *text)
 {
 	return gc_arena_dup(&snapshot->arena, gc_span_of(text)).ptr;
 }
 
 static void take_row(void *arg, const char *const *values, int columns)
 {
-	struct snapshot *snapshot = arg;
-	struct partition_status *p = add_partition(snapshot);
+	struct gc_snapshot *snapshot = arg;
+	struct gc_partition_status *p = add_partition(snapshot);
 
 	(void)columns;
 	p->has_row = true;
@@ -118,7 +82,7 @@ static void take_row(void *arg, const char *const *values, int columns)
 
 static void take_totals(void *arg, const char *const *values, int columns)
 {
-	struct snapshot *snapshot = arg;
+	struct gc_snapshot *snapshot = arg;
 
 	(void)columns;
 	snapshot->now_us = gc_output_int(values[0], 0);
@@ -126,7 +90,7 @@ static void take_totals(void *arg, const char *const *values, int columns)
 	snapshot->other_groups = keep(snapshot, values[2]);
 }
 
-static enum gc_verdict read_rows(struct snapshot *snapshot, struct gc_pg *pg, struct gc_err *err)
+static enum gc_verdict read_rows(struct gc_snapshot *snapshot, struct gc_pg *pg, struct gc_err *err)
 {
 	const char *values[] = { snapshot->cfg->kafka_group_id };
 	enum gc_verdict verdict = gc_pg_query(pg, rows_sql, values, 1, take_row, snapshot, err);
@@ -139,7 +103,7 @@ static enum gc_verdict read_rows(struct snapshot *snapshot, struct gc_pg *pg, st
 
 static int compare_partitions(const void *a, const void *b)
 {
-	const struct partition_status *left = a, *right = b;
+	const struct gc_partition_status *left = a, *right = b;
 	int order = strcmp(left->topic, right->topic);
 
 	return order ? order : (left->partition > right->partition) - (left->partition < right->partition);
@@ -151,7 +115,7 @@ static int compare_topics(const void *a, const void *b)
 }
 
 /* Those of the configuration and those that have rows, each once; free() it. */
-static struct gc_kafka_topic *list_topics(const struct snapshot *snapshot, size_t *ret_count)
+static struct gc_kafka_topic *list_topics(const struct gc_snapshot *snapshot, size_t *ret_count)
 {
 	size_t count, distinct = 0;
 	struct gc_kafka_topic *topics = gc_kafka_configured(snapshot->cfg, snapshot->row_count, &count);
@@ -168,18 +132,18 @@ static struct gc_kafka_topic *list_topics(const struct snapshot *snapshot, size_
 }
 
 /* The rows stand sorted at the front. */
-static struct partition_status *find_row(struct snapshot *snapshot, const char *topic, int32_t partition)
+static struct gc_partition_status *find_row(struct gc_snapshot *snapshot, const char *topic, int32_t partition)
 {
-	struct partition_status wanted = { .topic = topic, .partition = partition };
+	struct gc_partition_status wanted = { .topic = topic, .partition = partition };
 
 	return snapshot->row_count ? bsearch(&wanted, snapshot->partitions, snapshot->row_count, sizeof(wanted), compare_partitions)
 				   : NULL;
 }
 
-static void put_partition(struct snapshot *snapshot, const char *topic, int32_t partition)
+static void put_partition(struct gc_snapshot *snapshot, const char *topic, int32_t partition)
 {
 	const struct gc_stream_config *stream = gc_config_stream_of(snapshot->cfg, gc_span_of(topic));
-	struct partition_status *p = find_row(snapshot, topic, partition);
+	struct gc_partition_status *p = find_row(snapshot, topic, partition);
 
 	if (!p) {
 		p = add_partition(snapshot);
@@ -191,7 +155,7 @@ static void put_partition(struct snapshot *snapshot, const char *topic, int32_t 
 }
 
 /* Topic names belong to the configuration or to the snapshot's arena. */
-static enum gc_verdict put_topics(struct snapshot *snapshot, rd_kafka_t *rk, int64_t timeout_us, struct gc_err *err)
+static enum gc_verdict put_topics(struct gc_snapshot *snapshot, rd_kafka_t *rk, int64_t timeout_us, struct gc_err *err)
 {
 	size_t count;
 	struct gc_kafka_topic *topics = list_topics(snapshot, &count);
@@ -204,7 +168,7 @@ static enum gc_verdict put_topics(struct snapshot *snapshot, rd_kafka_t *rk, int
 	return verdict;
 }
 
-static enum gc_verdict put_watermarks(struct snapshot *snapshot, rd_kafka_t *rk, int64_t timeout_us, struct gc_err *err)
+static enum gc_verdict put_watermarks(struct gc_snapshot *snapshot, rd_kafka_t *rk, int64_t timeout_us, struct gc_err *err)
 {
 	struct gc_kafka_watermarks *marks = gc_calloc(snapshot->count + 1, sizeof(*marks));
 	size_t count = 0, answered = 0;
@@ -225,7 +189,7 @@ static enum gc_verdict put_watermarks(struct snapshot *snapshot, rd_kafka_t *rk,
 	return verdict;
 }
 
-static void ask_kafka(struct snapshot *snapshot, struct gc_kafka_client *client, int64_t timeout_us)
+static void ask_kafka(struct gc_snapshot *snapshot, struct gc_kafka_client *client, int64_t timeout_us)
 {
 	enum gc_verdict verdict = put_topics(snapshot, client->rk, timeout_us, &snapshot->kafka);
 
@@ -235,46 +199,38 @@ static void ask_kafka(struct snapshot *snapshot, struct gc_kafka_client *client,
 		gc_kafka_explain(client, &snapshot->kafka);
 }
 
-/* ---- one look ---- */
+/* ---- one snapshot ---- */
 
-static enum state state_of(const struct snapshot *snapshot, const struct partition_status *p)
+static enum gc_partition_state state_of(const struct gc_snapshot *snapshot, const struct gc_partition_status *p)
 {
 	if (snapshot->kafka.verdict)
-		return STATE_UNKNOWN;
+		return GC_PARTITION_UNKNOWN;
 	if (!p->in_kafka)
-		return STATE_GONE;
+		return GC_PARTITION_GONE;
 	if (!p->has_row)
-		return STATE_UNREAD;
+		return GC_PARTITION_UNREAD;
 	if (p->high < 0)
-		return STATE_UNKNOWN;
+		return GC_PARTITION_UNKNOWN;
 	if (p->next_offset >= p->high)
-		return p->next_offset > p->high ? STATE_AHEAD : STATE_OK;
-	return snapshot->now_us - p->moved_us > STALLED_AFTER_US ? STATE_STALLED : STATE_BEHIND;
+		return p->next_offset > p->high ? GC_PARTITION_AHEAD : GC_PARTITION_OK;
+	return snapshot->now_us - p->moved_us > STALLED_AFTER_US ? GC_PARTITION_STALLED : GC_PARTITION_BEHIND;
 }
 
-static void evaluate(struct snapshot *snapshot)
+static void evaluate(struct gc_snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->count; i++) {
-		struct partition_status *p = &snapshot->partitions[i];
+		struct gc_partition_status *p = &snapshot->partitions[i];
 		int64_t from = p->has_row ? p->next_offset : p->low;
 
 		p->state = state_of(snapshot, p);
-		if (p->high >= 0 && p->state != STATE_AHEAD)
+		if (p->high >= 0 && p->state != GC_PARTITION_AHEAD)
 			p->lag = p->high - from;
 	}
 	if (snapshot->count)
 		qsort(snapshot->partitions, snapshot->count, sizeof(*snapshot->partitions), compare_partitions);
 }
 
-/* Seconds that the cube is behind, in µs: 0 at the end of the partition, GC_NO_TIME when it cannot be told. */
-static int64_t behind_us(const struct snapshot *snapshot, const struct partition_status *p)
-{
-	if (p->lag <= 0 || p->data_through_us == GC_NO_TIME)
-		return p->lag == 0 ? 0 : GC_NO_TIME;
-	return p->data_through_us < snapshot->now_us ? snapshot->now_us - p->data_through_us : 0;
-}
-
-static bool has_state(const struct snapshot *snapshot, enum state state)
+static bool has_state(const struct gc_snapshot *snapshot, enum gc_partition_state state)
 {
 	for (size_t i = 0; i < snapshot->count; i++)
 		if (snapshot->partitions[i].state == state)
@@ -282,7 +238,7 @@ static bool has_state(const struct snapshot *snapshot, enum state state)
 	return false;
 }
 
-static void free_snapshot(struct snapshot *snapshot)
+static void free_snapshot(struct gc_snapshot *snapshot)
 {
 	gc_arena_done(&snapshot->arena);
 	free(snapshot->partitions);
@@ -296,9 +252,9 @@ struct sources {
 	struct gc_kafka_client *kafka;
 };
 
-static enum gc_verdict take_snapshot(struct sources *sources, struct snapshot *ret_snapshot, struct gc_err *err)
+static enum gc_verdict take_snapshot(struct sources *sources, struct gc_snapshot *ret_snapshot, struct gc_err *err)
 {
-	struct snapshot snapshot = { .cfg = sources->cfg, .kafka = { .verdict = GC_OK } };
+	struct gc_snapshot snapshot = { .cfg = sources->cfg, .kafka = { .verdict = GC_OK } };
 	enum gc_verdict verdict = GC_OK;
 
 	gc_arena_init(&snapshot.arena);
@@ -320,279 +276,46 @@ static enum gc_verdict take_snapshot(struct sources *sources, struct snapshot *r
 	return GC_OK;
 }
 
-static enum gc_verdict confirm_stalled(struct sources *sources, struct snapshot *ret_snapshot, struct gc_err *err)
+static enum gc_verdict confirm_stalled(struct sources *sources, struct gc_snapshot *ret_snapshot, struct gc_err *err)
 {
 	enum gc_verdict verdict = take_snapshot(sources, ret_snapshot, err);
 
-	if (verdict || !has_state(ret_snapshot, STATE_STALLED))
+	if (verdict || !has_state(ret_snapshot, GC_PARTITION_STALLED))
 		return verdict;
 	gc_sleep_us(CONFIRM_AFTER_US);
 	free_snapshot(ret_snapshot);
 	return take_snapshot(sources, ret_snapshot, err);
 }
 
-/* ---- the answer ---- */
-
-struct totals {
-	int64_t states[STATE_COUNT];
-	int64_t lag, applied, superseded, dead, ignored, expired, moved_us, data_through_us;
-	bool lag_is_known;
-};
-
-static int64_t later(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
-static struct totals sum_up(const struct snapshot *snapshot)
-{
-	struct totals totals = { .moved_us = GC_NO_TIME, .data_through_us = GC_NO_TIME, .lag_is_known = !snapshot->kafka.verdict };
-
-	for (size_t i = 0; i < snapshot->count; i++) {
-		const struct partition_status *p = &snapshot->partitions[i];
-
-		totals.states[p->state]++;
-		totals.lag += p->lag > 0 ? p->lag : 0;
-		totals.applied += p->applied;
-		totals.superseded += p->superseded;
-		totals.dead += p->dead;
-		totals.ignored += p->ignored;
-		totals.expired += p->expired;
-		totals.moved_us = later(totals.moved_us, p->moved_us);
-		totals.data_through_us = later(totals.data_through_us, p->data_through_us);
-	}
-	return totals;
-}
-
-static const struct gc_table_column columns[] = {
-	{ "state", false, 0 },        { "topic", false, 60 }, { "partition", true, 0 }, { "next", true, 0 },
-	{ "end", true, 0 },           { "lag", true, 0 },     { "behind", true, 0 },    { "applied", true, 0 },
-	{ "superseded", true, 0 },    { "dead", true, 0 },    { "ignored", true, 0 },   { "moved", true, 0 },
-	{ "data through", false, 0 }, { "owner", false, 0 },
-};
-
-static void add_known(struct gc_table *table, int64_t number, bool is_known)
-{
-	if (is_known)
-		gc_table_add_int(table, number);
-	else
-		gc_table_add(table, NULL);
-}
-
-static void add_age(struct gc_table *table, int64_t us, bool is_known)
-{
-	char text[GC_ANSWER_BYTES];
-
-	gc_table_add(table, is_known ? gc_output_age(us, text, sizeof(text)) : NULL);
-}
-
-static void add_owner(struct gc_table *table, const struct partition_status *p)
-{
-	char text[300];
-
-	snprintf(text, sizeof(text), "%s (left)", p->owner ? p->owner : "");
-	gc_table_add(table, !p->owner || p->owner_is_connected ? p->owner : text);
-}
-
-static void add_row(struct gc_table *table, const struct snapshot *snapshot, const struct partition_status *p)
-{
-	int64_t behind = behind_us(snapshot, p);
-	char time[GC_ANSWER_BYTES];
-
-	gc_table_add(table, state_names[p->state]);
-	gc_table_add(table, p->topic);
-	gc_table_add_int(table, p->partition);
-	add_known(table, p->next_offset, p->has_row);
-	add_known(table, p->high, p->high >= 0);
-	add_known(table, p->lag, p->lag >= 0);
-	add_age(table, behind, behind != GC_NO_TIME);
-	add_known(table, p->applied, p->has_row);
-	add_known(table, p->superseded, p->has_row);
-	add_known(table, p->dead, p->has_row);
-	add_known(table, p->ignored, p->has_row);
-	add_age(table, snapshot->now_us - p->moved_us, p->has_row);
-	gc_table_add(table, gc_output_time(p->data_through_us, time, sizeof(time)));
-	add_owner(table, p);
-}
-
-static void print_partitions(const struct snapshot *snapshot)
-{
-	struct gc_table table;
-
-	gc_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
-	for (size_t i = 0; i < snapshot->count; i++)
-		add_row(&table, snapshot, &snapshot->partitions[i]);
-	gc_table_print(&table, stdout);
-	gc_table_done(&table);
-}
-
-static void print_states(const struct snapshot *snapshot, const struct totals *totals)
-{
-	const char *separator = ":";
-
-	printf("total: %zu partitions", snapshot->count);
-	for (int state = 0; state < STATE_COUNT; state++) {
-		if (totals->states[state] == 0)
-			continue;
-		printf("%s %" PRId64 " %s", separator, totals->states[state], state_names[state]);
-		separator = ",";
-	}
-}
-
-static void print_count(const char *before, int64_t number, const char *after)
-{
-	char text[GC_ANSWER_BYTES];
-
-	printf("%s%s%s", before, gc_output_count(number, text, sizeof(text)), after);
-}
-
-static void print_totals(const struct snapshot *snapshot)
-{
-	struct totals totals = sum_up(snapshot);
-	char age[GC_ANSWER_BYTES], time[GC_ANSWER_BYTES];
-
-	print_states(snapshot, &totals);
-	if (totals.lag_is_known)
-		print_count("; lag ", totals.lag, " records");
-	else
-		printf("; lag unknown");
-	print_count("; applied ", totals.applied, "");
-	print_count(", superseded ", totals.superseded, "");
-	print_count(", dead ", totals.dead, "");
-	print_count(", ignored ", totals.ignored, "");
-	if (totals.expired)
-		print_count(" (", totals.expired, " of them expired)");
-	if (totals.moved_us != GC_NO_TIME)
-		printf("; last move %s ago, data through %s", gc_output_age(snapshot->now_us - totals.moved_us, age, sizeof(age)),
-		       gc_output_time(totals.data_through_us, time, sizeof(time)));
-	putchar('\n');
-}
-
-static void print_notes(const struct snapshot *snapshot)
-{
-	const char *group = snapshot->cfg->kafka_group_id;
-
-	if (snapshot->lost)
-		print_count("", snapshot->lost, " records were deleted by retention before they were read, see cube.etl_gap\n");
-	if (snapshot->kafka.verdict)
-		printf("Kafka does not answer, so ends and lag are unknown: %s\n", snapshot->kafka.text);
-	if (snapshot->row_count == 0 && snapshot->other_groups)
-		printf("group %s has read nothing yet; the cube has positions of: %s (kafka.group_id)\n", group,
-		       snapshot->other_groups);
-	else if (snapshot->row_count == 0)
-		printf("group %s has read nothing yet; `gracecube run` begins\n", group);
-	if (snapshot->count == 0 && !snapshot->kafka.verdict)
-		puts("Kafka has none of the configured topics; `gracecube check` lists them");
-}
-
-static void print_page(const struct snapshot *snapshot)
-{
-	print_partitions(snapshot);
-	if (snapshot->count)
-		putchar('\n');
-	print_notes(snapshot);
-	if (snapshot->count)
-		print_totals(snapshot);
-}
-
-static json_t *known_json(int64_t number, bool is_known)
-{
-	return is_known ? json_integer((json_int_t)number) : json_null();
-}
-
-static json_t *partition_json(const struct snapshot *snapshot, const struct partition_status *p)
-{
-	int64_t behind = behind_us(snapshot, p);
-	bool has_row = p->has_row;
-	json_t *json = json_object();
-
-	json_object_set_new(json, "state", gc_output_text_json(state_names[p->state]));
-	json_object_set_new(json, "stream", gc_output_text_json(p->stream));
-	json_object_set_new(json, "topic", gc_output_text_json(p->topic));
-	json_object_set_new(json, "partition", json_integer(p->partition));
-	json_object_set_new(json, "first_offset", known_json(p->first_offset, has_row));
-	json_object_set_new(json, "next_offset", known_json(p->next_offset, has_row));
-	json_object_set_new(json, "high_watermark", known_json(p->high, p->high >= 0));
-	json_object_set_new(json, "lag_records", known_json(p->lag, p->lag >= 0));
-	json_object_set_new(json, "seconds_behind", behind == GC_NO_TIME ? json_null() : json_real((double)behind / GC_SECOND_US));
-	json_object_set_new(json, "applied", known_json(p->applied, has_row));
-	json_object_set_new(json, "superseded", known_json(p->superseded, has_row));
-	json_object_set_new(json, "dead", known_json(p->dead, has_row));
-	json_object_set_new(json, "ignored", known_json(p->ignored, has_row));
-	json_object_set_new(json, "expired", known_json(p->expired, has_row));
-	json_object_set_new(json, "moved_at", gc_output_time_json(p->moved_us));
-	json_object_set_new(json, "data_through", gc_output_time_json(p->data_through_us));
-	json_object_set_new(json, "owner", gc_output_text_json(p->owner));
-	json_object_set_new(json, "owner_is_connected", json_boolean(p->owner_is_connected));
-	return json;
-}
-
-static json_t *totals_json(const struct snapshot *snapshot)
-{
-	struct totals totals = sum_up(snapshot);
-	json_t *json = json_object(), *states = json_object();
-
-	for (int state = 0; state < STATE_COUNT; state++)
-		json_object_set_new(states, state_names[state], json_integer((json_int_t)totals.states[state]));
-	json_object_set_new(json, "partitions", json_integer((json_int_t)snapshot->count));
-	json_object_set_new(json, "states", states);
-	json_object_set_new(json, "lag_records", known_json(totals.lag, totals.lag_is_known));
-	json_object_set_new(json, "applied", json_integer((json_int_t)totals.applied));
-	json_object_set_new(json, "superseded", json_integer((json_int_t)totals.superseded));
-	json_object_set_new(json, "dead", json_integer((json_int_t)totals.dead));
-	json_object_set_new(json, "ignored", json_integer((json_int_t)totals.ignored));
-	json_object_set_new(json, "expired", json_integer((json_int_t)totals.expired));
-	json_object_set_new(json, "lost_to_retention", json_integer((json_int_t)snapshot->lost));
-	json_object_set_new(json, "moved_at", gc_output_time_json(totals.moved_us));
-	json_object_set_new(json, "data_through", gc_output_time_json(totals.data_through_us));
-	return json;
-}
-
-static void print_json(const struct snapshot *snapshot, bool on_one_line)
-{
-	json_t *json = json_object(), *partitions = json_array();
-	bool answered = snapshot->kafka.verdict == GC_OK;
-
-	for (size_t i = 0; i < snapshot->count; i++)
-		json_array_append_new(partitions, partition_json(snapshot, &snapshot->partitions[i]));
-	json_object_set_new(json, "group", gc_output_text_json(snapshot->cfg->kafka_group_id));
-	json_object_set_new(json, "at", gc_output_time_json(snapshot->now_us));
-	json_object_set_new(json, "kafka_answered", json_boolean(answered));
-	json_object_set_new(json, "kafka_error", answered ? json_null() : gc_output_text_json(snapshot->kafka.text));
-	json_object_set_new(json, "partitions", partitions);
-	json_object_set_new(json, "totals", totals_json(snapshot));
-	gc_output_print_json(json, on_one_line);
-}
-
 /* ---- the command ---- */
 
 static int show_once(struct sources *sources, bool as_json)
 {
-	struct snapshot snapshot;
+	struct gc_snapshot snapshot;
 	struct gc_err err;
 
 	if (confirm_stalled(sources, &snapshot, &err))
 		return gc_command_fail(&err);
 	if (as_json)
-		print_json(&snapshot, false);
+		gc_snapshot_print_json(&snapshot, false);
 	else
-		print_page(&snapshot);
+		gc_snapshot_print(&snapshot);
 	free_snapshot(&snapshot);
 	return GC_EXIT_DONE;
 }
 
-static void show_again(const struct snapshot *snapshot, bool as_json, bool on_terminal)
+static void show_again(const struct gc_snapshot *snapshot, bool as_json, bool on_terminal)
 {
-	char time[GC_ANSWER_BYTES];
+	char time[GC_OUTPUT_BYTES];
 
 	if (as_json) {
-		print_json(snapshot, true);
+		gc_snapshot_print_json(snapshot, true);
 	} else {
 		if (on_terminal)
 			fputs("\033[H\033[J", stdout); /* home, and erase what is below */
 		printf("group %s at %s UTC\n\n", snapshot->cfg->kafka_group_id,
 		       gc_output_time(snapshot->now_us, time, sizeof(time)));
-		print_page(snapshot);
+		gc_snapshot_print(snapshot);
 		if (!on_terminal)
 			putchar('\n');
 	}
@@ -604,7 +327,7 @@ static int show_until_stopped(struct sources *sources, bool as_json)
 {
 	const char *term = getenv("TERM");
 	bool on_terminal = isatty(STDOUT_FILENO) && term && strcmp(term, "dumb") != 0, has_seen = false;
-	struct snapshot snapshot;
+	struct gc_snapshot snapshot;
 	struct gc_err err;
 
 	gc_stop_on_signals(0);

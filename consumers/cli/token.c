@@ -117,7 +117,7 @@ static void take_token(void *arg, const char *const *values, int columns)
 {
 	struct list *list = arg;
 	json_t *token = list->json ? json_object() : NULL;
-	char time[GC_ANSWER_BYTES];
+	char time[GC_OUTPUT_BYTES];
 
 	(void)columns;
 	for (int i = 0; i < LIST_COUNT; i++) {

@@ -377,8 +377,8 @@ static void print_notes(const struct verify *verify)
 
 static void print_sum(const struct verify *verify)
 {
-	char checks[GC_ANSWER_BYTES], compared[GC_ANSWER_BYTES], facts[GC_ANSWER_BYTES], rate[GC_ANSWER_BYTES],
-		count[GC_ANSWER_BYTES];
+	char checks[GC_OUTPUT_BYTES], compared[GC_OUTPUT_BYTES], facts[GC_OUTPUT_BYTES], rate[GC_OUTPUT_BYTES],
+		count[GC_OUTPUT_BYTES];
 	struct gc_finding sum = gc_findings_sum(&verify->findings);
 
 	printf("verify: %s checks, %s comparisons, %s facts in %.1f s (%s a second), ",

@@ -126,7 +126,7 @@ static void test_count(void **state)
 		     { -123456, "-123,456" },
 		     { INT64_MAX, "9,223,372,036,854,775,807" },
 		     { INT64_MIN, "-9,223,372,036,854,775,808" } };
-	char buffer[GC_ANSWER_BYTES];
+	char buffer[GC_OUTPUT_BYTES];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -145,7 +145,7 @@ static void test_age(void **state)
 		     { GC_HOUR_US - 1, "59m 59s" },
 		     { GC_HOUR_US, "1h 0m" },
 		     { 2 * GC_DAY_US + 4 * GC_HOUR_US + 1, "2d 4h" } };
-	char buffer[GC_ANSWER_BYTES];
+	char buffer[GC_OUTPUT_BYTES];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -154,7 +154,7 @@ static void test_age(void **state)
 
 static void test_time(void **state)
 {
-	char buffer[GC_ANSWER_BYTES];
+	char buffer[GC_OUTPUT_BYTES];
 	json_t *json = gc_output_time_json(INT64_C(1795410143304001)), *none = gc_output_time_json(GC_NO_TIME);
 
 	(void)state;
