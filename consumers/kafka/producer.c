@@ -13,6 +13,7 @@
 #include <gracecube/log.h>
 #include <gracecube/map.h>
 
+#include "kafka/admin.h"
 #include "kafka/client.h"
 #include "kafka/producer.h"
 
@@ -332,44 +333,6 @@ static enum gc_verdict set_topic(const struct gc_producer_options *options, rd_k
 	return GC_OK;
 }
 
-/* The brokers' answer to an admin request for one topic. */
-static rd_kafka_resp_err_t read_creation(rd_kafka_event_t *event, char *ret_text, size_t bytes)
-{
-	const rd_kafka_CreateTopics_result_t *result = rd_kafka_event_CreateTopics_result(event);
-	const rd_kafka_topic_result_t **answers = NULL;
-	rd_kafka_resp_err_t code = rd_kafka_event_error(event);
-	const char *text = code ? rd_kafka_event_error_string(event) : NULL;
-	size_t count = 0;
-
-	if (!code && result)
-		answers = rd_kafka_CreateTopics_result_topics(result, &count);
-	if (count == 1) {
-		code = rd_kafka_topic_result_error(answers[0]);
-		text = rd_kafka_topic_result_error_string(answers[0]);
-	}
-	snprintf(ret_text, bytes, "%s", text ? text : "");
-	return code;
-}
-
-static rd_kafka_resp_err_t request_topic(struct gc_producer *producer, rd_kafka_NewTopic_t *wish, char *ret_text, size_t bytes)
-{
-	rd_kafka_t *rk = producer->client.rk;
-	rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
-	rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
-	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
-	rd_kafka_event_t *event;
-
-	rd_kafka_AdminOptions_set_request_timeout(options, (int)(producer->timeout_us / 1000), NULL, 0);
-	rd_kafka_CreateTopics(rk, &wish, 1, options, queue);
-	event = rd_kafka_queue_poll(queue, (int)(producer->timeout_us / 1000) + 1000);
-	if (event)
-		code = read_creation(event, ret_text, bytes);
-	rd_kafka_event_destroy(event);
-	rd_kafka_queue_destroy(queue);
-	rd_kafka_AdminOptions_destroy(options);
-	return code;
-}
-
 /* Brokers that are just starting count as none: the reason for "replication factor larger than available brokers". */
 static bool is_passing(rd_kafka_resp_err_t code)
 {
@@ -379,11 +342,11 @@ static bool is_passing(rd_kafka_resp_err_t code)
 static rd_kafka_resp_err_t insist_on_topic(struct gc_producer *producer, rd_kafka_NewTopic_t *wish, char *ret_text, size_t bytes)
 {
 	int64_t give_up_us = gc_monotonic_us() + patience_us(producer);
-	rd_kafka_resp_err_t code = request_topic(producer, wish, ret_text, bytes);
+	rd_kafka_resp_err_t code = gc_admin_create_topic(producer->client.rk, wish, producer->timeout_us, ret_text, bytes);
 
 	while (is_passing(code) && gc_monotonic_us() < give_up_us && !is_stopping(producer)) {
 		gc_producer_poll(producer, TURN_US * 10);
-		code = request_topic(producer, wish, ret_text, bytes);
+		code = gc_admin_create_topic(producer->client.rk, wish, producer->timeout_us, ret_text, bytes);
 	}
 	return code;
 }
