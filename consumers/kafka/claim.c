@@ -192,6 +192,7 @@ static void take_claim(struct gc_assignment *assignment, const struct gc_claim *
 	assignment->last_hash = claim->next_offset > mark->low ? claim->last_hash : 0;
 	assignment->end = mark->high;
 	assignment->reached = 0;
+	assignment->is_held = false;
 	assignment->at_end = mark->high >= 0 && claim->next_offset >= mark->high;
 	gc_counter_add(&assignment->position->lost, claim->lost);
 	atomic_store(&assignment->position->next_offset, claim->next_offset);
@@ -358,6 +359,45 @@ enum gc_verdict gc_consumer_restart(struct gc_consumer *c, struct gc_pg *pg, str
 		c->needs_restart = false;
 	free(lost);
 	return verdict == GC_OK && c->source.assignment_count > 0 ? start_reading(c, err) : verdict;
+}
+
+/* ---- limits ---- */
+
+/* Below the limit there is nothing more to be read: that is an end, up to which the position passes over what nobody can read. */
+void gc_assignment_hold(struct gc_consumer *c, struct gc_assignment *assignment, int64_t offset, int64_t limit)
+{
+	assignment->is_held = assignment->at_end = assignment->is_drained = true;
+	assignment->held_offset = offset;
+	assignment->reached = limit;
+	pause_assignment(c, assignment, true);
+	gc_assignment_recovered(c, assignment);
+}
+
+/* All in one go: librdkafka answers when each stands where it is to be read. */
+void gc_assignments_go_on(struct gc_consumer *c)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)c->source.assignment_count);
+	rd_kafka_error_t *error = NULL;
+
+	for (size_t i = 0; i < c->source.assignment_count; i++) {
+		struct gc_assignment *assignment = &c->source.assignments[i];
+
+		if (!assignment->is_held || assignment->is_paused ||
+		    atomic_load(&assignment->position->limit) <= assignment->reached)
+			continue;
+		assignment->is_held = false;
+		rd_kafka_topic_partition_list_add(list, assignment->position->topic, assignment->partition)
+			->offset = assignment->held_offset;
+	}
+	if (list->cnt > 0) {
+		rd_kafka_resume_partitions(c->rk, list);
+		error = rd_kafka_seek_partitions(c->rk, list, SEEK_MS);
+	}
+	c->needs_restart |= error != NULL;
+	for (int i = 0; i < list->cnt; i++)
+		c->needs_restart |= list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR;
+	rd_kafka_error_destroy(error);
+	rd_kafka_topic_partition_list_destroy(list);
 }
 
 /* ---- trying again ---- */

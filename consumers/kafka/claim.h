@@ -21,6 +21,10 @@ void gc_assign_nothing(rd_kafka_t *rk);
 
 /* Halts it: librdkafka no longer fetches it, and what still comes is discarded until it is retried. */
 void gc_assignment_halt(struct gc_consumer *consumer, struct gc_assignment *assignment, const struct gc_err *why);
+/* The limit of the partition is reached, at a record that is not taken; reading goes on there when the limit is raised. */
+void gc_assignment_hold(struct gc_consumer *consumer, struct gc_assignment *assignment, int64_t offset, int64_t limit);
+/* Reads on what was held and whose limit was raised. */
+void gc_assignments_go_on(struct gc_consumer *consumer);
 /* A record or an end came from it: it is readable again. */
 void gc_assignment_recovered(struct gc_consumer *consumer, struct gc_assignment *assignment);
 

@@ -77,16 +77,20 @@ static enum gc_verdict set_instance(const struct gc_config *config, int index, r
 	return gc_kafka_set(conf, "group.instance.id", id, err);
 }
 
-static enum gc_verdict configure(const struct gc_config *config, int index, rd_kafka_conf_t *conf, struct gc_err *err)
+static enum gc_verdict configure(const struct gc_config *config, int index, bool is_apart, rd_kafka_conf_t *conf,
+				 struct gc_err *err)
 {
 	enum gc_verdict verdict = gc_kafka_set(conf, "group.id", config->kafka_group_id, err);
 
-	if (verdict == GC_OK)
+	if (verdict == GC_OK && !is_apart)
 		verdict = set_instance(config, index, conf, err);
 	for (size_t i = 0; verdict == GC_OK && i < sizeof(properties) / sizeof(properties[0]); i++) {
 		if (properties[i].fixed || !gc_kafka_has_property(config, properties[i].name))
 			verdict = gc_kafka_set(conf, properties[i].name, properties[i].value, err);
 	}
+	/* writers wait while the last records are fetched */
+	if (verdict == GC_OK && is_apart)
+		verdict = gc_kafka_set(conf, "fetch.wait.max.ms", "10", err);
 	return verdict == GC_OK ? set_queue(config, conf, err) : verdict;
 }
 
@@ -137,16 +141,24 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 			GC_S("err", reason), GC_I("repeated", repeated));
 }
 
-static enum gc_verdict subscribe(struct gc_consumer *c, const char *const *topics, size_t topic_count, struct gc_err *err)
+static enum gc_verdict subscribe(struct gc_consumer *c, const struct gc_reading *reading, struct gc_err *err)
 {
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)topic_count);
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)reading->topic_count);
 	rd_kafka_resp_err_t code;
 
-	for (size_t i = 0; i < topic_count; i++)
-		rd_kafka_topic_partition_list_add(list, topics[i], RD_KAFKA_PARTITION_UA);
+	for (size_t i = 0; i < reading->topic_count; i++)
+		rd_kafka_topic_partition_list_add(list, reading->topics[i], RD_KAFKA_PARTITION_UA);
 	code = rd_kafka_subscribe(c->rk, list);
 	rd_kafka_topic_partition_list_destroy(list);
 	return code ? gc_kafka_fail(err, code, c->config->kafka_brokers, "subscribing") : GC_OK;
+}
+
+/* As if a group had assigned them. */
+static void take_places(struct gc_consumer *c, const struct gc_reading *reading)
+{
+	c->pending = rd_kafka_topic_partition_list_new((int)reading->place_count);
+	for (size_t i = 0; i < reading->place_count; i++)
+		rd_kafka_topic_partition_list_add(c->pending, reading->places[i].topic, reading->places[i].partition);
 }
 
 static void name_owner(struct gc_consumer *c, int index)
@@ -164,7 +176,7 @@ static enum gc_verdict make_client(struct gc_consumer *c, struct gc_err *err)
 	enum gc_verdict verdict = gc_kafka_conf(c->config, "consumer", &conf, err);
 
 	if (verdict == GC_OK)
-		verdict = configure(c->config, c->index, conf, err);
+		verdict = configure(c->config, c->index, c->is_apart, conf, err);
 	if (verdict != GC_OK) {
 		if (conf)
 			rd_kafka_conf_destroy(conf);
@@ -183,8 +195,7 @@ static enum gc_verdict make_client(struct gc_consumer *c, struct gc_err *err)
 }
 
 enum gc_verdict gc_consumer_open(const struct gc_config *config, struct gc_positions *positions, int index,
-				 const char *const *topics, size_t topic_count, struct gc_consumer **ret_consumer,
-				 struct gc_err *err)
+				 const struct gc_reading *reading, struct gc_consumer **ret_consumer, struct gc_err *err)
 {
 	struct gc_consumer *c = gc_calloc(1, sizeof(*c));
 	enum gc_verdict verdict;
@@ -192,12 +203,15 @@ enum gc_verdict gc_consumer_open(const struct gc_config *config, struct gc_posit
 	c->config = config;
 	c->positions = positions;
 	c->index = index;
+	c->is_apart = reading->place_count > 0;
 	c->broken.verdict = GC_OK;
 	c->source.calls = &gc_consumer_calls;
 	name_owner(c, index);
 	verdict = make_client(c, err);
-	if (verdict == GC_OK)
-		verdict = subscribe(c, topics, topic_count, err);
+	if (verdict == GC_OK && c->is_apart)
+		take_places(c, reading);
+	else if (verdict == GC_OK)
+		verdict = subscribe(c, reading, err);
 	if (verdict != GC_OK) {
 		gc_consumer_close(c);
 		return verdict;
@@ -357,7 +371,7 @@ static void note_event(struct gc_consumer *c, const rd_kafka_message_t *event)
 	const char *topic = event->rkt ? rd_kafka_topic_name(event->rkt) : "";
 	struct gc_assignment *assignment = event->rkt ? find_assignment(c, topic, event->partition) : NULL;
 
-	if (assignment && assignment->is_paused)
+	if (assignment && (assignment->is_paused || assignment->is_held))
 		return;
 	switch (event->err) {
 	case RD_KAFKA_RESP_ERR__PARTITION_EOF:
@@ -403,8 +417,14 @@ static void check_topic_identity(struct gc_consumer *c, struct gc_assignment *as
 /* True when it is to be applied: it is neither of a former assignment nor before the position. */
 static bool take_record(struct gc_consumer *c, rd_kafka_message_t *fetched, struct gc_assignment *assignment)
 {
-	struct gc_message message = message_of(fetched, assignment);
+	int64_t limit = atomic_load(&assignment->position->limit);
+	struct gc_message message;
 
+	if (fetched->offset >= limit) {
+		gc_assignment_hold(c, assignment, fetched->offset, limit);
+		return false;
+	}
+	message = message_of(fetched, assignment);
 	if (assignment->verify_previous && message.offset + 1 >= assignment->next_offset)
 		check_topic_identity(c, assignment, &message);
 	else if (message.offset < assignment->next_offset)
@@ -425,7 +445,7 @@ static bool take(struct gc_consumer *c, rd_kafka_message_t *fetched)
 
 	if (!fetched->err)
 		assignment = find_assignment(c, rd_kafka_topic_name(fetched->rkt), fetched->partition);
-	if (assignment && !assignment->is_paused)
+	if (assignment && !assignment->is_paused && !assignment->is_held)
 		is_kept = take_record(c, fetched, assignment);
 	else if (fetched->err)
 		note_event(c, fetched);
@@ -441,6 +461,8 @@ void gc_consumer_poll(struct gc_consumer *c, int64_t wait_us)
 {
 	int wait_ms = c->source.record_count == 0 ? (int)(wait_us / 1000) : 0;
 
+	if (c->is_apart)
+		gc_assignments_go_on(c);
 	while (c->source.record_count < (size_t)c->config->run_batch_records &&
 	       c->source.record_bytes < (size_t)c->config->run_batch_bytes) {
 		rd_kafka_message_t *message = rd_kafka_consumer_poll(c->rk, wait_ms);
@@ -469,7 +491,7 @@ void gc_consumer_commit_offsets(struct gc_consumer *c, int64_t wait_us)
 {
 	rd_kafka_topic_partition_list_t *list;
 
-	if (c->source.assignment_count == 0)
+	if (c->source.assignment_count == 0 || c->is_apart)
 		return;
 	list = rd_kafka_topic_partition_list_new((int)c->source.assignment_count);
 	for (size_t i = 0; i < c->source.assignment_count; i++)

@@ -3,6 +3,9 @@
  * The position of a partition is PostgreSQL's, never Kafka's: what the group assigns is claimed in cube.etl_offset first and read from
  * there; Kafka's committed offset follows as a hint for lag tools. A revocation discards what was fetched and not applied: the next owner
  * reads it again from the same position.
+ *
+ * A consumer that is apart is no member: it reads the partitions that it is told to, each up to its limit, and commits no offsets.
+ * `gracecube rebuild` reads so, beside the members that keep the cube.
  * Threads: one consumer belongs to one worker; librdkafka calls back in the thread that polls.
  */
 #ifndef GRACECUBE_CONSUMER_H
@@ -16,6 +19,19 @@
 #include <librdkafka/rdkafka.h>
 #include <stdatomic.h>
 
+struct gc_place {
+	const char *topic;
+	int32_t partition;
+};
+
+/* What a consumer reads: topics, as a member of the group; or, where there are any, these partitions, apart. */
+struct gc_reading {
+	const char *const *topics;
+	size_t topic_count;
+	const struct gc_place *places;
+	size_t place_count;
+};
+
 struct gc_consumer {
 	struct gc_source source; /* first: its calls find the consumer around it */
 	const struct gc_config *config;
@@ -24,6 +40,7 @@ struct gc_consumer {
 	char owner[192];                /* host:process:worker */
 	rd_kafka_t *rk;
 	rd_kafka_topic_partition_list_t *pending; /* assigned by the group, to be claimed */
+	bool is_apart;
 	bool joined;
 	bool is_revoked;    /* what it held was taken away, and what it gets is not known yet */
 	bool needs_restart; /* a position is out of range, or a seek was refused: see gc_consumer_restart() */
@@ -36,7 +53,7 @@ struct gc_consumer {
 };
 
 enum gc_verdict gc_consumer_open(const struct gc_config *config, struct gc_positions *positions, int index,
-				 const char *const *topics, size_t topic_count, struct gc_consumer **ret_consumer,
+				 const struct gc_reading *reading, struct gc_consumer **ret_consumer,
 				 struct gc_err *err) GC_MUST_CHECK;
 /* Leaves the group; takes at most four seconds. NULL is allowed. */
 void gc_consumer_close(struct gc_consumer *consumer);
@@ -61,7 +78,7 @@ enum gc_verdict gc_consumer_restart(struct gc_consumer *consumer, struct gc_pg *
 /* Retries the halted partitions that are due. */
 void gc_consumer_retry_halted(struct gc_consumer *consumer, struct gc_pg *pg);
 
-/* Commits the positions to Kafka, for lag tools alone; waits at most wait_us for the answer. */
+/* Commits the positions to Kafka, for lag tools alone; waits at most wait_us for the answer. Not of what is read apart. */
 void gc_consumer_commit_offsets(struct gc_consumer *consumer, int64_t wait_us);
 /* While the database is away for long: keeps the membership without fetching. */
 void gc_consumer_pause(struct gc_consumer *consumer, bool paused);

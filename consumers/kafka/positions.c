@@ -54,6 +54,7 @@ static struct gc_position *add_position(struct gc_positions *positions, const ch
 	}
 	position->topic = gc_strdup(topic);
 	position->partition = partition;
+	atomic_store(&position->limit, INT64_MAX);
 	positions->list[positions->count++] = position;
 	return position;
 }

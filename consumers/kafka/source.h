@@ -27,14 +27,16 @@ struct gc_assignment {
 	bool is_drained;           /* the last event from it was its end: there is no lag */
 	bool is_out_of_range;      /* Kafka does not have next_offset */
 	bool is_paused;            /* halted: see claim.h */
+	bool is_held;              /* its limit is reached: nothing is taken until that is raised */
 	bool is_refused;           /* halted because of the database: what is fetched of it is not applied either */
 	bool is_on_trial;          /* retried after that: it works once a record was applied */
 	int64_t retry_us, wait_us; /* monotonic: when it is retried; the delay before that */
 	char rejected_for[32];     /* code of the last record that the database refused */
 	int rejections;            /* so many of it in a row for that */
 	uint32_t in_batch;         /* index + 1 in the batch under way, 0: not there */
-	int64_t end, reached;      /* Kafka's end, as far as it is known; the last end of the partition that was reached */
-	int64_t oldest_us;         /* see gc_count_polled() */
+	int64_t end, reached; /* Kafka's end, as far as it is known; the last end of the partition, or limit, that was reached */
+	int64_t held_offset;  /* where reading goes on then */
+	int64_t oldest_us;    /* see gc_count_polled() */
 	struct gc_stream_counters *counters;
 };
 

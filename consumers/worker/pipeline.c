@@ -302,9 +302,16 @@ enum gc_verdict gc_pipeline_run(struct gc_pipeline *p, const struct gc_retry_pol
 /* A transaction of a producer leaves a control record behind, an aborted one all its records: offsets that no consumer gets. A position
  * that stayed before them at the end of a partition would look like a lag for ever, in Kafka's group as in the cube. */
 
+static int64_t end_of(const struct gc_assignment *assignment)
+{
+	int64_t limit = atomic_load(&assignment->position->limit);
+
+	return assignment->reached < limit ? assignment->reached : limit;
+}
+
 static bool is_before_end(const struct gc_assignment *assignment)
 {
-	return assignment->at_end && !assignment->is_paused && assignment->reached > assignment->next_offset;
+	return assignment->at_end && !assignment->is_paused && end_of(assignment) > assignment->next_offset;
 }
 
 /* Moves the position to the end; the offsets between count as ignored. */
@@ -314,8 +321,8 @@ static void skip_to_end(struct gc_pipeline *p, struct gc_assignment *assignment)
 	struct gc_partition_batch *parts;
 
 	gc_batch_partitions(p->batch, &parts);
-	parts[index].ignored = assignment->reached - assignment->next_offset;
-	parts[index].to_offset = assignment->reached;
+	parts[index].ignored = end_of(assignment) - assignment->next_offset;
+	parts[index].to_offset = end_of(assignment);
 	parts[index].last_hash = assignment->last_hash;
 }
 

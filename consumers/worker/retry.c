@@ -141,11 +141,12 @@ static enum gc_verdict attempt(void *worker, size_t from, size_t to, const struc
 }
 
 /* Fenced off: another owner has the partitions, or had them. Waits a second for a rebalance; if none comes, claims again and reads from the
- * cube's positions. */
+ * cube's positions. The cube may be another one, that was rebuilt: its members may have other keys, and months of its own. */
 static enum gc_verdict handle_fenced(struct gc_worker *w, struct gc_err *err)
 {
 	int64_t until = gc_monotonic_us() + GC_SECOND_US;
 	uint64_t rebalances = w->consumer->rebalances;
+	enum gc_verdict verdict;
 
 	gc_counter_add(&w->counters.fenced, 1);
 	gc_warn("another owner has moved these partitions; reading again from where the cube stands");
@@ -154,7 +155,13 @@ static enum gc_verdict handle_fenced(struct gc_worker *w, struct gc_err *err)
 		gc_consumer_poll(w->consumer, FENCED_POLL_US);
 		gc_consumer_discard(w->consumer);
 	}
-	return w->consumer->rebalances == rebalances ? gc_consumer_restart(w->consumer, w->pipeline.pg, err) : GC_OK;
+	verdict = reconnect(w, err);
+	if (verdict == GC_OK && w->consumer->rebalances == rebalances)
+		verdict = gc_consumer_restart(w->consumer, w->pipeline.pg, err);
+	if (verdict != GC_RETRY)
+		return verdict;
+	w->consumer->needs_restart = true; /* what was dropped is read again once there is a connection */
+	return GC_OK;
 }
 
 static bool is_over(void *worker)

@@ -19,6 +19,7 @@ struct gc_run {
 	_Atomic int *ended; /* one a worker */
 	char **topics;      /* NULL-terminated */
 	size_t topic_count;
+	struct gc_place *places; /* when they are read apart: dealt out, each worker's side by side */
 	int64_t started_us, started_cpu_us;
 	struct gc_positions *positions;
 };
@@ -141,16 +142,25 @@ static void *run_worker(void *argument)
 	return NULL;
 }
 
-static void start_worker(struct gc_run *run, int i)
+/* Every so many-th partition is one worker's; no worker goes without. */
+static struct gc_reading deal_places(struct gc_run *run, const struct gc_place *places, size_t count, size_t worker, size_t *at)
+{
+	struct gc_reading reading = { .places = run->places + *at };
+
+	for (size_t i = worker; i < count; i += gc_run_workers(run))
+		run->places[*at + reading.place_count++] = (struct gc_place){
+			gc_position_get(run->positions, places[i].topic, places[i].partition)->topic, places[i].partition
+		};
+	*at += reading.place_count;
+	return reading;
+}
+
+static void start_worker(struct gc_run *run, int i, const struct gc_reading *reading)
 {
 	struct gc_worker *worker = &run->workers[i];
 	struct start *start = gc_malloc(sizeof(*start));
 
-	*worker = (struct gc_worker){ .config = run->config,
-				      .positions = run->positions,
-				      .index = i + 1,
-				      .topics = (const char *const *)run->topics,
-				      .topic_count = run->topic_count };
+	*worker = (struct gc_worker){ .config = run->config, .positions = run->positions, .index = i + 1, .reading = *reading };
 	gc_counters_init(&worker->counters);
 	*start = (struct start){ worker, &run->ended[i] };
 	gc_thread_create(&run->threads[i], run_worker, start);
@@ -172,34 +182,67 @@ static void free_run(struct gc_run *run)
 		free(run->topics[i]);
 	gc_positions_free(run->positions);
 	free(run->topics);
+	free(run->places);
 	free(run->workers);
 	free(run->threads);
 	free((void *)run->ended);
 	free(run);
 }
 
-enum gc_verdict gc_run_start(const struct gc_config *config, const char *const *only, struct gc_run **ret_run, struct gc_err *err)
+static struct gc_run *make_run(const struct gc_config *config)
 {
 	struct gc_run *run = gc_calloc(1, sizeof(*run));
-	enum gc_verdict verdict;
 
 	run->config = config;
 	run->positions = gc_positions_new();
+	return run;
+}
+
+static void make_workers(struct gc_run *run)
+{
+	run->workers = gc_calloc((size_t)run->config->run_workers, sizeof(*run->workers));
+	run->threads = gc_calloc((size_t)run->config->run_workers, sizeof(*run->threads));
+	run->ended = gc_calloc((size_t)run->config->run_workers, sizeof(*run->ended));
+	run->started_us = gc_monotonic_us();
+	run->started_cpu_us = process_cpu_us();
+}
+
+enum gc_verdict gc_run_start(const struct gc_config *config, const char *const *only, struct gc_run **ret_run, struct gc_err *err)
+{
+	struct gc_run *run = make_run(config);
+	struct gc_reading reading;
+	enum gc_verdict verdict;
+
 	list_topics(run, only);
 	verdict = check_topics(run, err);
 	if (verdict != GC_OK) {
 		free_run(run);
 		return verdict;
 	}
-	run->workers = gc_calloc((size_t)config->run_workers, sizeof(*run->workers));
-	run->threads = gc_calloc((size_t)config->run_workers, sizeof(*run->threads));
-	run->ended = gc_calloc((size_t)config->run_workers, sizeof(*run->ended));
-	run->started_us = gc_monotonic_us();
-	run->started_cpu_us = process_cpu_us();
+	make_workers(run);
+	reading = (struct gc_reading){ .topics = (const char *const *)run->topics, .topic_count = run->topic_count };
 	for (int i = 0; i < config->run_workers; i++)
-		start_worker(run, i);
+		start_worker(run, i, &reading);
 	*ret_run = run;
 	return GC_OK;
+}
+
+struct gc_run *gc_run_start_apart(const struct gc_config *config, const struct gc_place *places, const int64_t *limits,
+				  size_t count)
+{
+	struct gc_run *run = make_run(config);
+	size_t dealt = 0;
+
+	make_workers(run);
+	run->places = gc_calloc(count, sizeof(*run->places));
+	for (size_t i = 0; i < count; i++)
+		atomic_store(&gc_position_get(run->positions, places[i].topic, places[i].partition)->limit, limits[i]);
+	for (int i = 0; i < config->run_workers; i++) {
+		struct gc_reading reading = deal_places(run, places, count, (size_t)i, &dealt);
+
+		start_worker(run, i, &reading);
+	}
+	return run;
 }
 
 /* ---- watching and ending ---- */

@@ -1,4 +1,4 @@
-/* A run: the workers of this process, from start to drain. Used by `run` and by `sandbox`.
+/* A run: the workers of this process, from start to drain. Used by `run`, by `sandbox` and, apart from the group, by `rebuild`.
  *
  * Threads: a run belongs to the thread that started it; what only looks may be called by anybody until gc_run_stop().
  */
@@ -21,6 +21,10 @@ struct gc_run_summary {
  * GC_FATAL when none exists, and nobody will make one. */
 enum gc_verdict gc_run_start(const struct gc_config *config, const char *const *only, struct gc_run **ret_run,
 			     struct gc_err *err) GC_MUST_CHECK;
+/* The same of these partitions, apart from the group, as many as there are workers or more: each is read from where the cube stands up to the
+ * limit of its position, which may be raised while the run goes on; see kafka/positions.h. */
+struct gc_run *gc_run_start_apart(const struct gc_config *config, const struct gc_place *places, const int64_t *limits,
+				  size_t count);
 /* All workers have nothing left to read. */
 bool gc_run_is_caught_up(struct gc_run *run);
 /* A worker has ended by itself: something is wrong. */

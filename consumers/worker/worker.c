@@ -11,6 +11,8 @@
 #define IDLE_WAIT_US (100 * 1000)
 #define OFFSETS_INTERVAL_US GC_SECOND_US
 #define SKIP_INTERVAL_US (2 * GC_SECOND_US)
+/* Of what is read apart: others may wait for it. */
+#define APART_WAIT_US (10 * 1000)
 #define LAST_OFFSETS_US (2 * GC_SECOND_US)
 
 static bool is_draining(const struct gc_worker *w)
@@ -48,9 +50,9 @@ static enum gc_verdict claim_partitions(struct gc_worker *w, struct gc_err *err)
 /* Offsets behind the last record that a consumer gets are skipped now and then. */
 static void skip_to_ends(struct gc_worker *w)
 {
-	int64_t now = gc_monotonic_us();
+	int64_t now = gc_monotonic_us(), interval_us = w->consumer->is_apart ? APART_WAIT_US : SKIP_INTERVAL_US;
 
-	if (now - w->skipped_us < SKIP_INTERVAL_US || w->consumer->source.record_count > 0 || has_to_claim(w) || !w->pipeline.pg ||
+	if (now - w->skipped_us < interval_us || w->consumer->source.record_count > 0 || has_to_claim(w) || !w->pipeline.pg ||
 	    gc_pg_is_lost(w->pipeline.pg))
 		return;
 	w->skipped_us = now;
@@ -83,7 +85,7 @@ static enum gc_verdict work_once(struct gc_worker *w, struct gc_err *err)
 	int64_t started = gc_monotonic_us();
 	enum gc_verdict verdict;
 
-	gc_consumer_poll(w->consumer, IDLE_WAIT_US);
+	gc_consumer_poll(w->consumer, w->consumer->is_apart ? APART_WAIT_US : IDLE_WAIT_US);
 	gc_counter_add(&w->counters.poll_us, gc_monotonic_us() - started);
 	gc_count_tick(w);
 	gc_count_polled(w);
@@ -138,7 +140,7 @@ void *gc_worker_main(void *argument)
 
 	snprintf(name, sizeof(name), "%d", w->index);
 	gc_log_context("worker", name);
-	verdict = gc_consumer_open(w->config, w->positions, w->index, w->topics, w->topic_count, &w->consumer, &err);
+	verdict = gc_consumer_open(w->config, w->positions, w->index, &w->reading, &w->consumer, &err);
 	if (verdict == GC_OK)
 		verdict = work(w, &err);
 	gc_consumer_close(w->consumer);

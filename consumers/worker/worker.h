@@ -17,8 +17,7 @@ struct gc_worker {
 	const struct gc_config *config;
 	struct gc_positions *positions; /* the run's */
 	int index;
-	const char *const *topics;
-	size_t topic_count;
+	struct gc_reading reading;
 	_Atomic int state;              /* enum gc_worker_state */
 	_Atomic int64_t drain_until_us; /* monotonic, while draining */
 	struct gc_worker_counters counters;

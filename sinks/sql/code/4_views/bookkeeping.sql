@@ -7,12 +7,12 @@ $$;
 COMMENT ON FUNCTION cube.as_of() IS 'The newest commit that the cube holds; before the first one, when the cube was made.';
 
 -- Transactions take their time when they begin and may end in another order: two states of the cube can be as of the same time.
--- Every one of them moves a position, and none moves one back, or retries dead letters; so this sum tells the states apart.
+-- Every one of them moves a position, and none moves one back, or retries dead letters, or is a rebuild; so this sum tells the states apart.
 CREATE OR REPLACE FUNCTION cube.records_read() RETURNS bigint LANGUAGE sql STABLE AS $$
 	SELECT (coalesce((SELECT sum(next_offset - first_offset) FROM cube.etl_offset), 0)
-		+ coalesce((SELECT sum(retries) FROM cube.etl_dead_letter_ledger), 0))::bigint
+		+ coalesce((SELECT sum(retries) FROM cube.etl_dead_letter_ledger), 0) + (SELECT count(*) FROM cube.rebuild WHERE swapped_at IS NOT NULL))::bigint
 $$;
-COMMENT ON FUNCTION cube.records_read() IS 'How many records the cube accounts for, dead letters once more each time that they are retried. It grows with every commit: answers with the same number are of the same commit.';
+COMMENT ON FUNCTION cube.records_read() IS 'How many records the cube accounts for, dead letters once more each time that they are retried, and one for each rebuild. It grows with every commit: answers with the same number are of the same commit.';
 
 CREATE OR REPLACE VIEW cube.cube_components WITH (security_invoker = true) AS
 SELECT component_name, subsystem, tier_default, description, is_inferred FROM cube.dim_component;

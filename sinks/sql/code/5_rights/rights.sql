@@ -78,7 +78,7 @@ COMMENT ON FUNCTION cube.protect_keys(text) IS 'Row-level security of a fact''s 
 CREATE OR REPLACE FUNCTION cube.is_for_reading(c pg_class) RETURNS boolean LANGUAGE sql STABLE AS $$
 	SELECT NOT c.relispartition AND ((c.relkind = 'v' AND c.relname LIKE 'cube\_%' AND c.relname <> 'cube_api_audit')
 		OR (c.relkind IN ('r', 'p') AND c.relname ~ '^(dim|fact|rollup)_' AND c.relname !~ '_ledger$')
-		OR c.relname IN ('etl_offset', 'etl_dead_letter_ledger', 'schema_version', 'schema_file', 'horizon', 'closed_month'))
+		OR c.relname IN ('etl_offset', 'etl_dead_letter_ledger', 'schema_version', 'schema_file', 'horizon', 'closed_month', 'rebuild'))
 $$;
 COMMENT ON FUNCTION cube.is_for_reading(pg_class) IS 'May analysts read this table or view of the cube?';
 

@@ -1,0 +1,192 @@
+#!/usr/bin/env bash
+# A rule has changed: the cube is made again from its topics beside the live one, while traffic flows, and killed at every stage. What was wrong
+# is shown, the two change places, and `run` and `serve` go on without a restart: nothing is lost, nothing doubled, keys, tokens and dead letters
+# stay. Then Kafka loses the beginning of its topics, and the rows of what cannot be read again stay.
+. "$CUBE_TEST_ROOT/tests/lib/scenario.sh"
+
+new_cube
+new_topics capture
+more_traffic generated 28 800
+expect capture generated
+records=$(read_records capture generated)
+
+one() { sql -c "SELECT $1"; }
+has() { [ "$(one "$1")" = t ]; }
+rebuild() { "$CUBE_TEST_BIN" rebuild --progress none "$@"; }
+
+# --- A cube that is wrong, and in use ---------------------------------------------------------------------------------------------
+# chunks of what is to come, published one after another until somebody is in a hurry
+for file in generated/*.jsonl; do
+	mkdir -p parts
+	split -n l/60 -d "$file" parts/
+	for part in parts/*; do
+		mkdir -p "chunks/${part#parts/}"
+		mv "$part" "chunks/${part#parts/}/${file##*/}"
+	done
+done
+traffic() {
+	local chunk
+	for chunk in chunks/*; do
+		if [ -e hurry ]; then
+			mkdir -p rest
+			for file in "$chunk"/*; do cat "$file" >>"rest/${file##*/}"; done
+		else
+			publish --rate "${CUBE_TEST_RATE:-40}" "$chunk"/*
+		fi
+	done
+	[ ! -e rest ] || publish rest/*
+}
+
+publish capture/*
+printf '{"topic": "%s.approval_requests", "partition": 1, "key": "k", "value": "not a record"}\n' "$CUBE_TEST_PREFIX" "$CUBE_TEST_PREFIX" >garbage.jsonl
+publish garbage.jsonl
+# a rule that was wrong: durations were put into buckets that are too high
+sql -c "CREATE OR REPLACE FUNCTION cube.log_bucket(v double precision) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+	'SELECT CASE WHEN v > 0 THEN ceil(ln(v) / 0.0198026272961797130)::int + 7 ELSE -32768 END'"
+start run "$CUBE_TEST_BIN" run -s run.workers=2
+run=$PID
+reaches $(($(read_records capture) + 2)) 60
+"$CUBE_TEST_BIN" dead discard "$(one 'min(dead_letter_id) FROM cube.etl_dead_letter')" >&2
+# and rows that were changed by hand
+contract=$(one "min(contract_id) FROM cube.fact_verification_executions WHERE NOT was_successful")
+sql -c "UPDATE cube.fact_verification_executions SET was_successful = true, confidence_score = 0.123 WHERE contract_id = '$contract'"
+
+# what people have made beside it
+sql -c "DO 'BEGIN CREATE ROLE rebuild_guest; EXCEPTION WHEN duplicate_object OR unique_violation THEN END'" -c 'GRANT SELECT ON cube.cube_executions TO rebuild_guest' \
+	-c 'CREATE SCHEMA mine' -c 'CREATE VIEW mine.executions AS SELECT count(*) AS n FROM cube.fact_verification_executions'
+
+port=$(free_port)
+"$CUBE_TEST_BIN" token create alice --role operator --json >token.json
+start serve "$CUBE_TEST_BIN" serve -s "serve.listen=127.0.0.1:$port"
+serve=$PID
+cat >ask.py <<'PY'
+import json, os, sys, time, urllib.request
+port, token, out = sys.argv[1:]
+asked = refused = 0
+longest = 0.0
+while True:
+    request = urllib.request.Request(f'http://127.0.0.1:{port}/api/cube/metrics/verification-success-rate?days=30', headers={'Authorization': f'Bearer {token}'})
+    began = time.monotonic()
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            json.load(answer)
+    except OSError as error:
+        refused += 1
+        print(error, file=sys.stderr)
+    longest = max(longest, time.monotonic() - began)
+    asked += 1
+    with open(out + '.part', 'w') as file:
+        json.dump({'asked': asked, 'refused': refused, 'longest_ms': round(longest * 1000)}, file)
+    os.replace(out + '.part', out)
+    time.sleep(0.02)
+PY
+is_open() { (: </dev/tcp/127.0.0.1/"$port") 2>/dev/null; }
+wait_until 30 is_open || fail 'serve does not listen'
+start ask python3 -B ask.py "$port" "$(jq -r .token token.json)" asked.json
+ask=$PID
+start publish traffic
+publisher=$PID
+sql -F ' ' -c "SELECT 'actor', actor_id, actor_key FROM cube.dim_actor UNION ALL SELECT 'component', component_name, component_key FROM cube.dim_component
+	UNION ALL SELECT 'mission', mission_id, mission_key FROM cube.dim_mission UNION ALL SELECT 'tier', tier_code, tier_key FROM cube.dim_tier" | sort >keys
+
+# --- Made again, killed at every stage -----------------------------------------------------------------------------------------------
+# killed STAGE CONDITION OPTION… → a rebuild is killed as soon as the condition holds
+killed() {
+	local stage=$1 condition=$2 pid
+	shift 2
+	start rebuild "$CUBE_TEST_BIN" rebuild --progress none -s run.batch_records=50 "$@"
+	pid=$PID
+	wait_until 60 has "$condition" || fail "a rebuild did not come to: $stage; $(tail -n 2 rebuild.log)"
+	kill -KILL "$pid" || fail "it had ended before it could be killed while $stage"
+	ends "$pid" 5
+}
+is_saying() { printf "EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name ~ '^gracecube(/cube_rebuild)? (rebuild|migrate)' AND state <> 'idle' AND query ~ '%s')" "$1"; }
+# a table of the new cube may not be there yet
+sum_of() { printf "coalesce((xpath('/row/n/text()', query_to_xml('SELECT %s AS n FROM cube_rebuild.etl_offset', true, true, '')))[1]::text::bigint, 0)" "$1"; }
+killed 'making the schema' "$(is_saying 'CREATE OR REPLACE')"
+killed 'the schema is there' "to_regclass('cube_rebuild.etl_offset') IS NOT NULL"
+killed 'reading' "to_regclass('cube_rebuild.etl_offset') IS NOT NULL AND $(sum_of 'sum(next_offset - first_offset)') > 200"
+killed 'comparing' "$(is_saying 'compare_')"
+# the server's side of it
+start rebuild "$CUBE_TEST_BIN" rebuild --progress none
+wait_until 60 has "$(is_saying 'compare_|follow')" || fail 'a rebuild says nothing'
+sql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name ~ '^gracecube(/cube_rebuild worker| rebuild|/cube_rebuild rebuild)'" >&2
+ends "$PID" 60
+[ "$STATUS" -eq 69 ] || [ "$STATUS" -eq 75 ] || fail "exit code of a rebuild whose connections were ended: $STATUS"
+
+# two at once
+start first "$CUBE_TEST_BIN" rebuild --progress none --json
+first=$PID
+wait_until 30 has "$(is_saying 'compare_|follow')" || fail 'the first of two rebuilds says nothing'
+kill -STOP "$first"
+STATUS=0
+rebuild >second.out 2>&1 || STATUS=$?
+equal 'exit code of a second rebuild' "$STATUS" 75
+kill -CONT "$first"
+contains 'a second rebuild' second.out 'another rebuild is at work'
+ends "$first" 120
+equal "exit code of a rebuild that finds differences: $(tail -n 2 first.log)" "$STATUS" 1
+of() { jq -r --arg of "$1" --arg what "$2" '[.differences[] | select(.of == $of)][0][$what]' "$3"; }
+equal 'contracts that differ' "$(of fact_verification_executions different first.out) $(of fact_verification_executions example first.out)" "1 $contract"
+equal 'tables with rows that differ' "$(jq -r '[.differences[] | select(.kind == "rows" and .different + .only_live + .only_new > 0).of] | join(" ")' first.out)" \
+	'fact_verification_executions'
+equal 'rollups with cells that differ' "$(jq -r '[.differences[] | select(.kind == "cells" and .different + .only_live + .only_new > 0).of] | join(" ")' first.out)" \
+	'rollup_verification_confidence rollup_verification_duration rollup_verification_hourly'
+equal 'the success rate that is shown' "$(jq '[.metrics[] | select(.metric == "verification success rate, %")][0] | .live > .new' first.out)" true
+shown "a rebuild killed at 4 stages and once more by the server goes on; 2 at once: refused; $(jq .rows_differing first.out) rows and $(jq .cells_differing first.out) cells differ: one contract changed by hand, durations by a rule"
+
+# --- The swap, under traffic ----------------------------------------------------------------------------------------------------------------
+killed 'swapping' "$(is_saying 'CREATE OR REPLACE')" --swap
+has "to_regnamespace('cube_old') IS NULL" || fail 'a swap that was killed has swapped'
+[ -e hurry ] || [ "$(position)" -lt "$records" ] || fail 'no traffic flows any more'
+rebuild --swap --json >swap.json 2>>rebuild.log || fail "rebuild --swap ended with $?: $(tail -n 2 rebuild.log)"
+equal swapped "$(jq .swapped swap.json)" true
+[ "$(position)" -lt "$((records + 2))" ] || fail 'all traffic was over before the swap'
+touch hurry
+ends "$publisher" 120
+reaches $((records + 2)) 60
+kill -TERM "$ask"
+STATUS=0
+wait "$ask" || STATUS=$?
+for process in $run $serve; do kill -0 "$process" || fail "process $process is gone"; done
+ledger_is $((records + 2))
+verify_agrees
+answers_are
+equal 'dead letters' "$(sql -c "SELECT string_agg(coalesce(outcome, 'waits'), ' ' ORDER BY kafka_offset) FROM cube.etl_dead_letter")" 'discarded waits'
+sql -F ' ' -c "SELECT 'actor', actor_id, actor_key FROM cube.dim_actor UNION ALL SELECT 'component', component_name, component_key FROM cube.dim_component
+	UNION ALL SELECT 'mission', mission_id, mission_key FROM cube.dim_mission UNION ALL SELECT 'tier', tier_code, tier_key FROM cube.dim_tier" | sort >keys-after
+equal 'members with other keys' "$(comm -23 keys keys-after | wc -l)" 0
+equal 'keys with two members' "$(cut -d ' ' -f 1,3 keys-after | uniq -d | wc -l)" 0
+equal 'requests that were refused' "$(jq .refused asked.json)" 0
+equal 'requests in the audit' "$(one "count(*) >= $(jq .asked asked.json) FROM cube.api_audit")" t
+equal 'what says the name of the shadow' "$(one "count(*) FROM pg_proc WHERE prosrc ~ 'cube_rebuild' OR proconfig::text ~ 'cube_rebuild'")" 0
+equal "the old cube's answer by its own functions" "$(one "was_successful FROM cube_old.cube_executions WHERE contract_id = '$contract'")" t
+equal 'a right that was granted by hand' "$(one "has_table_privilege('rebuild_guest', 'cube.cube_executions', 'SELECT')")" t
+contains 'views elsewhere' rebuild.log 'mine.executions'
+STATUS=0
+rebuild --drop-old >drop.out 2>&1 || STATUS=$?
+equal "exit code of dropping what a view elsewhere reads: $(tail -n 1 drop.out)" "$STATUS" 78
+sql -c 'CREATE OR REPLACE VIEW mine.executions AS SELECT count(*) AS n FROM cube.fact_verification_executions'
+rebuild --drop-old >&2
+has "to_regnamespace('cube_old') IS NULL" || fail 'the old cube is still there'
+STATUS=0
+rebuild --abandon >&2 || STATUS=$?
+equal 'exit code of abandoning nothing' "$STATUS" 1
+shown "swapped under traffic, run and serve never restarted: $((records + 2)) records: verify: all equal, answers as the oracle's, keys as before; $(jq .asked asked.json) requests, none refused, the slowest $(jq .longest_ms asked.json) ms"
+kill -TERM "$run" "$serve"
+ends "$run" 20
+ends "$serve" 20
+
+# --- Kafka has lost the beginning ------------------------------------------------------------------------------------------------------
+sql -F ' ' -c 'SELECT topic, partition, next_offset * 2 / 3 FROM cube.etl_offset WHERE next_offset > 3 ORDER BY 1, 2' | while read -r topic partition offset; do
+	python3 -B "$CUBE_TEST_ROOT/tests/lib/kafka.py" "$CUBE_TEST_BROKERS" delete-records "$topic" "$partition" "$offset"
+done
+STATUS=0
+rebuild --json >eaten.json 2>>rebuild.log || STATUS=$?
+equal "exit code of a rebuild of what Kafka has left: $(jq -c '[.differences[] | select(.only_live + .only_new + .different > 0)]' eaten.json; tail -n 2 rebuild.log)" "$STATUS" 0
+[ "$(jq .records_gone eaten.json)" -gt 500 ] || fail "records that are gone: $(jq .records_gone eaten.json)"
+rebuild --swap >&2
+verify_agrees
+answers_are
+ledger_is $((records + 2))
+shown "$(jq .records_gone eaten.json) records are no longer in Kafka: their rows stay, $(jq .records eaten.json) are read again; nothing differs, answers as the oracle's"
