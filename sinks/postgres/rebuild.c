@@ -443,7 +443,7 @@ static enum gc_verdict read_metrics(struct gc_rebuild *r, struct comparison *c, 
 	for (int side = 0; verdict == GC_OK && side < 2; side++) {
 		c->is_live = side == 0;
 		c->metric_count = 0;
-		verdict = gc_pg_query(r->own, "SELECT * FROM cube.rebuild_metrics($1)", &schemas[side], 1, take_metric, c, err);
+		verdict = gc_pg_query(r->own, "SELECT * FROM cube.main_metrics($1)", &schemas[side], 1, take_metric, c, err);
 	}
 	return verdict;
 }
@@ -456,7 +456,7 @@ enum gc_verdict gc_rebuild_compare(struct gc_rebuild *r, void (*each)(void *arg,
 	enum gc_verdict verdict;
 
 	gc_arena_init(&c.arena);
-	verdict = gc_pg_query(r->own, "SELECT * FROM cube.rebuild_comparisons()", NULL, 0, take_comparison, &c, err);
+	verdict = gc_pg_query(r->own, "SELECT * FROM cube.what_is_compared()", NULL, 0, take_comparison, &c, err);
 	for (size_t i = 0; verdict == GC_OK && i < c.count; i++) {
 		verdict = compare_one(r, &c, i, err);
 		if (verdict == GC_OK)

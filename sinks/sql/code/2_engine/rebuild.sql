@@ -157,6 +157,10 @@ CREATE OR REPLACE FUNCTION cube.begin_rebuild(p_live text, p_program text, p_mem
 DECLARE
 	incomplete text[];
 	kept bigint;
+	keys int[];
+	ids text[];
+	types text[];
+	names text[];
 	r cube.rollup;
 BEGIN
 	IF EXISTS (SELECT FROM cube.etl_offset) THEN RAISE EXCEPTION 'the new cube is not empty'; END IF;
@@ -169,12 +173,12 @@ BEGIN
 
 	-- all members that there are, but what can be worked out of an actor's name is
 	PERFORM cube.take_members(p_live, '{"actor": 0, "component": 0, "mission": 0, "tier": 0}');
-	CREATE TEMP TABLE named ON COMMIT DROP AS SELECT d.actor_key, d.actor_id FROM cube.dim_actor d WHERE d.actor_key > 0;
+	SELECT array_agg(d.actor_key ORDER BY d.actor_id), array_agg(d.actor_id ORDER BY d.actor_id) INTO keys, ids FROM cube.dim_actor d WHERE d.actor_key > 0;
 	DELETE FROM cube.dim_actor WHERE actor_key > 0;
-	PERFORM cube.resolve_actor(ARRAY(SELECT actor_id FROM named));
-	CREATE TEMP TABLE made ON COMMIT DROP AS SELECT n.actor_key, d.actor_id, d.actor_type, d.actor_name FROM named n JOIN cube.dim_actor d USING (actor_id);
+	PERFORM cube.resolve_actor(ids);
+	SELECT array_agg(d.actor_type ORDER BY d.actor_id), array_agg(d.actor_name ORDER BY d.actor_id) INTO types, names FROM cube.dim_actor d WHERE d.actor_key > 0;
 	DELETE FROM cube.dim_actor WHERE actor_key > 0;
-	INSERT INTO cube.dim_actor (actor_key, actor_id, actor_type, actor_name) OVERRIDING SYSTEM VALUE SELECT * FROM made;
+	INSERT INTO cube.dim_actor (actor_key, actor_id, actor_type, actor_name) OVERRIDING SYSTEM VALUE SELECT * FROM unnest(keys, ids, types, names);
 	PERFORM cube.describe_members(p_live);
 
 	PERFORM cube.keep_keys(p_live, u, p_partitions, p_low) FROM cube.fact u;
@@ -253,7 +257,7 @@ COMMENT ON FUNCTION cube.end_reading(text) IS 'Adds to a rebuild that has read a
 -- 3. The difference -----------------------------------------------------------------------------------------------------------
 
 -- What is compared: rows by their key, cells of rollups. When a row was written, and how writers share a cell, is no difference.
-CREATE OR REPLACE FUNCTION cube.rebuild_comparisons() RETURNS TABLE (kind text, subject text, keys text[]) LANGUAGE sql STABLE AS $$
+CREATE OR REPLACE FUNCTION cube.what_is_compared() RETURNS TABLE (kind text, subject text, keys text[]) LANGUAGE sql STABLE AS $$
 	SELECT 'rows', f.fact, ARRAY[f.key_column] FROM cube.fact f
 	UNION ALL SELECT * FROM (VALUES ('rows', 'dim_mission', ARRAY['mission_key']), ('rows', 'dim_tier', ARRAY['tier_key']), ('rows', 'dim_component', ARRAY['component_key']),
 		('rows', 'dim_actor', ARRAY['actor_key']), ('rows', 'dim_mission_history', ARRAY['mission_key', 'version_number']), ('rows', 'dim_tier_history', ARRAY['tier_key', 'version_number']),
@@ -261,7 +265,7 @@ CREATE OR REPLACE FUNCTION cube.rebuild_comparisons() RETURNS TABLE (kind text, 
 	UNION ALL SELECT 'cells', r.rollup, NULL FROM cube.rollup r WHERE r.rollup !~ '_ledger$'
 	ORDER BY 1 DESC, 2
 $$;
-COMMENT ON FUNCTION cube.rebuild_comparisons() IS 'What a rebuild compares with the live one.';
+COMMENT ON FUNCTION cube.what_is_compared() IS 'What a rebuild compares with the live one.';
 
 CREATE OR REPLACE FUNCTION cube.compare_rows(p_live text, p_table text, p_keys text[]) RETURNS TABLE (both_sides bigint, only_live bigint, only_rebuilt bigint, different bigint, example text)
 LANGUAGE plpgsql AS $$
@@ -293,7 +297,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cube.compare_cells(text, text) IS 'Compares the cells of a rollup with those of the live one.';
 
-CREATE OR REPLACE FUNCTION cube.rebuild_metrics(p_schema text) RETURNS TABLE (metric text, value double precision) LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION cube.main_metrics(p_schema text) RETURNS TABLE (metric text, value double precision) LANGUAGE plpgsql AS $$
 BEGIN
 	RETURN QUERY EXECUTE format($sql$
 		WITH e AS (SELECT sum(executions) AS n, sum(successful) AS ok, sum(rollbacks) AS back, sum(confidence_ppb) AS ppb, sum(confidence_n) AS cn, sum(duration_us) AS us, sum(duration_n) AS dn
@@ -306,7 +310,7 @@ BEGIN
 			('missions that succeed, %%', 100.0 * m.ok / nullif(m.n, 0)), ('errors', r.n), ('errors healed by themselves, %%', 100.0 * r.healed / nullif(r.n, 0)),
 			('approvals given, %%', 100.0 * a.yes / nullif(a.n, 0)), ('dead letters that wait', (SELECT count(*) FROM %1$I.etl_dead_letter d WHERE d.outcome IS NULL))) u (metric, value)$sql$, p_schema);
 END $$;
-COMMENT ON FUNCTION cube.rebuild_metrics(text) IS 'The main numbers of a cube.';
+COMMENT ON FUNCTION cube.main_metrics(text) IS 'The main numbers of a cube.';
 
 -- 4. Changing places ----------------------------------------------------------------------------------------------------------
 
