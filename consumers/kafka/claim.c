@@ -157,7 +157,7 @@ static void halt_beyond_end(struct gc_consumer *c, struct gc_assignment *assignm
 	struct gc_err why;
 
 	gc_fail(&why, GC_FATAL, "topic_recreated", assignment->position->topic,
-		"the cube stands at offset %lld of %s[%d], but Kafka ends at %lld: the topic was truncated or made anew; give it a new "
+		"the cube's position is offset %lld of %s[%d], but Kafka ends at %lld: the topic was truncated or made anew; give it a new "
 		"group (kafka.group_id) to read it from its beginning",
 		(long long)assignment->next_offset, assignment->position->topic, assignment->partition, (long long)mark->high);
 	gc_assignment_halt(c, assignment, &why);
@@ -332,7 +332,7 @@ static void halt_out_of_range(struct gc_consumer *c, struct gc_assignment *assig
 	struct gc_err why;
 
 	gc_fail(&why, GC_FATAL, "offset_out_of_range", assignment->position->topic,
-		"Kafka does not have offset %lld of %s[%d], at which the cube stands, though it lies between the first and the last "
+		"Kafka does not have offset %lld of %s[%d], the cube's position, though it lies between the first and the last "
 		"one: the topic was truncated or made anew; see `gracecube status`",
 		(long long)assignment->next_offset, assignment->position->topic, assignment->partition);
 	gc_assignment_halt(c, assignment, &why);

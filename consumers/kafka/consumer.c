@@ -360,7 +360,7 @@ static void note_trouble(struct gc_consumer *c, const rd_kafka_message_t *event,
 	else if (final && !c->joined)
 		gc_kafka_fail(&c->broken, event->err, c->config->kafka_group_id, "reading");
 	else if (gc_complain(&c->complaint, gc_monotonic_us(), &repeated))
-		gc_warn("reading stumbled", GC_S("topic", topic), GC_I("partition", event->partition),
+		gc_warn("Kafka reported an error; reading goes on", GC_S("topic", topic), GC_I("partition", event->partition),
 			GC_S("code", rd_kafka_err2name(event->err)), GC_S("err", rd_kafka_message_errstr(event)),
 			GC_I("repeated", repeated));
 }

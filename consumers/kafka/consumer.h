@@ -68,7 +68,7 @@ void gc_consumer_discard(struct gc_consumer *consumer);
 /* Claims what the group has assigned, and starts reading. GC_RETRY leaves it pending. */
 enum gc_verdict gc_consumer_claim(struct gc_consumer *consumer, struct gc_pg *pg, struct gc_err *err) GC_MUST_CHECK;
 /* Claims what is held once more, after a lost connection or a lost fence. Positions may have moved on (the answer to a COMMIT was
- * lost) or back (a failover): reading starts again from where the cube stands. */
+ * lost) or back (a failover): reading starts again at the cube's position. */
 enum gc_verdict gc_consumer_reclaim(struct gc_consumer *consumer, struct gc_pg *pg, struct gc_err *err) GC_MUST_CHECK;
 
 /* The same, and reading starts again at the claimed positions in any case: after a lost fence, or when a position was out of range. What

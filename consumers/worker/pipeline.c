@@ -1,5 +1,5 @@
 /* Pipeline: see pipeline.h. The guarantee, in three sentences: a record's rows, its dead letter and the position behind it are one
- * commit. A position moves only from where the cube stands, or the commit fails. So whatever is killed, cut off or sent again, each
+ * commit. A position moves only from the value that the cube has, or the commit fails. So whatever is killed, cut off or sent again, each
  * record changes the cube exactly once, or is in the dead letters with its reason.
  *
  * Threads: a pipeline belongs to one worker.

@@ -149,7 +149,7 @@ static enum gc_verdict handle_fenced(struct gc_worker *w, struct gc_err *err)
 	enum gc_verdict verdict;
 
 	gc_counter_add(&w->counters.fenced, 1);
-	gc_warn("another owner has moved these partitions; reading again from where the cube stands");
+	gc_warn("another owner has moved these partitions; reading again from the cube's position");
 	gc_consumer_discard(w->consumer);
 	while (w->consumer->rebalances == rebalances && gc_monotonic_us() < until && !gc_must_leave(w)) {
 		gc_consumer_poll(w->consumer, FENCED_POLL_US);

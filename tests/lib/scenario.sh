@@ -194,7 +194,7 @@ verify_finds() {
 	[ -n "$FOUND" ] || fail "verify of $1: not \"$2\" of ${3:-anything}, but $(jq -c '.checks[] | select(.differing > 0)' verify.json)"
 }
 
-# ledger_is NUMBER → so many records are accounted for, each partition's ledger is closed, and Kafka ends where the cube stands
+# ledger_is NUMBER → so many records are accounted for, each partition's ledger is closed, and Kafka ends at the cube's positions
 ledger_is() {
 	local line topic partition next
 	equal 'records in the ledger' "$(position)" "$1"
