@@ -23,6 +23,6 @@ while IFS='|' read -r target fact; do
 done < <(sql -c 'SELECT target, fact FROM cube.fact ORDER BY 1')
 write rollups_of_etl_quality_issue.sql 'rollup_etl_quality_issue_(insert|update|delete)'
 write resolve.sql 'resolve_(actor|component|mission|tier)'
-for target in $(sql -c "SELECT substr(proname, 9) FROM pg_proc WHERE pronamespace = 'cube'::regnamespace AND proname ~ '^rebuild_' ORDER BY 1"); do
+for target in $(sql -c "SELECT substr(proname, 12) FROM pg_proc WHERE pronamespace = 'cube'::regnamespace AND proname ~ '^history_of_' ORDER BY 1"); do
 	write "merge_$target.sql" "(merge|rebuild|history_of)_$target"
 done
