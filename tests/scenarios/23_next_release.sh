@@ -3,7 +3,7 @@
 # something away. `migrate` to it is killed at each of its long steps while records come and somebody reads; the step that takes away waits
 # for the processes of before, and says who they are.
 . "$CUBE_TEST_ROOT/tests/lib/scenario.sh"
-next=$CUBE_TEST_BUILD/tests/gracecube_next
+next=${CUBE_TEST_BIN%/*}/tests/gracecube_next
 [ -x "$next" ] || fail "there is no $next: cmake -DGRACECUBE_TESTS=ON"
 
 one() { sql -c "SELECT $1"; }
