@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A dump of a schema (pg_dump --schema-only, on standard input) as sorted statements, one a line: dumps list grants in the order in which they
-were made. Without the monthly partitions, which depend on what was read."""
+were made, and the roles of a policy in that of their numbers. Without the monthly partitions, which depend on what was read."""
 import re
 import sys
 
@@ -18,9 +18,14 @@ def statements(text):
         found += pieces[-1]
 
 
+def in_order(statement):
+    return re.sub(r'^(CREATE POLICY .*? TO )([\w, ]+?)(?= USING| WITH|$)',
+                  lambda policy: policy[1] + ', '.join(sorted(policy[2].split(', '))), statement)
+
+
 def main():
     text = re.sub(r'^(--|\\).*\n', '', sys.stdin.read(), flags=re.M)
-    lines = {' '.join(statement.split()) for statement in statements(text)}
+    lines = {in_order(' '.join(statement.split())) for statement in statements(text)}
     print('\n'.join(sorted(line for line in lines if not re.search(r'fact_[a-z_]+_\d{4}_\d\d', line))))
 
 

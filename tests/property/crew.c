@@ -409,10 +409,10 @@ static bool is_refused(struct worker *w, size_t records)
 	return w->crew->options->faults && records > 1 && rng_once_in(&w->rng, 8);
 }
 
-/* As the worker does with what may have been too much at once. */
+/* As the worker does with what may have been too much at once; never without a connection, which the next slice would need. */
 static bool gives_back(const struct worker *w, size_t records, const struct gc_err *err)
 {
-	return records > 1 && w->retries > 0 && gc_sqlstate_wants_less(err->code);
+	return w->pipeline.pg && records > 1 && w->retries > 0 && gc_sqlstate_wants_less(err->code);
 }
 
 static enum gc_verdict attempt(void *worker, size_t from, size_t to, const struct gc_err *reject_reason, struct gc_err *err)
