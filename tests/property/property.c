@@ -17,13 +17,13 @@
 
 #include "cli/command.h"
 
-#define SEEDS_DEFAULT 50
+#define SEEDS_DEFAULT 25
 #define JOBS_MAX 16
 
 static const char usage[] =
 	"usage: property [options] [FILE…]\n"
 	"\n"
-	"  --seeds N    how many seeds (CUBE_TEST_SEEDS, else 50), beginning with --first (1)\n"
+	"  --seeds N    how many seeds (CUBE_TEST_SEEDS, else 25), beginning with --first (1)\n"
 	"  --first N    the first seed\n"
 	"  --seed N     this one alone; a seed with concurrent workers may need more than one --times\n"
 	"  --times N    every seed so often (1)\n"
