@@ -41,11 +41,22 @@ make_base() {
 }
 
 setting() { as_root podman "${STORE[@]}" image inspect --format "$1" "$IMAGE"; }
-# inside COMMAND… → in a container of the image, as its user
-inside() { as_root buildah "${STORE[@]}" run --isolation chroot "${VARIABLES[@]}" "$CONTAINER" -- "$@"; }
+# inside COMMAND… → in a container of the image, as its user. What it prints comes by a file: in a chroot buildah 1.28 sometimes passes nothing on
+# of a program that has ended at once (1 of 150 on a busy machine).
+inside() {
+	local status=0
+	: >"out/$BASHPID"
+	chmod 666 "out/$BASHPID"
+	# shellcheck disable=SC2016
+	as_root buildah "${STORE[@]}" run --isolation chroot --volume "$PWD/out:/out" "${VARIABLES[@]}" "$CONTAINER" -- \
+		sh -c 'file=/out/$1; shift; exec "$@" >"$file"' sh "$BASHPID" "$@" || status=$?
+	cat "out/$BASHPID"
+	return "$status"
+}
 
 install_packages image >&2
-mkdir -p tmp
+mkdir -p tmp out
+chmod 711 out
 trap remove_store EXIT
 make_base
 as_root podman "${STORE[@]}" import -q "$BASE" docker.io/library/debian:trixie-slim >&2
