@@ -105,8 +105,9 @@ static void feed_watchdog(struct watchdog *w, struct gc_run *run)
 	}
 }
 
-/* Until a signal, a failure, or, when asked for, the end of the topics. */
-static void watch(struct gc_run *run, struct gc_health *health, const struct gc_config *config, const struct run_options *options)
+/* Until a signal, a failure, or, when asked for, the end of the topics; ret_why is why a partition is halted then. */
+static void watch(struct gc_run *run, struct gc_health *health, const struct gc_config *config, const struct run_options *options,
+		  struct gc_err *ret_why)
 {
 	struct watchdog watchdog = { .config = config, .health = health };
 	struct gc_progress progress;
@@ -115,7 +116,8 @@ static void watch(struct gc_run *run, struct gc_health *health, const struct gc_
 
 	gc_progress_start(&progress, options->until_caught_up ? (enum gc_progress_mode)options->progress : GC_PROGRESS_NONE, "run",
 			  "records", 0);
-	while (!gc_stop_was_asked() && !gc_run_has_failed(run) && !(options->until_caught_up && gc_run_is_caught_up(run))) {
+	while (!gc_stop_was_asked() && !gc_run_has_failed(run) &&
+	       !(gc_run_is_caught_up(run, ret_why) && options->until_caught_up)) {
 		gc_sleep_us(WATCH_US);
 		feed_watchdog(&watchdog, run);
 		gc_run_progress(run, &done, &total);
@@ -177,8 +179,7 @@ static int run(struct gc_command_line *line)
 {
 	const struct run_options *options = line->options;
 	struct gc_config config;
-	struct gc_err err = { .verdict = GC_OK }, why;
-	bool halted = false;
+	struct gc_err err = { .verdict = GC_OK }, why = { .verdict = GC_OK };
 	struct gc_health *health = NULL;
 	struct gc_run *workers = NULL;
 	struct gc_retainer *retainer = NULL;
@@ -201,15 +202,14 @@ static int run(struct gc_command_line *line)
 	if (verdict == GC_OK) {
 		gc_health_watch(health, workers);
 		retainer = options->until_caught_up ? NULL : gc_retain_start(&config, workers);
-		watch(workers, health, &config, options);
+		watch(workers, health, &config, options, &why);
 		say_stopping();
 		gc_retain_stop(retainer);
 		gc_health_watch(health, NULL);
-		halted = options->until_caught_up && gc_run_is_halted(workers, &why);
 		verdict = gc_run_stop(workers, &summary, &err);
 		if (verdict == GC_OK || summary.records > 0)
 			print_summary(&summary, line->json);
-		if (verdict == GC_OK && halted)
+		if (verdict == GC_OK && options->until_caught_up && why.verdict != GC_OK)
 			verdict = (err = why).verdict;
 	} else if (gc_stop_was_asked()) {
 		verdict = GC_OK;

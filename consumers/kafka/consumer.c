@@ -101,6 +101,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topi
 	struct gc_consumer *c = opaque;
 
 	c->rebalances++;
+	atomic_store(c->at_end, 0); /* before a halt is forgotten: gc_run_is_caught_up() */
 	gc_pending_forget(c);
 	gc_assignments_release(c);
 	c->needs_restart = false;
@@ -195,7 +196,8 @@ static enum gc_verdict make_client(struct gc_consumer *c, struct gc_err *err)
 }
 
 enum gc_verdict gc_consumer_open(const struct gc_config *config, struct gc_positions *positions, int index,
-				 const struct gc_reading *reading, struct gc_consumer **ret_consumer, struct gc_err *err)
+				 const struct gc_reading *reading, _Atomic int64_t *at_end, struct gc_consumer **ret_consumer,
+				 struct gc_err *err)
 {
 	struct gc_consumer *c = gc_calloc(1, sizeof(*c));
 	enum gc_verdict verdict;
@@ -203,6 +205,7 @@ enum gc_verdict gc_consumer_open(const struct gc_config *config, struct gc_posit
 	c->config = config;
 	c->positions = positions;
 	c->index = index;
+	c->at_end = at_end;
 	c->is_apart = reading->place_count > 0;
 	c->broken.verdict = GC_OK;
 	c->source.calls = &gc_consumer_calls;

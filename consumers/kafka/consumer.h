@@ -37,6 +37,7 @@ struct gc_consumer {
 	const struct gc_config *config;
 	struct gc_positions *positions; /* not its own */
 	int index;                      /* the worker's */
+	_Atomic int64_t *at_end;        /* the worker's: false as soon as what it holds is taken away */
 	char owner[192];                /* host:process:worker */
 	rd_kafka_t *rk;
 	rd_kafka_topic_partition_list_t *pending; /* assigned by the group, to be claimed */
@@ -53,7 +54,7 @@ struct gc_consumer {
 };
 
 enum gc_verdict gc_consumer_open(const struct gc_config *config, struct gc_positions *positions, int index,
-				 const struct gc_reading *reading, struct gc_consumer **ret_consumer,
+				 const struct gc_reading *reading, _Atomic int64_t *at_end, struct gc_consumer **ret_consumer,
 				 struct gc_err *err) GC_MUST_CHECK;
 /* Leaves the group; takes at most four seconds. NULL is allowed. */
 void gc_consumer_close(struct gc_consumer *consumer);

@@ -247,7 +247,7 @@ struct gc_run *gc_run_start_apart(const struct gc_config *config, const struct g
 
 /* ---- watching and ending ---- */
 
-bool gc_run_is_caught_up(struct gc_run *run)
+static bool all_at_end(const struct gc_run *run)
 {
 	for (int i = 0; i < run->config->run_workers; i++) {
 		if (!atomic_load(&run->workers[i].counters.at_end))
@@ -293,6 +293,15 @@ bool gc_run_is_halted(const struct gc_run *run, struct gc_err *ret_why)
 	*ret_why = (struct gc_err){ .verdict = GC_OK };
 	gc_positions_each(run->positions, find_halted, ret_why);
 	return ret_why->verdict != GC_OK;
+}
+
+/* A rebalance makes a worker forget that it is at its end first, then what is halted: what is asked in between two ends is true of both. */
+bool gc_run_is_caught_up(const struct gc_run *run, struct gc_err *ret_why)
+{
+	bool was_at_end = all_at_end(run);
+
+	gc_run_is_halted(run, ret_why);
+	return was_at_end && all_at_end(run);
 }
 
 int64_t gc_run_silent_us(const struct gc_run *run)

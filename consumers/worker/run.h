@@ -25,8 +25,8 @@ enum gc_verdict gc_run_start(const struct gc_config *config, const char *const *
  * limit of its position, which may be raised while the run goes on; see kafka/positions.h. */
 struct gc_run *gc_run_start_apart(const struct gc_config *config, const struct gc_place *places, const int64_t *limits,
 				  size_t count);
-/* All workers have nothing left to read. */
-bool gc_run_is_caught_up(struct gc_run *run);
+/* All workers have nothing left to read, but for what is halted: then why, of the first one, else GC_OK. */
+bool gc_run_is_caught_up(const struct gc_run *run, struct gc_err *ret_why);
 /* A worker has ended by itself: something is wrong. */
 bool gc_run_has_failed(struct gc_run *run);
 /* Records applied so far, and how many were there when the partitions were claimed. */

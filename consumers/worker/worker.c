@@ -140,7 +140,7 @@ void *gc_worker_main(void *argument)
 
 	snprintf(name, sizeof(name), "%d", w->index);
 	gc_log_context("worker", name);
-	verdict = gc_consumer_open(w->config, w->positions, w->index, &w->reading, &w->consumer, &err);
+	verdict = gc_consumer_open(w->config, w->positions, w->index, &w->reading, &w->counters.at_end, &w->consumer, &err);
 	if (verdict == GC_OK)
 		verdict = work(w, &err);
 	gc_consumer_close(w->consumer);
