@@ -41,7 +41,7 @@ install_packages() {
 	[ ${#missing[@]} -gt 0 ] || return 0
 	echo "missing: ${missing[*]}"
 	become_root_or_explain "${missing[@]}"
-	run_apt update
+	update_lists
 	case " ${missing[*]} " in *' postgresql '*) install_without_main_cluster "${missing[@]}" ;; *) run_apt install "${missing[@]}" ;; esac
 	mapfile -t missing < <(missing_packages "$@")
 	[ ${#missing[@]} -eq 0 ] || die "apt-get did not install: ${missing[*]}"
@@ -63,8 +63,22 @@ become_root_or_explain() {
 sudo_by_password() { { : </dev/tty; } 2>/dev/null && sudo -v; }
 
 run_apt() {
-	"${AS_ROOT[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 \
+	"${AS_ROOT[@]}" env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 \
 		-y --no-install-recommends "$@" </dev/null
+}
+
+# A machine that has just been started updates itself. apt-get waits for the lock of dpkg, but not for that of its lists.
+update_lists() {
+	local said left=60
+	until said=$(run_apt update 2>&1); do
+		left=$((left - 1))
+		if [[ $said != *'Could not get lock'* ]] || [ "$left" -eq 0 ]; then
+			die "apt-get update: $said"
+		fi
+		[ "$left" -lt 59 ] || echo 'waiting for another apt-get, five minutes at most'
+		sleep 5
+	done
+	[ -z "$said" ] || echo "$said"
 }
 
 # Debian's server package makes a cluster and starts it on port 5432. Nobody asked for that one; the switch is put back.

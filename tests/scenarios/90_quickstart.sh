@@ -229,3 +229,21 @@ kcat -b "$brokers" -L -J >topics.json || fail "no Kafka at $brokers"
 equal 'topics' "$(jq '[.topics[].topic | select(startswith("grace.public."))] | length' topics.json)" "$(find "$CUBE_TEST_ROOT/tests/data/capture" -name '*.gz' | wc -l)"
 stops_all "$DIR" /bin/postgres 'gracecube serve' 'gracecube run' 'gracecube publish' kafka.Kafka
 shown "--kafka: the same facts through Apache Kafka, and new ones, in $((KAFKA / 1000)) s with its start"
+
+# --- Another apt-get is at work, as on a machine that has just been started ---
+become_root_or_explain any
+cat >hold.py <<'PY'
+import fcntl, time
+with open('/var/lib/apt/lists/lock', 'w') as lock:
+    fcntl.lockf(lock, fcntl.LOCK_EX)
+    print('held', flush=True)
+    time.sleep(3)
+PY
+start hold "${AS_ROOT[@]}" python3 -B hold.py
+holder=$PID
+is_held() { grep -qx held hold.out; }
+wait_until 60 is_held || fail 'the lists of apt-get cannot be locked'
+update_lists >lists.said
+contains 'what is said meanwhile' lists.said 'waiting for another apt-get'
+ends "$holder" 20
+shown 'where another apt-get is at work, it is waited for'
