@@ -1,14 +1,15 @@
 /* The schema, step by step on a live cube.
  *
  * A database without a cube gets one in one transaction. A cube goes on while it is changed: first what the newer version adds to its tables;
- * then the code that writes, all of it in one transaction; then new rollups are filled; then the views that read them, a file in a transaction;
- * then work of any length outside of transactions; and when no program of an older version is connected any more, the version is complete, older
- * programs are refused, and what only they needed goes. Each file is noted in the transaction that ran it, and code that has to be made again
- * because of another file is forgotten in the transaction of that one, so a migration that was killed goes on where it was.
+ * then the code that writes, all of it in one transaction, its triggers last; then row-level security, a table in a transaction; then new
+ * rollups are filled; then the views that read them, those that differ, one in a transaction; then work of any length outside of transactions;
+ * and when no program of an older version is connected any more, the version is complete, older programs are refused, and what only they
+ * needed goes. Each file is noted in the transaction that ran it, and code that has to be made again because of another file is forgotten in
+ * the transaction of that one, so a migration that was killed goes on where it was.
  *
  * No reader and no writer waits longer than LOCK_TIMEOUT_MS for a lock that is not given at once: the transaction is taken back and tried
- * again later. Only one migrates at a time; the lock is polled for, because who waits for it inside of a statement would keep CREATE INDEX
- * CONCURRENTLY from its end. Threads: none.
+ * again later. One that is given is of one table or view, and next to nothing is left to do then. Only one migrates at a time; the lock is
+ * polled for, because who waits for it inside of a statement would keep CREATE INDEX CONCURRENTLY from its end. Threads: none.
  */
 #include "migration.h"
 
@@ -18,7 +19,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LOCK_TIMEOUT_MS 100
+/* who comes behind waits as long as this, and then for the change itself: together less than 100 ms */
+#define LOCK_TIMEOUT_MS 80
 #define PAUSE_US (GC_SECOND_US / 5)
 /* how long a lock is tried for: a backup or a long query keeps the views for as long as it takes */
 #define PATIENCE_US (10 * GC_MINUTE_US)
@@ -207,7 +209,6 @@ static enum gc_verdict try_once(struct migration *m, int lock_timeout_ms, gc_mig
 
 	snprintf(begin, sizeof(begin), "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = %d", lock_timeout_ms);
 	verdict = gc_pg_do(m->pg, begin, err);
-
 	if (verdict == GC_OK)
 		verdict = run(m, file, err);
 	if (verdict == GC_OK)
@@ -300,20 +301,23 @@ static enum gc_verdict postpone_views(struct migration *m, struct gc_err *err)
 	return verdict;
 }
 
-/* All that writers call is of one moment. */
+/* All that writers call is of one moment. What keeps them out, or a new partition, is left for the end: see sinks/sql/code/1_tools/later.sql. */
 static enum gc_verdict replace_writing(struct migration *m, const struct gc_sql_file *unused, struct gc_err *err)
 {
-	enum gc_verdict verdict = forget_code(m, err);
+	enum gc_verdict verdict = gc_pg_do(m->pg, "SET LOCAL gracecube.later = '[]'", err);
 
 	(void)unused;
+	if (verdict == GC_OK)
+		verdict = forget_code(m, err);
 	if (verdict == GC_OK)
 		verdict = replace_code(m, false, err);
 	if (verdict == GC_OK)
 		verdict = gc_pg_do(m->pg, "SELECT cube.forget_definitions()", err);
-	return verdict == GC_OK ? postpone_views(m, err) : verdict;
+	if (verdict == GC_OK)
+		verdict = postpone_views(m, err);
+	return verdict == GC_OK ? gc_pg_do(m->pg, "SELECT cube.do_later()", err) : verdict;
 }
 
-/* CREATE OR REPLACE VIEW keeps readers out until its transaction ends: so one file in a transaction. */
 static enum gc_verdict replace_views(struct migration *m, struct gc_err *err)
 {
 	enum gc_verdict verdict = GC_OK;
@@ -322,7 +326,7 @@ static enum gc_verdict replace_views(struct migration *m, struct gc_err *err)
 		if (!is_due_code(m, f) || !is_for_readers(f->name))
 			continue;
 		gc_migration_tell(m, f);
-		verdict = gc_migration_transact(m, replace_file, f, err);
+		verdict = gc_migration_replace_in_parts(m, f, err);
 	}
 	return verdict;
 }
@@ -461,6 +465,8 @@ static enum gc_verdict replace_all(struct migration *m, struct gc_err *err)
 	if (verdict == GC_OK)
 		verdict = write_settings(m->pg, m->config, err);
 	if (verdict == GC_OK)
+		verdict = gc_migration_protect(m, err);
+	if (verdict == GC_OK)
 		verdict = gc_migration_fill(m, err);
 	return verdict == GC_OK ? replace_views(m, err) : verdict;
 }
@@ -576,7 +582,6 @@ enum gc_verdict gc_pg_migrate(const struct gc_config *config, struct gc_migratio
 void gc_pg_print_schema(const struct gc_config *config, void *stdio_file)
 {
 	static const enum gc_sql_step order[] = { GC_SQL_EXPAND, GC_SQL_CONTRACT, GC_SQL_CODE, GC_SQL_ONLINE };
-
 	struct gc_pg_text text = { .text = NULL };
 	struct gc_pg_names names;
 

@@ -1,7 +1,8 @@
-/* Work of `migrate` that takes its time, done while the cube is in use: indexes, files of any length, and rollups that are filled.
+/* Work of `migrate` that is done piece by piece while the cube is in use: views, policies, indexes, files of any length, and rollups that are
+ * filled.
  *
- * Guarantee: whatever is killed on the way is begun again or goes on, and nobody waits for it: an index is made without keeping writers out, a
- * fill waits for writers and not they for it. Threads: none.
+ * Guarantee: whatever is killed on the way is begun again or goes on, and nobody waits for it: of what keeps readers out there is one in a
+ * transaction, an index is made without keeping writers out, a fill waits for writers and not they for it. Threads: none.
  */
 #include "migration.h"
 
@@ -107,6 +108,63 @@ enum gc_verdict gc_migration_run_online(struct migration *m, struct gc_err *err)
 		if (verdict == GC_OK)
 			verdict = gc_migration_note(m->pg, f, err);
 	}
+	return verdict;
+}
+
+/* ---- views ---- */
+
+#define END_OF_PART "\n-- ----\n"
+
+static enum gc_verdict replace_part(struct migration *m, const struct gc_sql_file *part, struct gc_err *err)
+{
+	enum gc_verdict verdict = exec_statement(m, part, err);
+
+	return verdict == GC_OK && part->sha256 ? gc_migration_note(m->pg, part, err) : verdict;
+}
+
+/* The file is noted with its last part: one that was killed is run again, and finds what it has done. */
+enum gc_verdict gc_migration_replace_in_parts(struct migration *m, const struct gc_sql_file *file, struct gc_err *err)
+{
+	char *text = gc_strdup(file->text);
+	enum gc_verdict verdict = GC_OK;
+
+	for (char *at = text, *next; verdict == GC_OK && at; at = next) {
+		struct gc_sql_file part = { .name = file->name, .text = at };
+
+		next = strstr(at, END_OF_PART);
+		if (next) {
+			*next = '\0';
+			next += strlen(END_OF_PART);
+		} else {
+			part.sha256 = file->sha256;
+		}
+		verdict = gc_migration_transact(m, replace_part, &part, err);
+	}
+	free(text);
+	return verdict;
+}
+
+/* ---- policies ---- */
+
+static enum gc_verdict protect_table(struct migration *m, const struct gc_sql_file *table, struct gc_err *err)
+{
+	return gc_pg_query(m->pg, "SELECT cube.protect_table($1)", &table->name, 1, NULL, NULL, err);
+}
+
+enum gc_verdict gc_migration_protect(struct migration *m, struct gc_err *err)
+{
+	static const char next[] = "SELECT cube.unprotected_tables() LIMIT 1";
+	struct names names = { .name = NULL };
+	enum gc_verdict verdict;
+
+	gc_arena_init(&names.arena);
+	do {
+		names.name = NULL;
+		verdict = gc_pg_query(m->pg, next, NULL, 0, take_name, &names, err);
+		if (verdict == GC_OK && names.name)
+			verdict = gc_migration_transact(m, protect_table, &(struct gc_sql_file){ .name = names.name }, err);
+	} while (verdict == GC_OK && names.name);
+	gc_arena_done(&names.arena);
 	return verdict;
 }
 

@@ -24,6 +24,13 @@ typedef enum gc_verdict (*gc_migration_transaction)(struct migration *m, const s
 enum gc_verdict gc_migration_transact(struct migration *m, gc_migration_transaction run, const struct gc_sql_file *file,
 				      struct gc_err *err) GC_MUST_CHECK;
 
+/* Code for readers: each part of it, up to a line "-- ----", in a transaction of its own, because a view that is replaced keeps readers out until
+ * that ends. */
+enum gc_verdict gc_migration_replace_in_parts(struct migration *m, const struct gc_sql_file *file,
+					      struct gc_err *err) GC_MUST_CHECK;
+/* Row-level security where it is missing, a table in a transaction. */
+enum gc_verdict gc_migration_protect(struct migration *m, struct gc_err *err) GC_MUST_CHECK;
+
 /* Has rollups that are new hold the facts that are there. */
 enum gc_verdict gc_migration_fill(struct migration *m, struct gc_err *err) GC_MUST_CHECK;
 /* Tells which of them do not yet. */

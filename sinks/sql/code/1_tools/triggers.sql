@@ -1,6 +1,6 @@
 -- Triggers of statements.
 
--- Made only where they differ: CREATE TRIGGER keeps all writers of its table out until the transaction ends.
+-- Made only where they differ, and late: CREATE TRIGGER keeps all writers of its table out until the transaction ends.
 CREATE OR REPLACE FUNCTION cube.define_trigger(p_name text, p_event text, p_table text, p_referencing text, p_function text) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -9,6 +9,8 @@ DECLARE
 		p_name, upper(p_event), p_table, p_referencing, p_function);
 	found text := (SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t WHERE t.tgrelid = format('cube.%I', p_table)::regclass AND t.tgname = p_name);
 BEGIN
-	IF found IS DISTINCT FROM wanted THEN EXECUTE replace(wanted, 'CREATE TRIGGER', 'CREATE OR REPLACE TRIGGER'); END IF;
+	IF found IS DISTINCT FROM wanted THEN
+		PERFORM cube.later(format('cube.%I', p_table)::regclass, 'SHARE ROW EXCLUSIVE', replace(wanted, 'CREATE TRIGGER', 'CREATE OR REPLACE TRIGGER'));
+	END IF;
 END $$;
 COMMENT ON FUNCTION cube.define_trigger(text, text, text, text, text) IS 'A trigger after each INSERT, UPDATE or DELETE statement of a table; p_referencing names the rows that its function sees.';

@@ -1,7 +1,7 @@
 -- The audit of the API, for operators.
 
-CREATE OR REPLACE VIEW cube.cube_api_audit WITH (security_invoker = true) AS
-SELECT asked_at, token_id, token_name, method, path, query, status, row_count, took_ms, remote, audit_id FROM cube.api_audit;
+SELECT cube.define_view('cube_api_audit', $$
+SELECT asked_at, token_id, token_name, method, path, query, status, row_count, took_ms, remote, audit_id FROM cube.api_audit$$);
 SELECT cube.describe('cube.cube_api_audit', 'Every request to the API.', $$
 	asked_at: when it was asked
 	token_id: the token that was shown, valid or not; NULL: none

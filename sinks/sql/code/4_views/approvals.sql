@@ -1,10 +1,10 @@
 -- Approvals: by day, by approver, and one by one.
 
-CREATE OR REPLACE VIEW cube.cube_daily_approvals WITH (security_invoker = true) AS
+SELECT cube.define_view('cube_daily_approvals', $$
 SELECT day, cube.total(approvals) AS total, cube.total(approved) AS approved, cube.total(rejected) AS rejected,
 	cube.total(approvals - approved - rejected) AS pending,
 	cube.mean(cube.total(decision_us), cube.total(decision_n), 1e6) AS avg_decision_seconds, cube.total(decision_n) AS timed_decisions
-FROM cube.rollup_approvals_daily GROUP BY day HAVING cube.total(approvals) <> 0;
+FROM cube.rollup_approvals_daily GROUP BY day HAVING cube.total(approvals) <> 0$$);
 SELECT cube.describe('cube.cube_daily_approvals', 'Approvals by the UTC day on which they were asked for.', $$
 	day: UTC day
 	total: approvals asked for
@@ -15,11 +15,12 @@ SELECT cube.describe('cube.cube_daily_approvals', 'Approvals by the UTC day on w
 	timed_decisions: decisions of which the time is known, and avg_decision_seconds the mean
 $$);
 
-CREATE OR REPLACE VIEW cube.cube_approvals_by_approver WITH (security_invoker = true) AS
+-- ----
+SELECT cube.define_view('cube_approvals_by_approver', $$
 SELECT a.actor_id, cube.total(r.approved + r.rejected) AS decided, cube.total(r.approved) AS approved,
 	cube.mean(cube.total(r.decision_us), cube.total(r.decision_n), 1e6) AS avg_decision_seconds
 FROM cube.rollup_approvals_daily r JOIN cube.dim_actor a USING (actor_key)
-GROUP BY a.actor_id HAVING cube.total(r.approved + r.rejected) <> 0;
+GROUP BY a.actor_id HAVING cube.total(r.approved + r.rejected) <> 0$$);
 SELECT cube.describe('cube.cube_approvals_by_approver', 'Decisions by the one who decided.', $$
 	actor_id: who decided
 	decided: decisions
@@ -27,6 +28,7 @@ SELECT cube.describe('cube.cube_approvals_by_approver', 'Decisions by the one wh
 	avg_decision_seconds: mean time to a decision, seconds
 $$);
 
+-- ----
 SELECT cube.define_flat_view('cube_approvals', $$
 SELECT f.approval_id, f.created_at, f.status, f.was_approved, t.tier_code, t.tier_name, a.actor_id, f.requested_by, f.approval_type,
 	f.action_description, f.risk_score, f.decision_time_seconds, f.decided_at, f.decision_reason, f.contract_id, f.error_id, f.time_key

@@ -14,8 +14,8 @@ CREATE OR REPLACE FUNCTION cube.records_read() RETURNS bigint LANGUAGE sql STABL
 $$;
 COMMENT ON FUNCTION cube.records_read() IS 'How many records the cube accounts for, dead letters once more each time that they are retried, and one for each rebuild. It grows with every commit: answers with the same number are of the same commit.';
 
-CREATE OR REPLACE VIEW cube.cube_components WITH (security_invoker = true) AS
-SELECT component_name, subsystem, tier_default, description, is_inferred FROM cube.dim_component;
+SELECT cube.define_view('cube_components', $$
+SELECT component_name, subsystem, tier_default, description, is_inferred FROM cube.dim_component$$);
 SELECT cube.describe('cube.cube_components', 'The components by which answers can be narrowed.', $$
 	component_name: component
 	subsystem: what it belongs to
@@ -24,10 +24,11 @@ SELECT cube.describe('cube.cube_components', 'The components by which answers ca
 	is_inferred: known only from records that name it
 $$);
 
-CREATE OR REPLACE VIEW cube.cube_etl_metadata WITH (security_invoker = true) AS
+-- ----
+SELECT cube.define_view('cube_etl_metadata', $$
 SELECT group_id, topic, partition, stream, next_offset, last_record_at AS last_load_timestamp, updated_at, applied, superseded, dead, ignored,
 	applied + superseded + dead + ignored = next_offset - first_offset AS ledger_closed, expired
-FROM cube.etl_offset;
+FROM cube.etl_offset$$);
 SELECT cube.describe('cube.cube_etl_metadata', 'Watermark and ledger of each topic and partition.', $$
 	group_id: Kafka consumer group
 	topic: Kafka topic
@@ -44,10 +45,11 @@ SELECT cube.describe('cube.cube_etl_metadata', 'Watermark and ledger of each top
 	expired: of the ignored records those of months that are dropped
 $$);
 
-CREATE OR REPLACE VIEW cube.cube_horizons WITH (security_invoker = true) AS
+-- ----
+SELECT cube.define_view('cube_horizons', $$
 SELECT h.fact, h.closed_before, h.closed_at, coalesce(sum(m.facts), 0)::bigint AS facts_dropped, coalesce(sum(m.bytes) FILTER (WHERE m.dropped_at IS NOT NULL), 0)::bigint AS bytes_freed,
 	count(m.month) FILTER (WHERE m.dropped_at IS NULL) AS months_to_go
-FROM cube.horizon h LEFT JOIN cube.closed_month m USING (fact) GROUP BY 1, 2, 3;
+FROM cube.horizon h LEFT JOIN cube.closed_month m USING (fact) GROUP BY 1, 2, 3$$);
 SELECT cube.describe('cube.cube_horizons', 'Up to where each fact was thrown away. Sums of older days are what they were then; single facts of them are gone.', $$
 	fact: table
 	closed_before: facts created before this are gone, and late records of theirs are counted as expired
@@ -57,11 +59,12 @@ SELECT cube.describe('cube.cube_horizons', 'Up to where each fact was thrown awa
 	months_to_go: months that are on their way out
 $$);
 
-CREATE OR REPLACE VIEW cube.cube_freshness WITH (security_invoker = true) AS
+-- ----
+SELECT cube.define_view('cube_freshness', $$
 SELECT stream, max(last_record_at) AS data_through, max(updated_at) AS last_commit_at,
 	date_part('epoch', now() - max(updated_at)) AS seconds_since_commit,
 	sum(next_offset - first_offset)::bigint AS records_read, sum(dead)::bigint AS dead_letters
-FROM cube.etl_offset GROUP BY stream;
+FROM cube.etl_offset GROUP BY stream$$);
 SELECT cube.describe('cube.cube_freshness', 'How far each stream has come.', $$
 	stream: the kind of record
 	data_through: Kafka's timestamp of the newest record in the cube
@@ -71,8 +74,9 @@ SELECT cube.describe('cube.cube_freshness', 'How far each stream has come.', $$
 	dead_letters: those of them that became dead letters
 $$);
 
-CREATE OR REPLACE VIEW cube.cube_lag WITH (security_invoker = true) AS
-SELECT stream, records_read, data_through, seconds_since_commit FROM cube.cube_freshness;
+-- ----
+SELECT cube.define_view('cube_lag', $$
+SELECT stream, records_read, data_through, seconds_since_commit FROM cube.cube_freshness$$);
 SELECT cube.describe('cube.cube_lag', 'How much of each stream was read, how far it reaches, and how long ago it last moved.', $$
 	stream: the kind of record
 	records_read: records read so far
@@ -80,9 +84,10 @@ SELECT cube.describe('cube.cube_lag', 'How much of each stream was read, how far
 	seconds_since_commit: how long ago the stream last moved
 $$);
 
-CREATE OR REPLACE VIEW cube.cube_quality_issues WITH (security_invoker = true) AS
+-- ----
+SELECT cube.define_view('cube_quality_issues', $$
 SELECT r.*, (SELECT max(i.found_at) FROM cube.etl_quality_issue i WHERE i.stream = r.stream AND i.field = r.field AND i.rule = r.rule) AS last_found_at
-FROM (SELECT stream, field, rule, cube.total(issues) AS issues FROM cube.rollup_quality_issues GROUP BY 1, 2, 3 HAVING cube.total(issues) <> 0) r;
+FROM (SELECT stream, field, rule, cube.total(issues) AS issues FROM cube.rollup_quality_issues GROUP BY 1, 2, 3 HAVING cube.total(issues) <> 0) r$$);
 SELECT cube.describe('cube.cube_quality_issues', 'Quality issues, counted by what was wrong.', $$
 	stream: the kind of record, or the fact where two versions of one did not fit together
 	field: the field

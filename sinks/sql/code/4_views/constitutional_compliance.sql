@@ -1,11 +1,11 @@
 -- Compliance, and the principles that failed.
 
-CREATE OR REPLACE VIEW cube.cube_compliance WITH (security_invoker = true) AS
+SELECT cube.define_view('cube_compliance', $$
 SELECT r.day, a.actor_id, t.tier_name, cube.total(r.checks) AS checks, cube.total(r.compliant) AS compliant,
 	(100.0 * cube.total(r.compliant) / cube.total(r.checks))::double precision AS compliance_rate_pct, cube.total(r.principles_failed) AS failed_principles,
 	cube.mean(cube.total(r.score_ppb), cube.total(r.score_n), 1e9) AS avg_score
 FROM cube.rollup_compliance_daily r JOIN cube.dim_actor a USING (actor_key) JOIN cube.dim_tier t USING (tier_key)
-GROUP BY r.day, a.actor_id, t.tier_name HAVING cube.total(r.checks) <> 0;
+GROUP BY r.day, a.actor_id, t.tier_name HAVING cube.total(r.checks) <> 0$$);
 SELECT cube.describe('cube.cube_compliance', 'Compliance by UTC day, actor and tier.', $$
 	day: UTC day
 	actor_id: who acted
@@ -17,10 +17,11 @@ SELECT cube.describe('cube.cube_compliance', 'Compliance by UTC day, actor and t
 	avg_score: mean score, 0 to 1
 $$);
 
-CREATE OR REPLACE VIEW cube.cube_failed_principles WITH (security_invoker = true) AS
+-- ----
+SELECT cube.define_view('cube_failed_principles', $$
 SELECT r.day, a.actor_id, r.principle, cube.total(r.failures) AS failures
 FROM cube.rollup_failed_principles r JOIN cube.dim_actor a USING (actor_key)
-GROUP BY 1, 2, 3 HAVING cube.total(r.failures) <> 0;
+GROUP BY 1, 2, 3 HAVING cube.total(r.failures) <> 0$$);
 SELECT cube.describe('cube.cube_failed_principles', 'Which principles failed, by UTC day and actor.', $$
 	day: UTC day
 	actor_id: who acted

@@ -26,10 +26,10 @@ RETURNS TABLE (year int, month int, day int, severity text, error_count bigint, 
 $$;
 COMMENT ON FUNCTION cube.error_trends(timestamptz, timestamptz) IS 'Errors by UTC day and severity of a window, exact to the minute: the first and the last day may be parts of days.';
 
-CREATE OR REPLACE VIEW cube.cube_top_error_types WITH (security_invoker = true) AS
+SELECT cube.define_view('cube_top_error_types', $$
 SELECT r.day, r.error_type, r.severity, c.component_name, cube.total(r.errors) AS errors, cube.total(r.auto_resolved) AS auto_resolved
 FROM cube.rollup_error_types_daily r JOIN cube.dim_component c USING (component_key)
-GROUP BY r.day, r.error_type, r.severity, c.component_name HAVING cube.total(r.errors) <> 0;
+GROUP BY r.day, r.error_type, r.severity, c.component_name HAVING cube.total(r.errors) <> 0$$);
 SELECT cube.describe('cube.cube_top_error_types', 'Errors by UTC day, type, severity and component.', $$
 	day: UTC day
 	error_type: type of error, unknown where none is given
@@ -39,6 +39,7 @@ SELECT cube.describe('cube.cube_top_error_types', 'Errors by UTC day, type, seve
 	auto_resolved: those of them that were resolved without a person
 $$);
 
+-- ----
 SELECT cube.define_flat_view('cube_errors', $$
 SELECT f.error_id, f.created_at, f.error_type, f.severity, c.component_name, a.actor_id, f.source, f.status, f.was_auto_resolved,
 	f.required_human_intervention, f.resolution_time_seconds, f.playbook_triggered, f.resolved_at, f.resolution_note, f.time_key
@@ -64,11 +65,12 @@ SELECT cube.describe('cube.cube_errors', 'One row an error, with the names of it
 	time_key: the minute of created_at
 $$);
 
-CREATE OR REPLACE VIEW cube.cube_error_trends WITH (security_invoker = true) AS
+-- ----
+SELECT cube.define_view('cube_error_trends', $$
 SELECT date_part('year', day)::int AS year, date_part('month', day)::int AS month, date_part('day', day)::int AS day, severity,
 	cube.total(errors) AS error_count, cube.total(auto_resolved) AS auto_resolved_count, cube.total(human) AS human_count,
 	cube.mean(cube.total(resolution_us), cube.total(resolution_n), 1e6) AS avg_resolution_seconds
-FROM cube.rollup_errors_daily GROUP BY rollup_errors_daily.day, severity HAVING cube.total(errors) <> 0;
+FROM cube.rollup_errors_daily GROUP BY rollup_errors_daily.day, severity HAVING cube.total(errors) <> 0$$);
 SELECT cube.describe('cube.cube_error_trends', 'Errors by UTC day and severity.', $$
 	year: of the UTC day
 	month: of the UTC day
@@ -80,10 +82,11 @@ SELECT cube.describe('cube.cube_error_trends', 'Errors by UTC day and severity.'
 	avg_resolution_seconds: mean time to resolve, seconds
 $$);
 
-CREATE OR REPLACE VIEW cube.cube_errors_by_component WITH (security_invoker = true) AS
+-- ----
+SELECT cube.define_view('cube_errors_by_component', $$
 SELECT c.component_name, cube.total(r.errors) AS errors, cube.total(r.auto_resolved) AS auto_resolved, cube.total(r.human) AS human
 FROM cube.rollup_errors_daily r JOIN cube.dim_component c USING (component_key)
-GROUP BY c.component_name HAVING cube.total(r.errors) <> 0;
+GROUP BY c.component_name HAVING cube.total(r.errors) <> 0$$);
 SELECT cube.describe('cube.cube_errors_by_component', 'Errors by component.', $$
 	component_name: component
 	errors: errors

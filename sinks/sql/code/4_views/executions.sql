@@ -28,7 +28,7 @@ RETURNS TABLE (year int, month int, day int, tier_name text, total_executions bi
 $$;
 COMMENT ON FUNCTION cube.daily_verification(date, timestamptz, text, text) IS 'Rows of cube_daily_verification_by_tier for the UTC days that touch a window; NULL means no begin, no end, all tiers, all components.';
 
-CREATE OR REPLACE VIEW cube.cube_daily_verification_by_tier WITH (security_invoker = true) AS SELECT * FROM cube.daily_verification(NULL, NULL, NULL, NULL);
+SELECT cube.define_view('cube_daily_verification_by_tier', $$SELECT * FROM cube.daily_verification(NULL, NULL, NULL, NULL)$$);
 SELECT cube.describe('cube.cube_daily_verification_by_tier', 'Executions, successes, rollbacks and averages by UTC day and tier.', $$
 	year: of the UTC day
 	month: of the UTC day
@@ -42,7 +42,8 @@ SELECT cube.describe('cube.cube_daily_verification_by_tier', 'Executions, succes
 	with_snapshot: those of them that have a snapshot
 $$);
 
-CREATE OR REPLACE VIEW cube.cube_mission_metrics WITH (security_invoker = true) AS
+-- ----
+SELECT cube.define_view('cube_mission_metrics', $$
 SELECT d.mission_type, t.tier_name, d.total_missions, d.successful_missions, d.avg_confidence, d.executions
 -- the tier is joined to the few that are left: before, the planner expected few missions and looked each of them up
 FROM (SELECT m.mission_type, r.tier_key, count(*) AS total_missions, count(*) FILTER (WHERE m.final_status = 'success') AS successful_missions,
@@ -50,7 +51,7 @@ FROM (SELECT m.mission_type, r.tier_key, count(*) AS total_missions, count(*) FI
 	FROM (SELECT mission_key, tier_key, cube.total(executions) AS executions, cube.total(confidence_ppb) AS confidence_ppb, cube.total(confidence_n) AS confidence_n
 		FROM cube.rollup_verification_mission GROUP BY 1, 2 HAVING cube.total(executions) <> 0) r
 	JOIN cube.dim_mission m USING (mission_key) GROUP BY m.mission_type, r.tier_key) d
-JOIN cube.dim_tier t USING (tier_key);
+JOIN cube.dim_tier t USING (tier_key)$$);
 SELECT cube.describe('cube.cube_mission_metrics', 'Missions that have executions, by type of mission and tier of execution; a mission with executions of two tiers counts in both.', $$
 	mission_type: type of mission, unknown where none is given
 	tier_name: tier of the executions
@@ -60,6 +61,7 @@ SELECT cube.describe('cube.cube_mission_metrics', 'Missions that have executions
 	executions: their executions
 $$);
 
+-- ----
 -- The first of a row's buckets by which `p_rank` of the counts are reached; `p_before` were in smaller ones.
 CREATE OR REPLACE FUNCTION cube.bucket_at(p_group int, p_before double precision, p_rank double precision, p_counts bigint[]) RETURNS int
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
@@ -96,7 +98,7 @@ LANGUAGE sql STABLE AS $$
 $$;
 COMMENT ON FUNCTION cube.duration_percentiles(date, timestamptz, text, text, boolean) IS 'Percentiles of the duration for the UTC days that touch a window, by day or of all days together; NULL means no begin, no end, all tiers, all components.';
 
-CREATE OR REPLACE VIEW cube.cube_duration_percentiles WITH (security_invoker = true) AS SELECT * FROM cube.duration_percentiles(NULL, NULL, NULL, NULL, false);
+SELECT cube.define_view('cube_duration_percentiles', $$SELECT * FROM cube.duration_percentiles(NULL, NULL, NULL, NULL, false)$$);
 SELECT cube.describe('cube.cube_duration_percentiles', 'Percentiles of the duration by UTC day and tier, from logarithmic buckets: within 1 %.', $$
 	day: UTC day
 	tier_name: tier
@@ -106,8 +108,9 @@ SELECT cube.describe('cube.cube_duration_percentiles', 'Percentiles of the durat
 	p99_seconds: 99 % of them took at most this long
 $$);
 
-CREATE OR REPLACE VIEW cube.cube_window_durations WITH (security_invoker = true) AS
-SELECT tier_name, executions, p50_seconds, p95_seconds, p99_seconds FROM cube.duration_percentiles(NULL, NULL, NULL, NULL, true);
+-- ----
+SELECT cube.define_view('cube_window_durations', $$
+SELECT tier_name, executions, p50_seconds, p95_seconds, p99_seconds FROM cube.duration_percentiles(NULL, NULL, NULL, NULL, true)$$);
 SELECT cube.describe('cube.cube_window_durations', 'Percentiles of the duration by tier over all time, from the same buckets; the API answers for any window of days.', $$
 	tier_name: tier
 	executions: contracts that have a duration
@@ -116,6 +119,7 @@ SELECT cube.describe('cube.cube_window_durations', 'Percentiles of the duration 
 	p99_seconds: 99 % of them took at most this long
 $$);
 
+-- ----
 -- With p_whole the days are one, as a page shows them: a thirtieth of the rows.
 CREATE OR REPLACE FUNCTION cube.confidence_distribution(p_from date, p_to timestamptz, p_tier text, p_component text, p_whole boolean)
 RETURNS TABLE (day date, tier_name text, bucket int, confidence_from double precision, confidence_to double precision, executions bigint,
@@ -131,7 +135,7 @@ RETURNS TABLE (day date, tier_name text, bucket int, confidence_from double prec
 $$;
 COMMENT ON FUNCTION cube.confidence_distribution(date, timestamptz, text, text, boolean) IS 'Rows of cube_confidence_distribution for the UTC days that touch a window, by day or of all days together; NULL means no begin, no end, all tiers, all components.';
 
-CREATE OR REPLACE VIEW cube.cube_confidence_distribution WITH (security_invoker = true) AS SELECT * FROM cube.confidence_distribution(NULL, NULL, NULL, NULL, false);
+SELECT cube.define_view('cube_confidence_distribution', $$SELECT * FROM cube.confidence_distribution(NULL, NULL, NULL, NULL, false)$$);
 SELECT cube.describe('cube.cube_confidence_distribution', 'How confident contracts were, and how often rightly, in steps of 0.05, by UTC day and tier.', $$
 	day: UTC day
 	tier_name: tier
@@ -142,8 +146,9 @@ SELECT cube.describe('cube.cube_confidence_distribution', 'How confident contrac
 	successful_executions: those of them that are verified
 $$);
 
-CREATE OR REPLACE VIEW cube.cube_window_confidence WITH (security_invoker = true) AS
-SELECT tier_name, bucket, confidence_from, confidence_to, executions, successful_executions FROM cube.confidence_distribution(NULL, NULL, NULL, NULL, true);
+-- ----
+SELECT cube.define_view('cube_window_confidence', $$
+SELECT tier_name, bucket, confidence_from, confidence_to, executions, successful_executions FROM cube.confidence_distribution(NULL, NULL, NULL, NULL, true)$$);
 SELECT cube.describe('cube.cube_window_confidence', 'How confident contracts were, and how often rightly, in steps of 0.05, by tier over all time; the API answers for any window of days.', $$
 	tier_name: tier
 	bucket: 0 to 19
@@ -153,6 +158,7 @@ SELECT cube.describe('cube.cube_window_confidence', 'How confident contracts wer
 	successful_executions: those of them that are verified
 $$);
 
+-- ----
 -- created_at is bounded beside time_key so that only the partitions of the edges are looked at.
 CREATE OR REPLACE FUNCTION cube.verification_success_rate(p_tier text, p_component text, p_from timestamptz, p_to timestamptz)
 RETURNS TABLE (tier_name text, total bigint, successful bigint, success_rate_pct double precision) LANGUAGE sql STABLE AS $$
@@ -181,8 +187,8 @@ RETURNS TABLE (tier_name text, total bigint, successful bigint, success_rate_pct
 $$;
 COMMENT ON FUNCTION cube.verification_success_rate(text, text, timestamptz, timestamptz) IS 'Success rate by tier of the contracts created in a window, exact to the minute; NULL means all tiers, all components, no begin, no end.';
 
-CREATE OR REPLACE VIEW cube.cube_verification_success_rate WITH (security_invoker = true) AS
-SELECT * FROM cube.verification_success_rate(NULL, NULL, now() - interval '7 days', NULL);
+SELECT cube.define_view('cube_verification_success_rate', $$
+SELECT * FROM cube.verification_success_rate(NULL, NULL, now() - interval '7 days', NULL)$$);
 SELECT cube.describe('cube.cube_verification_success_rate', 'Success rate by tier of the last 7 days, exact to the minute.', $$
 	tier_name: tier, unknown where none is given
 	total: contracts created in the window
@@ -190,6 +196,7 @@ SELECT cube.describe('cube.cube_verification_success_rate', 'Success rate by tie
 	success_rate_pct: successful of total, per cent, two decimals
 $$);
 
+-- ----
 CREATE OR REPLACE FUNCTION cube.hourly_verification(p_tier text, p_component text, p_from timestamptz, p_to timestamptz)
 RETURNS TABLE (hour timestamptz, tier_name text, tier_code text, total_executions bigint, successful_executions bigint, rollbacks bigint,
 	avg_confidence double precision, avg_duration_seconds double precision) LANGUAGE sql STABLE AS $$
@@ -206,7 +213,7 @@ RETURNS TABLE (hour timestamptz, tier_name text, tier_code text, total_execution
 $$;
 COMMENT ON FUNCTION cube.hourly_verification(text, text, timestamptz, timestamptz) IS 'Rows of cube_hourly_verification for every hour that touches a window; NULL means all tiers, all components, no begin, no end.';
 
-CREATE OR REPLACE VIEW cube.cube_hourly_verification WITH (security_invoker = true) AS SELECT * FROM cube.hourly_verification(NULL, NULL, NULL, NULL);
+SELECT cube.define_view('cube_hourly_verification', $$SELECT * FROM cube.hourly_verification(NULL, NULL, NULL, NULL)$$);
 SELECT cube.describe('cube.cube_hourly_verification', 'Executions, successes, rollbacks and averages by hour and tier.', $$
 	hour: when the hour begins
 	tier_name: tier
@@ -218,6 +225,7 @@ SELECT cube.describe('cube.cube_hourly_verification', 'Executions, successes, ro
 	avg_duration_seconds: mean duration of those that have one, seconds
 $$);
 
+-- ----
 -- Summed by hour of the week before the names are joined: a join with every row of the rollup takes longer than all the rest.
 CREATE OR REPLACE FUNCTION cube.activity_heatmap(p_tier text, p_component text, p_from timestamptz, p_to timestamptz)
 RETURNS TABLE (iso_weekday int, hour int, tier_code text, executions bigint, successful bigint) LANGUAGE sql STABLE AS $$
@@ -233,7 +241,7 @@ RETURNS TABLE (iso_weekday int, hour int, tier_code text, executions bigint, suc
 $$;
 COMMENT ON FUNCTION cube.activity_heatmap(text, text, timestamptz, timestamptz) IS 'Rows of cube_activity_heatmap for the hours that touch a window; NULL means all tiers, all components, no begin, no end.';
 
-CREATE OR REPLACE VIEW cube.cube_activity_heatmap WITH (security_invoker = true) AS SELECT * FROM cube.activity_heatmap(NULL, NULL, NULL, NULL);
+SELECT cube.define_view('cube_activity_heatmap', $$SELECT * FROM cube.activity_heatmap(NULL, NULL, NULL, NULL)$$);
 SELECT cube.describe('cube.cube_activity_heatmap', 'Executions by weekday and hour of the day in UTC, and tier.', $$
 	iso_weekday: 1 is Monday, 7 is Sunday
 	hour: 0 to 23
@@ -242,6 +250,7 @@ SELECT cube.describe('cube.cube_activity_heatmap', 'Executions by weekday and ho
 	successful: those of them that are verified
 $$);
 
+-- ----
 -- Each of these has a view and, with the same columns of the same collations, a function that filters.
 -- A filter by a dimension's name must reach the fact as a key, and early: the planner looks a STABLE function up while it estimates, so it knows
 -- whether a key is on every second fact, then it reads the newest ones and filters, or on three, then it takes the key's index.
@@ -293,6 +302,7 @@ SELECT cube.describe('cube.cube_executions', 'One row a contract, with the names
 	target_resource: what it acts on, as its expected effect says
 $$);
 
+-- ----
 CREATE OR REPLACE FUNCTION cube.cube_tier_as_of(p_tier_code text, p_at timestamptz) RETURNS SETOF cube.dim_tier_history LANGUAGE sql STABLE AS $$
 	SELECT * FROM cube.dim_tier_history
 	WHERE tier_code = p_tier_code AND effective_from <= p_at AND (effective_to IS NULL OR p_at < effective_to)

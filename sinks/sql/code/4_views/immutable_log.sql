@@ -1,7 +1,7 @@
 -- The log: entries by day, and whether its hash chain is whole.
 
-CREATE OR REPLACE VIEW cube.cube_daily_events WITH (security_invoker = true) AS
-SELECT day, subsystem, action, cube.total(events) AS events FROM cube.rollup_events_daily GROUP BY day, subsystem, action HAVING cube.total(events) <> 0;
+SELECT cube.define_view('cube_daily_events', $$
+SELECT day, subsystem, action, cube.total(events) AS events FROM cube.rollup_events_daily GROUP BY day, subsystem, action HAVING cube.total(events) <> 0$$);
 SELECT cube.describe('cube.cube_daily_events', 'Entries of the immutable log by UTC day, subsystem and action.', $$
 	day: UTC day
 	subsystem: subsystem that wrote them
@@ -9,7 +9,8 @@ SELECT cube.describe('cube.cube_daily_events', 'Entries of the immutable log by 
 	events: entries
 $$);
 
-CREATE OR REPLACE VIEW cube.cube_log_integrity WITH (security_invoker = true) AS
+-- ----
+SELECT cube.define_view('cube_log_integrity', $$
 WITH cells AS (
 	SELECT block, day, cube.total(entries) AS entries, cube.total(changed) AS changed, sum(links) AS links
 	FROM cube.rollup_log_blocks GROUP BY 1, 2 HAVING cube.total(entries) <> 0),
@@ -39,7 +40,7 @@ SELECT d.day, d.entries, coalesce(f.missing, 0) AS missing_entries, coalesce(f.b
 	(SELECT min(e.sequence) FROM cube.fact_agentic_events e WHERE e.sequence >= d.first_block * 256 AND e.sequence < (d.first_block + 1) * 256 AND cube.day_of(e.time_key) = d.day) AS first_sequence,
 	(SELECT max(e.sequence) FROM cube.fact_agentic_events e WHERE e.sequence >= d.last_block * 256 AND e.sequence < (d.last_block + 1) * 256 AND cube.day_of(e.time_key) = d.day) AS last_sequence
 FROM (SELECT day, cube.total(entries) AS entries, cube.total(changed) AS changed, min(block) AS first_block, max(block) AS last_block FROM cells GROUP BY day) d
-LEFT JOIN found f USING (day);
+LEFT JOIN found f USING (day)$$);
 SELECT cube.describe('cube.cube_log_integrity', 'Is the hash chain of the immutable log whole, by UTC day? From rollups; only blocks of 256 places in which something is not right are read from the facts.', $$
 	day: UTC day
 	entries: entries of that day

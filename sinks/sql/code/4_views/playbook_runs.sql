@@ -1,10 +1,10 @@
 -- Playbooks and their steps.
 
-CREATE OR REPLACE VIEW cube.cube_playbook_performance WITH (security_invoker = true) AS
+SELECT cube.define_view('cube_playbook_performance', $$
 SELECT r.day, r.playbook_id, c.component_name, cube.total(r.runs) AS runs, cube.total(r.ended) AS ended, cube.total(r.successful) AS successful,
 	cube.mean(cube.total(r.duration_us), cube.total(r.duration_n), 1e6) AS avg_duration_seconds
 FROM cube.rollup_playbooks_daily r JOIN cube.dim_component c USING (component_key)
-GROUP BY r.day, r.playbook_id, c.component_name HAVING cube.total(r.runs) <> 0;
+GROUP BY r.day, r.playbook_id, c.component_name HAVING cube.total(r.runs) <> 0$$);
 SELECT cube.describe('cube.cube_playbook_performance', 'Playbook runs by UTC day, playbook and component.', $$
 	day: UTC day
 	playbook_id: playbook; unknown where the run has none
@@ -15,11 +15,12 @@ SELECT cube.describe('cube.cube_playbook_performance', 'Playbook runs by UTC day
 	avg_duration_seconds: mean duration, seconds
 $$);
 
-CREATE OR REPLACE VIEW cube.cube_playbook_steps WITH (security_invoker = true) AS
+-- ----
+SELECT cube.define_view('cube_playbook_steps', $$
 SELECT r.day, c.component_name, r.step_order, cube.total(r.steps) AS steps, cube.total(r.successful) AS successful, cube.total(r.failed) AS failed,
 	cube.mean(cube.total(r.duration_us), cube.total(r.duration_n), 1e6) AS avg_duration_seconds
 FROM cube.rollup_steps_daily r JOIN cube.dim_component c USING (component_key)
-GROUP BY r.day, c.component_name, r.step_order HAVING cube.total(r.steps) <> 0;
+GROUP BY r.day, c.component_name, r.step_order HAVING cube.total(r.steps) <> 0$$);
 SELECT cube.describe('cube.cube_playbook_steps', 'Steps of playbook runs by UTC day, component and position. Steps per run: steps of all positions over steps of position 1.', $$
 	day: UTC day
 	component_name: the component that is repaired

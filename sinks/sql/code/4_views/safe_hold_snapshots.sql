@@ -1,8 +1,8 @@
 -- Snapshots by day.
 
-CREATE OR REPLACE VIEW cube.cube_daily_snapshots WITH (security_invoker = true) AS
+SELECT cube.define_view('cube_daily_snapshots', $$
 SELECT day, cube.total(snapshots) AS snapshots, cube.total(validated) AS validated, cube.total(restored) AS restored
-FROM cube.rollup_snapshots_daily GROUP BY day HAVING cube.total(snapshots) <> 0;
+FROM cube.rollup_snapshots_daily GROUP BY day HAVING cube.total(snapshots) <> 0$$);
 SELECT cube.describe('cube.cube_daily_snapshots', 'Snapshots by UTC day.', $$
 	day: UTC day
 	snapshots: taken on that day

@@ -36,8 +36,8 @@ EXCEPTION WHEN insufficient_privilege OR undefined_object THEN
 	RAISE NOTICE 'no right to create roles: tokens and analysts can not be limited to a tier';
 END $$;
 
--- Made only where it is not there yet: both statements keep readers and writers of the table out until the transaction ends. To change a
--- policy, have a new file of ../../tables drop it.
+-- Made only where it is not there yet: both statements keep readers and writers of the table out until the transaction ends, so on a cube that is
+-- in use `migrate` has it done beforehand, a table in a transaction. To change a policy, have a new file of ../../tables drop it.
 CREATE OR REPLACE FUNCTION cube.protect(p_table regclass, p_policy text, p_roles text, p_using text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	IF NOT (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = p_table) THEN
@@ -64,14 +64,48 @@ COMMENT ON FUNCTION cube.protect_by_tier(regclass) IS 'Row-level security of a t
 
 -- A contract's story is found by these key tables, which have no tier of their own: a key is seen by whoever sees its fact.
 CREATE OR REPLACE FUNCTION cube.protect_keys(p_target text) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE f cube.fact := (SELECT f FROM cube.fact f WHERE f.target = p_target);
+DECLARE
+	keys constant text := 'key_' || p_target;
+	f cube.fact := (SELECT u FROM cube.fact u WHERE u.target = p_target);
 BEGIN
-	PERFORM cube.protect(format('cube.%I', 'key_' || p_target)::regclass, 'every_tier', 'gracecube_reader, gracecube_writer', 'true');
-	PERFORM cube.protect(format('cube.%I', 'key_' || p_target)::regclass, 'of_facts', 'gracecube_tier_1, gracecube_tier_2, gracecube_tier_3',
-		format('EXISTS (SELECT FROM cube.%2$I f WHERE f.%3$I = %1$I.%3$I AND f.created_at = %1$I.created_at)', 'key_' || p_target, f.fact, f.key_column));
-	EXECUTE format('GRANT SELECT (%I, created_at, contract_id) ON cube.%I TO gracecube_reader, gracecube_tier_1, gracecube_tier_2, gracecube_tier_3', f.key_column, 'key_' || p_target);
+	PERFORM cube.protect(format('cube.%I', keys)::regclass, 'every_tier', 'gracecube_reader, gracecube_writer', 'true');
+	PERFORM cube.protect(format('cube.%I', keys)::regclass, 'of_facts', 'gracecube_tier_1, gracecube_tier_2, gracecube_tier_3',
+		format('EXISTS (SELECT FROM cube.%2$I f WHERE f.%3$I = %1$I.%3$I AND f.created_at = %1$I.created_at)', keys, f.fact, f.key_column));
 END $$;
 COMMENT ON FUNCTION cube.protect_keys(text) IS 'Row-level security of a fact''s key table: a key is seen by whoever sees its fact.';
+
+-- All or none: a table with policies for roles that are not there would be hidden from everybody but its owner.
+CREATE OR REPLACE FUNCTION cube.has_all_roles() RETURNS boolean LANGUAGE sql STABLE AS $$
+	SELECT count(*) = 6 FROM pg_roles WHERE rolname IN ('gracecube_reader', 'gracecube_writer', 'gracecube_api', 'gracecube_tier_1', 'gracecube_tier_2', 'gracecube_tier_3')
+$$;
+COMMENT ON FUNCTION cube.has_all_roles() IS 'Are all roles there that policies name?';
+
+CREATE OR REPLACE FUNCTION cube.lacks_policy(c pg_class) RETURNS boolean LANGUAGE sql STABLE AS $$
+	SELECT CASE
+		WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tier_key') AND (c.relname IN (SELECT f.fact FROM cube.fact f) OR c.relname IN (SELECT r.rollup FROM cube.rollup r))
+			THEN ARRAY['every_tier', 'tier_1', 'tier_2', 'tier_3']
+		WHEN c.relname IN ('key_approvals', 'key_compliance_checks') THEN ARRAY['every_tier', 'of_facts']
+		ELSE '{}' END <@ ARRAY(SELECT p.polname::text FROM pg_policy p WHERE p.polrelid = c.oid AND c.relrowsecurity) IS FALSE
+$$;
+COMMENT ON FUNCTION cube.lacks_policy(pg_class) IS 'Shall readers see rows of a table by tier, and is it not protected yet?';
+
+CREATE OR REPLACE FUNCTION cube.unprotected_tables() RETURNS SETOF text LANGUAGE sql STABLE AS $$
+	SELECT c.relname::text FROM pg_class c WHERE c.relnamespace = 'cube'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+		AND cube.has_all_roles() AND cube.lacks_policy(c) ORDER BY 1
+$$;
+COMMENT ON FUNCTION cube.unprotected_tables() IS 'Tables whose rows are not yet shown by tier, and shall be.';
+
+CREATE OR REPLACE FUNCTION cube.protect_table(p_table text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	IF p_table LIKE 'key\_%' THEN PERFORM cube.protect_keys(substr(p_table, 5)); ELSE PERFORM cube.protect_by_tier(format('cube.%I', p_table)::regclass); END IF;
+END $$;
+COMMENT ON FUNCTION cube.protect_table(text) IS 'Has the rows of a table shown by tier.';
+
+-- Not in the transaction in which `migrate` replaces the code of the writers: it has each table done by itself, and then runs this file again.
+DO $$
+BEGIN
+	IF coalesce(current_setting('gracecube.later', true), '') = '' THEN PERFORM cube.protect_table(t) FROM cube.unprotected_tables() t; END IF;
+END $$;
 
 -- What analysts and the API may read: views, dimensions, facts and rollups; not the keys, the versions, the row ledgers, the raw records in
 -- the dead letters, nor the tokens. Partitions are read through their parents, where the policies are.
@@ -88,12 +122,13 @@ CREATE OR REPLACE FUNCTION cube.is_granted(c pg_class, p_role name) RETURNS bool
 $$;
 COMMENT ON FUNCTION cube.is_granted(pg_class, name) IS 'Was the right to read a table or view granted to this very role?';
 
+-- What is not protected yet is not granted either.
 CREATE OR REPLACE FUNCTION cube.grant_reading(p_role name) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE r record;
 BEGIN
 	EXECUTE format('GRANT USAGE ON SCHEMA cube TO %I', p_role);
 	FOR r IN SELECT c.oid::regclass AS name FROM pg_class c WHERE c.relnamespace = 'cube'::regnamespace AND c.relkind IN ('r', 'p', 'v')
-			AND cube.is_for_reading(c) AND NOT cube.is_granted(c, p_role) LOOP
+			AND cube.is_for_reading(c) AND NOT cube.is_granted(c, p_role) AND NOT (cube.has_all_roles() AND cube.lacks_policy(c)) LOOP
 		EXECUTE format('GRANT SELECT ON %s TO %I', r.name, p_role);
 	END LOOP;
 	EXECUTE format('GRANT SELECT (stream, field, rule, record_key, found_at) ON cube.etl_quality_issue TO %I', p_role);
@@ -153,20 +188,29 @@ BEGIN
 	GRANT SELECT (contract_id, created_at, check_id) ON cube.key_compliance_checks TO gracecube_reader;
 END $$;
 
--- All or none: a table with policies for roles that are not there would be hidden from everybody but its owner.
 DO $$
 BEGIN
-	IF (SELECT count(*) FROM pg_roles WHERE rolname IN ('gracecube_reader', 'gracecube_writer', 'gracecube_api', 'gracecube_tier_1', 'gracecube_tier_2', 'gracecube_tier_3')) < 6 THEN
-		RETURN;
-	END IF;
+	IF NOT cube.has_all_roles() THEN RETURN; END IF;
 	REVOKE ALL ON ALL FUNCTIONS IN SCHEMA cube FROM PUBLIC;
 	REVOKE ALL ON cube.api_token, cube.api_audit, cube.cube_api_audit FROM gracecube_reader, gracecube_writer;
-	PERFORM cube.protect_by_tier(c.oid::regclass) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tier_key'
-	WHERE c.relnamespace = 'cube'::regnamespace AND (c.relname IN (SELECT fact FROM cube.fact) OR c.relname IN (SELECT rollup FROM cube.rollup));
-	PERFORM cube.protect_keys(u.target) FROM unnest(ARRAY['approvals', 'compliance_checks']) u (target);
 	PERFORM cube.grant_reading(u.role) FROM unnest(ARRAY['gracecube_tier_1', 'gracecube_tier_2', 'gracecube_tier_3']::name[]) u (role);
 	GRANT USAGE ON SCHEMA cube TO gracecube_api;
 	GRANT SELECT ON cube.api_audit, cube.cube_api_audit TO gracecube_api;
 	GRANT EXECUTE ON FUNCTION cube.find_api_token(text), cube.api_role(text), cube.trim_api_audit(bigint),
 		cube.add_api_audit(bigint[], text[], text[], text[], text[], text[], int[], bigint[], bigint[], text[]) TO gracecube_api;
+END $$;
+
+-- Keys by which a contract's story is found: see cube.protect_keys().
+DO $$
+DECLARE
+	wanted name;
+	f record;
+BEGIN
+	IF NOT cube.has_all_roles() THEN RETURN; END IF;
+	FOREACH wanted IN ARRAY ARRAY['gracecube_reader', 'gracecube_tier_1', 'gracecube_tier_2', 'gracecube_tier_3']::name[] LOOP
+		FOR f IN SELECT k.oid::regclass AS keys, u.key_column FROM cube.fact u JOIN pg_class k ON k.oid = format('cube.%I', 'key_' || u.target)::regclass
+				WHERE u.target IN ('approvals', 'compliance_checks') AND NOT cube.lacks_policy(k) LOOP
+			EXECUTE format('GRANT SELECT (%I, created_at, contract_id) ON %s TO %I', f.key_column, f.keys, wanted);
+		END LOOP;
+	END LOOP;
 END $$;
