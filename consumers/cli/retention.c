@@ -156,8 +156,9 @@ const struct gc_command gc_command_retention = {
 		"What else is kept for a time, and for how long, is in the configuration under retention; without it nothing goes.\n"
 		"`gracecube run` does the same by itself, every retention.interval.\n"
 		"\n"
-		"It runs beside everything else. No lock is waited for longer than 100 ms; a table that somebody reads all the while is\n"
-		"tried again for --wait, and kept until the next time. Killed, it goes on where it was.\n"
+		"It runs beside everything else. No lock is waited for longer than 100 ms, and none while somebody holds it for more than a\n"
+		"second: such a table is tried again for --wait, then it is said who reads it, and it is kept until the next time. Killed,\n"
+		"it goes on where it was.\n"
 		"\n"
 		"Exit codes: 0 done; 2 wrong usage; 69 PostgreSQL not reachable; 75 a table is in use, or another process is at it;\n"
 		"78 configuration, rights or schema are wrong, or the sums of a month are: it is kept until they are right.\n",

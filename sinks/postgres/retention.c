@@ -172,6 +172,11 @@ static enum gc_verdict ask(struct work *work, const char *sql, const char *const
 		return gc_fail(err, GC_RETRY, "lock", values[0],
 			       "it is in use all the while, most likely by %s; end that, or try again when it is over",
 			       gc_pg_find_blocker(work->pg, blocker));
+	if (verdict == GC_RETRY && !work->pg->lost && strcmp(err->code, "55006") == 0) {
+		struct gc_err why = *err;
+
+		return gc_fail(err, GC_RETRY, "lock", values[0], "it is %s; end that, or try again when it is over", why.text);
+	}
 	return verdict;
 }
 

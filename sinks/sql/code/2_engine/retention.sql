@@ -7,8 +7,8 @@
 --   3. its partition is detached: from this moment on no reader sees its facts. verify counts them until they are gone
 --   4. in one transaction its share of the rollups moves to the lane of closed months, −1, and its table is dropped. No sum over all lanes
 --      changes, so nobody who reads a rollup can tell when it happened; the other lanes are what is left of the facts, to be proven by verify
--- DETACH … CONCURRENTLY would need a session of the owner outside of any function, and consumers own nothing; a lock of its own that is not
--- given within 100 ms is asked for again later.
+-- DETACH … CONCURRENTLY would need a session of the owner outside of any function, and consumers own nothing. So a lock is asked for when nobody
+-- holds one for long: everybody who comes behind a request waits for as long as it does. One that is not given within 80 ms is asked for again.
 
 CREATE OR REPLACE FUNCTION cube.month_of(p_partition text) RETURNS date LANGUAGE sql IMMUTABLE AS $$
 	SELECT to_date(substring(p_partition FROM '_(\d{4}_\d{2})$'), 'YYYY_MM')
@@ -117,11 +117,44 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cube.prepare_month(text, date) IS 'Proves the cells of a month and keeps what other facts know of its rows, before it goes.';
 
+-- Who holds a lock of any kind on one of these tables: a transaction, as pg_locks names it, and its process.
+CREATE OR REPLACE FUNCTION cube.holders_of(p_tables regclass[]) RETURNS TABLE (virtualtransaction text, pid int) LANGUAGE sql AS $$
+	SELECT DISTINCT l.virtualtransaction, l.pid FROM pg_locks l
+	WHERE l.locktype = 'relation' AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) AND l.relation = ANY (p_tables)
+		AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
+$$;
+COMMENT ON FUNCTION cube.holders_of(regclass[]) IS 'Transactions that hold a lock on one of these tables.';
+
+-- Short transactions come and go; one that is still there after a second is not waited for, and is named.
+CREATE OR REPLACE FUNCTION cube.lock_alone(p_tables regclass[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	held text[] := ARRAY(SELECT h.virtualtransaction FROM cube.holders_of(p_tables) h);
+	looks int := 0;
+	p_table regclass;
+	until timestamptz;
+BEGIN
+	WHILE held <> '{}' LOOP
+		IF looks = 20 THEN
+			RAISE EXCEPTION 'in use for more than a second by %', (SELECT string_agg(format('%s (pid %s)', coalesce(nullif(a.application_name, ''), 'a process'), h.pid), ', ')
+				FROM cube.holders_of(p_tables) h LEFT JOIN pg_stat_activity a ON a.pid = h.pid WHERE h.virtualtransaction = ANY (held)) USING ERRCODE = 'object_in_use';
+		END IF;
+		PERFORM pg_sleep(0.05);
+		looks := looks + 1;
+		held := ARRAY(SELECT h.virtualtransaction FROM cube.holders_of(p_tables) h WHERE h.virtualtransaction = ANY (held));
+	END LOOP;
+	until := clock_timestamp() + interval '80 ms';
+	FOREACH p_table IN ARRAY p_tables LOOP
+		PERFORM set_config('lock_timeout', format('%sms', greatest(10, (extract(epoch FROM until - clock_timestamp()) * 1000)::int)), true);
+		EXECUTE format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', p_table);
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION cube.lock_alone(regclass[]) IS 'Locks tables, one after the other, when nobody uses them for long; keeps nobody waiting for longer than 100 ms.';
+
 -- Step 3.
 CREATE OR REPLACE FUNCTION cube.detach_month(p_fact text, p_month date) RETURNS void LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 BEGIN
-	PERFORM cube.be_brief();
+	PERFORM cube.be_brief(), cube.lock_alone(ARRAY[format('cube.%I', p_fact), format('cube.%I', cube.partition_of(p_fact, p_month))]::regclass[]);
 	EXECUTE format('ALTER TABLE cube.%I DETACH PARTITION cube.%I', p_fact, cube.partition_of(p_fact, p_month));
 	UPDATE cube.closed_month m SET detached_at = now() WHERE m.fact = p_fact AND m.month = p_month;
 END $$;
