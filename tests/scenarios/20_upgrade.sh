@@ -45,7 +45,7 @@ kept() {
 			(SELECT string_agg(format('t.%I', a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
 			c.oid::regclass, CASE WHEN relname ~ '^(fact|key)_error_events$' THEN 'WHERE error_id NOT LIKE ''error:%''' ELSE '' END)
 		FROM pg_class c WHERE relnamespace = 'cube'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
-			AND relname !~ '^schema_|^(fact|rollup)$|^rollup_error|^rollup_verification_executions_ledger$' ORDER BY relname
+			AND relname !~ '^schema_|^(fact|rollup)$|^rollup_error|^rollup_verification_(executions_ledger|mission)$' ORDER BY relname
 	SQL
 	sql -f kept.sql
 }
@@ -90,6 +90,23 @@ mkdir generated
 bash "$CUBE_TEST_ROOT/sinks/sql/generated/write.sh" "$GRACECUBE_POSTGRES_DSN" "$PWD/generated"
 diff -r -x write.sh "$CUBE_TEST_ROOT/sinks/sql/generated" generated >&2 || fail "sinks/sql/generated is not what the cube has: sinks/sql/generated/write.sh DSN"
 shown 'an upgraded cube and a new one have the same schema, and the functions of sinks/sql/generated'
+
+# --- Nothing overflows: of each number that the schema keeps it is written down how long it lasts ---
+cat >lifetimes.sql <<'SQL'
+CREATE TEMP TABLE lifetime (columns text, type text, what text, lasts text);
+\copy lifetime FROM lifetimes.csv CSV HEADER
+CREATE TEMP TABLE number AS SELECT format('%s.%s', c.relname, a.attname) AS name, format_type(a.atttypid, a.atttypmod) AS type
+	FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE c.relnamespace = 'cube'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+		AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype);
+SELECT 'numbers', count(*) FROM number;
+SELECT 'wrong', n.name, n.type, coalesce(string_agg(l.type || ' ' || l.columns, ' and '), 'is not in sinks/sql/lifetimes.csv') FROM number n
+	LEFT JOIN lifetime l ON n.name ~ format('^(\w+\.)?(%s)$', l.columns) GROUP BY 1, 2, 3 HAVING count(l.type) <> 1 OR min(l.type) <> n.type;
+SELECT 'wrong', l.columns, 'is of no column' FROM lifetime l WHERE NOT EXISTS (SELECT FROM number n WHERE n.name ~ format('^(\w+\.)?(%s)$', l.columns));
+SQL
+cp "$CUBE_TEST_ROOT/sinks/sql/lifetimes.csv" .
+sql -f lifetimes.sql >lifetimes
+equal 'numbers of which it is not written, or otherwise, how long they last' "$(grep ^wrong lifetimes)" ''
+shown "how long each of $(sed -n 's/^numbers|//p' lifetimes) numbers of the schema lasts at 10,000 events a second is written in sinks/sql/lifetimes.csv"
 
 # --- A live cube ---
 restored live

@@ -75,13 +75,13 @@ holds 'settings whose default is another in SQL' settings.csv 'name text, value 
 holds 'tiers that a limit hides on one side alone' tiers.csv '"limit" text, tier text, seen boolean' \
 	'SELECT c."limit", c.tier FROM c LEFT JOIN seen s USING ("limit", tier) WHERE c.seen IS DISTINCT FROM (s.tier IS NOT NULL)' \
 	-c 'DO $$BEGIN PERFORM cube.resolve_tier(ARRAY(SELECT DISTINCT tier FROM c)); END$$' \
-	-c "INSERT INTO cube.rollup_verification_mission (mission_key, tier_key, lane, executions, successful, confidence_n, confidence_ppb)
+	-c "INSERT INTO cube.rollup_mission_executions (mission_key, tier_key, lane, executions, successful, confidence_n, confidence_ppb)
 		SELECT 99999, tier_key, 7, 1, 0, 0, 0 FROM cube.dim_tier" \
 	-c 'CREATE TEMP TABLE seen ("limit" text, tier text)' -c 'GRANT ALL ON seen TO PUBLIC' \
 	-c "DO \$\$DECLARE l text; BEGIN
 		FOR l IN SELECT DISTINCT \"limit\" FROM c LOOP
 			EXECUTE format('SET LOCAL ROLE %I', cube.api_role(l));
-			INSERT INTO seen SELECT l, tier_code FROM cube.rollup_verification_mission JOIN cube.dim_tier USING (tier_key);
+			INSERT INTO seen SELECT l, tier_code FROM cube.rollup_mission_executions JOIN cube.dim_tier USING (tier_key);
 			RESET ROLE;
 		END LOOP;
 	END\$\$"

@@ -33,8 +33,8 @@ damage 'an hour too low' "$ROLLUP" rollup_errors_hourly rollup_errors_hourly \
 damage 'a cell missing' "$ROLLUP" rollup_errors_daily rollup_errors_daily \
 	"DELETE FROM cube.rollup_errors_daily WHERE day = (SELECT min(day) FROM cube.rollup_errors_daily)"
 damage 'a whole rollup missing' "$ROLLUP" rollup_approvals_daily rollup_approvals_daily 'DELETE FROM cube.rollup_approvals_daily'
-damage 'a cell of no fact' "$ROLLUP" rollup_verification_mission rollup_verification_mission \
-	'INSERT INTO cube.rollup_verification_mission VALUES (99999, 2, 7, 5, 4, 3, 2)'
+damage 'a cell of no fact' "$ROLLUP" rollup_mission_executions rollup_mission_executions \
+	'INSERT INTO cube.rollup_mission_executions VALUES (99999, 2, 7, 5, 4, 3, 2)'
 damage 'a lane doubled in another' "$ROLLUP" rollup_verification_confidence rollup_verification_confidence \
 	"INSERT INTO cube.rollup_verification_confidence SELECT component_key, day, tier_key, bucket, lane + 20000, executions, successful FROM cube.rollup_verification_confidence"
 damage 'buckets at the end of integers, in two lanes' "$ROLLUP" rollup_verification_duration rollup_verification_duration \
@@ -114,8 +114,8 @@ for line in "${DAMAGES[@]}"; do
 	[ -n "$(jq -r --arg check "$check" --arg of "$of" '.checks[] | select(.check == $check and .of == $of and .differing > 0) | .check' rest.json)" ] || continue
 	grep -qxF "$table" changed || fail "$what: no change of $table is told"
 done
-equal 'a cell, before and after' "$(jq -s -c '[.[].changed[] | select(.table == "rollup_verification_mission" and .cell.mission_key == 99999)]' repair1.out repair2.out)" \
-	'[{"table":"rollup_verification_mission","cell":{"tier_key":2,"mission_key":99999},"before":{"executions":5,"successful":4,"confidence_n":3,"confidence_ppb":2},"after":{"executions":0,"successful":0,"confidence_n":0,"confidence_ppb":0}}]'
+equal 'a cell, before and after' "$(jq -s -c '[.[].changed[] | select(.table == "rollup_mission_executions" and .cell.mission_key == 99999)]' repair1.out repair2.out)" \
+	'[{"table":"rollup_mission_executions","cell":{"tier_key":2,"mission_key":99999},"before":{"executions":5,"successful":4,"confidence_n":3,"confidence_ppb":2},"after":{"executions":0,"successful":0,"confidence_n":0,"confidence_ppb":0}}]'
 verify_agrees
 ends "$publisher" 120
 reaches "$records" 60

@@ -460,7 +460,7 @@ def tiers(server, token):
         equal('tiers of %s' % name, {row['tier_name'] for row in server.rows('/api/cube/metrics/' + name, limited)} - {operational}, set())
     for relation in ('cube.cube_executions', 'cube.fact_verification_executions JOIN cube.dim_tier USING (tier_key)',
                      'cube.rollup_verification_hourly JOIN cube.dim_tier USING (tier_key)', 'cube.cube_hourly_verification',
-                     'cube.fact_approvals JOIN cube.dim_tier USING (tier_key)', 'cube.rollup_verification_mission JOIN cube.dim_tier USING (tier_key)'):
+                     'cube.fact_approvals JOIN cube.dim_tier USING (tier_key)', 'cube.rollup_mission_executions JOIN cube.dim_tier USING (tier_key)'):
         equal('in SQL: tiers of %s' % relation, psql('SET ROLE gracecube_tier_1; SELECT DISTINCT tier_code FROM %s' % relation).split() or ['tier_1'], ['tier_1'])
     for forbidden in ('cube.api_token', 'cube.api_audit', 'cube.etl_dead_letter', 'cube.key_verification_executions'):
         refused = subprocess.run(['psql', '-X', '-q', '-d', os.environ['GRACECUBE_POSTGRES_DSN'], '-c', 'SET ROLE gracecube_tier_1', '-c', 'SELECT * FROM %s LIMIT 1' % forbidden],

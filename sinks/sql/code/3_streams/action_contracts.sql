@@ -57,10 +57,25 @@ SELECT cube.define_rollup('rollup_verification_hourly', 'fact_verification_execu
 	ARRAY['executions = 1', 'successful = f.was_successful::int', 'rollbacks = f.was_rolled_back::int', 'with_snapshot = f.created_snapshot::int',
 		'duration_n = (f.duration_seconds IS NOT NULL)::int', 'duration_us = round(f.duration_seconds * 1e6)::bigint',
 		'confidence_n = (f.confidence_score IS NOT NULL)::int', 'confidence_ppb = round(f.confidence_score * 1e9)::bigint']);
+-- A mission may last for years: the only sum of measures here that no hour and no day ends is a numeric.
+SELECT cube.define_rollup('rollup_mission_executions', 'fact_verification_executions',
+	ARRAY['mission_key int = f.mission_key', 'tier_key int = f.tier_key'],
+	ARRAY['executions bigint = 1', 'successful bigint = f.was_successful::int', 'confidence_n bigint = (f.confidence_score IS NOT NULL)::int',
+		'confidence_ppb numeric = round(f.confidence_score * 1e9)::bigint'], 'f.mission_key <> 0');
+-- What it was until 0008, for as long as programs of before read it. Months that are closed have no facts to fill the new one from.
 SELECT cube.define_rollup('rollup_verification_mission', 'fact_verification_executions',
 	ARRAY['mission_key int = f.mission_key', 'tier_key int = f.tier_key'],
 	ARRAY['executions bigint = 1', 'successful bigint = f.was_successful::int', 'confidence_n bigint = (f.confidence_score IS NOT NULL)::int',
-		'confidence_ppb bigint = round(f.confidence_score * 1e9)::bigint'], 'f.mission_key <> 0');
+		'confidence_ppb bigint = round(f.confidence_score * 1e9)::bigint'], 'f.mission_key <> 0')
+WHERE to_regclass('cube.rollup_verification_mission') IS NOT NULL;
+DO $$
+BEGIN
+	IF to_regclass('cube.rollup_verification_mission') IS NULL THEN RETURN; END IF;
+	PERFORM cube.hold_months();
+	INSERT INTO cube.rollup_mission_executions (mission_key, tier_key, lane, executions, successful, confidence_n, confidence_ppb)
+	SELECT mission_key, tier_key, lane, executions, successful, confidence_n, confidence_ppb FROM cube.rollup_verification_mission WHERE lane = -1
+	ON CONFLICT DO NOTHING;
+END $$;
 
 -- Sixteen neighbouring buckets are one row: a twelfth of the rows, and of the time, that one row a bucket took to read.
 SELECT cube.define_rollup('rollup_verification_duration', 'fact_verification_executions',

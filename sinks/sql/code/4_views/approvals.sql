@@ -3,7 +3,7 @@
 SELECT cube.define_view('cube_daily_approvals', $$
 SELECT day, cube.total(approvals) AS total, cube.total(approved) AS approved, cube.total(rejected) AS rejected,
 	cube.total(approvals - approved - rejected) AS pending,
-	cube.mean(cube.total(decision_us), cube.total(decision_n), 1e6) AS avg_decision_seconds, cube.total(decision_n) AS timed_decisions
+	cube.mean(sum(decision_us), cube.total(decision_n), 1e6) AS avg_decision_seconds, cube.total(decision_n) AS timed_decisions
 FROM cube.rollup_approvals_daily GROUP BY day HAVING cube.total(approvals) <> 0$$);
 SELECT cube.describe('cube.cube_daily_approvals', 'Approvals by the UTC day on which they were asked for.', $$
 	day: UTC day
@@ -18,7 +18,7 @@ $$);
 -- ----
 SELECT cube.define_view('cube_approvals_by_approver', $$
 SELECT a.actor_id, cube.total(r.approved + r.rejected) AS decided, cube.total(r.approved) AS approved,
-	cube.mean(cube.total(r.decision_us), cube.total(r.decision_n), 1e6) AS avg_decision_seconds
+	cube.mean(sum(r.decision_us), cube.total(r.decision_n), 1e6) AS avg_decision_seconds
 FROM cube.rollup_approvals_daily r JOIN cube.dim_actor a USING (actor_key)
 GROUP BY a.actor_id HAVING cube.total(r.approved + r.rejected) <> 0$$);
 SELECT cube.describe('cube.cube_approvals_by_approver', 'Decisions by the one who decided.', $$

@@ -3,7 +3,7 @@
 SELECT cube.define_view('cube_compliance', $$
 SELECT r.day, a.actor_id, t.tier_name, cube.total(r.checks) AS checks, cube.total(r.compliant) AS compliant,
 	(100.0 * cube.total(r.compliant) / cube.total(r.checks))::double precision AS compliance_rate_pct, cube.total(r.principles_failed) AS failed_principles,
-	cube.mean(cube.total(r.score_ppb), cube.total(r.score_n), 1e9) AS avg_score
+	cube.mean(sum(r.score_ppb), cube.total(r.score_n), 1e9) AS avg_score
 FROM cube.rollup_compliance_daily r JOIN cube.dim_actor a USING (actor_key) JOIN cube.dim_tier t USING (tier_key)
 GROUP BY r.day, a.actor_id, t.tier_name HAVING cube.total(r.checks) <> 0$$);
 SELECT cube.describe('cube.cube_compliance', 'Compliance by UTC day, actor and tier.', $$

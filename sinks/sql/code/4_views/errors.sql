@@ -69,7 +69,7 @@ $$);
 SELECT cube.define_view('cube_error_trends', $$
 SELECT date_part('year', day)::int AS year, date_part('month', day)::int AS month, date_part('day', day)::int AS day, severity,
 	cube.total(errors) AS error_count, cube.total(auto_resolved) AS auto_resolved_count, cube.total(human) AS human_count,
-	cube.mean(cube.total(resolution_us), cube.total(resolution_n), 1e6) AS avg_resolution_seconds
+	cube.mean(sum(resolution_us), cube.total(resolution_n), 1e6) AS avg_resolution_seconds
 FROM cube.rollup_errors_daily GROUP BY rollup_errors_daily.day, severity HAVING cube.total(errors) <> 0$$);
 SELECT cube.describe('cube.cube_error_trends', 'Errors by UTC day and severity.', $$
 	year: of the UTC day

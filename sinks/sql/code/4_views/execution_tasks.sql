@@ -3,8 +3,8 @@
 SELECT cube.define_view('cube_task_throughput', $$
 SELECT day, task_type, cube.total(tasks) AS tasks, cube.total(completed) AS completed, cube.total(failed) AS failed,
 	(100.0 * cube.total(failed) / nullif(cube.total(completed + failed), 0))::double precision AS failure_rate_pct,
-	cube.mean(cube.total(queue_us), cube.total(queue_n), 1e6) AS avg_queue_seconds,
-	cube.mean(cube.total(run_us), cube.total(run_n), 1e6) AS avg_run_seconds
+	cube.mean(sum(queue_us), cube.total(queue_n), 1e6) AS avg_queue_seconds,
+	cube.mean(sum(run_us), cube.total(run_n), 1e6) AS avg_run_seconds
 FROM cube.rollup_tasks_daily GROUP BY day, task_type HAVING cube.total(tasks) <> 0$$);
 SELECT cube.describe('cube.cube_task_throughput', 'Tasks by the UTC day on which they were queued, and type.', $$
 	day: UTC day

@@ -16,8 +16,8 @@ RETURNS TABLE (year int, month int, day int, tier_name text, total_executions bi
 	SELECT date_part('year', d.day)::int, date_part('month', d.day)::int, date_part('day', d.day)::int, t.tier_name,
 		d.executions, d.successful, d.avg_confidence, d.avg_duration, d.rollbacks, d.with_snapshot
 	FROM (SELECT cube.day_of(h.hour * 60) AS day, h.tier_key, cube.total(h.executions) AS executions, cube.total(h.successful) AS successful,
-			cube.mean(cube.total(h.confidence_ppb), cube.total(h.confidence_n), 1e9) AS avg_confidence,
-			cube.mean(cube.total(h.duration_us), cube.total(h.duration_n), 1e6) AS avg_duration,
+			cube.mean(sum(h.confidence_ppb), cube.total(h.confidence_n), 1e9) AS avg_confidence,
+			cube.mean(sum(h.duration_us), cube.total(h.duration_n), 1e6) AS avg_duration,
 			cube.total(h.rollbacks) AS rollbacks, cube.total(h.with_snapshot) AS with_snapshot
 		FROM cube.rollup_verification_hourly h
 		WHERE h.hour >= coalesce((p_from - date '1970-01-01') * 24, 0) AND h.hour < coalesce(cube.days_until(p_to) * 24, 4000000)
@@ -47,9 +47,9 @@ SELECT cube.define_view('cube_mission_metrics', $$
 SELECT d.mission_type, t.tier_name, d.total_missions, d.successful_missions, d.avg_confidence, d.executions
 -- the tier is joined to the few that are left: before, the planner expected few missions and looked each of them up
 FROM (SELECT m.mission_type, r.tier_key, count(*) AS total_missions, count(*) FILTER (WHERE m.final_status = 'success') AS successful_missions,
-		cube.mean(cube.total(r.confidence_ppb), cube.total(r.confidence_n), 1e9) AS avg_confidence, cube.total(r.executions) AS executions
-	FROM (SELECT mission_key, tier_key, cube.total(executions) AS executions, cube.total(confidence_ppb) AS confidence_ppb, cube.total(confidence_n) AS confidence_n
-		FROM cube.rollup_verification_mission GROUP BY 1, 2 HAVING cube.total(executions) <> 0) r
+		cube.mean(sum(r.confidence_ppb), cube.total(r.confidence_n), 1e9) AS avg_confidence, cube.total(r.executions) AS executions
+	FROM (SELECT mission_key, tier_key, cube.total(executions) AS executions, sum(confidence_ppb) AS confidence_ppb, cube.total(confidence_n) AS confidence_n
+		FROM cube.rollup_mission_executions GROUP BY 1, 2 HAVING cube.total(executions) <> 0) r
 	JOIN cube.dim_mission m USING (mission_key) GROUP BY m.mission_type, r.tier_key) d
 JOIN cube.dim_tier t USING (tier_key)$$);
 SELECT cube.describe('cube.cube_mission_metrics', 'Missions that have executions, by type of mission and tier of execution; a mission with executions of two tiers counts in both.', $$
@@ -202,8 +202,8 @@ RETURNS TABLE (hour timestamptz, tier_name text, tier_code text, total_execution
 	avg_confidence double precision, avg_duration_seconds double precision) LANGUAGE sql STABLE AS $$
 	SELECT cube.minute_at(r.hour * 60), t.tier_name, t.tier_code, r.executions, r.successful, r.rollbacks, r.avg_confidence, r.avg_duration
 	FROM (SELECT h.hour, h.tier_key, cube.total(h.executions) AS executions, cube.total(h.successful) AS successful, cube.total(h.rollbacks) AS rollbacks,
-			cube.mean(cube.total(h.confidence_ppb), cube.total(h.confidence_n), 1e9) AS avg_confidence,
-			cube.mean(cube.total(h.duration_us), cube.total(h.duration_n), 1e6) AS avg_duration
+			cube.mean(sum(h.confidence_ppb), cube.total(h.confidence_n), 1e9) AS avg_confidence,
+			cube.mean(sum(h.duration_us), cube.total(h.duration_n), 1e6) AS avg_duration
 		FROM cube.rollup_verification_hourly h
 		WHERE h.hour >= coalesce(floor(date_part('epoch', p_from) / 3600)::int, 0) AND h.hour < coalesce(ceil(date_part('epoch', p_to) / 3600)::int, 4000000)
 			AND h.component_key = (SELECT cube.component_cell(p_component))

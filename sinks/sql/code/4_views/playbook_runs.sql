@@ -2,7 +2,7 @@
 
 SELECT cube.define_view('cube_playbook_performance', $$
 SELECT r.day, r.playbook_id, c.component_name, cube.total(r.runs) AS runs, cube.total(r.ended) AS ended, cube.total(r.successful) AS successful,
-	cube.mean(cube.total(r.duration_us), cube.total(r.duration_n), 1e6) AS avg_duration_seconds
+	cube.mean(sum(r.duration_us), cube.total(r.duration_n), 1e6) AS avg_duration_seconds
 FROM cube.rollup_playbooks_daily r JOIN cube.dim_component c USING (component_key)
 GROUP BY r.day, r.playbook_id, c.component_name HAVING cube.total(r.runs) <> 0$$);
 SELECT cube.describe('cube.cube_playbook_performance', 'Playbook runs by UTC day, playbook and component.', $$
@@ -18,7 +18,7 @@ $$);
 -- ----
 SELECT cube.define_view('cube_playbook_steps', $$
 SELECT r.day, c.component_name, r.step_order, cube.total(r.steps) AS steps, cube.total(r.successful) AS successful, cube.total(r.failed) AS failed,
-	cube.mean(cube.total(r.duration_us), cube.total(r.duration_n), 1e6) AS avg_duration_seconds
+	cube.mean(sum(r.duration_us), cube.total(r.duration_n), 1e6) AS avg_duration_seconds
 FROM cube.rollup_steps_daily r JOIN cube.dim_component c USING (component_key)
 GROUP BY r.day, c.component_name, r.step_order HAVING cube.total(r.steps) <> 0$$);
 SELECT cube.describe('cube.cube_playbook_steps', 'Steps of playbook runs by UTC day, component and position. Steps per run: steps of all positions over steps of position 1.', $$
