@@ -106,6 +106,19 @@ SQL
 cp "$CUBE_TEST_ROOT/sinks/sql/lifetimes.csv" .
 sql -f lifetimes.sql >lifetimes
 equal 'numbers of which it is not written, or otherwise, how long they last' "$(grep ^wrong lifetimes)" ''
+# more than a bigint holds: what one mission's contracts are sure of, added to by a trigger; and how long those of one day took
+sql >means <<-'SQL'
+	SET gracecube.lane = 1;
+	INSERT INTO cube.dim_mission (mission_id, mission_name, mission_type) VALUES ('long', 'long', 'long');
+	INSERT INTO cube.rollup_mission_executions SELECT m.mission_key, 1, 1, 9223372036, 0, 9223372036, 9223372036 * 1e9 FROM cube.dim_mission m WHERE m.mission_id = 'long';
+	INSERT INTO cube.fact_verification_executions (contract_id, time_key, mission_key, component_key, tier_key, actor_key, was_successful, was_rolled_back,
+		created_snapshot, confidence_score, created_at)
+	SELECT 'long', cube.time_key(now()), m.mission_key, 0, 1, 0, false, false, false, 1, now() FROM cube.dim_mission m WHERE m.mission_id = 'long';
+	INSERT INTO cube.rollup_verification_hourly SELECT -1, h, 1, 1, 36000000, 0, 0, 0, 36000000, 9000000000000000000, 0, 0 FROM generate_series(480000, 480023) h;
+	SELECT executions, avg_confidence FROM cube.cube_mission_metrics WHERE mission_type = 'long';
+	SELECT total_executions, avg_duration_seconds FROM cube.cube_daily_verification_by_tier WHERE year = 2024;
+SQL
+equal 'means of sums that no bigint holds' "$(xargs <means)" '9223372037|1 864000000|250000'
 shown "how long each of $(sed -n 's/^numbers|//p' lifetimes) numbers of the schema lasts at 10,000 events a second is written in sinks/sql/lifetimes.csv"
 
 # --- A live cube ---
