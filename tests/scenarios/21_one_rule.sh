@@ -47,6 +47,25 @@ holds 'approvals of which SQL says another status' approvals.csv 'status text, w
 holds 'actors of another type or name in SQL' actors.csv 'text text, actor_id text, actor_type text, actor_name text' \
 	'SELECT c.n, c.actor_id FROM c LEFT JOIN cube.dim_actor d USING (actor_id) WHERE c.actor_id IS NOT NULL AND (d.actor_type, d.actor_name) IS DISTINCT FROM (c.actor_type, c.actor_name)' \
 	-c 'DO $$BEGIN PERFORM cube.resolve_actor(ARRAY(SELECT DISTINCT actor_id FROM c WHERE actor_id IS NOT NULL)); END$$'
+holds 'errors that SQL takes for those of another stream' error_ids.csv 'stream text, names text, error_id text' \
+	"SELECT n, error_id FROM c WHERE cube.error_stream(error_id) IS DISTINCT FROM stream
+		OR stream = 'immutable_log' AND (cube.error_of_entry(names::bigint), cube.entry_of_error(error_id)) IS DISTINCT FROM (error_id, names::bigint)
+		OR stream <> 'immutable_log' AND cube.entry_of_error(error_id) IS NOT NULL"
+# each matter is raised or requested, and told of by two events, of which the later one comes first; what counts, and what comes of it
+holds 'events of the mesh of which SQL makes something else' mesh_events.csv 'event_type text, matter text, aspect text, counts text, becomes text' \
+	"SELECT n, event_type, told.note, coalesce(e.status, a.status) FROM told LEFT JOIN cube.mesh_aspect m USING (subject_id, aspect)
+		LEFT JOIN cube.fact_error_events e ON e.error_id = told.subject_id AND cube.error_stream(told.subject_id) = 'trigger_events'
+		LEFT JOIN cube.fact_approvals a ON a.approval_id = cube.approval_of_subject(told.subject_id)
+	WHERE m.note IS DISTINCT FROM counts OR coalesce(e.status, a.status) IS DISTINCT FROM becomes" \
+	-c "CREATE TEMP TABLE told AS SELECT *, CASE matter WHEN 'approval' THEN cube.subject_of_approval('told-' || n) ELSE matter || ':told-' || n END AS subject_id,
+		counts AS note FROM c WHERE aspect IS NOT NULL" \
+	-c "CREATE FUNCTION pg_temp.tell(nth text, hour int) RETURNS bigint LANGUAGE sql AS \$\$
+		SELECT cube.merge_mesh_events(array_agg(subject_id), array_agg(aspect), array_agg(timestamptz '2026-11-20 10:00Z' + make_interval(hours => hour)), array_agg(1::bigint),
+			array_agg(0), array_agg(0), array_agg(false), array_agg(0), array_agg('x'::text), array_agg('low'::text), array_agg('x'::text), array_agg(nth), array_agg(becomes = 'approved'),
+			array_agg(NULL::text), array_agg(NULL::text), array_agg(NULL::float8), array_agg(false), array_agg(0::bigint), array_agg(0::bigint), array_agg(0::bigint), array_agg(0::bigint), array_agg(NULL::bigint))
+		FROM (SELECT subject_id, aspect, becomes FROM told UNION SELECT subject_id, CASE matter WHEN 'error' THEN 'raised' ELSE 'requested' END, 'x' FROM told
+			WHERE aspect NOT IN ('raised', 'requested')) t \$\$" \
+	-c "DO \$\$BEGIN PERFORM pg_temp.tell('last', 2), pg_temp.tell('first', 1); END\$\$"
 holds 'steps of contracts that SQL judges otherwise' contract_steps.csv '"from" text, "to" text, backward boolean' \
 	'SELECT n, "from", "to" FROM c WHERE cube.is_backward_step("from", "to") IS DISTINCT FROM backward'
 # what a merge function keeps is read from its text

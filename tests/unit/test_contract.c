@@ -209,20 +209,31 @@ static struct gc_span member(const char *name, struct gc_span field)
 	return field.ptr ? gc_arena_printf(gc_batch_arena(batch), ",\"%s\":\"%.*s\"", name, (int)field.len, field.ptr) : GC_LIT("");
 }
 
-/* The row that comes of a record with these members besides its key and created_at. */
-static const struct gc_row *decode(const char *stream, struct gc_span members)
+/* The row of a target that comes of a record, NULL where none does. */
+static const struct gc_row *row_of(struct gc_span stream, const struct gc_target *target, struct gc_span value)
 {
 	static struct gc_message message;
 	struct gc_row *const *rows;
+	size_t count;
 
-	message = (struct gc_message){ .topic = GC_LIT("t"),
-				       .value = gc_arena_printf(gc_batch_arena(batch), "{\"id\":\"1\",\"created_at\":" T0 "%.*s}",
-								(int)members.len, members.ptr) };
+	message = (struct gc_message){ .topic = GC_LIT("t"), .value = value };
 	gc_batch_partition(batch, GC_LIT("t"), 0, 70, 1, 0);
-	gc_batch_add(batch, 0, gc_stream_find(gc_span_of(stream)), GC_UNIT_AUTO, &message);
+	gc_batch_add(batch, 0, gc_stream_find(stream), GC_UNIT_AUTO, &message);
 	gc_batch_coalesce(batch);
-	assert_int_equal(gc_batch_rows(batch, gc_stream_find(gc_span_of(stream))->targets[0], &rows), 1);
-	return rows[0];
+	count = gc_batch_rows(batch, target, &rows);
+	assert_true(count <= 1);
+	return count ? rows[0] : NULL;
+}
+
+/* The row that comes of a record with these members besides its key and created_at. */
+static const struct gc_row *decode(const char *stream, struct gc_span members)
+{
+	const struct gc_row *row = row_of(gc_span_of(stream), gc_stream_find(gc_span_of(stream))->targets[0],
+					  gc_arena_printf(gc_batch_arena(batch), "{\"id\":\"1\",\"created_at\":" T0 "%.*s}",
+							  (int)members.len, members.ptr));
+
+	assert_non_null(row);
+	return row;
 }
 
 static const struct gc_value *value_of(const struct gc_row *row, const char *column)
@@ -312,6 +323,78 @@ static void actors_have_a_prefix(void **state)
 			fail_case(&cases);
 	}
 	close_cases(&cases, 26);
+}
+
+/* ---- ids and aspects ---- */
+
+/* A record of each stream that tells of errors: what is before and behind what names it. */
+static const struct {
+	const char *stream, *target, *before, *behind;
+} tellers[] = {
+	{ "security_events", "error_events", "{\"id\":\"", "\",\"created_at\":" T0 "}" },
+	{ "immutable_log", "error_events",
+	  "{\"id\":\"1\",\"sequence\":", ",\"action\":\"error\",\"timestamp\":" T0 ",\"created_at\":" T0 "}" },
+	{ "trigger_events", "mesh_events",
+	  "{\"event_type\":\"error.detected\",\"source\":\"s\",\"actor\":\"a\",\"resource\":\"r\",\"timestamp\":" T0
+	  ",\"payload\":{\"error_id\":\"",
+	  "\"}}" },
+};
+
+static const struct gc_target *target_named(struct gc_span name);
+
+static void errors_are_named_by_their_stream(void **state)
+{
+	struct cases cases;
+
+	(void)state;
+	open_cases(&cases, "error_ids.csv");
+	while (next_case(&cases)) {
+		size_t i = 0;
+		struct gc_span names = cases.fields[1];
+		const struct gc_row *row;
+
+		while (i < sizeof(tellers) / sizeof(tellers[0]) && !gc_span_equal(gc_span_of(tellers[i].stream), cases.fields[0]))
+			i++;
+		assert_true(i < sizeof(tellers) / sizeof(tellers[0]));
+		gc_batch_reset(batch);
+		row = row_of(cases.fields[0], target_named(gc_span_of(tellers[i].target)),
+			     gc_arena_printf(gc_batch_arena(batch), "%s%.*s%s", tellers[i].before, (int)names.len, names.ptr,
+					     tellers[i].behind));
+		if (!row || !gc_span_equal(row->key, cases.fields[2]))
+			fail_case(&cases);
+	}
+	close_cases(&cases, 11);
+}
+
+/* Of an event that tells of nothing no row comes. */
+static void events_of_the_mesh_are_aspects(void **state)
+{
+	struct cases cases;
+
+	(void)state;
+	open_cases(&cases, "mesh_events.csv");
+	while (next_case(&cases)) {
+		struct gc_span type = cases.fields[0], matter = cases.fields[1];
+		bool is_decided = gc_span_equal(cases.fields[2], GC_LIT("decided"));
+		const struct gc_row *row;
+
+		gc_batch_reset(batch);
+		row = row_of(GC_LIT("trigger_events"), target_named(GC_LIT("mesh_events")),
+			     gc_arena_printf(gc_batch_arena(batch),
+					     "{\"event_type\":\"%.*s\",\"source\":\"s\",\"actor\":\"a\",\"resource\":\"r\","
+					     "\"payload\":{\"error_id\":\"1\",\"approval_id\":\"1\"},\"timestamp\":" T0 "}",
+					     (int)type.len, type.ptr));
+		if ((row != NULL) != (matter.ptr != NULL))
+			fail_case(&cases);
+		if (row &&
+		    (!gc_span_equal(row->key, gc_arena_printf(gc_batch_arena(batch), "%.*s:1", (int)matter.len, matter.ptr)) ||
+		     !is_same_text(text_of(row, "aspect"), cases.fields[2]) ||
+		     (is_decided &&
+		      !is_truth(row, "needs_human",
+				gc_span_equal(cases.fields[4], GC_LIT("approved")) ? GC_LIT("true") : GC_LIT("false")))))
+			fail_case(&cases);
+	}
+	close_cases(&cases, 14);
 }
 
 /* ---- descriptors ---- */
@@ -495,6 +578,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(errors_are_judged, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(approvals_are_decided, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(actors_have_a_prefix, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(errors_are_named_by_their_stream, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(events_of_the_mesh_are_aspects, set_up, tear_down),
 		cmocka_unit_test(steps_go_forward),
 		cmocka_unit_test(what_may_be_left_out_is_known),
 		cmocka_unit_test(targets_are_what_the_cube_has),

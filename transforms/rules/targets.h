@@ -26,6 +26,12 @@ enum { GC_ERROR_COLUMNS(GC_ERROR_INDEX) GC_ERROR_COLUMN_COUNT };
 
 extern const struct gc_target gc_target_error_events;
 
+/* What stands before an error's id says which stream told of it. cube.error_stream() is the same rule, and tests/contract/error_ids.csv its
+ * cases. */
+#define GC_ERROR_OF_ALERT "security_event:"
+#define GC_ERROR_OF_ENTRY "log:"
+#define GC_ERROR_OF_MESH "error:"
+
 /* What the rules of errors make of a record: severity (unknown where there is none), actor, component, resolution: an error was resolved by
  * itself where there is a resolved_at and the note names no person. The row's created_at must be set. `component` is what the record itself
  * names, or NULL. cube.severity_of() and cube.is_auto_resolved() are the same rules, and tests/contract/errors.csv their cases. */

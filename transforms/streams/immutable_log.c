@@ -59,7 +59,7 @@ static void derive_error(struct gc_decode *decode, struct gc_row *row)
 	struct gc_span actor = gc_row_get_text(row, AT_actor), resource = gc_span_trim(gc_row_get_text(row, AT_resource));
 	struct gc_span component = gc_declared_component(decode, actor);
 
-	if (gc_span_starts_with(resource, GC_LIT("security_event:")) && resource.len <= decode->key_bytes_max) {
+	if (gc_span_starts_with(resource, GC_LIT(GC_ERROR_OF_ALERT)) && resource.len <= decode->key_bytes_max) {
 		gc_row_text(row, AT_error_id, resource);
 		gc_decode_link(decode, "error_events", resource);
 		if (component.len == 0)
@@ -102,7 +102,7 @@ static bool is_error_like(struct gc_span action)
 static void add_error(struct gc_decode *decode, const struct gc_row *entry, const struct gc_json *log,
 		      const struct gc_json *payload)
 {
-	struct gc_span id = gc_arena_printf(decode->arena, "log:%lld", (long long)entry->values[AT_sequence].integer);
+	struct gc_span id = gc_arena_printf(decode->arena, GC_ERROR_OF_ENTRY "%lld", (long long)entry->values[AT_sequence].integer);
 	struct gc_row *row = gc_decode_row(decode, &gc_target_error_events, id, log);
 
 	gc_row_integer(row, GC_ERROR_created_at, entry->values[AT_created_at].integer);

@@ -1,5 +1,5 @@
 /* playbook_runs → fact_playbook_runs: one remediation; its diagnosis may name the error it repairs. Threads: pure. */
-#include "decode.h"
+#include "rules/targets.h"
 
 #define COLUMNS(X)                                                                                                                 \
 	X(run_id, GC_TEXT, 0, NULL)                                                                                                \
@@ -36,7 +36,7 @@ static void derive_diagnosis(struct gc_decode *decode, struct gc_row *row, const
 	gc_row_text(row, AT_diagnosis_code, gc_decode_hint(decode, diagnosis, "code"));
 	if (event.len == 0)
 		return;
-	error_id = gc_arena_printf(decode->arena, "security_event:%.*s", (int)event.len, event.ptr);
+	error_id = gc_arena_printf(decode->arena, GC_ERROR_OF_ALERT "%.*s", (int)event.len, event.ptr);
 	gc_row_text(row, AT_error_id, error_id);
 	gc_decode_link(decode, "error_events", error_id);
 }

@@ -1,11 +1,9 @@
 /* security_events → fact_error_events: one alert, later resolved. Threads: pure. */
 #include "rules/targets.h"
 
-#define PREFIX "security_event:"
-
 static struct gc_span error_id(struct gc_decode *decode, struct gc_span id)
 {
-	return gc_arena_printf(decode->arena, PREFIX "%.*s", (int)id.len, id.ptr);
+	return gc_arena_printf(decode->arena, GC_ERROR_OF_ALERT "%.*s", (int)id.len, id.ptr);
 }
 
 static void decode_event(struct gc_decode *decode, const struct gc_change *change)
@@ -24,7 +22,7 @@ const struct gc_stream gc_stream_security_events = {
 	.record = "one alert, later resolved",
 	.lands_in = "fact_error_events",
 	.key_field = "id",
-	.key_prefix = PREFIX,
+	.key_prefix = GC_ERROR_OF_ALERT,
 	.other_fields = (const char *const[]){ "actor", "component", "created_at", "details", "severity", NULL },
 	.targets = (const struct gc_target *const[]){ &gc_target_error_events, NULL },
 	.decode = decode_event,

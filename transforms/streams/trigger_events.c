@@ -1,7 +1,10 @@
 /* trigger_events → fact_error_events, fact_approvals: events of Grace's in-process mesh, of which several tell of one error or
  * one approval. Each becomes one aspect of it; sinks/sql/code/3_streams/trigger_events.sql puts the aspects together. Threads: pure.
  */
-#include "decode.h"
+#include "rules/targets.h"
+
+/* What the mesh calls an approval; cube.subject_of_approval() says the same. */
+#define APPROVAL "approval:"
 
 #define COLUMNS(X)                                                                                                                 \
 	X(subject_id, GC_TEXT, 0, NULL)                                                                                            \
@@ -32,7 +35,7 @@ static const struct gc_target mesh_events = {
 	.keep_versions = true,
 };
 
-/* What an event type tells. `fields` are the payload's members that may hold the title and the note, best first. */
+/* What an event type tells; tests/contract/mesh_events.csv is the cases of it and of the SQL that puts the aspects together. `fields` are the payload's members that may hold the title and the note, best first. */
 static const struct kind {
 	const char *event_type, *aspect;
 	bool of_approval, is_decision, approves;
@@ -79,7 +82,7 @@ static struct gc_span first_text(struct gc_decode *decode, const struct gc_json 
 
 static struct gc_span prefixed(struct gc_decode *decode, const char *prefix, struct gc_span id)
 {
-	return gc_arena_printf(decode->arena, "%s:%.*s", prefix, (int)id.len, id.ptr);
+	return gc_arena_printf(decode->arena, "%s%.*s", prefix, (int)id.len, id.ptr);
 }
 
 /* The payload's own id, else the resource that the event is about. */
@@ -96,7 +99,7 @@ static struct gc_span subject_of(struct gc_decode *decode, const struct gc_json 
 				 kind->of_approval ? "approval" : "error");
 		return GC_SPAN_NULL;
 	}
-	return prefixed(decode, kind->of_approval ? "approval" : "error", id);
+	return prefixed(decode, kind->of_approval ? APPROVAL : GC_ERROR_OF_MESH, id);
 }
 
 static void derive_component(struct gc_decode *decode, struct gc_row *row, const struct gc_json *event,
@@ -148,7 +151,7 @@ static void derive_links(struct gc_decode *decode, struct gc_row *row, const str
 	if (error.len == 0)
 		error = gc_decode_key(decode, problem_of(decode, payload), "error_id");
 	if (error.len > 0) {
-		gc_row_text(row, AT_error_id, prefixed(decode, "error", error));
+		gc_row_text(row, AT_error_id, prefixed(decode, GC_ERROR_OF_MESH, error));
 		gc_decode_link(decode, "error_events", gc_row_get_text(row, AT_error_id));
 	}
 	gc_row_text(row, AT_contract_id, contract);

@@ -243,11 +243,11 @@ BEGIN
 			WHERE NOT EXISTS (SELECT FROM cube.mesh_aspect m WHERE m.subject_id = l.subject_id AND m.aspect = l.aspect)', p_live) INTO subjects;
 		PERFORM cube.copy_rows(p_live, 'mesh_aspect');
 		FOR i IN 1..coalesce(cardinality(subjects), 0) BY 500 LOOP
-			PERFORM cube.lock_error_events(ARRAY(SELECT s FROM unnest(subjects[i:i + 499]) s WHERE s LIKE 'error:%')),
-				cube.lock_approvals(ARRAY(SELECT substr(s, 10) FROM unnest(subjects[i:i + 499]) s WHERE s LIKE 'approval:%'));
+			PERFORM cube.lock_error_events(ARRAY(SELECT s FROM unnest(subjects[i:i + 499]) s WHERE cube.error_stream(s) = 'trigger_events')),
+				cube.lock_approvals(ARRAY(SELECT cube.approval_of_subject(s) FROM unnest(subjects[i:i + 499]) s WHERE cube.approval_of_subject(s) IS NOT NULL));
 			PERFORM cube.ensure_mesh(subjects[i:i + 499]);
-			PERFORM cube.merge_mesh_errors(ARRAY(SELECT s FROM unnest(subjects[i:i + 499]) s WHERE s LIKE 'error:%'));
-			PERFORM cube.merge_mesh_approvals(ARRAY(SELECT substr(s, 10) FROM unnest(subjects[i:i + 499]) s WHERE s LIKE 'approval:%'));
+			PERFORM cube.merge_mesh_errors(ARRAY(SELECT s FROM unnest(subjects[i:i + 499]) s WHERE cube.error_stream(s) = 'trigger_events'));
+			PERFORM cube.merge_mesh_approvals(ARRAY(SELECT cube.approval_of_subject(s) FROM unnest(subjects[i:i + 499]) s WHERE cube.approval_of_subject(s) IS NOT NULL));
 		END LOOP;
 	END IF;
 	UPDATE cube.rebuild u SET read_at = clock_timestamp(), kept = u.kept + coalesce(more, 0) WHERE u.swapped_at IS NULL;

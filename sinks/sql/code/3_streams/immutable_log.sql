@@ -38,9 +38,9 @@ BEGIN
 		PERFORM cube.relink_verification_executions(ARRAY(SELECT DISTINCT contract_id FROM old_rows WHERE names_mission));
 		-- an error that was made of the entry goes with it
 		DELETE FROM cube.fact_error_events e USING old_rows o, cube.key_error_events k
-		WHERE k.error_id = 'log:' || o.sequence AND e.error_id = k.error_id AND e.created_at = k.created_at;
+		WHERE k.error_id = cube.error_of_entry(o.sequence) AND e.error_id = k.error_id AND e.created_at = k.created_at;
 		UPDATE cube.key_error_events k SET created_at = NULL FROM old_rows o
-		WHERE k.error_id = 'log:' || o.sequence AND k.created_at >= cube.closed_before('fact_error_events');
+		WHERE k.error_id = cube.error_of_entry(o.sequence) AND k.created_at >= cube.closed_before('fact_error_events');
 	ELSE
 		PERFORM cube.relink_verification_executions(ARRAY(SELECT contract_id FROM new_rows WHERE names_mission UNION SELECT contract_id FROM old_rows WHERE names_mission));
 	END IF;

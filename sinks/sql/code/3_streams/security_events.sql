@@ -19,6 +19,22 @@ SELECT cube.describe('cube.fact_error_events', 'One row an error; natural primar
 	loaded_at: when the row was last written
 $$);
 
+-- GC_ERROR_OF_… in transforms/rules/targets.h are the same prefixes, and stated there; tests/contract/error_ids.csv is their cases, run through both.
+CREATE OR REPLACE FUNCTION cube.error_stream(error_id text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT CASE WHEN error_id LIKE 'security\_event:%' THEN 'security_events' WHEN error_id LIKE 'log:%' THEN 'immutable_log' WHEN error_id LIKE 'error:%' THEN 'trigger_events' END
+$$;
+COMMENT ON FUNCTION cube.error_stream(text) IS 'Which stream told of an error, as its id says.';
+
+CREATE OR REPLACE FUNCTION cube.error_of_entry(sequence bigint) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT 'log:' || sequence
+$$;
+COMMENT ON FUNCTION cube.error_of_entry(bigint) IS 'The id of the error that an entry of the log is.';
+
+CREATE OR REPLACE FUNCTION cube.entry_of_error(error_id text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT CASE WHEN cube.error_stream(error_id) = 'immutable_log' THEN substr(error_id, 5)::bigint END
+$$;
+COMMENT ON FUNCTION cube.entry_of_error(text) IS 'The sequence of the entry of the log that is this error, NULL of another one.';
+
 -- gc_error_derive() in transforms/rules/error_events.c has the same rules, and rules/targets.h states them; tests/contract/errors.csv is their
 -- cases, run through both. Errors of alerts and of the log are judged there, those of the mesh here.
 CREATE OR REPLACE FUNCTION cube.severity_of(p_severity text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -50,8 +66,8 @@ SELECT cube.define_fact('fact_error_events', 'error_events',
 CREATE OR REPLACE FUNCTION cube.drop_errors_without_entry() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 DECLARE gone text[];
 BEGIN
-	gone := ARRAY(SELECT n.error_id FROM new_rows n WHERE n.error_id LIKE 'log:%' AND n.created_at >= cube.closed_before('fact_agentic_events') AND NOT EXISTS (
-		SELECT FROM cube.fact_agentic_events e WHERE e.sequence = substr(n.error_id, 5)::bigint AND e.created_at = n.created_at) ORDER BY 1);
+	gone := ARRAY(SELECT n.error_id FROM new_rows n WHERE cube.error_stream(n.error_id) = 'immutable_log' AND n.created_at >= cube.closed_before('fact_agentic_events') AND NOT EXISTS (
+		SELECT FROM cube.fact_agentic_events e WHERE e.sequence = cube.entry_of_error(n.error_id) AND e.created_at = n.created_at) ORDER BY 1);
 	IF cardinality(gone) > 0 THEN
 		DELETE FROM cube.fact_error_events e USING new_rows n
 		WHERE n.error_id = ANY (gone) AND e.error_id = n.error_id AND e.created_at = n.created_at;

@@ -22,6 +22,18 @@ SELECT cube.describe('cube.mesh_aspect', 'What the trigger mesh said of an error
 	loaded_at: when the row was last written
 $$);
 
+-- What transforms/streams/trigger_events.c calls the matters, the aspects and which event of one counts: tests/contract/mesh_events.csv is the cases,
+-- run through both.
+CREATE OR REPLACE FUNCTION cube.approval_of_subject(subject_id text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT CASE WHEN subject_id LIKE 'approval:%' THEN substr(subject_id, 10) END
+$$;
+COMMENT ON FUNCTION cube.approval_of_subject(text) IS 'The approval that the mesh tells of, NULL where it is an error.';
+
+CREATE OR REPLACE FUNCTION cube.subject_of_approval(approval_id text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT 'approval:' || approval_id
+$$;
+COMMENT ON FUNCTION cube.subject_of_approval(text) IS 'What the mesh calls an approval.';
+
 CREATE OR REPLACE FUNCTION cube.merge_mesh_events(subject_id text[], aspect text[], at timestamptz[], digest bigint[], actor_key int[], component_key int[],
 	component_is_explicit boolean[], tier_key int[], title text[], severity text[], source text[], note text[], needs_human boolean[],
 	error_id text[], contract_id text[], risk_score double precision[],
@@ -33,16 +45,16 @@ DECLARE
 	approvals_closed constant timestamptz := cube.pass_horizon('fact_approvals');
 	closed text[]; -- subjects of closed months
 	errors text[] := ARRAY(SELECT DISTINCT s COLLATE "C" FROM (
-		SELECT s FROM unnest(merge_mesh_events.subject_id) s WHERE s LIKE 'error:%'
+		SELECT s FROM unnest(merge_mesh_events.subject_id) s WHERE cube.error_stream(s) = 'trigger_events'
 		UNION ALL SELECT e FROM unnest(merge_mesh_events.error_id) e WHERE e IS NOT NULL) u ORDER BY 1);
-	approvals text[] := ARRAY(SELECT DISTINCT substr(s, 10) COLLATE "C" FROM unnest(merge_mesh_events.subject_id) s WHERE s LIKE 'approval:%' ORDER BY 1);
+	approvals text[] := ARRAY(SELECT DISTINCT cube.approval_of_subject(s) COLLATE "C" FROM unnest(merge_mesh_events.subject_id) s WHERE cube.approval_of_subject(s) IS NOT NULL ORDER BY 1);
 BEGIN
 	-- every subject is locked first, so of two workers with aspects of one subject the second sees the first
 	PERFORM cube.lock_error_events(errors);
 	PERFORM cube.lock_approvals(approvals);
 
 	closed := ARRAY(SELECT k.error_id FROM cube.key_error_events k WHERE k.error_id = ANY (errors) AND k.created_at < errors_closed
-		UNION SELECT 'approval:' || k.approval_id FROM cube.key_approvals k WHERE k.approval_id = ANY (approvals) AND k.created_at < approvals_closed
+		UNION SELECT cube.subject_of_approval(k.approval_id) FROM cube.key_approvals k WHERE k.approval_id = ANY (approvals) AND k.created_at < approvals_closed
 		UNION SELECT i.subject_id FROM unnest(merge_mesh_events.subject_id, merge_mesh_events.aspect, merge_mesh_events.at) AS i (subject_id, aspect, at)
 		WHERE i.aspect IN ('raised', 'diagnosed', 'requested') AND i.at < CASE i.aspect WHEN 'requested' THEN approvals_closed ELSE errors_closed END);
 
@@ -63,7 +75,7 @@ BEGIN
 		error_id = excluded.error_id, contract_id = excluded.contract_id, risk_score = excluded.risk_score, loaded_at = now()
 	WHERE (cube.mesh_rank(excluded.aspect, excluded.at), excluded.digest) > (cube.mesh_rank(m.aspect, m.at), m.digest);
 
-	PERFORM cube.ensure_mesh(errors || ARRAY(SELECT 'approval:' || a FROM unnest(approvals) a));
+	PERFORM cube.ensure_mesh(errors || ARRAY(SELECT cube.subject_of_approval(a) FROM unnest(approvals) a));
 	PERFORM cube.merge_mesh_errors(errors);
 	PERFORM cube.merge_mesh_approvals(approvals);
 	-- an event of the mesh confirms what is known, if nothing else, but for one of a closed month
@@ -115,7 +127,7 @@ BEGIN
 		LEFT JOIN cube.mesh_aspect r ON r.subject_id = k.error_id AND r.aspect = 'resolved'
 		LEFT JOIN cube.mesh_aspect f ON f.subject_id = k.error_id AND f.aspect = 'failed'
 		LEFT JOIN cube.mesh_aspect p ON p.subject_id = k.error_id AND p.aspect = 'planned'
-		WHERE k.error_id = ANY (ids) AND k.error_id LIKE 'error:%' ORDER BY k.error_id
+		WHERE k.error_id = ANY (ids) AND cube.error_stream(k.error_id) = 'trigger_events' ORDER BY k.error_id
 	LOOP
 		PERFORM cube.merge_error_events(error_id => ARRAY[e.error_id], actor_key => ARRAY[e.actor_key], error_type => ARRAY[e.error_type],
 			severity => ARRAY[e.severity], source => ARRAY[e.source], was_auto_resolved => ARRAY[e.auto], resolution_time_seconds => ARRAY[e.seconds],
@@ -143,7 +155,7 @@ BEGIN
 			d.at AS decided_at, cube.approval_status(d.needs_human) AS status,
 			q.contract_id, q.error_id, q.source, d.note AS decision_reason, q.tier_key
 		FROM cube.key_approvals k
-		JOIN cube.mesh_aspect q ON q.subject_id = 'approval:' || k.approval_id AND q.aspect = 'requested'
+		JOIN cube.mesh_aspect q ON q.subject_id = cube.subject_of_approval(k.approval_id) AND q.aspect = 'requested'
 		LEFT JOIN cube.mesh_aspect d ON d.subject_id = q.subject_id AND d.aspect = 'decided'
 		WHERE k.approval_id = ANY (ids) AND k.offset_id IS NULL ORDER BY k.approval_id -- a record of its own outranks the mesh
 	LOOP
