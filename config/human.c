@@ -101,6 +101,23 @@ const char *gc_human_print(int64_t value, enum gc_human_unit unit, char *buffer,
 	return buffer;
 }
 
+const char *gc_human_domain(enum gc_human_unit unit, int64_t min, int64_t max, char *buffer, size_t bytes)
+{
+	static const char *const kinds[] = {
+		[GC_HUMAN_COUNT] = "whole number", [GC_HUMAN_BYTES] = "size", [GC_HUMAN_TIME] = "duration"
+	};
+	static const char *const examples[] = {
+		[GC_HUMAN_COUNT] = "", [GC_HUMAN_BYTES] = " like 64MiB", [GC_HUMAN_TIME] = " like 30s"
+	};
+	char low[GC_HUMAN_BYTES_MAX], high[GC_HUMAN_BYTES_MAX];
+	if (max == INT64_MAX)
+		snprintf(buffer, bytes, "a %s%s", kinds[unit], examples[unit]);
+	else
+		snprintf(buffer, bytes, "a %s from %s to %s", kinds[unit], gc_human_print(min, unit, low, sizeof(low)),
+			 gc_human_print(max, unit, high, sizeof(high)));
+	return buffer;
+}
+
 int gc_choice_find(const char *const *choices, struct gc_span word)
 {
 	for (int i = 0; choices[i]; i++) {

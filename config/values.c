@@ -26,26 +26,15 @@ static bool is_number(const struct gc_option *option)
 	return option->type == GC_OPTION_COUNT || option->type == GC_OPTION_BYTES || option->type == GC_OPTION_DURATION;
 }
 
-static const char *number_domain(const struct gc_option *option, char *buffer, size_t bytes)
-{
-	static const char *const kinds[] = {
-		[GC_HUMAN_COUNT] = "whole number", [GC_HUMAN_BYTES] = "size", [GC_HUMAN_TIME] = "duration"
-	};
-	enum gc_human_unit unit = unit_of(option);
-	char min[GC_HUMAN_BYTES_MAX], max[GC_HUMAN_BYTES_MAX];
-	snprintf(buffer, bytes, "must be a %s from %s to %s", kinds[unit], gc_human_print(option->min, unit, min, sizeof(min)),
-		 gc_human_print(option->max, unit, max, sizeof(max)));
-	return buffer;
-}
-
 const char *gc_option_domain(const struct gc_option *option, char *buffer, size_t bytes)
 {
-	char choices[160];
+	char domain[160];
 
 	if (is_number(option))
-		return number_domain(option, buffer, bytes);
-	if (option->type == GC_OPTION_CHOICE)
-		snprintf(buffer, bytes, "must be one of %s", gc_choices_print(option->choices, choices, sizeof(choices)));
+		snprintf(buffer, bytes, "must be %s",
+			 gc_human_domain(unit_of(option), option->min, option->max, domain, sizeof(domain)));
+	else if (option->type == GC_OPTION_CHOICE)
+		snprintf(buffer, bytes, "must be one of %s", gc_choices_print(option->choices, domain, sizeof(domain)));
 	else
 		snprintf(buffer, bytes, "must be a text");
 	return buffer;

@@ -502,8 +502,7 @@ static int run_check(struct gc_command_line *line)
 static const struct gc_flag flags[] = {
 	{ "live", 0, NULL, "ask the running process at http.listen instead (GET /readyz)", GC_FLAG_BOOL,
 	  .offset = offsetof(struct check_options, live) },
-	{ "timeout", 0, "TIME", "how long Kafka may take to answer", GC_FLAG_DURATION,
-	  .offset = offsetof(struct check_options, timeout_us), .initially = "10s", .min = GC_SECOND_US / 10, .max = GC_HOUR_US },
+	GC_FLAG_KAFKA_TIMEOUT(struct check_options),
 	{ .name = NULL },
 };
 

@@ -76,6 +76,18 @@ struct gc_flag {
 	int64_t min, max;           /* of INT, SIZE, DURATION (µs); both 0: no limit but int64's, and not negative */
 };
 
+/* The flag --timeout of a command whose options have an int64_t called timeout_us. */
+#define GC_FLAG_KAFKA_TIMEOUT(options)                                                                                             \
+	{ "timeout",                                                                                                               \
+	  0,                                                                                                                       \
+	  "TIME",                                                                                                                  \
+	  "how long Kafka may take to answer",                                                                                     \
+	  GC_FLAG_DURATION,                                                                                                        \
+	  .offset = offsetof(options, timeout_us),                                                                                 \
+	  .initially = "10s",                                                                                                      \
+	  .min = GC_SECOND_US / 10,                                                                                                \
+	  .max = GC_HOUR_US }
+
 struct gc_command_line;
 
 /* A command's second word: `dead list`. */

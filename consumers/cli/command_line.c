@@ -67,34 +67,27 @@ static enum gc_verdict fail_value(const struct parser *parser, const struct gc_f
 
 /* -- values -- */
 
-static const char *number_kind(enum gc_flag_type type, enum gc_human_unit *ret_unit)
+static enum gc_human_unit unit_of(const struct gc_flag *flag)
 {
-	switch (type) {
+	switch (flag->type) {
 	case GC_FLAG_SIZE:
-		*ret_unit = GC_HUMAN_BYTES;
-		return "size like 64MiB";
+		return GC_HUMAN_BYTES;
 	case GC_FLAG_DURATION:
-		*ret_unit = GC_HUMAN_TIME;
-		return "duration like 30s";
+		return GC_HUMAN_TIME;
 	default:
-		*ret_unit = GC_HUMAN_COUNT;
-		return "whole number";
+		return GC_HUMAN_COUNT;
 	}
 }
 
 static enum gc_verdict put_number(const struct parser *parser, const struct gc_flag *flag, const char *value, int64_t *into,
 				  struct gc_err *err)
 {
-	enum gc_human_unit unit;
-	const char *kind = number_kind(flag->type, &unit);
 	int64_t number, max = flag->min || flag->max ? flag->max : INT64_MAX;
-	char must[120], low[GC_HUMAN_BYTES_MAX], high[GC_HUMAN_BYTES_MAX];
-	snprintf(must, sizeof(must), "must be a %s", kind);
-	if (max != INT64_MAX)
-		snprintf(must, sizeof(must), "must be a %s from %s to %s", kind, gc_human_print(flag->min, unit, low, sizeof(low)),
-			 gc_human_print(max, unit, high, sizeof(high)));
-	if (!gc_human_parse(value, unit, &number) || number < flag->min || number > max)
+	char must[120], domain[100];
+	if (!gc_human_parse(value, unit_of(flag), &number) || number < flag->min || number > max) {
+		snprintf(must, sizeof(must), "must be %s", gc_human_domain(unit_of(flag), flag->min, max, domain, sizeof(domain)));
 		return fail_value(parser, flag, must, value, err);
+	}
 	*into = number;
 	return GC_OK;
 }

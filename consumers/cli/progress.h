@@ -21,9 +21,17 @@ enum gc_progress_mode {
 	GC_PROGRESS_LOG,
 	GC_PROGRESS_NONE,
 };
-/* Their names, for a row { "progress", 0, "HOW", "how progress is shown", GC_FLAG_CHOICE, .offset = offsetof(…),
- * .choices = gc_progress_modes, .initially = "auto" }. */
 extern const char *const gc_progress_modes[];
+/* The flag --progress of a command whose options have an int called progress. */
+#define GC_FLAG_PROGRESS(options)                                                                                                  \
+	{ "progress",                                                                                                              \
+	  0,                                                                                                                       \
+	  "HOW",                                                                                                                   \
+	  "how progress is shown",                                                                                                 \
+	  GC_FLAG_CHOICE,                                                                                                          \
+	  .offset = offsetof(options, progress),                                                                                   \
+	  .choices = gc_progress_modes,                                                                                            \
+	  .initially = "auto" }
 
 struct gc_progress {
 	enum gc_progress_mode mode;

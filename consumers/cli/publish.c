@@ -357,8 +357,7 @@ static const struct gc_flag flags[] = {
 	{ "for", 0, "TIME", "end the trickle after so long", GC_FLAG_DURATION, .offset = offsetof(struct publish_options, for_us) },
 	{ "dry-run", 'n', NULL, "check all lines, publish nothing", GC_FLAG_BOOL,
 	  .offset = offsetof(struct publish_options, dry_run) },
-	{ "progress", 0, "HOW", "how progress is shown", GC_FLAG_CHOICE, .offset = offsetof(struct publish_options, progress),
-	  .choices = gc_progress_modes, .initially = "auto" },
+	GC_FLAG_PROGRESS(struct publish_options),
 	{ .name = NULL },
 };
 

@@ -26,8 +26,7 @@ static const struct gc_flag flags[] = {
 	{ "abandon", 0, NULL, "throw the new cube away", GC_FLAG_BOOL, .offset = offsetof(struct rebuild_options, abandon) },
 	{ "drop-old", 0, NULL, "drop the cube that was live before the swap", GC_FLAG_BOOL,
 	  .offset = offsetof(struct rebuild_options, drop_old) },
-	{ "progress", 0, "HOW", "how progress is shown", GC_FLAG_CHOICE, .offset = offsetof(struct rebuild_options, progress),
-	  .choices = gc_progress_modes, .initially = "auto" },
+	GC_FLAG_PROGRESS(struct rebuild_options),
 	{ .name = NULL },
 };
 

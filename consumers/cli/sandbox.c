@@ -38,8 +38,7 @@ static const struct gc_flag flags[] = {
 	  .offset = offsetof(struct sandbox_options, for_us) },
 	{ "partitions", 0, "N", "partitions of each topic", GC_FLAG_INT, .offset = offsetof(struct sandbox_options, partitions),
 	  .initially = "4", .min = 1, .max = 64 },
-	{ "progress", 0, "HOW", "how progress is shown", GC_FLAG_CHOICE, .offset = offsetof(struct sandbox_options, progress),
-	  .initially = "auto", .choices = gc_progress_modes },
+	GC_FLAG_PROGRESS(struct sandbox_options),
 	{ .name = NULL },
 };
 

@@ -375,8 +375,7 @@ static const struct gc_flag flags[] = {
 	  .offset = offsetof(struct status_options, watch) },
 	{ "every", 0, "TIME", "how long between two looks of --watch", GC_FLAG_DURATION,
 	  .offset = offsetof(struct status_options, every_us), .initially = "2s", .min = GC_SECOND_US / 10, .max = GC_HOUR_US },
-	{ "timeout", 0, "TIME", "how long Kafka may take to answer", GC_FLAG_DURATION,
-	  .offset = offsetof(struct status_options, timeout_us), .initially = "10s", .min = GC_SECOND_US / 10, .max = GC_HOUR_US },
+	GC_FLAG_KAFKA_TIMEOUT(struct status_options),
 	{ .name = NULL },
 };
 

@@ -501,10 +501,8 @@ static const struct gc_flag flags[] = {
 	  .offset = offsetof(struct verify_options, since_us) },
 	{ "sample", 0, "N", "only so many facts of each kind, whole days at random; or a share of all, such as 5%", GC_FLAG_TEXT,
 	  .offset = offsetof(struct verify_options, sample) },
-	{ "timeout", 0, "TIME", "how long Kafka may take to answer", GC_FLAG_DURATION,
-	  .offset = offsetof(struct verify_options, timeout_us), .initially = "10s", .min = GC_SECOND_US, .max = GC_HOUR_US },
-	{ "progress", 0, "HOW", "how progress is shown", GC_FLAG_CHOICE, .offset = offsetof(struct verify_options, progress),
-	  .choices = gc_progress_modes, .initially = "auto" },
+	GC_FLAG_KAFKA_TIMEOUT(struct verify_options),
+	GC_FLAG_PROGRESS(struct verify_options),
 	{ .name = NULL },
 };
 

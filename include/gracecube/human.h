@@ -1,5 +1,10 @@
-/* What people type and read: whole numbers, sizes, durations, choices, and the name they probably meant. Options, flags of commands and
- * parameters of the API are read by these.
+/* What people type and read: whole numbers, sizes, durations, choices, and the name they probably meant.
+ *
+ * Three tables are read by these, and speak of a value in the same words: options of the configuration (config/options.h), flags of commands
+ * (consumers/cli/command.h), parameters of the API (sinks/http/api/routes.h). They are three, because their rows have little else in common: an
+ * option has one place in struct gc_config, a section, and a file, a variable and -s by which it comes; a flag belongs to one command and has a
+ * letter; a parameter is handed to the database as a text, with a pattern that OpenAPI shows. No row is in two of them: whatever is an option is
+ * given to any command by -s, and has no flag of its own but --log-level, which sets it.
  *
  * Threads: no shared state.
  */
@@ -19,6 +24,9 @@ bool gc_human_parse(const char *text, enum gc_human_unit unit, int64_t *ret_valu
 /* As gc_human_parse() reads it, in the largest unit that is exact; returns buffer. */
 #define GC_HUMAN_BYTES_MAX 32
 const char *gc_human_print(int64_t value, enum gc_human_unit unit, char *buffer, size_t bytes);
+
+/* What a number must be: "a size from 1KiB to 64MiB"; with a maximum of INT64_MAX "a size like 64MiB". Returns buffer. */
+const char *gc_human_domain(enum gc_human_unit unit, int64_t min, int64_t max, char *buffer, size_t bytes);
 
 /* Which of the choices, which end with NULL, the word is; -1: none. */
 int gc_choice_find(const char *const *choices, struct gc_span word);

@@ -7,7 +7,6 @@
 #include <gracecube/arena.h>
 #include <gracecube/human.h>
 #include <gracecube/time.h>
-#include <inttypes.h>
 #include <regex.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -85,7 +84,7 @@ static void describe_allowed(const struct gc_parameter *parameter, int64_t row_l
 {
 	switch (parameter->type) {
 	case GC_PARAMETER_INTEGER:
-		snprintf(to, bytes, "a whole number from %" PRId64 " to %" PRId64, parameter->min, largest(parameter, row_limit));
+		gc_human_domain(GC_HUMAN_COUNT, parameter->min, largest(parameter, row_limit), to, bytes);
 		break;
 	case GC_PARAMETER_TIME:
 		snprintf(to, bytes, "a date like 2026-11-05, or a time like 2026-11-05T10:17:30Z");
