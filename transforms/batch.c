@@ -131,7 +131,7 @@ void gc_batch_reset(struct gc_batch *batch)
 }
 
 uint32_t gc_batch_partition(struct gc_batch *batch, struct gc_span topic, int32_t partition, int64_t offset_id, int64_t owner_epoch,
-			    int64_t from_offset)
+			    int64_t from_offset, const struct gc_order *order)
 {
 	*PUSH(&batch->partitions, struct gc_partition_batch) = (struct gc_partition_batch){
 		.topic = topic,
@@ -141,6 +141,7 @@ uint32_t gc_batch_partition(struct gc_batch *batch, struct gc_span topic, int32_
 		.from_offset = from_offset,
 		.to_offset = from_offset,
 		.last_kafka_us = -1,
+		.order = order ? *order : (struct gc_order){ 0 },
 	};
 	return (uint32_t)batch->partitions.count - 1;
 }
@@ -322,7 +323,7 @@ static bool find_key(struct gc_decode *decode)
 }
 
 /* Implausible timestamps become quality issues. */
-static void check_times(struct gc_decode *decode, struct gc_change *change)
+static void check_times(struct gc_decode *decode, const struct gc_change *change)
 {
 	const struct gc_message *message = change->message;
 
@@ -330,15 +331,15 @@ static void check_times(struct gc_decode *decode, struct gc_change *change)
 		gc_decode_issue(decode, "kafka_timestamp",
 				gc_arena_printf(decode->arena, "%lld", (long long)message->timestamp_us / 1000),
 				"more than a day ahead: the offset decides");
-	if (change->version.source_us < GC_TIME_END_US)
-		return;
-	gc_decode_issue(decode, "source_timestamp", gc_arena_printf(decode->arena, "%lld", (long long)change->version.source_us),
-			"the source's time must be before 2200: it decides nothing");
-	change->version.source_us = 0;
+	if (change->disbelieved_us != 0)
+		gc_decode_issue(decode, "source_timestamp",
+				gc_arena_printf(decode->arena, "%lld", (long long)change->disbelieved_us),
+				"the source's time is more than a day ahead of Kafka's, or beyond 2200: it decides nothing");
 }
 
 static void decode_change(struct gc_decode *decode, struct gc_change *change)
 {
+	gc_order_place(&AT(&decode->batch->partitions, struct gc_partition_batch, decode->partition).order, change);
 	decode->stream = stream_of(decode->stream, change);
 	if (change->op == GC_IGNORE || (change->op == GC_DELETE && !decode->stream->key_field))
 		return;

@@ -1,6 +1,6 @@
 /* Coalescing: of several versions of a row in one batch the cube gets as few as it takes to end the same as if each had been a batch of
  * its own. The records of a key are taken in the order in which they came, each against the one that stands, by the rule that the merge
- * functions of the cube have (gc_version_replaces()); so where a batch ends decides nothing.
+ * functions of the cube have (gc_version_compare()); so where a batch ends decides nothing.
  *
  * Nearly always one row a key stays. Where a newer version says "as it was" (GC_KEEPS) of a column of which the one before says something,
  * both do, and go to the merge one after the other, in rounds: the one before may be a late one, older than what the cube has, and then the
@@ -76,9 +76,19 @@ static void supersede(struct gc_batch *batch, struct gc_row *row)
 	}
 }
 
+/* One that is refused although its own time is the later one. */
+static void note_contradiction(struct gc_batch *batch, const struct gc_row *row, const struct gc_row *standing)
+{
+	struct gc_partition_batch *partitions;
+
+	gc_batch_partitions(batch, &partitions);
+	if (row->counts_in_ledger && gc_version_own_us(&row->version) > gc_version_own_us(&standing->version))
+		partitions[row->partition].contradicting++;
+}
+
 static bool replaces(const struct gc_row *row, const struct gc_row *standing)
 {
-	return gc_version_replaces(row->version, row->deleted, standing->version, standing->deleted);
+	return gc_version_compare(row->version, standing->version) > 0;
 }
 
 /* A step that the source never makes is said, wherever the two versions meet: here, or in the cube's own trigger. */
@@ -105,16 +115,15 @@ static void check_step(struct gc_batch *batch, const struct gc_row *before, cons
 					  });
 }
 
-/* `stack` holds what stands of the key so far, each needed by the next. What the row does not need goes, as long as what is left below is
- * older than the row; that it is older than what goes does not say so, where clocks contradict each other. Returns the new depth. */
+/* `stack` holds what stands of the key so far, each needed by the next. What the row does not need goes. Returns the new depth. */
 static size_t put_on(struct gc_batch *batch, struct gc_row **stack, size_t depth, struct gc_row *row)
 {
 	if (depth > 0 && !replaces(row, stack[depth - 1])) {
+		note_contradiction(batch, row, stack[depth - 1]);
 		supersede(batch, row);
 		return depth;
 	}
-	for (size_t top = depth; depth > 0 && !needs(row, stack[depth - 1]) && (depth == 1 || replaces(row, stack[depth - 2]));
-	     depth--) {
+	for (size_t top = depth; depth > 0 && !needs(row, stack[depth - 1]); depth--) {
 		if (depth == top)
 			check_step(batch, stack[depth - 1], row);
 		supersede(batch, stack[depth - 1]);

@@ -77,8 +77,20 @@ static const struct gc_json *schema_of_row(const struct gc_json *schema)
 	return schema;
 }
 
-static void read_source(const struct gc_json *source, struct gc_arena *arena, struct gc_version *version)
+/* Several databases may come through one partition, each with positions of its own. */
+static int64_t hash_of_names(const struct gc_json *name, const struct gc_json *db)
 {
+	uint64_t hash = (name ? 31 * gc_span_hash(gc_json_raw(name)) : 0) + (db ? gc_span_hash(gc_json_raw(db)) : 0);
+
+	return hash ? (int64_t)hash : 1;
+}
+
+static void read_source(const struct gc_json *source, struct gc_arena *arena, struct gc_change *change)
+{
+	struct gc_version *version = &change->version;
+
+	change->source = hash_of_names(gc_json_get(source, GC_LIT("name")), gc_json_get(source, GC_LIT("db")));
+	change->is_incremental = gc_span_equal(text_of(gc_json_get(source, GC_LIT("snapshot")), arena), GC_LIT("incremental"));
 	version->lsn = number_of(gc_json_get(source, GC_LIT("lsn")), arena);
 	version->source_us = number_of(gc_json_get(source, GC_LIT("ts_us")), arena);
 	if (version->source_us == 0)
@@ -98,7 +110,7 @@ static enum gc_verdict open_debezium(const struct gc_json *envelope, struct gc_a
 {
 	struct gc_span op = text_of(gc_json_get(envelope, GC_LIT("op")), arena);
 
-	read_source(gc_json_get(envelope, GC_LIT("source")), arena, &change->version);
+	read_source(gc_json_get(envelope, GC_LIT("source")), arena, change);
 	if (op.len != 1 || !strchr("crudtm", op.ptr[0]))
 		return gc_fail(err, GC_REJECT, "unknown_op", "op", "the operation \"%.*s\" is none of c, r, u, d, t, m",
 			       (int)(op.len > 40 ? 40 : op.len), op.ptr ? op.ptr : "");
@@ -108,6 +120,7 @@ static enum gc_verdict open_debezium(const struct gc_json *envelope, struct gc_a
 		return GC_OK;
 	}
 	change->op = op.ptr[0] == 'd' ? GC_DELETE : GC_UPSERT;
+	change->is_snapshot = op.ptr[0] == 'r';
 	change->row = gc_json_get(envelope, change->op == GC_DELETE ? GC_LIT("before") : GC_LIT("after"));
 	if (change->row && change->row->type == GC_JSON_NULL)
 		change->row = NULL;
@@ -126,6 +139,8 @@ static void open_flattened(const struct gc_json *row, struct gc_arena *arena, st
 
 	change->row = row;
 	change->op = gc_span_equal_nocase(deleted, GC_LIT("true")) || gc_span_equal(op, GC_LIT("d")) ? GC_DELETE : GC_UPSERT;
+	change->is_snapshot = gc_span_equal(op, GC_LIT("r"));
+	change->source = hash_of_names(gc_json_get(row, GC_LIT("__source_name")), gc_json_get(row, GC_LIT("__source_db")));
 	change->version.lsn = number_of(gc_json_get(row, GC_LIT("__source_lsn")), arena);
 	if (change->version.lsn == 0)
 		change->version.lsn = number_of(gc_json_get(row, GC_LIT("__lsn")), arena);
@@ -272,7 +287,8 @@ enum gc_verdict gc_envelope_open(const struct gc_message *message, struct gc_are
 			return verdict;
 		root = unwrap_schema(root, &change.schema);
 	}
-	if (root && root->type != GC_JSON_NULL)
+	change.is_tombstone = !root || root->type == GC_JSON_NULL;
+	if (!change.is_tombstone)
 		verdict = is_object(root) ? open_object(root, arena, &change, err) : refuse_root(root, arena, err);
 	if (verdict != GC_OK)
 		return verdict;

@@ -28,7 +28,7 @@ struct status_options {
 /* ---- PostgreSQL ---- */
 
 static const char rows_sql[] =
-	"SELECT o.topic, o.partition, o.stream, o.first_offset, o.next_offset, o.applied, o.superseded, o.dead, o.ignored, o.expired, o.owner,"
+	"SELECT o.topic, o.partition, o.stream, o.first_offset, o.next_offset, o.applied, o.superseded, o.dead, o.ignored, o.expired, o.contradicting, o.owner,"
 	" (EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = o.owner_pid AND a.datname = current_database()))::int, " GC_SQL_US(
 		"o.last_record_at") ", " GC_SQL_US("o.updated_at") " FROM cube.etl_offset o WHERE o.group_id = $1 ORDER BY o.topic COLLATE \"C\", o.partition";
 
@@ -74,10 +74,11 @@ static void take_row(void *arg, const char *const *values, int columns)
 	p->dead = gc_output_int(values[7], 0);
 	p->ignored = gc_output_int(values[8], 0);
 	p->expired = gc_output_int(values[9], 0);
-	p->owner = keep(snapshot, values[10]);
-	p->owner_is_connected = gc_output_int(values[11], 0) == 1;
-	p->data_through_us = gc_output_int(values[12], GC_NO_TIME);
-	p->moved_us = gc_output_int(values[13], GC_NO_TIME);
+	p->contradicting = gc_output_int(values[10], 0);
+	p->owner = keep(snapshot, values[11]);
+	p->owner_is_connected = gc_output_int(values[12], 0) == 1;
+	p->data_through_us = gc_output_int(values[13], GC_NO_TIME);
+	p->moved_us = gc_output_int(values[14], GC_NO_TIME);
 }
 
 static void take_totals(void *arg, const char *const *values, int columns)
@@ -398,7 +399,7 @@ const struct gc_command gc_command_status = {
 		"  applied, superseded, dead, ignored\n"
 		"                what became of the records: changed the cube; were older than what it holds, or duplicates; are dead\n"
 		"                letters (`gracecube dead list`); mean nothing here, or are expired: of months that are dropped\n"
-		"                (`gracecube retention`)\n"
+		"                (`gracecube retention`). Superseded and contradicting: by their own time they are the newer ones\n"
 		"  moved         how long ago the position moved\n"
 		"  data through  Kafka's timestamp of the newest record in the cube, UTC\n"
 		"  owner         host:process:worker that reads it; (left) when it is no longer connected\n"

@@ -21,7 +21,7 @@ struct gc_partition_status {
 	const char *stream, *topic;
 	int32_t partition;
 	bool has_row;
-	int64_t first_offset, next_offset, applied, superseded, dead, ignored, expired;
+	int64_t first_offset, next_offset, applied, superseded, contradicting, dead, ignored, expired;
 	const char *owner;
 	bool owner_is_connected;
 	int64_t data_through_us, moved_us;

@@ -16,7 +16,7 @@ static int64_t behind_us(const struct gc_snapshot *snapshot, const struct gc_par
 
 struct totals {
 	int64_t states[GC_PARTITION_COUNT];
-	int64_t lag, applied, superseded, dead, ignored, expired, moved_us, data_through_us;
+	int64_t lag, applied, superseded, contradicting, dead, ignored, expired, moved_us, data_through_us;
 	bool lag_is_known;
 };
 
@@ -36,6 +36,7 @@ static struct totals sum_up(const struct gc_snapshot *snapshot)
 		totals.lag += p->lag > 0 ? p->lag : 0;
 		totals.applied += p->applied;
 		totals.superseded += p->superseded;
+		totals.contradicting += p->contradicting;
 		totals.dead += p->dead;
 		totals.ignored += p->ignored;
 		totals.expired += p->expired;
@@ -139,6 +140,8 @@ static void print_totals(const struct gc_snapshot *snapshot)
 		printf("; lag unknown");
 	print_count("; applied ", totals.applied, "");
 	print_count(", superseded ", totals.superseded, "");
+	if (totals.contradicting)
+		print_count(" (", totals.contradicting, " of them contradicting)");
 	print_count(", dead ", totals.dead, "");
 	print_count(", ignored ", totals.ignored, "");
 	if (totals.expired)
@@ -198,6 +201,7 @@ static json_t *partition_json(const struct gc_snapshot *snapshot, const struct g
 	json_object_set_new(json, "seconds_behind", behind == GC_NO_TIME ? json_null() : json_real((double)behind / GC_SECOND_US));
 	json_object_set_new(json, "applied", known_json(p->applied, has_row));
 	json_object_set_new(json, "superseded", known_json(p->superseded, has_row));
+	json_object_set_new(json, "contradicting", known_json(p->contradicting, has_row));
 	json_object_set_new(json, "dead", known_json(p->dead, has_row));
 	json_object_set_new(json, "ignored", known_json(p->ignored, has_row));
 	json_object_set_new(json, "expired", known_json(p->expired, has_row));
@@ -220,6 +224,7 @@ static json_t *totals_json(const struct gc_snapshot *snapshot)
 	json_object_set_new(json, "lag_records", known_json(totals.lag, totals.lag_is_known));
 	json_object_set_new(json, "applied", json_integer((json_int_t)totals.applied));
 	json_object_set_new(json, "superseded", json_integer((json_int_t)totals.superseded));
+	json_object_set_new(json, "contradicting", json_integer((json_int_t)totals.contradicting));
 	json_object_set_new(json, "dead", json_integer((json_int_t)totals.dead));
 	json_object_set_new(json, "ignored", json_integer((json_int_t)totals.ignored));
 	json_object_set_new(json, "expired", json_integer((json_int_t)totals.expired));

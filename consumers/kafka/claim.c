@@ -190,6 +190,7 @@ static void take_claim(struct gc_assignment *assignment, const struct gc_claim *
 	assignment->owner_epoch = claim->owner_epoch;
 	assignment->next_offset = claim->next_offset;
 	assignment->last_hash = claim->next_offset > mark->low ? claim->last_hash : 0;
+	assignment->order = claim->order;
 	assignment->end = mark->high;
 	assignment->reached = 0;
 	assignment->is_held = false;

@@ -22,6 +22,7 @@ struct gc_assignment {
 	int64_t offset_id, owner_epoch;
 	int64_t next_offset;       /* the next one to be applied */
 	int64_t last_hash;         /* of the record before it, as of the claim; 0: not known */
+	struct gc_order order;     /* as of next_offset */
 	bool verify_previous;      /* read that record first, and compare it */
 	bool at_end;               /* the end was reached once since the claim */
 	bool is_drained;           /* the last event from it was its end: there is no lag */

@@ -131,6 +131,16 @@ static void print_expired(struct gc_metric_printer *p)
 	print_stream_facts(p, read_expired);
 }
 
+static double read_contradicting(const struct gc_stream_facts *facts)
+{
+	return (double)facts->contradicting;
+}
+
+static void print_contradicting(struct gc_metric_printer *p)
+{
+	print_stream_facts(p, read_contradicting);
+}
+
 static void print_last_records(struct gc_metric_printer *p)
 {
 	print_stream_facts(p, read_last_record);
@@ -467,6 +477,10 @@ static const struct gc_metric run_metrics[] = {
 	{ "gracecube_verify_last_success_timestamp_seconds", GC_METRIC_GAUGE, NULL, NULL, "When it last found everything equal.", .print = print_verified_equal },
 	{ "gracecube_verify_differences", GC_METRIC_GAUGE, NULL, NULL, "What its last run found differing: anything but 0 is a fault.", .print = print_differences },
 
+	{ "gracecube_records_contradicting_total", GC_METRIC_COUNTER, "stream", NULL,
+	  "Records of the whole group that were superseded although their own time is later than that of what the cube holds: clocks or "
+	  "log positions contradict each other; looked up every 15 s.",
+	  .print = print_contradicting },
 	{ "gracecube_records_expired_total", GC_METRIC_COUNTER, "stream", NULL,
 	  "Records of months that are dropped, of the whole group: of those that are ignored in the ledger, though this process may have counted them "
 	  "as applied; looked up every 15 s.", .print = print_expired },

@@ -50,6 +50,7 @@ static void take_stream(void *arg, const char *const *values, int columns)
 	m->facts.streams[i].last_record_s = number_of(values[1]);
 	m->facts.streams[i].dead_letters = (int64_t)number_of(values[2]);
 	m->facts.streams[i].expired = (int64_t)number_of(values[3]);
+	m->facts.streams[i].contradicting = (int64_t)number_of(values[4]);
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -99,7 +100,7 @@ static void take_letters(void *arg, const char *const *values, int columns)
 
 static const char streams_sql[] =
 	"SELECT o.stream, extract(epoch FROM max(o.last_record_at)), (SELECT coalesce(sum(d.letters - d.worked), 0)"
-	" FROM cube.etl_dead_letter_ledger d WHERE d.group_id = $1 AND d.stream = o.stream), sum(o.expired) FROM cube.etl_offset o"
+	" FROM cube.etl_dead_letter_ledger d WHERE d.group_id = $1 AND d.stream = o.stream), sum(o.expired), sum(o.contradicting) FROM cube.etl_offset o"
 	" WHERE o.group_id = $1 GROUP BY o.stream";
 static const char letters_sql[] =
 	"SELECT coalesce(sum(letters), 0), coalesce(sum(bytes), 0), coalesce(sum(dropped), 0) FROM cube.etl_dead_letter_ledger";
@@ -193,7 +194,7 @@ struct gc_monitor *gc_monitor_start(const struct gc_config *config)
 					       .why = "not asked yet",
 					       .streams = gc_calloc(count, sizeof(*m->facts.streams)) };
 	for (size_t i = 0; i < count; i++)
-		m->facts.streams[i] = (struct gc_stream_facts){ -1, -1, -1 };
+		m->facts.streams[i] = (struct gc_stream_facts){ -1, -1, -1, -1 };
 	pthread_mutex_init(&m->lock, NULL);
 	gc_thread_start(&m->thread, watch_database, m);
 	return m;

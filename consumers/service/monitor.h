@@ -22,10 +22,11 @@ struct gc_database_facts {
 	double letters_kept, letters_bytes, letters_dropped; /* dead letters, of all groups */
 	double letters_full;                                 /* of the room for them, 1 is all of it */
 	struct gc_stream_facts {
-		double last_record_s; /* epoch, Kafka's time of the newest record in the cube */
-		int64_t dead_letters; /* that wait for a decision */
-		int64_t expired;      /* records of months that are dropped */
-	} *streams;                   /* one for each of gc_streams; owned by the monitor */
+		double last_record_s;  /* epoch, Kafka's time of the newest record in the cube */
+		int64_t dead_letters;  /* that wait for a decision */
+		int64_t expired;       /* records of months that are dropped */
+		int64_t contradicting; /* superseded although their own time is the later one */
+	} *streams;                    /* one for each of gc_streams; owned by the monitor */
 };
 
 struct gc_monitor *gc_monitor_start(const struct gc_config *config);

@@ -45,7 +45,7 @@ static void fill_batch(struct gc_letters_run *run, struct gc_letter *letters, si
 		struct gc_message *message = &letters[i].message;
 		const struct gc_stream_config *stream = stream_of(run->config, &letters[i]);
 		uint32_t part = gc_batch_partition(run->batch, message->topic, message->partition, -letters[i].id, 0,
-						   message->offset);
+						   message->offset, NULL);
 		struct gc_err unknown;
 
 		read_clock(&letters[i]);

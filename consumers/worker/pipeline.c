@@ -33,7 +33,7 @@ static uint32_t partition_of(struct gc_pipeline *p, struct gc_assignment *assign
 	if (assignment->in_batch == 0)
 		assignment->in_batch = 1 + gc_batch_partition(p->batch, gc_span_of(assignment->position->topic),
 							      assignment->partition, assignment->offset_id, assignment->owner_epoch,
-							      assignment->next_offset);
+							      assignment->next_offset, &assignment->order);
 	return assignment->in_batch - 1;
 }
 
@@ -115,6 +115,7 @@ static void advance_positions(struct gc_pipeline *p)
 		note_change(p, assignment->stream);
 		assignment->next_offset = moved->to_offset;
 		assignment->last_hash = moved->last_hash;
+		assignment->order = moved->order;
 		atomic_store(&assignment->position->next_offset, moved->to_offset);
 		if (!p->is_unread)
 			clear_rejections(p, assignment);

@@ -8,7 +8,7 @@
 #define GRACECUBE_BATCH_H
 
 #include <gracecube/dimension_cache.h>
-#include <gracecube/stream.h>
+#include <gracecube/order.h>
 
 enum gc_value_state { GC_VALUE_NULL, GC_VALUE_SET };
 
@@ -43,6 +43,8 @@ struct gc_partition_batch {
 	int64_t from_offset; /* the position before the batch: the fence's old value */
 	int64_t to_offset;   /* and after it */
 	int64_t applied, superseded, dead, ignored;
+	int64_t contradicting;         /* of the superseded ones those whose own time is the later one */
+	struct gc_order order;         /* behind its last record */
 	int64_t last_kafka_us;         /* of the newest record of the batch */
 	const struct gc_message *last; /* the batch's last record; it stands before to_offset */
 	int64_t last_hash;             /* its gc_message_hash(), once the batch is coalesced */
@@ -83,9 +85,9 @@ typedef size_t (*gc_headers_fn)(const struct gc_message *message, struct gc_aren
 void gc_batch_ask_headers(struct gc_batch *batch, gc_headers_fn ask);
 
 void gc_batch_reset(struct gc_batch *batch);
-/* Names a partition; the index is what gc_batch_add takes. */
+/* Names a partition; the index is what gc_batch_add takes. `order`: as of from_offset; NULL where nothing stood before. */
 uint32_t gc_batch_partition(struct gc_batch *batch, struct gc_span topic, int32_t partition, int64_t offset_id, int64_t owner_epoch,
-			    int64_t from_offset);
+			    int64_t from_offset, const struct gc_order *order);
 /* Decodes one message. The message must live as long as the batch. Moves the partition's to_offset past it; offsets
  * skipped since the last one (compaction, transaction markers) count as ignored. */
 void gc_batch_add(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream, enum gc_time_unit unit,

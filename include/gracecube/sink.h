@@ -33,8 +33,9 @@ struct gc_claim {
 	int64_t low_offset; /* Kafka's low watermark */
 	/* answers */
 	int64_t offset_id, owner_epoch, next_offset;
-	int64_t last_hash; /* gc_message_hash() of the record before next_offset; 0: not known */
-	int64_t lost;      /* records that retention deleted before they were read: noted in cube.etl_gap */
+	int64_t last_hash;     /* gc_message_hash() of the record before next_offset; 0: not known */
+	struct gc_order order; /* as of next_offset */
+	int64_t lost;          /* records that retention deleted before they were read: noted in cube.etl_gap */
 };
 /* Claims partitions for an owner ("host:process:worker"), raising their epochs: whoever held them is fenced off. */
 enum gc_verdict gc_pg_claim(struct gc_pg *pg, const char *group, const char *owner, struct gc_claim *claims, size_t count,

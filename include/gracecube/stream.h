@@ -60,23 +60,24 @@ struct gc_target {
 	bool names_missions; /* a mission_ref that counts once the mission is known: see cube.mission_gate() */
 };
 
-/* Which version of a row is the newer one; 0 is "not known". See gc_version_compare(). */
+/* A version of a row: its place, and what that was made of; 0 is "not known". See order.h. */
 struct gc_version {
+	int64_t at_us;     /* the place: a time; among those of one time the log position, then the offset */
 	int64_t lsn;       /* the source's log position */
 	int64_t source_us; /* the source's time of the change */
 	int64_t kafka_us;  /* Kafka's timestamp */
 	int64_t offset;
 };
 
-/* The source's log position decides where both have one; else the source's time where both have one; else Kafka's
- * timestamp; ties by offset. A tombstone has neither of the first two, so it meets the others by Kafka's timestamp. The same log position
- * and source time is the same change, sent again: equal. cube.is_newer() in sinks/sql/code is the same rule, and
- * tests/contract/version_order.csv its cases. Negative, 0, positive like memcmp. */
+/* The later place is the newer version; what has a log position is the same change at the same place, whatever its offset.
+ * cube.is_newer() in sinks/sql/code is the same rule, and tests/contract/version_order.csv its cases. Negative, 0, positive like memcmp. */
 int gc_version_compare(struct gc_version a, struct gc_version b);
-/* Does a version, or a delete, take the place of the one that stands? The newer one does; but of a delete and its tombstone the delete
- * stays, whichever comes first: only it says where in the source it stood. cube.replaces() is the same rule, and
- * tests/contract/deletes.csv its cases. */
-bool gc_version_replaces(struct gc_version version, bool is_deleted, struct gc_version standing, bool standing_is_deleted);
+
+/* The record's own time: the source's, else Kafka's. */
+static inline int64_t gc_version_own_us(const struct gc_version *version)
+{
+	return version->source_us > 0 ? version->source_us : version->kafka_us;
+}
 
 /* Does the note of an error's resolution name a person, that is "user:" in any case? cube.names_person() is the same rule, and
  * tests/contract/persons.csv its cases. */
@@ -92,7 +93,10 @@ struct gc_change {
 	const struct gc_json *key;    /* the parsed key without its schema, NULL when it is no JSON */
 	const char *key_fault;        /* why the key cannot be read although it is more than a text; NULL when it can */
 	const struct gc_json *schema; /* of the row, where the message carries one: decimals need it */
-	struct gc_version version;
+	struct gc_version version;    /* its place is known once gc_order_place() has given it */
+	int64_t source;               /* which database the log position is of: a hash of its names */
+	int64_t disbelieved_us;       /* the source's time, where it is not to be believed */
+	bool is_snapshot, is_incremental, is_tombstone;
 	const struct gc_json *payload; /* of a trigger event, NULL where it is none */
 	const char *ignored_because;   /* GC_IGNORE */
 };

@@ -21,8 +21,11 @@ static void send_fence(struct gc_pg *pg, struct gc_batch *batch)
 	struct gc_pg_parameters p;
 	struct gc_partition_batch *parts;
 	size_t count = gc_batch_partitions(batch, &parts);
+	struct gc_span *orders = gc_arena_alloc(gc_batch_arena(batch), count * sizeof(*orders));
 
 	gc_pg_parameters_init(&p, gc_batch_arena(batch));
+	for (size_t i = 0; i < count; i++)
+		orders[i] = gc_order_text(&parts[i].order, gc_batch_arena(batch));
 	gc_pg_add_int8s(&p, &parts->offset_id, sizeof(*parts), count);
 	gc_pg_add_int8s(&p, &parts->owner_epoch, sizeof(*parts), count);
 	gc_pg_add_int8s(&p, &parts->from_offset, sizeof(*parts), count);
@@ -33,6 +36,8 @@ static void send_fence(struct gc_pg *pg, struct gc_batch *batch)
 	gc_pg_add_int8s(&p, &parts->ignored, sizeof(*parts), count);
 	gc_pg_add_int8s(&p, &parts->last_kafka_us, sizeof(*parts), count);
 	gc_pg_add_int8s(&p, &parts->last_hash, sizeof(*parts), count);
+	gc_pg_add_int8s(&p, &parts->contradicting, sizeof(*parts), count);
+	gc_pg_add_texts(&p, orders, sizeof(*orders), count);
 	gc_pg_send_prepared(pg, GC_PG_ADVANCE, &p);
 }
 

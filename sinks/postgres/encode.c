@@ -250,15 +250,16 @@ static void add_offset_ids(struct gc_pg_parameters *parameters, struct gc_row *c
 void gc_pg_add_versions(struct gc_pg_parameters *parameters, struct gc_row *const *rows, size_t count,
 			const struct gc_partition_batch *partitions)
 {
-	int64_t *members[4];
+	int64_t *members
+		[4]; /* of those that merge functions take, source_us is the place and kafka_us the record's own time: see versions.sql */
 
 	add_deleted(parameters, rows, count);
 	for (int m = 0; m < 4; m++)
 		members[m] = gc_arena_alloc(parameters->arena, count * sizeof(int64_t));
 	for (size_t i = 0; i < count; i++) {
 		members[0][i] = rows[i]->version.lsn;
-		members[1][i] = rows[i]->version.source_us;
-		members[2][i] = rows[i]->version.kafka_us;
+		members[1][i] = rows[i]->version.at_us;
+		members[2][i] = gc_version_own_us(&rows[i]->version);
 		members[3][i] = rows[i]->version.offset;
 	}
 	for (int m = 0; m < 4; m++)

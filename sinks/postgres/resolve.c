@@ -123,6 +123,7 @@ static void read_claims(const PGresult *result, struct gc_claim *claims, size_t 
 		claims[n - 1].next_offset = number(result, row, 3);
 		claims[n - 1].lost = number(result, row, 4);
 		claims[n - 1].last_hash = number(result, row, 5);
+		claims[n - 1].order = gc_order_read(PQgetvalue(result, row, 6));
 	}
 }
 

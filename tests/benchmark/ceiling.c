@@ -199,7 +199,7 @@ static void decode_rows(const struct bench_events_options *options, const struct
 		struct gc_row *const *rows;
 
 		gc_batch_reset(batch);
-		gc_batch_partition(batch, message.topic, 0, 1, 1, message.offset);
+		gc_batch_partition(batch, message.topic, 0, 1, 1, message.offset, NULL);
 		gc_batch_add(batch, 0, stream, GC_UNIT_AUTO, &message);
 		gc_batch_coalesce(batch);
 		if (gc_batch_rows(batch, stream->targets[0], &rows) != 1)

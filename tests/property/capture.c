@@ -152,6 +152,22 @@ static bool contains(struct gc_span text, const char *part)
 	return text.ptr && memmem(text.ptr, text.len, part, strlen(part));
 }
 
+/* A mesh event says itself when it was, and needs none. */
+static bool has_position(const struct record *record)
+{
+	return !record->message.value.ptr || strcmp(record->stream->name, "trigger_events") == 0 ||
+	       contains(record->message.value, "\"lsn\"");
+}
+
+static bool is_without_position(const struct capture *capture, size_t key)
+{
+	for (size_t i = capture->key_begin[key]; i < capture->key_begin[key + 1]; i++) {
+		if (!has_position(&capture->records[capture->by_key[i]]))
+			return true;
+	}
+	return false;
+}
+
 static bool says_as_before(const struct capture *capture, size_t key)
 {
 	for (size_t i = capture->key_begin[key]; i < capture->key_begin[key + 1]; i++) {
@@ -165,11 +181,12 @@ static bool says_as_before(const struct capture *capture, size_t key)
 static void note_order(struct capture *capture)
 {
 	for (size_t k = 0; k < capture->key_count; k++) {
-		bool in_turn = says_as_before(capture, k);
+		bool is_without = is_without_position(capture, k), in_turn = is_without || says_as_before(capture, k);
 
 		for (size_t i = capture->key_begin[k]; i < capture->key_begin[k + 1]; i++) {
 			struct record *record = &capture->records[capture->by_key[i]];
 
+			record->comes_once = is_without;
 			if (i > capture->key_begin[k] && in_turn)
 				record->behind = capture->by_key[i - 1];
 		}

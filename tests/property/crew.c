@@ -150,6 +150,7 @@ static enum gc_verdict claim(struct worker *w, const bool *wanted)
 		assignment->offset_id = claims[i].offset_id;
 		assignment->owner_epoch = claims[i].owner_epoch;
 		assignment->next_offset = claims[i].next_offset;
+		assignment->order = claims[i].order;
 		hold(w, tracks[i], true);
 		w->holdings[tracks[i]].next_index = index_of(&plan->tracks[tracks[i]], claims[i].next_offset);
 		note_position(w, tracks[i]);

@@ -7,6 +7,7 @@
  *   - A tombstone carries no position of its source, only Kafka's timestamp, by which it can be compared with others. So records keep
  *     their timestamps, wherever they go. Two things no reader could tell, and no record here does them: a tombstone in the same
  *     millisecond as the next life of its key; one that is sent again under a new timestamp behind that life, out of order.
+ *   - Rows without a position of a source are in the partition's order: they come in it, and once.
  *   - "__debezium_unavailable_value" says "as before", so the versions of such a key come in order: what came before is all that there is.
  *
  * Redeliveries are runs of a partition's earlier records under new offsets, with the Kafka timestamps that they had: as a producer
@@ -147,8 +148,10 @@ static void append_run_again(struct track *track, struct rng *rng)
 
 	if (to > track->count)
 		to = track->count;
-	for (size_t i = from; i < to; i++)
-		append(track, track->records[i], 0);
+	for (size_t i = from; i < to; i++) {
+		if (!track->records[i]->comes_once)
+			append(track, track->records[i], 0);
+	}
 }
 
 struct layout {

@@ -56,9 +56,10 @@ struct record {
 	struct gc_message message; /* partition and offset are the plan's to give */
 	const struct gc_stream *stream;
 	enum gc_time_unit unit;
-	size_t topic;  /* records of one topic have one number */
-	size_t key;    /* and so have those of one key of a topic */
-	size_t behind; /* the record that must have come before, even when versions are shuffled; NO_RECORD: none */
+	size_t topic;    /* records of one topic have one number */
+	size_t key;      /* and so have those of one key of a topic */
+	bool comes_once; /* it has no position: what a partition has later is newer, so it does not come again, nor out of turn */
+	size_t behind;   /* the record that must have come before, even when versions are shuffled; NO_RECORD: none */
 };
 
 struct capture {

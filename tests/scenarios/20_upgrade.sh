@@ -37,12 +37,13 @@ restored() {
 }
 
 # kept → all rows of 0.1.0 but those of bookkeeping of the schema itself, and the checksums of contracts, which have one more column; one hash a
-# table; the mesh's errors apart. What is asked is written down the first time, before the upgrade: columns and tables that are new say nothing
-# of what was there.
+# table; the mesh's errors apart, and where versions stand. What is asked is written down the first time, before the upgrade: columns and
+# tables that are new say nothing of what was there.
 kept() {
 	[ -s kept.sql ] || sql >kept.sql <<-'SQL'
 		SELECT format('SELECT %L, count(*), sum(hashtext(ROW(%s)::text)::bigint) FROM %s t %s;', relname,
-			(SELECT string_agg(format('t.%I', a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+			(SELECT string_agg(format('t.%I', a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+				AND NOT (relname ~ '^version_' AND attname = 'at_us')),
 			c.oid::regclass, CASE WHEN relname ~ '^(fact|key)_error_events$' THEN 'WHERE error_id NOT LIKE ''error:%''' ELSE '' END)
 		FROM pg_class c WHERE relnamespace = 'cube'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
 			AND relname !~ '^schema_|^(fact|rollup)$|^rollup_error|^rollup_verification_(executions_ledger|mission)$' ORDER BY relname

@@ -55,8 +55,8 @@ static void begin_batch(void)
 static void begin_two_partitions(void)
 {
 	begin_batch();
-	gc_batch_partition(batch, GC_LIT("topic"), 0, 70, 1, 0);
-	gc_batch_partition(batch, GC_LIT("topic"), 1, 71, 1, 0);
+	gc_batch_partition(batch, GC_LIT("topic"), 0, 70, 1, 0, NULL);
+	gc_batch_partition(batch, GC_LIT("topic"), 1, 71, 1, 0, NULL);
 	next_offset[0] = next_offset[1] = 0;
 }
 
@@ -179,10 +179,28 @@ struct cell {
 	char status[16];
 };
 
+/* A batch of the one partition, from this offset on; what the batches before it said of the order of records is known. */
+static struct gc_order order;
+
+static void begin_at(int64_t offset)
+{
+	begin_batch();
+	gc_batch_partition(batch, GC_LIT("topic"), 0, 70, 1, offset, &order);
+}
+
+static void coalesce(void)
+{
+	struct gc_partition_batch *parts;
+
+	gc_batch_coalesce(batch);
+	gc_batch_partitions(batch, &parts);
+	order = parts[0].order;
+}
+
 /* The rule of the merge functions in sinks/sql/code/2_engine/facts.sql. */
 static bool merge(struct cell *cell, bool deleted, struct gc_version version, struct gc_span status)
 {
-	if (cell->known && !gc_version_replaces(version, deleted, cell->version, cell->deleted))
+	if (cell->known && gc_version_compare(version, cell->version) <= 0)
 		return false;
 	cell->known = true;
 	cell->deleted = deleted;
@@ -191,16 +209,6 @@ static bool merge(struct cell *cell, bool deleted, struct gc_version version, st
 	if (status.len > 0)
 		memcpy(cell->status, status.ptr, status.len);
 	return true;
-}
-
-static void merge_version(struct cell *cell, const struct version *v, bool flat)
-{
-	char status[16];
-	bool deleted = v->step == DELETE || v->step == TOMBSTONE;
-	struct gc_version version = { flat || v->step == TOMBSTONE ? 0 : v->lsn, 0, v->kafka_us, v->offset };
-
-	snprintf(status, sizeof(status), "s%d", v->number);
-	merge(cell, deleted, version, deleted ? GC_SPAN_NULL : gc_span_of(status));
 }
 
 /* What a coalesced batch does to the cube. */
@@ -245,18 +253,21 @@ static unsigned factorial(size_t n)
 
 static void check_sequence(const struct version *versions, size_t count, bool flat)
 {
+	void (*add_one)(const struct version *) = flat ? add_flat_version : add_version;
 	struct cell one_by_one = { .known = false }, batched = { .known = false };
 
-	begin_batch();
-	gc_batch_partition(batch, GC_LIT("topic"), 0, 70, 1, 0);
+	order = (struct gc_order){ 0 };
 	for (size_t i = 0; i < count; i++) {
-		if (flat)
-			add_flat_version(&versions[i]);
-		else
-			add_version(&versions[i]);
-		merge_version(&one_by_one, &versions[i], flat);
+		begin_at(versions[i].offset);
+		add_one(&versions[i]);
+		coalesce();
+		merge_batch(&one_by_one);
 	}
-	gc_batch_coalesce(batch);
+	order = (struct gc_order){ 0 };
+	begin_at(0);
+	for (size_t i = 0; i < count; i++)
+		add_one(&versions[i]);
+	coalesce();
 	merge_batch(&batched);
 	assert_same_cell(&batched, &one_by_one);
 	assert_ledger(0, 1, (int64_t)count - 1, 0, 0);
@@ -270,11 +281,11 @@ static void for_every_sequence(void (*make)(struct version *version, size_t rank
 
 		for (size_t i = 0; i < count; i++)
 			kinds *= 3;
-		for (unsigned order = 0; order < factorial(count); order++) {
+		for (unsigned permutation = 0; permutation < factorial(count); permutation++) {
 			struct version versions[LENGTH_MAX] = { { .lsn = 0 } };
 			size_t ranks[LENGTH_MAX];
 
-			permute(order, count, ranks);
+			permute(permutation, count, ranks);
 			for (unsigned kind = 0; kind < kinds; kind++) {
 				for (size_t i = 0, k = kind; i < count; i++, k /= 3) {
 					versions[i] = (struct version){ .step = (enum step)(k % 3),
@@ -319,15 +330,14 @@ static void check_cuts(const struct version *history, size_t count, unsigned cut
 	struct cell cube = { .known = false };
 	bool open = false;
 
+	order = (struct gc_order){ 0 };
 	for (size_t i = 0; i < count; i++) {
-		if (!open) {
-			begin_batch();
-			gc_batch_partition(batch, GC_LIT("topic"), 0, 70, 1, history[i].offset);
-		}
+		if (!open)
+			begin_at(history[i].offset);
 		add_version(&history[i]);
 		open = i + 1 < count && !(cuts >> i & 1);
 		if (!open) {
-			gc_batch_coalesce(batch);
+			coalesce();
 			merge_batch(&cube);
 		}
 	}
@@ -353,11 +363,11 @@ static void order_and_cuts_do_not_matter(void **state)
 
 	(void)state;
 	for (size_t h = 0; h < COUNT(histories); h++) {
-		for (unsigned order = 0; order < 720; order++) {
+		for (unsigned permutation = 0; permutation < 720; permutation++) {
 			struct version arrived[6];
 			size_t from[6];
 
-			permute(order, 6, from);
+			permute(permutation, 6, from);
 			for (size_t i = 0; i < 6; i++) {
 				arrived[i] = histories[h][from[i]];
 				arrived[i].offset = (int64_t)i;
@@ -476,7 +486,7 @@ static void merge_fact(struct fact *fact, const struct gc_row *row)
 {
 	bool was_there = fact->known && !fact->deleted;
 
-	if (fact->known && !gc_version_replaces(row->version, row->deleted, fact->version, fact->deleted))
+	if (fact->known && gc_version_compare(row->version, fact->version) <= 0)
 		return;
 	fact->known = true;
 	fact->deleted = row->deleted;
@@ -491,12 +501,11 @@ static size_t merge_changes(struct fact *fact, const struct change *changes, siz
 	struct gc_row *const *rows;
 	size_t kept;
 
-	begin_batch();
-	gc_batch_partition(batch, GC_LIT("topic"), 0, 70, 1, offset);
+	begin_at(offset);
 	next_offset[0] = offset;
 	for (size_t i = 0; i < count; i++)
 		add_change(&changes[i]);
-	gc_batch_coalesce(batch);
+	coalesce();
 	kept = gc_batch_rows(batch, target_of("approval_requests"), &rows);
 	for (size_t i = 0; i < kept; i++) {
 		assert_int_equal(rows[i]->round, i);
@@ -532,6 +541,7 @@ static void what_is_left_out_is_as_one_by_one(void **state)
 	for (unsigned n = 1; n <= 30000; n++) {
 		struct change changes[CHANGES_MAX];
 		struct fact one_by_one = { .known = false }, batched = { .known = false };
+		struct gc_order by_then = { 0 };
 		uint64_t seed = n;
 		size_t count = 2 + draw(&seed, CHANGES_MAX - 1), before = draw(&seed, (unsigned)count);
 
@@ -540,11 +550,15 @@ static void what_is_left_out_is_as_one_by_one(void **state)
 						      .lsn = 1 + draw(&seed, 9),
 						      .reason = texts_of[draw(&seed, COUNT(texts_of))],
 						      .decision = texts_of[draw(&seed, COUNT(texts_of))] };
+		order = by_then;
 		for (size_t i = 0; i < count; i++) {
 			merge_changes(&one_by_one, &changes[i], 1, (int64_t)i);
-			if (i < before)
+			if (i < before) {
 				batched = one_by_one;
+				by_then = order;
+			}
 		}
+		order = by_then;
 		merge_changes(&batched, changes + before, count - before, (int64_t)before);
 		assert_same_fact(&batched, &one_by_one, n);
 	}
@@ -574,6 +588,7 @@ static void rounds_are_few(void **state)
 		struct fact fact = { .known = false };
 		size_t count = 0;
 
+		order = (struct gc_order){ 0 };
 		for (; count < 4 && cases[c].reasons[count]; count++)
 			changes[count] = (struct change){ .deleted = strcmp(cases[c].reasons[count], "-") == 0,
 							  .lsn = 1 + (int64_t)count,
@@ -614,7 +629,7 @@ static void offsets_without_a_record_are_ignored(void **state)
 
 	(void)state;
 	begin_batch();
-	gc_batch_partition(batch, GC_LIT("topic"), 0, 70, 1, 1000);
+	gc_batch_partition(batch, GC_LIT("topic"), 0, 70, 1, 1000, NULL);
 	add(0, 1003, 7, "approval_requests", GC_LIT("a"), GC_SPAN_NULL);
 	add(0, 1004, 9, "approval_requests", GC_LIT("b"), GC_SPAN_NULL);
 	add(0, INT64_C(5000000000), 8, "approval_requests", GC_LIT("c"), GC_SPAN_NULL);

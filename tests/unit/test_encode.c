@@ -292,8 +292,14 @@ static void columns_of_rows_are_sent(void **state)
 static void versions_end_a_merge(void **state)
 {
 	struct gc_row rows[] = {
-		{ .target = &target, .version = { 1, 2, 3, 4 }, .partition = 1, .counts_in_ledger = true },
-		{ .target = &target, .version = { INT64_MAX, 0, 1, INT64_C(1) << 40 }, .partition = 0, .deleted = true },
+		{ .target = &target,
+		  .version = { .at_us = 2, .lsn = 1, .source_us = 3, .kafka_us = 9, .offset = 4 },
+		  .partition = 1,
+		  .counts_in_ledger = true },
+		{ .target = &target,
+		  .version = { .lsn = INT64_MAX, .kafka_us = 1, .offset = INT64_C(1) << 40 },
+		  .partition = 0,
+		  .deleted = true },
 	};
 	const struct gc_partition_batch partitions[] = { { .offset_id = 70 }, { .offset_id = 71 } };
 	struct gc_row *const list[] = { &rows[0], &rows[1] };

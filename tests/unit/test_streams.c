@@ -40,7 +40,7 @@ static const char *code_of(const struct gc_stream *stream, struct gc_span key, s
 
 	*message = (struct gc_message){ .topic = GC_LIT("topic"), .timestamp_us = 1795410138600000, .key = key, .value = value };
 	gc_batch_reset(batch);
-	gc_batch_partition(batch, GC_LIT("topic"), 0, 1, 1, 0);
+	gc_batch_partition(batch, GC_LIT("topic"), 0, 1, 1, 0, NULL);
 	gc_batch_add(batch, 0, stream, GC_UNIT_AUTO, message);
 	gc_batch_coalesce(batch);
 	broken = broken_rule(batch);

@@ -57,9 +57,11 @@ BEGIN
 	IF winners IS NULL OR cardinality(winners) < cardinality(merge_error_events.error_id) THEN
 		WITH l AS (
 			UPDATE cube.etl_offset o SET applied = o.applied - l.old - l.expired, superseded = o.superseded + l.old,
-				ignored = o.ignored + l.expired, expired = o.expired + l.expired
-			FROM (SELECT i.offset_id, count(*) FILTER (WHERE NOT c.is_closed) AS old, count(*) FILTER (WHERE c.is_closed) AS expired
-				FROM unnest(merge_error_events.error_id, merge_error_events.created_at, merge_error_events.deleted, merge_error_events.offset_id) AS i (error_id, created_at, deleted, offset_id)
+				ignored = o.ignored + l.expired, expired = o.expired + l.expired, contradicting = o.contradicting + l.contradicting
+			FROM (SELECT i.offset_id, count(*) FILTER (WHERE NOT c.is_closed) AS old, count(*) FILTER (WHERE c.is_closed) AS expired,
+					count(*) FILTER (WHERE NOT c.is_closed AND cube.own_us(i.source_us, i.kafka_us) > cube.own_us(k.source_us, k.kafka_us)) AS contradicting
+				FROM unnest(merge_error_events.error_id, merge_error_events.created_at, merge_error_events.deleted, merge_error_events.source_us, merge_error_events.kafka_us, merge_error_events.offset_id)
+					AS i (error_id, created_at, deleted, source_us, kafka_us, offset_id)
 				LEFT JOIN cube.key_error_events k ON k.error_id = i.error_id
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
 				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l

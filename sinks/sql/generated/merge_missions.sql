@@ -6,21 +6,17 @@ CREATE OR REPLACE FUNCTION cube.history_of_missions(keys integer[])
  STABLE
 AS $function$
 	WITH s AS (SELECT DISTINCT v.mission_key AS member, v.source_id FROM cube.version_missions v WHERE v.mission_key = ANY (keys)),
-	-- A version that says nothing of its place in the source (a tombstone) stands behind the newest one that Kafka had before it.
-	-- Where the source tells of a row's delete itself, its tombstones say nothing new.
+	-- Programs before 0.3 give a tombstone no place: where the source tells of a row's delete itself, it says nothing new.
 	x AS (
-		SELECT s.member, x.source_id, x.at_us, x.tie, x.changed_at, x.mission_name, x.mission_type, x.started_at, x.completed_at, x.final_status, x.deleted OR x.mission_key IS DISTINCT FROM s.member AS deleted,
-			p.placed,
-			CASE WHEN p.placed THEN x.lsn ELSE coalesce(max(x.lsn) FILTER (WHERE p.placed) OVER k, 0) END AS place_lsn,
-			CASE WHEN p.placed THEN x.at_us ELSE coalesce(max(x.at_us) FILTER (WHERE p.placed) OVER k, 0) END AS place_at,
+		SELECT s.member, x.source_id, coalesce(x.place_us, x.at_us) AS place_us, x.lsn, x.tie, x.changed_at, x.mission_name, x.mission_type, x.started_at, x.completed_at, x.final_status,
+			x.deleted OR x.mission_key IS DISTINCT FROM s.member AS deleted,
 			x.deleted AND NOT p.placed AND bool_or(x.deleted AND p.placed) OVER (PARTITION BY s.member, x.source_id) AS is_echo
-		FROM s JOIN cube.version_missions x USING (source_id) CROSS JOIN LATERAL (SELECT x.lsn > 0 OR x.at_us <> x.kafka_us AS placed) p
-		WINDOW k AS (PARTITION BY s.member, x.source_id ORDER BY x.kafka_us)),
+		FROM s JOIN cube.version_missions x USING (source_id) CROSS JOIN LATERAL (SELECT x.lsn > 0 OR x.place_us IS NOT NULL OR x.at_us <> x.kafka_us AS placed) p),
 	v AS (
 		SELECT v.*, lag(v.deleted) OVER w AS was_deleted, lag(ROW(v.mission_name, v.mission_type, v.started_at, v.completed_at, v.final_status)) OVER w AS was
 		FROM (SELECT x.member, row_number() OVER w AS n, x.changed_at, x.deleted, x.mission_name, coalesce((array_agg(x.mission_type) FILTER (WHERE x.mission_type <> '__debezium_unavailable_value') OVER w)[count(*) FILTER (WHERE x.mission_type <> '__debezium_unavailable_value') OVER w], 'unknown') AS mission_type, x.started_at, x.completed_at, x.final_status
 			FROM x WHERE NOT x.is_echo
-			WINDOW w AS (PARTITION BY x.member ORDER BY x.place_lsn, x.place_at, NOT x.placed, x.at_us, x.tie, x.source_id)) v
+			WINDOW w AS (PARTITION BY x.member ORDER BY x.place_us, x.lsn, x.tie, x.source_id)) v
 		WINDOW w AS (PARTITION BY v.member ORDER BY v.n)),
 	-- what was deleted, or named otherwise, before it had a first version does not count
 	begun AS (
@@ -51,10 +47,9 @@ DECLARE
 BEGIN
 	-- 1. the versions; the same one a second time is a duplicate
 	WITH w AS (
-		INSERT INTO cube.version_missions AS v (source_id, lsn, at_us, tie, mission_key, deleted, changed_at, kafka_us, mission_name, mission_type, started_at, completed_at, final_status)
-		SELECT i.source_id, i.lsn, CASE WHEN i.lsn > 0 THEN 0 WHEN i.source_us > 0 THEN i.source_us ELSE i.kafka_us END,
-			CASE WHEN i.lsn > 0 THEN 0 ELSE i.record_offset END, i.mission_key, i.deleted,
-			to_timestamp(CASE WHEN i.source_us > 0 THEN i.source_us ELSE i.kafka_us END / 1e6), i.kafka_us, i.mission_name, i.mission_type, i.started_at, i.completed_at, i.final_status
+		INSERT INTO cube.version_missions AS v (source_id, lsn, at_us, tie, mission_key, deleted, changed_at, kafka_us, place_us, mission_name, mission_type, started_at, completed_at, final_status)
+		SELECT i.source_id, i.lsn, cube.own_us(i.source_us, i.kafka_us), CASE WHEN i.lsn > 0 THEN 0 ELSE i.record_offset END, i.mission_key, i.deleted,
+			to_timestamp(cube.own_us(i.source_us, i.kafka_us) / 1e6), i.kafka_us, nullif(i.source_us, 0), i.mission_name, i.mission_type, i.started_at, i.completed_at, i.final_status
 		FROM unnest(merge_missions.source_id, merge_missions.mission_key, merge_missions.mission_name, merge_missions.mission_type, merge_missions.started_at, merge_missions.completed_at, merge_missions.final_status, merge_missions.deleted, merge_missions.lsn, merge_missions.source_us, merge_missions.kafka_us, merge_missions.record_offset, merge_missions.offset_id) AS i (source_id, mission_key, mission_name, mission_type, started_at, completed_at, final_status, deleted, lsn, source_us, kafka_us, record_offset, offset_id)
 		ON CONFLICT DO NOTHING RETURNING 1)
 	SELECT count(*) INTO fresh FROM w;
@@ -63,11 +58,12 @@ BEGIN
 	IF fresh < cardinality(merge_missions.source_id) THEN
 		WITH l AS (UPDATE cube.etl_offset o SET applied = o.applied - l.n, superseded = o.superseded + l.n
 		FROM (SELECT i.offset_id, count(*) AS n
-			FROM (SELECT u.*, row_number() OVER (PARTITION BY u.source_id, u.lsn, CASE WHEN u.lsn > 0 THEN 0 ELSE u.record_offset END ORDER BY u.n) AS nth
+			FROM (SELECT u.*, row_number() OVER (PARTITION BY u.source_id, u.lsn, cube.own_us(u.source_us, u.kafka_us),
+					CASE WHEN u.lsn > 0 THEN 0 ELSE u.record_offset END ORDER BY u.n) AS nth
 				FROM unnest(merge_missions.source_id, merge_missions.lsn, merge_missions.source_us, merge_missions.kafka_us, merge_missions.record_offset, merge_missions.offset_id)
 				WITH ORDINALITY AS u (source_id, lsn, source_us, kafka_us, record_offset, offset_id, n)) i
 			LEFT JOIN cube.version_missions v ON v.source_id = i.source_id AND v.lsn = i.lsn
-				AND v.at_us = CASE WHEN i.lsn > 0 THEN 0 WHEN i.source_us > 0 THEN i.source_us ELSE i.kafka_us END
+				AND v.at_us = cube.own_us(i.source_us, i.kafka_us)
 				AND v.tie = CASE WHEN i.lsn > 0 THEN 0 ELSE i.record_offset END AND v.xmin = pg_current_xact_id()::xid AND i.nth = 1
 			WHERE i.offset_id IS NOT NULL AND v.source_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
 		WHERE o.offset_id = l.offset_id RETURNING l.n)

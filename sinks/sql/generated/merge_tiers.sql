@@ -6,21 +6,17 @@ CREATE OR REPLACE FUNCTION cube.history_of_tiers(keys integer[])
  STABLE
 AS $function$
 	WITH s AS (SELECT DISTINCT v.tier_key AS member, v.source_id FROM cube.version_tiers v WHERE v.tier_key = ANY (keys)),
-	-- A version that says nothing of its place in the source (a tombstone) stands behind the newest one that Kafka had before it.
-	-- Where the source tells of a row's delete itself, its tombstones say nothing new.
+	-- Programs before 0.3 give a tombstone no place: where the source tells of a row's delete itself, it says nothing new.
 	x AS (
-		SELECT s.member, x.source_id, x.at_us, x.tie, x.changed_at, x.tier_name, x.requires_approval, x.requires_snapshot, x.requires_benchmark, x.risk_level, x.description, x.policy_from, x.deleted OR x.tier_key IS DISTINCT FROM s.member AS deleted,
-			p.placed,
-			CASE WHEN p.placed THEN x.lsn ELSE coalesce(max(x.lsn) FILTER (WHERE p.placed) OVER k, 0) END AS place_lsn,
-			CASE WHEN p.placed THEN x.at_us ELSE coalesce(max(x.at_us) FILTER (WHERE p.placed) OVER k, 0) END AS place_at,
+		SELECT s.member, x.source_id, coalesce(x.place_us, x.at_us) AS place_us, x.lsn, x.tie, x.changed_at, x.tier_name, x.requires_approval, x.requires_snapshot, x.requires_benchmark, x.risk_level, x.description, x.policy_from,
+			x.deleted OR x.tier_key IS DISTINCT FROM s.member AS deleted,
 			x.deleted AND NOT p.placed AND bool_or(x.deleted AND p.placed) OVER (PARTITION BY s.member, x.source_id) AS is_echo
-		FROM s JOIN cube.version_tiers x USING (source_id) CROSS JOIN LATERAL (SELECT x.lsn > 0 OR x.at_us <> x.kafka_us AS placed) p
-		WINDOW k AS (PARTITION BY s.member, x.source_id ORDER BY x.kafka_us)),
+		FROM s JOIN cube.version_tiers x USING (source_id) CROSS JOIN LATERAL (SELECT x.lsn > 0 OR x.place_us IS NOT NULL OR x.at_us <> x.kafka_us AS placed) p),
 	v AS (
 		SELECT v.*, lag(v.deleted) OVER w AS was_deleted, lag(ROW(v.tier_name, v.requires_approval, v.requires_snapshot, v.requires_benchmark, v.risk_level, v.description)) OVER w AS was
 		FROM (SELECT x.member, row_number() OVER w AS n, x.changed_at, x.deleted, x.tier_name, x.requires_approval, x.requires_snapshot, x.requires_benchmark, x.risk_level, x.description, x.policy_from
 			FROM x WHERE NOT x.is_echo
-			WINDOW w AS (PARTITION BY x.member ORDER BY x.place_lsn, x.place_at, NOT x.placed, x.at_us, x.tie, x.source_id)) v
+			WINDOW w AS (PARTITION BY x.member ORDER BY x.place_us, x.lsn, x.tie, x.source_id)) v
 		WINDOW w AS (PARTITION BY v.member ORDER BY v.n)),
 	-- what was deleted, or named otherwise, before it had a first version does not count
 	begun AS (
@@ -51,10 +47,9 @@ DECLARE
 BEGIN
 	-- 1. the versions; the same one a second time is a duplicate
 	WITH w AS (
-		INSERT INTO cube.version_tiers AS v (source_id, lsn, at_us, tie, tier_key, deleted, changed_at, kafka_us, tier_name, requires_approval, requires_snapshot, requires_benchmark, risk_level, description, policy_from)
-		SELECT i.source_id, i.lsn, CASE WHEN i.lsn > 0 THEN 0 WHEN i.source_us > 0 THEN i.source_us ELSE i.kafka_us END,
-			CASE WHEN i.lsn > 0 THEN 0 ELSE i.record_offset END, i.tier_key, i.deleted,
-			to_timestamp(CASE WHEN i.source_us > 0 THEN i.source_us ELSE i.kafka_us END / 1e6), i.kafka_us, i.tier_name, i.requires_approval, i.requires_snapshot, i.requires_benchmark, i.risk_level, i.description, i.policy_from
+		INSERT INTO cube.version_tiers AS v (source_id, lsn, at_us, tie, tier_key, deleted, changed_at, kafka_us, place_us, tier_name, requires_approval, requires_snapshot, requires_benchmark, risk_level, description, policy_from)
+		SELECT i.source_id, i.lsn, cube.own_us(i.source_us, i.kafka_us), CASE WHEN i.lsn > 0 THEN 0 ELSE i.record_offset END, i.tier_key, i.deleted,
+			to_timestamp(cube.own_us(i.source_us, i.kafka_us) / 1e6), i.kafka_us, nullif(i.source_us, 0), i.tier_name, i.requires_approval, i.requires_snapshot, i.requires_benchmark, i.risk_level, i.description, i.policy_from
 		FROM unnest(merge_tiers.source_id, merge_tiers.tier_key, merge_tiers.tier_name, merge_tiers.requires_approval, merge_tiers.requires_snapshot, merge_tiers.requires_benchmark, merge_tiers.risk_level, merge_tiers.description, merge_tiers.policy_from, merge_tiers.deleted, merge_tiers.lsn, merge_tiers.source_us, merge_tiers.kafka_us, merge_tiers.record_offset, merge_tiers.offset_id) AS i (source_id, tier_key, tier_name, requires_approval, requires_snapshot, requires_benchmark, risk_level, description, policy_from, deleted, lsn, source_us, kafka_us, record_offset, offset_id)
 		ON CONFLICT DO NOTHING RETURNING 1)
 	SELECT count(*) INTO fresh FROM w;
@@ -63,11 +58,12 @@ BEGIN
 	IF fresh < cardinality(merge_tiers.source_id) THEN
 		WITH l AS (UPDATE cube.etl_offset o SET applied = o.applied - l.n, superseded = o.superseded + l.n
 		FROM (SELECT i.offset_id, count(*) AS n
-			FROM (SELECT u.*, row_number() OVER (PARTITION BY u.source_id, u.lsn, CASE WHEN u.lsn > 0 THEN 0 ELSE u.record_offset END ORDER BY u.n) AS nth
+			FROM (SELECT u.*, row_number() OVER (PARTITION BY u.source_id, u.lsn, cube.own_us(u.source_us, u.kafka_us),
+					CASE WHEN u.lsn > 0 THEN 0 ELSE u.record_offset END ORDER BY u.n) AS nth
 				FROM unnest(merge_tiers.source_id, merge_tiers.lsn, merge_tiers.source_us, merge_tiers.kafka_us, merge_tiers.record_offset, merge_tiers.offset_id)
 				WITH ORDINALITY AS u (source_id, lsn, source_us, kafka_us, record_offset, offset_id, n)) i
 			LEFT JOIN cube.version_tiers v ON v.source_id = i.source_id AND v.lsn = i.lsn
-				AND v.at_us = CASE WHEN i.lsn > 0 THEN 0 WHEN i.source_us > 0 THEN i.source_us ELSE i.kafka_us END
+				AND v.at_us = cube.own_us(i.source_us, i.kafka_us)
 				AND v.tie = CASE WHEN i.lsn > 0 THEN 0 ELSE i.record_offset END AND v.xmin = pg_current_xact_id()::xid AND i.nth = 1
 			WHERE i.offset_id IS NOT NULL AND v.source_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
 		WHERE o.offset_id = l.offset_id RETURNING l.n)

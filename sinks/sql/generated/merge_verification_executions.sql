@@ -57,9 +57,11 @@ BEGIN
 	IF winners IS NULL OR cardinality(winners) < cardinality(merge_verification_executions.contract_id) THEN
 		WITH l AS (
 			UPDATE cube.etl_offset o SET applied = o.applied - l.old - l.expired, superseded = o.superseded + l.old,
-				ignored = o.ignored + l.expired, expired = o.expired + l.expired
-			FROM (SELECT i.offset_id, count(*) FILTER (WHERE NOT c.is_closed) AS old, count(*) FILTER (WHERE c.is_closed) AS expired
-				FROM unnest(merge_verification_executions.contract_id, merge_verification_executions.created_at, merge_verification_executions.deleted, merge_verification_executions.offset_id) AS i (contract_id, created_at, deleted, offset_id)
+				ignored = o.ignored + l.expired, expired = o.expired + l.expired, contradicting = o.contradicting + l.contradicting
+			FROM (SELECT i.offset_id, count(*) FILTER (WHERE NOT c.is_closed) AS old, count(*) FILTER (WHERE c.is_closed) AS expired,
+					count(*) FILTER (WHERE NOT c.is_closed AND cube.own_us(i.source_us, i.kafka_us) > cube.own_us(k.source_us, k.kafka_us)) AS contradicting
+				FROM unnest(merge_verification_executions.contract_id, merge_verification_executions.created_at, merge_verification_executions.deleted, merge_verification_executions.source_us, merge_verification_executions.kafka_us, merge_verification_executions.offset_id)
+					AS i (contract_id, created_at, deleted, source_us, kafka_us, offset_id)
 				LEFT JOIN cube.key_verification_executions k ON k.contract_id = i.contract_id
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
 				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l

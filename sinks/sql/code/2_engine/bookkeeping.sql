@@ -32,6 +32,8 @@ SELECT cube.describe('cube.etl_offset', 'Position and ledger of each partition. 
 	last_record_hash: of the record before next_offset (time, key and value): tells the topic from one made anew under its name; NULL where it is not known, then nothing is compared
 	applied: records that changed the cube or confirmed what it holds
 	superseded: records older than what the cube holds, and duplicates
+	contradicting: of the superseded ones those whose own time is later than that of what the cube holds: clocks, or positions, contradict each other
+	record_order: what the records read so far say of the places of those to come, see cube.is_newer(); the program's own
 	dead: records that became dead letters, whatever became of those
 	ignored: records that mean nothing here, and offsets that hold none (transaction markers, compaction, retention gaps)
 	expired: of the ignored ones those of months that are dropped: late records, and changes of facts that went with them
@@ -69,13 +71,16 @@ $$);
 
 -- Claims partitions: makes the rows that are missing, raises the epoch, tells where to start. `low` is Kafka's low
 -- watermark, the start of a partition that was never read; it is also how records lost to retention are found.
-CREATE OR REPLACE FUNCTION cube.claim(p_group text, p_owner text, p_stream text[], p_topic text[], p_partition int[], p_low bigint[])
-RETURNS TABLE (n int, offset_id bigint, owner_epoch bigint, next_offset bigint, lost bigint, last_hash bigint) LANGUAGE plpgsql
+-- A group that begins behind where another one has ended goes on from what that one knew of the order of records.
+DROP FUNCTION IF EXISTS cube.claim(text, text, text[], text[], int[], bigint[]); -- one of before says less
+CREATE FUNCTION cube.claim(p_group text, p_owner text, p_stream text[], p_topic text[], p_partition int[], p_low bigint[])
+RETURNS TABLE (n int, offset_id bigint, owner_epoch bigint, next_offset bigint, lost bigint, last_hash bigint, record_order bigint[]) LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
-	INSERT INTO cube.etl_offset AS o (group_id, topic, partition, stream, first_offset, next_offset)
-	SELECT p_group, i.topic, i.partition, i.stream, i.low, i.low
+	INSERT INTO cube.etl_offset AS o (group_id, topic, partition, stream, first_offset, next_offset, record_order)
+	SELECT p_group, i.topic, i.partition, i.stream, i.low, i.low, (SELECT p.record_order FROM cube.etl_offset p
+		WHERE p.topic = i.topic AND p.partition = i.partition AND p.next_offset <= i.low ORDER BY p.next_offset DESC LIMIT 1)
 	FROM unnest(p_stream, p_topic, p_partition, p_low) AS i (stream, topic, partition, low)
 	ORDER BY i.topic, i.partition
 	ON CONFLICT (group_id, topic, partition) DO NOTHING;
@@ -103,24 +108,26 @@ BEGIN
 		FROM unnest(p_stream, p_topic, p_partition, p_low) WITH ORDINALITY AS i (stream, topic, partition, low, n)
 		JOIN cube.etl_offset before ON before.group_id = p_group AND before.topic = i.topic AND before.partition = i.partition
 		WHERE o.offset_id = before.offset_id
-		RETURNING i.n::int AS n, o.offset_id, o.owner_epoch, o.next_offset, o.next_offset - before.next_offset AS lost, coalesce(o.last_record_hash, 0) AS hash)
-	SELECT c.n, c.offset_id, c.owner_epoch, c.next_offset, c.lost, c.hash FROM claimed c ORDER BY c.n;
+		RETURNING i.n::int AS n, o.offset_id, o.owner_epoch, o.next_offset, o.next_offset - before.next_offset AS lost, coalesce(o.last_record_hash, 0) AS hash, o.record_order)
+	SELECT c.n, c.offset_id, c.owner_epoch, c.next_offset, c.lost, c.hash, c.record_order FROM claimed c ORDER BY c.n;
 END $$;
 COMMENT ON FUNCTION cube.claim(text, text, text[], text[], int[], bigint[]) IS 'Claims partitions for an owner and tells where to start reading.';
 
 -- The fence. It must raise: in a pipeline a compare-and-set that matches no row is no error, and what stands behind it commits.
 CREATE OR REPLACE FUNCTION cube.advance(p_offset_id bigint[], p_epoch bigint[], p_from bigint[], p_to bigint[], p_applied bigint[],
-	p_superseded bigint[], p_dead bigint[], p_ignored bigint[], p_last_us bigint[], p_last_hash bigint[]) RETURNS void LANGUAGE plpgsql
+	p_superseded bigint[], p_dead bigint[], p_ignored bigint[], p_last_us bigint[], p_last_hash bigint[], p_contradicting bigint[],
+	p_order text[]) RETURNS void LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 DECLARE moved int;
 BEGIN
 	UPDATE cube.etl_offset o
 	SET next_offset = i.to_offset, last_record_hash = i.last_hash, applied = o.applied + i.applied, superseded = o.superseded + i.superseded,
-		dead = o.dead + i.dead, ignored = o.ignored + i.ignored, updated_at = clock_timestamp(),
+		dead = o.dead + i.dead, ignored = o.ignored + i.ignored, contradicting = o.contradicting + i.contradicting,
+		record_order = coalesce(i.record_order::bigint[], o.record_order), updated_at = clock_timestamp(),
 		last_record_at = CASE WHEN i.last_us >= 0
 			THEN greatest(o.last_record_at, to_timestamp(i.last_us / 1e6)) ELSE o.last_record_at END
-	FROM unnest(p_offset_id, p_epoch, p_from, p_to, p_applied, p_superseded, p_dead, p_ignored, p_last_us, p_last_hash)
-		AS i (offset_id, epoch, from_offset, to_offset, applied, superseded, dead, ignored, last_us, last_hash)
+	FROM unnest(p_offset_id, p_epoch, p_from, p_to, p_applied, p_superseded, p_dead, p_ignored, p_last_us, p_last_hash, p_contradicting, p_order)
+		AS i (offset_id, epoch, from_offset, to_offset, applied, superseded, dead, ignored, last_us, last_hash, contradicting, record_order)
 	WHERE o.offset_id = i.offset_id AND o.next_offset = i.from_offset AND o.owner_epoch = i.epoch;
 	GET DIAGNOSTICS moved = ROW_COUNT;
 	IF moved <> cardinality(p_offset_id) THEN
@@ -128,7 +135,16 @@ BEGIN
 			USING ERRCODE = 'GC001';
 	END IF;
 END $$;
-COMMENT ON FUNCTION cube.advance(bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[]) IS 'The fence: moves positions by compare-and-set, or fails the transaction with SQLSTATE GC001.';
+COMMENT ON FUNCTION cube.advance(bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], text[]) IS 'The fence: moves positions by compare-and-set, or fails the transaction with SQLSTATE GC001.';
+
+-- what is known of the order stays: records can stand earlier by it than they would, not later
+CREATE OR REPLACE FUNCTION cube.advance(p_offset_id bigint[], p_epoch bigint[], p_from bigint[], p_to bigint[], p_applied bigint[],
+	p_superseded bigint[], p_dead bigint[], p_ignored bigint[], p_last_us bigint[], p_last_hash bigint[]) RETURNS void LANGUAGE sql
+SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+	SELECT cube.advance(p_offset_id, p_epoch, p_from, p_to, p_applied, p_superseded, p_dead, p_ignored, p_last_us, p_last_hash,
+		array_fill(0::bigint, ARRAY[cardinality(p_offset_id)]), array_fill(NULL::text, ARRAY[cardinality(p_offset_id)]))
+$$;
+COMMENT ON FUNCTION cube.advance(bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[]) IS 'The fence, for programs that make no places of records yet.';
 
 CREATE OR REPLACE FUNCTION cube.add_quality_issues(p_offset_id bigint[], p_offset bigint[], p_kafka_us bigint[], p_stream text[],
 	p_key text[], p_field text[], p_raw text[], p_rule text[]) RETURNS void

@@ -103,8 +103,8 @@ BEGIN
 		created_at: created_at of the fact, NULL when there is none
 		prev_created_at: the same before the last version
 		lsn: version: the source's log position, 0 where there is none
-		source_us: version: the source's time of the change, µs
-		kafka_us: version: Kafka's timestamp, µs
+		source_us: version: its place, µs; 0 is that of kafka_us
+		kafka_us: version: its own time, the source's, else Kafka's, µs
 		record_offset: version: Kafka's offset
 		offset_id: partition that the version came from, in cube.etl_offset
 		xid: transaction that wrote the version
@@ -191,9 +191,11 @@ BEGIN
 	IF winners IS NULL OR cardinality(winners) < cardinality(%9$s) THEN
 		WITH l AS (
 			UPDATE cube.etl_offset o SET applied = o.applied - l.old - l.expired, superseded = o.superseded + l.old,
-				ignored = o.ignored + l.expired, expired = o.expired + l.expired
-			FROM (SELECT i.offset_id, count(*) FILTER (WHERE NOT c.is_closed) AS old, count(*) FILTER (WHERE c.is_closed) AS expired
-				FROM unnest(%9$s, merge_%1$s.created_at, merge_%1$s.deleted, %10$s) AS i (%4$I, created_at, deleted, offset_id)
+				ignored = o.ignored + l.expired, expired = o.expired + l.expired, contradicting = o.contradicting + l.contradicting
+			FROM (SELECT i.offset_id, count(*) FILTER (WHERE NOT c.is_closed) AS old, count(*) FILTER (WHERE c.is_closed) AS expired,
+					count(*) FILTER (WHERE NOT c.is_closed AND cube.own_us(i.source_us, i.kafka_us) > cube.own_us(k.source_us, k.kafka_us)) AS contradicting
+				FROM unnest(%9$s, merge_%1$s.created_at, merge_%1$s.deleted, merge_%1$s.source_us, merge_%1$s.kafka_us, %10$s)
+					AS i (%4$I, created_at, deleted, source_us, kafka_us, offset_id)
 				LEFT JOIN cube.%3$I k ON k.%4$I = i.%4$I
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
 				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l

@@ -22,22 +22,23 @@ DECLARE
 			ELSE format('x.%I', a) END, ', ' ORDER BY n) FROM unnest(p_attributes || times) WITH ORDINALITY u (a, n));
 BEGIN
 	PERFORM cube.need_table(versions,
-		ARRAY['source_id text', 'lsn bigint', 'at_us bigint', 'tie bigint', p_key || ' int', 'deleted boolean', 'changed_at timestamptz', 'kafka_us bigint']
+		ARRAY['source_id text', 'lsn bigint', 'at_us bigint', 'tie bigint', p_key || ' int', 'deleted boolean', 'changed_at timestamptz', 'kafka_us bigint', 'place_us bigint']
 			|| ARRAY(SELECT format('%s %s', a, t) FROM unnest(p_attributes, types) u (a, t)) || p_times,
 		format('CREATE TABLE cube.%I (source_id text COLLATE "C" NOT NULL, lsn bigint NOT NULL, at_us bigint NOT NULL, tie bigint NOT NULL,
-	%I int, deleted boolean NOT NULL, changed_at timestamptz NOT NULL, kafka_us bigint NOT NULL DEFAULT 0, %s,
+	%I int, deleted boolean NOT NULL, changed_at timestamptz NOT NULL, kafka_us bigint NOT NULL DEFAULT 0, place_us bigint, %s,
 	loaded_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (source_id, lsn, at_us, tie))', versions, p_key, array_to_string(attributes || p_times, ', ')));
 	PERFORM cube.need_index(versions, p_key);
 	PERFORM cube.describe(format('cube.%I', versions)::regclass, format('Every version of %s that has come; %s is computed from it.', p_dim, history),
 		format($c$
 		source_id: the source row
 		lsn: version: the source's log position
-		at_us: version: the source's time of the change, else Kafka's, µs, where there is no log position
+		at_us: version: its own time, the source's, else Kafka's, µs
 		tie: version: Kafka's offset, where there is no log position
 		%s: the member
 		deleted: the source row was deleted
-		changed_at: the source's time of the change
-		kafka_us: Kafka's timestamp, µs
+		changed_at: its own time
+		kafka_us: the same, µs; of versions before 0.3 Kafka's timestamp
+		place_us: version: its place, µs; NULL is that of at_us
 		loaded_at: when it came
 		%s$c$, p_key, cube.list('%s: as of this version', carried, E'\n')));
 
@@ -61,21 +62,17 @@ BEGIN
 	EXECUTE format($sql$
 CREATE OR REPLACE FUNCTION cube.history_of_%1$s(keys int[]) RETURNS SETOF cube.%8$I LANGUAGE sql STABLE AS $body$
 	WITH s AS (SELECT DISTINCT v.%3$I AS member, v.source_id FROM cube.%4$I v WHERE v.%3$I = ANY (keys)),
-	-- A version that says nothing of its place in the source (a tombstone) stands behind the newest one that Kafka had before it.
-	-- Where the source tells of a row's delete itself, its tombstones say nothing new.
+	-- Programs before 0.3 give a tombstone no place: where the source tells of a row's delete itself, it says nothing new.
 	x AS (
-		SELECT s.member, x.source_id, x.at_us, x.tie, x.changed_at, %11$s, x.deleted OR x.%3$I IS DISTINCT FROM s.member AS deleted,
-			p.placed,
-			CASE WHEN p.placed THEN x.lsn ELSE coalesce(max(x.lsn) FILTER (WHERE p.placed) OVER k, 0) END AS place_lsn,
-			CASE WHEN p.placed THEN x.at_us ELSE coalesce(max(x.at_us) FILTER (WHERE p.placed) OVER k, 0) END AS place_at,
+		SELECT s.member, x.source_id, coalesce(x.place_us, x.at_us) AS place_us, x.lsn, x.tie, x.changed_at, %11$s,
+			x.deleted OR x.%3$I IS DISTINCT FROM s.member AS deleted,
 			x.deleted AND NOT p.placed AND bool_or(x.deleted AND p.placed) OVER (PARTITION BY s.member, x.source_id) AS is_echo
-		FROM s JOIN cube.%4$I x USING (source_id) CROSS JOIN LATERAL (SELECT x.lsn > 0 OR x.at_us <> x.kafka_us AS placed) p
-		WINDOW k AS (PARTITION BY s.member, x.source_id ORDER BY x.kafka_us)),
+		FROM s JOIN cube.%4$I x USING (source_id) CROSS JOIN LATERAL (SELECT x.lsn > 0 OR x.place_us IS NOT NULL OR x.at_us <> x.kafka_us AS placed) p),
 	v AS (
 		SELECT v.*, lag(v.deleted) OVER w AS was_deleted, lag(ROW(%5$s)) OVER w AS was
 		FROM (SELECT x.member, row_number() OVER w AS n, x.changed_at, x.deleted, %10$s
 			FROM x WHERE NOT x.is_echo
-			WINDOW w AS (PARTITION BY x.member ORDER BY x.place_lsn, x.place_at, NOT x.placed, x.at_us, x.tie, x.source_id)) v
+			WINDOW w AS (PARTITION BY x.member ORDER BY x.place_us, x.lsn, x.tie, x.source_id)) v
 		WINDOW w AS (PARTITION BY v.member ORDER BY v.n)),
 	-- what was deleted, or named otherwise, before it had a first version does not count
 	begun AS (
@@ -148,10 +145,9 @@ DECLARE
 BEGIN
 	-- 1. the versions; the same one a second time is a duplicate
 	WITH w AS (
-		INSERT INTO cube.%4$I AS v (source_id, lsn, at_us, tie, %2$I, deleted, changed_at, kafka_us, %5$s)
-		SELECT i.source_id, i.lsn, CASE WHEN i.lsn > 0 THEN 0 WHEN i.source_us > 0 THEN i.source_us ELSE i.kafka_us END,
-			CASE WHEN i.lsn > 0 THEN 0 ELSE i.record_offset END, i.%2$I, i.deleted,
-			to_timestamp(CASE WHEN i.source_us > 0 THEN i.source_us ELSE i.kafka_us END / 1e6), i.kafka_us, %6$s
+		INSERT INTO cube.%4$I AS v (source_id, lsn, at_us, tie, %2$I, deleted, changed_at, kafka_us, place_us, %5$s)
+		SELECT i.source_id, i.lsn, cube.own_us(i.source_us, i.kafka_us), CASE WHEN i.lsn > 0 THEN 0 ELSE i.record_offset END, i.%2$I, i.deleted,
+			to_timestamp(cube.own_us(i.source_us, i.kafka_us) / 1e6), i.kafka_us, nullif(i.source_us, 0), %6$s
 		FROM unnest(%7$s) AS i (source_id, %2$I, %5$s, deleted, lsn, source_us, kafka_us, record_offset, offset_id)
 		ON CONFLICT DO NOTHING RETURNING 1)
 	SELECT count(*) INTO fresh FROM w;
@@ -160,11 +156,12 @@ BEGIN
 	IF fresh < cardinality(merge_%1$s.source_id) THEN
 		WITH l AS (UPDATE cube.etl_offset o SET applied = o.applied - l.n, superseded = o.superseded + l.n
 		FROM (SELECT i.offset_id, count(*) AS n
-			FROM (SELECT u.*, row_number() OVER (PARTITION BY u.source_id, u.lsn, CASE WHEN u.lsn > 0 THEN 0 ELSE u.record_offset END ORDER BY u.n) AS nth
+			FROM (SELECT u.*, row_number() OVER (PARTITION BY u.source_id, u.lsn, cube.own_us(u.source_us, u.kafka_us),
+					CASE WHEN u.lsn > 0 THEN 0 ELSE u.record_offset END ORDER BY u.n) AS nth
 				FROM unnest(merge_%1$s.source_id, merge_%1$s.lsn, merge_%1$s.source_us, merge_%1$s.kafka_us, merge_%1$s.record_offset, merge_%1$s.offset_id)
 				WITH ORDINALITY AS u (source_id, lsn, source_us, kafka_us, record_offset, offset_id, n)) i
 			LEFT JOIN cube.%4$I v ON v.source_id = i.source_id AND v.lsn = i.lsn
-				AND v.at_us = CASE WHEN i.lsn > 0 THEN 0 WHEN i.source_us > 0 THEN i.source_us ELSE i.kafka_us END
+				AND v.at_us = cube.own_us(i.source_us, i.kafka_us)
 				AND v.tie = CASE WHEN i.lsn > 0 THEN 0 ELSE i.record_offset END AND v.xmin = pg_current_xact_id()::xid AND i.nth = 1
 			WHERE i.offset_id IS NOT NULL AND v.source_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
 		WHERE o.offset_id = l.offset_id RETURNING l.n)

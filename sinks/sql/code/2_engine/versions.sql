@@ -15,28 +15,37 @@ CREATE OR REPLACE FUNCTION cube.lane() RETURNS smallint LANGUAGE sql STABLE AS $
 $$;
 COMMENT ON FUNCTION cube.lane() IS 'Lane of the rollup rows that this session writes; views sum over lanes.';
 
+-- A record's place is made by the program that reads it: the rule is in deploy/RUNBOOK.md, "Which record is the newer one", and
+-- include/gracecube/order.h. Merge functions take it as source_us, lsn and record_offset; kafka_us is then the record's own time: the
+-- source's, else Kafka's. Programs before 0.3 make no places: their source_us is the source's time, or 0, and kafka_us is Kafka's, so that
+-- their records stand where their own time says. In these terms:
+CREATE OR REPLACE FUNCTION cube.place_us(p_source bigint, p_kafka bigint) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT CASE WHEN p_source > 0 THEN p_source ELSE p_kafka END
+$$;
+COMMENT ON FUNCTION cube.place_us(bigint, bigint) IS 'The place of a version: its time.';
+
+CREATE OR REPLACE FUNCTION cube.own_us(p_source bigint, p_kafka bigint) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT CASE WHEN p_source > 0 THEN least(p_source, p_kafka) ELSE p_kafka END -- a place is never before it
+$$;
+COMMENT ON FUNCTION cube.own_us(bigint, bigint) IS 'The own time of a version, the source''s, else Kafka''s.';
+
 -- gc_version_compare() is the same rule, and its statement is in include/gracecube/stream.h; tests/contract/version_order.csv is its cases,
 -- run through both.
 CREATE OR REPLACE FUNCTION cube.is_newer(a_lsn bigint, a_source bigint, a_kafka bigint, a_offset bigint,
 	b_lsn bigint, b_source bigint, b_kafka bigint, b_offset bigint) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-	SELECT CASE
-		WHEN a_lsn > 0 AND a_lsn = b_lsn AND a_source = b_source THEN false -- the same change, sent again
-		WHEN a_lsn > 0 AND b_lsn > 0 AND a_lsn <> b_lsn THEN a_lsn > b_lsn
-		WHEN a_source > 0 AND b_source > 0 AND a_source <> b_source THEN a_source > b_source
-		WHEN a_kafka <> b_kafka THEN a_kafka > b_kafka
-		ELSE a_offset > b_offset END
+	SELECT (CASE WHEN a_source > 0 THEN a_source ELSE a_kafka END, greatest(a_lsn, 0), CASE WHEN a_lsn > 0 THEN 0 ELSE a_offset END)
+		> (CASE WHEN b_source > 0 THEN b_source ELSE b_kafka END, greatest(b_lsn, 0), CASE WHEN b_lsn > 0 THEN 0 ELSE b_offset END)
 $$;
-COMMENT ON FUNCTION cube.is_newer(bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint) IS 'Is version a newer than version b: by the source''s log position where both have one, else its time, else Kafka''s time, then offset. The same log position and source time is the same change.';
+COMMENT ON FUNCTION cube.is_newer(bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint) IS 'Is version a newer than version b: the later place is. The same place with a log position is the same change.';
 
--- gc_version_replaces() is the same rule, and its statement is there; tests/contract/deletes.csv is its cases, run through both. A delete
--- without a place in the source, that is a tombstone, has neither log position nor time of the source.
+-- Programs before 0.3 give a tombstone no place: behind its delete it says nothing new.
 CREATE OR REPLACE FUNCTION cube.replaces(a_deleted boolean, a_lsn bigint, a_source bigint, a_kafka bigint, a_offset bigint,
 	b_deleted boolean, b_lsn bigint, b_source bigint, b_kafka bigint, b_offset bigint) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 	SELECT CASE
-		WHEN a_deleted AND b_deleted AND (greatest(a_lsn, a_source) > 0) <> (greatest(b_lsn, b_source) > 0) THEN greatest(a_lsn, a_source) > 0
+		WHEN a_deleted AND b_deleted AND greatest(a_lsn, a_source) <= 0 AND greatest(b_lsn, b_source) > 0 THEN false
 		ELSE cube.is_newer(a_lsn, a_source, a_kafka, a_offset, b_lsn, b_source, b_kafka, b_offset) END
 $$;
-COMMENT ON FUNCTION cube.replaces(boolean, bigint, bigint, bigint, bigint, boolean, bigint, bigint, bigint, bigint) IS 'Does version a, or a delete, take the place of version b? The newer one does; of a delete and its tombstone the delete stays.';
+COMMENT ON FUNCTION cube.replaces(boolean, bigint, bigint, bigint, bigint, boolean, bigint, bigint, bigint, bigint) IS 'Does version a, or a delete, take the place of version b? The newer one does, but for a tombstone without a place behind its delete.';
 
 -- The lowest lane that no other session holds: few lanes, few rollup rows. Released when the session ends.
 CREATE OR REPLACE FUNCTION cube.take_lane() RETURNS smallint LANGUAGE plpgsql AS $$

@@ -27,7 +27,7 @@ $$);
 -- ----
 SELECT cube.define_view('cube_etl_metadata', $$
 SELECT group_id, topic, partition, stream, next_offset, last_record_at AS last_load_timestamp, updated_at, applied, superseded, dead, ignored,
-	applied + superseded + dead + ignored = next_offset - first_offset AS ledger_closed, expired
+	applied + superseded + dead + ignored = next_offset - first_offset AS ledger_closed, expired, contradicting
 FROM cube.etl_offset$$);
 SELECT cube.describe('cube.cube_etl_metadata', 'Watermark and ledger of each topic and partition.', $$
 	group_id: Kafka consumer group
@@ -43,6 +43,7 @@ SELECT cube.describe('cube.cube_etl_metadata', 'Watermark and ledger of each top
 	ignored: records that mean nothing here
 	ledger_closed: all of these together are what was read
 	expired: of the ignored records those of months that are dropped
+	contradicting: of the superseded records those whose own time is later than that of what the cube held
 $$);
 
 -- ----
