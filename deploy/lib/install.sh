@@ -7,6 +7,7 @@ packages_of() {
 	build) echo cmake gcc libc6-dev make pkg-config librdkafka-dev libpq-dev libjansson-dev libyaml-dev zlib1g-dev libxxhash-dev libssl-dev libmicrohttpd-dev ;;
 	run) echo postgresql postgresql-client ;;
 	kafka) echo default-jre-headless maven ;;
+	debezium) echo default-jdk-headless maven ;; # beside those of kafka: to build what captures
 	tests) echo clang curl libclang-rt-dev libcmocka-dev python3 valgrind kcat jq pgbouncer openssl git ;;
 	browser) echo chromium chromium-driver fonts-dejavu-core ;;
 	operators) echo python3-venv systemd ;;

@@ -1,0 +1,169 @@
+#!/usr/bin/env bash
+# A real Debezium on a real PostgreSQL: a transaction open over a snapshot, keys that change, texts that are not sent because they did not, deletes,
+# an incremental snapshot, a connector that is killed and sends again, a failover to a restored database. The cube equals the table each time.
+. "$CUBE_TEST_ROOT/tests/lib/scenario.sh"
+# shellcheck source=/dev/null
+. "$CUBE_TEST_ROOT/deploy/lib/install.sh"
+# shellcheck source=/dev/null
+. "$CUBE_TEST_ROOT/deploy/lib/postgres.sh"
+
+DEBEZIUM_VERSION=3.4.3.Final
+JARS=${XDG_CACHE_HOME:-$HOME/.cache}/gracecube/debezium/$DEBEZIUM_VERSION
+
+# fetch_debezium → brings the jars once; they appear at their place only when they are complete
+fetch_debezium() {
+	local part
+	[ ! -d "$JARS" ] || return 0
+	mkdir -p "${JARS%/*}"
+	part=$(mktemp -d "$JARS.XXXXXX")
+	cat >"$part/pom.xml" <<-POM
+		<project xmlns="http://maven.apache.org/POM/4.0.0">
+		<modelVersion>4.0.0</modelVersion><groupId>local</groupId><artifactId>debezium</artifactId><version>1</version><packaging>pom</packaging>
+		<dependencies>
+		<dependency><groupId>io.debezium</groupId><artifactId>debezium-embedded</artifactId><version>$DEBEZIUM_VERSION</version></dependency>
+		<dependency><groupId>io.debezium</groupId><artifactId>debezium-connector-postgres</artifactId><version>$DEBEZIUM_VERSION</version></dependency>
+		</dependencies></project>
+	POM
+	mvn -q -B -Dstyle.color=never -f "$part/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$part/jars" </dev/null >&2 ||
+		fail "the jars of Debezium $DEBEZIUM_VERSION could not be fetched from Maven Central: is the network there?"
+	mv -T "$part/jars" "$JARS" 2>/dev/null || [ -d "$JARS" ] # somebody else may have been faster
+	rm -rf "$part"
+}
+
+# --- Sources ---
+
+# source_start NAME → a PostgreSQL of its own that can be captured
+source_start() {
+	POSTGRES_NO_SYNC=1 postgres_start "$PWD/$1" fsync=off wal_level=logical max_wal_senders=4 max_replication_slots=4 >&2
+	SOURCE=$1
+}
+# at TEXT… → in the source that is looked at
+at() { postgres_psql "$PWD/$SOURCE" postgres -At "$@"; }
+
+# capture [NAME=VALUE…] → Debezium on the source, as its $CAPTURE
+capture() {
+	cat >"$SOURCE.properties" <<-PROPERTIES
+		brokers=$CUBE_TEST_BROKERS
+		name=grace
+		connector.class=io.debezium.connector.postgresql.PostgresConnector
+		offset.storage=org.apache.kafka.connect.storage.FileOffsetBackingStore
+		offset.storage.file.filename=$PWD/$SOURCE.offsets
+		offset.flush.interval.ms=500
+		flush.lsn.source=false
+		database.hostname=127.0.0.1
+		database.port=$(postgres_port "$PWD/$SOURCE")
+		database.user=$POSTGRES_USER
+		database.password=$(postgres_password "$PWD/$SOURCE")
+		database.dbname=postgres
+		topic.prefix=$CUBE_TEST_PREFIX
+		plugin.name=pgoutput
+		slot.name=grace
+		publication.name=grace
+		publication.autocreate.mode=disabled
+		table.include.list=public.action_contracts
+		signal.data.collection=public.signals
+		incremental.snapshot.chunk.size=3
+		poll.interval.ms=100
+		$(printf '%s\n' "$@")
+	PROPERTIES
+	start "$SOURCE" java -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Xmx256m -cp "$JARS/*:$PWD" Capture "$SOURCE.properties"
+	CAPTURE=$PID
+}
+there_is_a_topic() { kcat -L -J -b "$CUBE_TEST_BROKERS" | jq -e --arg topic "$GRACECUBE_STREAMS_ACTION_CONTRACTS_TOPICS" 'any(.topics[]; .topic == $topic)' >/dev/null; }
+captured() { catch_up && [ "$(sql -c "SELECT count(*) FROM cube.fact_verification_executions WHERE contract_id = '$1'")" = 1 ]; }
+
+# What was written before comes before in its own partition only.
+is_the_table() {
+	catch_up
+	sql -c 'SELECT contract_id, contract_status, md5(error_message) FROM cube.fact_verification_executions ORDER BY contract_id' >cube.rows
+	cmp -s table.rows cube.rows
+}
+
+# equals_source WHAT → a row that is written last comes, and then the cube is the table
+equals_source() {
+	MARK=$((${MARK:-0} + 1))
+	at -c "DELETE FROM action_contracts WHERE id LIKE 'mark-%'" -c "INSERT INTO action_contracts VALUES ('mark-$MARK', 'pending')"
+	wait_until 90 captured "mark-$MARK" || fail "$1: nothing came: $(tail -n 3 "$SOURCE.log")"
+	at -c "SELECT id, status, md5(error_message) FROM action_contracts ORDER BY id COLLATE \"C\"" >table.rows
+	wait_until 20 is_the_table || fail "$1: the cube is not the table: $(diff table.rows cube.rows | grep '^[<>]' | head -n 3 | tr '\n' ' ')"
+	equal "$1: dead letters" "$(sql -c 'SELECT count(*) FROM cube.etl_dead_letter')" 0
+	verify_agrees >&2
+	echo "$1: $(wc -l <table.rows) rows, positions up to $(at -c 'SELECT pg_current_wal_lsn()')" >&2
+}
+
+install_packages debezium >&2
+fetch_debezium
+javac -cp "$JARS/*" -d . "$CUBE_TEST_ROOT/tests/debezium/Capture.java" >&2
+chmod 711 . # the servers' user passes through
+new_cube
+own_topics
+export GRACECUBE_STREAMS_ACTION_CONTRACTS_TOPICS="$CUBE_TEST_PREFIX.public.action_contracts"
+trap 'postgres_stop "$CUBE_TEST_DIR/first"; postgres_stop "$CUBE_TEST_DIR/second"' EXIT
+
+# --- A transaction that is open over the snapshot ---
+source_start first
+at -c 'CREATE TABLE action_contracts (id text PRIMARY KEY, status text, tier text DEFAULT $$tier_2$$, error_message text, created_at timestamptz DEFAULT $$2026-11-20T10:00:00Z$$)' \
+	-c 'ALTER TABLE action_contracts ALTER error_message SET STORAGE EXTERNAL' \
+	-c 'CREATE TABLE signals (id text PRIMARY KEY, type text, data text)' \
+	-c "INSERT INTO action_contracts SELECT 'c' || n, 'pending', 'tier_1', repeat(md5(n::text), 300) FROM generate_series(1, 20) n" \
+	-c 'CREATE PUBLICATION grace FOR TABLE action_contracts, signals' \
+	-c "SELECT pg_create_logical_replication_slot('grace', 'pgoutput')" \
+	-c 'SELECT pg_switch_wal()' -c 'CREATE TABLE filler AS SELECT 1' -c 'SELECT pg_switch_wal()' >&2
+mkfifo open.sql
+postgres_psql "$PWD/first" postgres <open.sql >&2 &
+exec 7>open.sql
+echo "BEGIN; UPDATE action_contracts SET status = 'executing' WHERE id IN ('c1', 'c2'); DELETE FROM action_contracts WHERE id = 'c3';" >&7
+is_open() { [ "$(at -c "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'")" = 1 ]; }
+wait_until 20 is_open || fail 'no transaction is open'
+at -c "UPDATE action_contracts SET status = 'verified' WHERE id = 'c4'"
+capture converter.schemas.enable=true
+wait_until 90 there_is_a_topic || fail "Debezium makes no topic: $(tail -n 3 first.log)"
+wait_until 90 captured c20 || fail "the snapshot does not come: $(tail -n 3 first.log)"
+equal 'what the snapshot saw' "$(sql -c "SELECT string_agg(contract_status, ' ' ORDER BY contract_id) FROM cube.fact_verification_executions WHERE contract_id IN ('c1', 'c2', 'c3')")" 'pending pending pending'
+echo 'COMMIT; \q' >&7
+exec 7>&-
+equals_source 'a transaction open over the snapshot'
+# behind the snapshot; it notes how far it is when another change comes
+has_noted() { at -c "UPDATE action_contracts SET tier = 'tier_1' WHERE id = 'c20'" && grep -aq lsn_commit first.offsets; }
+wait_until 20 has_noted || fail 'Debezium notes no offset'
+cp first.offsets kept.offsets
+
+# --- Whatever happens to rows; an incremental snapshot beside it; a connector that is killed ---
+at -c "UPDATE action_contracts SET status = 'failed' WHERE id = 'c5'" -c "UPDATE action_contracts SET id = 'renamed' WHERE id = 'c6'" \
+	-c "UPDATE action_contracts SET error_message = repeat(md5('other'), 300) WHERE id = 'c7'" -c "DELETE FROM action_contracts WHERE id IN ('c8', 'c9')" \
+	-c "INSERT INTO action_contracts VALUES ('c9', 'verified')" \
+	-c "INSERT INTO signals VALUES ('1', 'execute-snapshot', '{\"type\": \"incremental\", \"data-collections\": [\"public.action_contracts\"]}')"
+for n in $(seq 30); do at -c "UPDATE action_contracts SET status = 'step $n' WHERE id = 'c1$((n % 10))'"; done
+equals_source 'changes beside an incremental snapshot'
+kill -9 "$CAPTURE"
+at -c "UPDATE action_contracts SET status = 'rolled_back' WHERE id IN ('c1', 'c11')" -c "DELETE FROM action_contracts WHERE id = 'c12'"
+cp kept.offsets first.offsets # it had not come to note more
+superseded=$(sql -c 'SELECT sum(superseded) FROM cube.etl_offset')
+capture converter.schemas.enable=false
+equals_source 'a connector that was killed'
+[ "$(sql -c 'SELECT sum(superseded) FROM cube.etl_offset')" -gt "$superseded" ] || fail 'the connector sent nothing again'
+shown 'a transaction open over a snapshot, changed keys, texts left out, deletes, an incremental snapshot, a connector killed: the cube is the table'
+
+# --- A failover to a restored database, whose positions are low ---
+pg_dump --no-publications -d "$(postgres_dsn "$PWD/first" postgres)" >dump.sql
+at -c "UPDATE action_contracts SET status = 'lost with the failover' WHERE id IN ('c4', 'c5')"
+equals_source 'before the failover'
+kill "$CAPTURE"
+high=$(at -c 'SELECT pg_current_wal_lsn()')
+postgres_stop "$PWD/first"
+source_start second
+at -f dump.sql >&2
+at -c 'CREATE PUBLICATION grace FOR TABLE action_contracts, signals' -c "UPDATE action_contracts SET status = 'after' WHERE id = 'c1'"
+[ "$(at -c "SELECT pg_current_wal_lsn() < '$high'")" = t ] || fail "positions go on: $high, $(at -c 'SELECT pg_current_wal_lsn()')"
+# rows that the backup lacks are deleted by hand: no change of the restored database tells of them
+sql -c "DELETE FROM cube.fact_verification_executions WHERE contract_id LIKE 'mark-%'"
+capture converter.schemas.enable=false
+wait_until 90 captured mark-3 || fail "the snapshot does not come: $(tail -n 3 second.log)"
+at -c "UPDATE action_contracts SET status = 'later' WHERE id = 'c4'" -c "DELETE FROM action_contracts WHERE id = 'c10'"
+equals_source 'a failover to a restored database'
+kill "$CAPTURE"
+GRACECUBE_KAFKA_GROUP_ID=${CUBE_TEST_PREFIX}_again catch_up
+sql -c 'SELECT contract_id, contract_status, md5(error_message) FROM cube.fact_verification_executions ORDER BY contract_id' | diff table.rows - >&2 ||
+	fail 'read by a second group the cube is another one'
+verify_agrees >&2
+shown 'a database restored from a dump, at lower positions: the cube is its table; read again by another group it stays so'
