@@ -337,9 +337,18 @@ static void check_times(struct gc_decode *decode, const struct gc_change *change
 				"the source's time is more than a day ahead of Kafka's, or beyond 2200: it decides nothing");
 }
 
+static void note_snapshot(struct gc_decode *decode, const struct gc_change *change)
+{
+	struct gc_partition_batch *part = &AT(&decode->batch->partitions, struct gc_partition_batch, decode->partition);
+
+	if (change->is_snapshot && change->ends_snapshot && gc_version_own_us(&change->version) > part->snapshot_us)
+		part->snapshot_us = gc_version_own_us(&change->version);
+}
+
 static void decode_change(struct gc_decode *decode, struct gc_change *change)
 {
 	gc_order_place(&AT(&decode->batch->partitions, struct gc_partition_batch, decode->partition).order, change);
+	note_snapshot(decode, change);
 	decode->stream = stream_of(decode->stream, change);
 	if (change->op == GC_IGNORE || (change->op == GC_DELETE && !decode->stream->key_field))
 		return;

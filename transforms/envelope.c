@@ -88,9 +88,13 @@ static int64_t hash_of_names(const struct gc_json *name, const struct gc_json *d
 static void read_source(const struct gc_json *source, struct gc_arena *arena, struct gc_change *change)
 {
 	struct gc_version *version = &change->version;
+	struct gc_span snapshot;
 
 	change->source = hash_of_names(gc_json_get(source, GC_LIT("name")), gc_json_get(source, GC_LIT("db")));
-	change->is_incremental = gc_span_equal(text_of(gc_json_get(source, GC_LIT("snapshot")), arena), GC_LIT("incremental"));
+	snapshot = text_of(gc_json_get(source, GC_LIT("snapshot")), arena);
+	change->is_incremental = gc_span_equal(snapshot, GC_LIT("incremental"));
+	change->ends_snapshot = gc_span_equal(snapshot, GC_LIT("last")) ||
+				gc_span_equal(snapshot, GC_LIT("last_in_data_collection"));
 	version->lsn = number_of(gc_json_get(source, GC_LIT("lsn")), arena);
 	version->source_us = number_of(gc_json_get(source, GC_LIT("ts_us")), arena);
 	if (version->source_us == 0)
@@ -104,6 +108,18 @@ static bool is_debezium(const struct gc_json *root)
 						   is_object(gc_json_get(root, GC_LIT("source"))));
 }
 
+/* That a whole table is gone is for people to decide: nothing is deleted, and nobody overlooks it. */
+static enum gc_verdict refuse_truncate(const struct gc_change *change, struct gc_err *err)
+{
+	char text[GC_TIME_TEXT_BYTES];
+	struct gc_span topic = change->message->topic;
+
+	return gc_fail(
+		err, GC_REJECT, "truncate", "op",
+		"the source emptied the table; its rows stay in the cube, unless they are deleted: `gracecube reconcile %.*s --before %s`",
+		(int)topic.len, topic.ptr, gc_time_format(gc_version_own_us(&change->version), text, sizeof(text)));
+}
+
 /* c, r, u carry the row; d its key; t (truncate) and m (logical message) say nothing of a row. */
 static enum gc_verdict open_debezium(const struct gc_json *envelope, struct gc_arena *arena, struct gc_change *change,
 				     struct gc_err *err)
@@ -114,9 +130,11 @@ static enum gc_verdict open_debezium(const struct gc_json *envelope, struct gc_a
 	if (op.len != 1 || !strchr("crudtm", op.ptr[0]))
 		return gc_fail(err, GC_REJECT, "unknown_op", "op", "the operation \"%.*s\" is none of c, r, u, d, t, m",
 			       (int)(op.len > 40 ? 40 : op.len), op.ptr ? op.ptr : "");
-	if (op.ptr[0] == 't' || op.ptr[0] == 'm') {
+	if (op.ptr[0] == 't')
+		return refuse_truncate(change, err);
+	if (op.ptr[0] == 'm') {
 		change->op = GC_IGNORE;
-		change->ignored_because = op.ptr[0] == 't' ? "truncate" : "logical message";
+		change->ignored_because = "logical message";
 		return GC_OK;
 	}
 	change->op = op.ptr[0] == 'd' ? GC_DELETE : GC_UPSERT;

@@ -13,6 +13,7 @@ extern const struct gc_command gc_command_help;
 extern const struct gc_command gc_command_migrate;
 extern const struct gc_command gc_command_publish;
 extern const struct gc_command gc_command_rebuild;
+extern const struct gc_command gc_command_reconcile;
 extern const struct gc_command gc_command_retention;
 extern const struct gc_command gc_command_run;
 extern const struct gc_command gc_command_sandbox;
@@ -31,6 +32,7 @@ const struct gc_command *const gc_commands[] = {
 	&gc_command_verify,
 	&gc_command_dead,
 	&gc_command_rebuild,
+	&gc_command_reconcile,
 	&gc_command_retention,
 	&gc_command_serve,
 	&gc_command_token,

@@ -60,8 +60,8 @@ enum gc_retry_class gc_retry_class_of(const char *code)
 /* The last two take what is no code of ours: SQLSTATEs, and what nobody has thought of. */
 enum { REASON_DATABASE = GC_DEAD_REASONS - 2, REASON_OTHER };
 const char *const gc_dead_reasons[GC_DEAD_REASONS] = {
-	"not_json",      "duplicate_key", "too_deep",          "not_object", "foreign_envelope", "unknown_op", "no_key", "bad_key",
-	"missing_field", "bad_type",      "time_out_of_range", "too_large",  "too_long",         "database",   "other",
+	"not_json", "duplicate_key", "too_deep", "not_object",        "foreign_envelope", "unknown_op", "truncate", "no_key",
+	"bad_key",  "missing_field", "bad_type", "time_out_of_range", "too_large",        "too_long",   "database", "other",
 };
 
 static int reason_of(const char *code)

@@ -25,7 +25,7 @@ extern const char *const gc_retry_class_names[];
 enum gc_retry_class gc_retry_class_of(const char *code);
 
 /* Why a record is a dead letter: its code, or the class of the SQLSTATE that the database gave. */
-#define GC_DEAD_REASONS 15
+#define GC_DEAD_REASONS 16
 extern const char *const gc_dead_reasons[GC_DEAD_REASONS];
 
 struct gc_stream_counters {

@@ -45,6 +45,7 @@ struct gc_partition_batch {
 	int64_t applied, superseded, dead, ignored;
 	int64_t contradicting;         /* of the superseded ones those whose own time is the later one */
 	struct gc_order order;         /* behind its last record */
+	int64_t snapshot_us;           /* time of the latest full snapshot of which the last row is in the batch; 0: none */
 	int64_t last_kafka_us;         /* of the newest record of the batch */
 	const struct gc_message *last; /* the batch's last record; it stands before to_offset */
 	int64_t last_hash;             /* its gc_message_hash(), once the batch is coalesced */

@@ -97,6 +97,7 @@ struct gc_change {
 	int64_t source;               /* which database the log position is of: a hash of its names */
 	int64_t disbelieved_us;       /* the source's time, where it is not to be believed */
 	bool is_snapshot, is_incremental, is_tombstone;
+	bool ends_snapshot;            /* the last row of its table in a full snapshot */
 	const struct gc_json *payload; /* of a trigger event, NULL where it is none */
 	const char *ignored_because;   /* GC_IGNORE */
 };

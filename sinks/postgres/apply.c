@@ -38,6 +38,7 @@ static void send_fence(struct gc_pg *pg, struct gc_batch *batch)
 	gc_pg_add_int8s(&p, &parts->last_hash, sizeof(*parts), count);
 	gc_pg_add_int8s(&p, &parts->contradicting, sizeof(*parts), count);
 	gc_pg_add_texts(&p, orders, sizeof(*orders), count);
+	gc_pg_add_int8s(&p, &parts->snapshot_us, sizeof(*parts), count);
 	gc_pg_send_prepared(pg, GC_PG_ADVANCE, &p);
 }
 

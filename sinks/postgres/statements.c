@@ -76,7 +76,7 @@ static bool is_first_use(const struct gc_stream *const *stream, const struct gc_
 static const struct {
 	const char *name, *text;
 } batch_statements[] = {
-	{ GC_PG_ADVANCE, "SELECT cube.advance($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)" },
+	{ GC_PG_ADVANCE, "SELECT cube.advance($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)" },
 	{ GC_PG_GATE_SHARED, "SELECT cube.mission_gate(false)" },
 	{ GC_PG_GATE_ALONE, "SELECT cube.mission_gate(true)" },
 };

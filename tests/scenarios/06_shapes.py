@@ -218,9 +218,10 @@ def details():
     for n, (decimal, wrapped) in enumerate((('0.375', False), (0.375, False), ({'scale': 3, 'value': 'AXc='}, False), ('AXc=', True))):
         change = json.loads(envelope({'id': 'decimal-%d' % n, 'created_at': DAY, 'confidence_score': decimal}, 7))
         send('action_contracts', text({'id': 'decimal-%d' % n}), text({'schema': schema, 'payload': change} if wrapped else change))
-    # Truncates and logical messages say nothing of a row; a delete's "before" is filler; a whole row is not, but its key is the message's.
+    # A truncate is told, a logical message says nothing of a row; a delete's "before" is filler; a whole row is not, but its key is the message's.
     send('action_contracts', b'{"id": "kept"}', envelope({'id': 'kept', 'created_at': DAY}, 8))
-    send('action_contracts', None, text({'before': None, 'after': None, 'op': 't', 'source': {'lsn': 9}}))
+    send('action_contracts', None, text({'before': None, 'after': None, 'op': 't', 'source': {'lsn': 9, 'ts_us': DAY + 9}}))
+    truncated = '2026-11-23T00:00:00.000009Z'
     send('action_contracts', None, text({'op': 'm', 'before': None, 'message': {'content': 'x'}, 'source': {'lsn': 9}}))
     for key, before in (('filler', {'id': '', 'created_at': 0, 'status': ''}), ('full', {'id': 'full', 'created_at': DAY, 'status': 'pending'})):
         send('action_contracts', text({'id': key}), envelope({'id': key, 'created_at': DAY, 'status': 'pending'}, 10))
@@ -234,7 +235,9 @@ def details():
     equal('whole seconds', rows("SELECT count(*) FROM %s WHERE contract_id LIKE 'whole-%%' AND created_at = '2026-11-23Z'" % FACT), [[4]])
     equal('decimals', rows("SELECT count(*), confidence_score FROM %s WHERE contract_id LIKE 'decimal-%%' GROUP BY 2" % FACT), [[4, 0.375]])
     equal('deletes', rows("SELECT contract_id FROM %s WHERE contract_id IN ('kept', 'filler', 'full', 'unkeyed')" % FACT), [['kept']])
-    equal('ignored', value('SELECT sum(ignored) FROM cube.etl_offset'), 2)
+    equal('ignored, dead', rows('SELECT sum(ignored), sum(dead) FROM cube.etl_offset'), [[1, 1]])
+    equal('the truncate', rows('SELECT error_code, reason FROM cube.etl_dead_letter'), [['truncate', 'the source emptied the table; its rows stay in the cube, unless they are'
+          ' deleted: `gracecube reconcile %s.action_contracts --before %s`' % (PREFIX, truncated)]])
     verify_agrees()
     shown('times in s, ms, µs, ns and text, decimals in four notations, truncates, deletes with a filler or with the whole row')
 
@@ -411,8 +414,83 @@ def newer():
           ' read once or twice; what is superseded though later is counted')
 
 
+def reconcile():
+    """What the source no longer has, though nothing told of its delete: a full snapshot that lacks it says so."""
+    begin('gone', 'action_contracts', 'mission_timelines', 'security_events')
+    contracts, second = PREFIX + '.action_contracts', 1000000
+
+    def tell(stream, row, us, lsn, op='u', snapshot='false', name='grace'):
+        send(stream, text({'id': row['id']}), text({'before': None, 'after': row, 'op': op, 'source': {
+            'name': name, 'db': 'grace', 'lsn': lsn, 'ts_us': DAY + us, 'snapshot': snapshot}}), timestamp=(DAY + us) // 1000 + 300)
+
+    def contract(number, status='pending'):
+        return {'id': 'c"%d' % number, 'status': status, 'created_at': DAY}
+
+    def mission(number):
+        return {'id': number, 'mission_id': 'm%d' % number, 'status': 'planned', 'started_at': DAY}
+
+    def alert(number):
+        return {'id': number, 'severity': 'low', 'created_at': DAY}
+
+    def gone(stream, *options):
+        lines = program('reconcile', '%s.%s' % (PREFIX, stream), *options)
+        with open('gone.jsonl', 'w', encoding='utf-8') as file:
+            file.write(lines)
+        return [json.loads(json.loads(line)['key'])['id'] for line in lines.splitlines()]
+
+    def refused(why, *arguments):
+        done = subprocess.run([PROGRAM, 'reconcile', *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        if done.returncode != 78 or why not in done.stderr.decode():
+            fail('reconcile %s: %d %s' % (arguments, done.returncode, done.stderr.decode()))
+
+    for number in range(1, 5):
+        tell('action_contracts', contract(number), second, 100 + number)
+        tell('mission_timelines', mission(number), second, 200 + number)
+        tell('security_events', alert(number), second, 300 + number)
+    send('action_contracts', b'direct', text({**contract(9), 'id': 'direct'}), timestamp=DAY // 1000)
+    broker.flush()
+    catch_up()
+    refused('has read no topic', 'nothing.of.it')
+    refused('no full snapshot', contracts)
+    for stream, row in (('action_contracts', contract), ('mission_timelines', mission), ('security_events', alert)):
+        tell(stream, row(1), 60 * second, 1000, 'r', 'first_in_data_collection')
+        tell(stream, row(2), 60 * second, 1000, 'r', 'last_in_data_collection')
+    tell('action_contracts', contract(4, 'verified'), 61 * second, 1100)  # changed since: it was there, or made again
+    broker.flush()
+    catch_up()
+    before = rows('SELECT contract_id FROM ' + FACT)
+    for stream, wanted in (('action_contracts', ['c"3']), ('mission_timelines', ['3', '4']), ('security_events', ['3', '4'])):
+        equal('rows of %s that are gone' % stream, gone(stream), wanted)
+        program('publish', '--progress', 'none', 'gone.jsonl')
+    equal('contracts while nothing is read', rows('SELECT contract_id FROM ' + FACT), before)
+    catch_up()
+    equal('contracts', rows('SELECT contract_id FROM %s ORDER BY 1' % FACT), [['c"1'], ['c"2'], ['c"4'], ['direct']])
+    equal('missions', rows("SELECT mission_id FROM cube.dim_mission WHERE is_current AND mission_key > 0 ORDER BY 1"), [['m1'], ['m2']])
+    equal('alerts', rows('SELECT error_id FROM cube.fact_error_events ORDER BY 1'), [['security_event:1'], ['security_event:2']])
+    equal('what is gone then', sum((gone(stream) for stream in ('action_contracts', 'mission_timelines', 'security_events')), []), [])
+    verify_agrees()
+    # a table that was emptied, and has one row again
+    tell('action_contracts', contract(5), 130 * second, 1300, 'c')
+    broker.flush()
+    catch_up()
+    equal('rows of a table that was emptied', gone('action_contracts', '--before', '2026-11-23T00:02:00Z'), ['c"1', 'c"2', 'c"4'])
+    program('publish', '--progress', 'none', 'gone.jsonl')
+    catch_up()
+    equal('contracts of a table that was emptied', rows('SELECT contract_id FROM %s ORDER BY 1' % FACT), [['c"5'], ['direct']])
+    new_cube('_gone')  # read again from the beginning
+    catch_up()
+    equal('contracts, read again', rows('SELECT contract_id FROM %s ORDER BY 1' % FACT), [['c"5'], ['direct']])
+    verify_agrees()
+    tell('action_contracts', contract(6), 140 * second, 7, 'c', name='another')
+    broker.flush()
+    catch_up()
+    refused('rows of several databases', contracts)
+    shown('rows that a snapshot lacks, and those of a table that was emptied, are told, and gone once that is published; what changed since stays')
+
+
 clocks()
 newer()
+reconcile()
 variants()
 plain_producer()
 tombstones_alone()

@@ -155,10 +155,12 @@ source_start second
 at -f dump.sql >&2
 at -c 'CREATE PUBLICATION grace FOR TABLE action_contracts, signals' -c "UPDATE action_contracts SET status = 'after' WHERE id = 'c1'"
 [ "$(at -c "SELECT pg_current_wal_lsn() < '$high'")" = t ] || fail "positions go on: $high, $(at -c 'SELECT pg_current_wal_lsn()')"
-# rows that the backup lacks are deleted by hand: no change of the restored database tells of them
-sql -c "DELETE FROM cube.fact_verification_executions WHERE contract_id LIKE 'mark-%'"
 capture converter.schemas.enable=false
 wait_until 90 captured mark-3 || fail "the snapshot does not come: $(tail -n 3 second.log)"
+# no change of the restored database tells of a row that the backup lacks
+"$CUBE_TEST_BIN" reconcile "$GRACECUBE_STREAMS_ACTION_CONTRACTS_TOPICS" >gone.jsonl
+equal 'rows that the snapshot lacks' "$(jq -r .key gone.jsonl)" '{"id":"mark-4"}'
+publish gone.jsonl
 at -c "UPDATE action_contracts SET status = 'later' WHERE id = 'c4'" -c "DELETE FROM action_contracts WHERE id = 'c10'"
 equals_source 'a failover to a restored database'
 kill "$CAPTURE"
@@ -166,4 +168,4 @@ GRACECUBE_KAFKA_GROUP_ID=${CUBE_TEST_PREFIX}_again catch_up
 sql -c 'SELECT contract_id, contract_status, md5(error_message) FROM cube.fact_verification_executions ORDER BY contract_id' | diff table.rows - >&2 ||
 	fail 'read by a second group the cube is another one'
 verify_agrees >&2
-shown 'a database restored from a dump, at lower positions: the cube is its table; read again by another group it stays so'
+shown 'a database restored from a dump, at lower positions: the cube is its table, but for what the snapshot lacks, which reconcile deletes; read again by another group it stays so'

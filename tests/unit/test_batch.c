@@ -722,7 +722,7 @@ static void each_partition_has_its_counts(void **state)
 	add(0, 0, 10, "approval_requests", GC_LIT("a"), GC_SPAN_NULL);
 	add(1, 0, 11, "approval_requests", GC_LIT("a"), GC_SPAN_NULL);
 	add(1, 1, 12, "approval_requests", GC_LIT("b"), GC_LIT("{"));
-	add(1, 2, 13, "approval_requests", GC_LIT("b"), GC_LIT("{\"op\":\"t\",\"source\":{}}"));
+	add(1, 2, 13, "approval_requests", GC_LIT("b"), GC_LIT("{\"op\":\"m\",\"source\":{}}"));
 	gc_fail(&err, GC_REJECT, "22003", "merge_approvals", "the database refused it");
 	gc_batch_add_dead(batch, 1, stream_named("approval_requests"), &refused, &err);
 	gc_batch_coalesce(batch);

@@ -34,6 +34,7 @@ SELECT cube.describe('cube.etl_offset', 'Position and ledger of each partition. 
 	superseded: records older than what the cube holds, and duplicates
 	contradicting: of the superseded ones those whose own time is later than that of what the cube holds: clocks, or positions, contradict each other
 	record_order: what the records read so far say of the places of those to come, see cube.is_newer(); the program's own
+	snapshot_us: time of the latest full snapshot of the table whose last row came, µs: what stood before and was not in it is gone, see `gracecube reconcile`
 	dead: records that became dead letters, whatever became of those
 	ignored: records that mean nothing here, and offsets that hold none (transaction markers, compaction, retention gaps)
 	expired: of the ignored ones those of months that are dropped: late records, and changes of facts that went with them
@@ -116,18 +117,18 @@ COMMENT ON FUNCTION cube.claim(text, text, text[], text[], int[], bigint[]) IS '
 -- The fence. It must raise: in a pipeline a compare-and-set that matches no row is no error, and what stands behind it commits.
 CREATE OR REPLACE FUNCTION cube.advance(p_offset_id bigint[], p_epoch bigint[], p_from bigint[], p_to bigint[], p_applied bigint[],
 	p_superseded bigint[], p_dead bigint[], p_ignored bigint[], p_last_us bigint[], p_last_hash bigint[], p_contradicting bigint[],
-	p_order text[]) RETURNS void LANGUAGE plpgsql
+	p_order text[], p_snapshot_us bigint[]) RETURNS void LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 DECLARE moved int;
 BEGIN
 	UPDATE cube.etl_offset o
 	SET next_offset = i.to_offset, last_record_hash = i.last_hash, applied = o.applied + i.applied, superseded = o.superseded + i.superseded,
 		dead = o.dead + i.dead, ignored = o.ignored + i.ignored, contradicting = o.contradicting + i.contradicting,
-		record_order = coalesce(i.record_order::bigint[], o.record_order), updated_at = clock_timestamp(),
+		record_order = coalesce(i.record_order::bigint[], o.record_order), snapshot_us = greatest(o.snapshot_us, nullif(i.snapshot_us, 0)), updated_at = clock_timestamp(),
 		last_record_at = CASE WHEN i.last_us >= 0
 			THEN greatest(o.last_record_at, to_timestamp(i.last_us / 1e6)) ELSE o.last_record_at END
-	FROM unnest(p_offset_id, p_epoch, p_from, p_to, p_applied, p_superseded, p_dead, p_ignored, p_last_us, p_last_hash, p_contradicting, p_order)
-		AS i (offset_id, epoch, from_offset, to_offset, applied, superseded, dead, ignored, last_us, last_hash, contradicting, record_order)
+	FROM unnest(p_offset_id, p_epoch, p_from, p_to, p_applied, p_superseded, p_dead, p_ignored, p_last_us, p_last_hash, p_contradicting, p_order, p_snapshot_us)
+		AS i (offset_id, epoch, from_offset, to_offset, applied, superseded, dead, ignored, last_us, last_hash, contradicting, record_order, snapshot_us)
 	WHERE o.offset_id = i.offset_id AND o.next_offset = i.from_offset AND o.owner_epoch = i.epoch;
 	GET DIAGNOSTICS moved = ROW_COUNT;
 	IF moved <> cardinality(p_offset_id) THEN
@@ -135,14 +136,15 @@ BEGIN
 			USING ERRCODE = 'GC001';
 	END IF;
 END $$;
-COMMENT ON FUNCTION cube.advance(bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], text[]) IS 'The fence: moves positions by compare-and-set, or fails the transaction with SQLSTATE GC001.';
+COMMENT ON FUNCTION cube.advance(bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], text[], bigint[]) IS 'The fence: moves positions by compare-and-set, or fails the transaction with SQLSTATE GC001.';
 
 -- what is known of the order stays: records can stand earlier by it than they would, not later
 CREATE OR REPLACE FUNCTION cube.advance(p_offset_id bigint[], p_epoch bigint[], p_from bigint[], p_to bigint[], p_applied bigint[],
 	p_superseded bigint[], p_dead bigint[], p_ignored bigint[], p_last_us bigint[], p_last_hash bigint[]) RETURNS void LANGUAGE sql
 SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 	SELECT cube.advance(p_offset_id, p_epoch, p_from, p_to, p_applied, p_superseded, p_dead, p_ignored, p_last_us, p_last_hash,
-		array_fill(0::bigint, ARRAY[cardinality(p_offset_id)]), array_fill(NULL::text, ARRAY[cardinality(p_offset_id)]))
+		array_fill(0::bigint, ARRAY[cardinality(p_offset_id)]), array_fill(NULL::text, ARRAY[cardinality(p_offset_id)]),
+		array_fill(NULL::bigint, ARRAY[cardinality(p_offset_id)]))
 $$;
 COMMENT ON FUNCTION cube.advance(bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[]) IS 'The fence, for programs that make no places of records yet.';
 
