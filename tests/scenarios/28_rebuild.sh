@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A rule has changed: the cube is made again from its topics beside the live one, while traffic flows, and killed at every stage. What was wrong
 # is shown, the two change places, and `run` and `serve` go on without a restart: nothing is lost, nothing doubled, keys, tokens and dead letters
-# stay. Then Kafka loses the beginning of its topics, and the rows of what cannot be read again stay.
+# stay. Then one stream alone is made again. Then Kafka loses the beginning of its topics: the rows of what cannot be read again stay, unless
+# capture files have it.
 . "$CUBE_TEST_ROOT/tests/lib/scenario.sh"
 
 new_cube
@@ -29,9 +30,12 @@ for file in generated/*.jsonl; do
 		mv "$part" "chunks/${part#parts/}/${file##*/}"
 	done
 done
+# the last ones are for later
+mkdir later
+mv chunks/5[89] later/
 traffic() {
 	local chunk
-	for chunk in chunks/*; do
+	for chunk in "${1:-chunks}"/*; do
 		if [ -e hurry ]; then
 			mkdir -p rest
 			for file in "$chunk"/*; do cat "$file" >>"rest/${file##*/}"; done
@@ -55,6 +59,29 @@ reaches $(($(read_records capture) + 2)) 60
 # and rows that were changed by hand
 contract=$(one "min(contract_id) FROM cube.fact_verification_executions WHERE NOT was_successful")
 sql -c "UPDATE cube.fact_verification_executions SET was_successful = true, confidence_score = 0.123 WHERE contract_id = '$contract'"
+
+# --- Months, made by two at once ---------------------------------------------------------------------------------------------------------
+# With a lock for each month, who had made the first of two months and needed the second one waited for somebody who had that one's lock and waited
+# for the fact.
+cat >months.sql <<-'SQL'
+	BEGIN;
+	SELECT cube.ensure_partitions('{approvals}', '{732}');
+	DO 'BEGIN
+		FOR i IN 1..600 LOOP
+			EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database()));
+			PERFORM pg_sleep(0.1);
+		END LOOP;
+	END';
+	SELECT cube.ensure_partitions('{approvals}', '{733}');
+	COMMIT;
+SQL
+start months sql -f months.sql
+months=$PID
+wait_until 30 has "EXISTS (SELECT FROM pg_locks WHERE relation = 'cube.fact_approvals'::regclass AND mode = 'ShareUpdateExclusiveLock' AND granted)" ||
+	fail 'nobody makes a month'
+sql -c "SELECT cube.ensure_partitions('{approvals}', '{733}')" >&2 || fail 'who makes the second of two months is not waited for'
+ends "$months" 60
+equal 'exit code of who makes two months' "$STATUS" 0
 
 # what people have made beside it
 sql -c "DO 'BEGIN CREATE ROLE rebuild_guest; EXCEPTION WHEN duplicate_object OR unique_violation THEN END'" -c 'GRANT SELECT ON cube.cube_executions TO rebuild_guest' \
@@ -144,19 +171,29 @@ shown "a rebuild killed at 4 stages and once more by the server goes on; 2 at on
 killed 'swapping' "$(is_saying 'CREATE OR REPLACE')" --swap
 has "to_regnamespace('cube_old') IS NULL" || fail 'a swap that was killed has swapped'
 [ -e hurry ] || [ "$(position)" -lt "$records" ] || fail 'no traffic flows any more'
+# and after the commit, before its last step: that waits for somebody who has a row of the cube before
+PGAPPNAME=holder start holder sql -c 'BEGIN' -c 'SELECT count(*) FROM (SELECT FROM cube.schema_file FOR UPDATE) f' -c 'SELECT pg_sleep(600)'
+holder=$PID
+wait_until 30 has "EXISTS (SELECT FROM pg_locks WHERE relation = 'cube.schema_file'::regclass AND mode = 'RowShareLock' AND granted)" || fail 'nobody holds a row'
+killed 'finishing a swap' "to_regnamespace('cube_old') IS NOT NULL" --swap
+sql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name ~ '^(holder|gracecube rebuild)'" >&2
+ends "$holder" 20
+says_live() { one "count(*) > 0 FROM pg_proc WHERE pronamespace = 'cube_old'::regnamespace AND 'search_path=cube, pg_temp' = ANY (proconfig)"; }
+equal 'the old cube speaks of the new one' "$(says_live)" t
 rebuild --swap --json >swap.json 2>>rebuild.log || fail "rebuild --swap ended with $?: $(tail -n 2 rebuild.log)"
 equal swapped "$(jq .swapped swap.json)" true
+equal 'the old cube speaks of the new one, once the swap was finished' "$(says_live)" f
 [ "$(position)" -lt "$((records + 2))" ] || fail 'all traffic was over before the swap'
 touch hurry
 ends "$publisher" 120
-reaches $((records + 2)) 60
+held=$(read_records later/*)
+reaches $((records + 2 - held)) 60
 kill -TERM "$ask"
 STATUS=0
 wait "$ask" || STATUS=$?
 for process in $run $serve; do kill -0 "$process" || fail "process $process is gone"; done
-ledger_is $((records + 2))
+ledger_is $((records + 2 - held))
 verify_agrees
-answers_are
 equal 'dead letters' "$(sql -c "SELECT string_agg(coalesce(outcome, 'waits'), ' ' ORDER BY kafka_offset) FROM cube.etl_dead_letter")" 'discarded waits'
 sql -F ' ' -c "SELECT 'actor', actor_id, actor_key FROM cube.dim_actor UNION ALL SELECT 'component', component_name, component_key FROM cube.dim_component
 	UNION ALL SELECT 'mission', mission_id, mission_key FROM cube.dim_mission UNION ALL SELECT 'tier', tier_code, tier_key FROM cube.dim_tier" | sort >keys-after
@@ -177,10 +214,52 @@ has "to_regnamespace('cube_old') IS NULL" || fail 'the old cube is still there'
 STATUS=0
 rebuild --abandon >&2 || STATUS=$?
 equal 'exit code of abandoning nothing' "$STATUS" 1
-shown "swapped under traffic, run and serve never restarted: $((records + 2)) records: verify: all equal, answers as the oracle's, keys as before; $(jq .asked asked.json) requests, none refused, the slowest $(jq .longest_ms asked.json) ms"
-kill -TERM "$run" "$serve"
-ends "$run" 20
+shown "swapped under traffic, killed before and after its commit, run and serve never restarted: verify: all equal, keys as before; $(jq .asked asked.json) requests, none refused, the slowest $(jq .longest_ms asked.json) ms"
+kill -TERM "$serve"
 ends "$serve" 20
+
+# --- One stream again --------------------------------------------------------------------------------------------------------------------
+contract=$(one "min(contract_id) FROM cube.fact_verification_executions WHERE NOT was_successful AND mission_key > 0 AND created_snapshot")
+sql -c "UPDATE cube.fact_verification_executions SET was_successful = true, mission_key = 0, created_snapshot = false WHERE contract_id = '$contract'"
+approval=$(one "min(approval_id) FROM cube.fact_approvals WHERE status = 'approved'")
+sql -c "UPDATE cube.fact_approvals SET decision_reason = 'by hand' WHERE approval_id = '$approval'"
+STATUS=0
+rebuild --stream contracts >&2 || STATUS=$?
+equal 'exit code of a stream that there is not' "$STATUS" 2
+rm -rf hurry rest
+start publish traffic later
+publisher=$PID
+killed 'reading one stream' "to_regclass('cube_rebuild.etl_offset') IS NOT NULL AND $(sum_of 'count(*)') > 0" --stream action_contracts
+STATUS=0
+rebuild --stream approval_requests >&2 2>other.log || STATUS=$?
+equal 'exit code of another stream than that under way' "$STATUS" 78
+contains 'another stream' other.log 'a rebuild of action_contracts is under way'
+STATUS=0
+rebuild --json >stream.json 2>>rebuild.log || STATUS=$?
+equal "exit code of a rebuild of one stream that finds differences: $(tail -n 2 rebuild.log)" "$STATUS" 1
+equal 'what differs of one stream' "$(jq -r '[.differences[] | select(.kind == "rows" and .different + .only_live + .only_new > 0) | .of, .different, .example] | join(" ")' stream.json)" \
+	"fact_verification_executions 1 $contract"
+[ "$(jq .records stream.json)" -lt $((records * 2 / 3)) ] || fail "a rebuild of one stream reads $(jq .records stream.json) of $records records"
+touch hurry
+rebuild --swap >&2
+ends "$publisher" 60
+reaches $((records + 2)) 60
+ledger_is $((records + 2))
+verify_agrees
+answers_are
+equal 'a row of another stream, changed by hand' "$(one "decision_reason FROM cube.fact_approvals WHERE approval_id = '$approval'")" 'by hand'
+equal 'dead letters' "$(sql -c "SELECT string_agg(coalesce(outcome, 'waits'), ' ' ORDER BY kafka_offset) FROM cube.etl_dead_letter")" 'discarded waits'
+rebuild --drop-old >&2
+shown "contracts alone are made again, while all streams flow: $(jq .records stream.json) of $records records are read, their links are right, all else stays as it was; answers as the oracle's"
+kill -TERM "$run"
+ends "$run" 20
+
+# what an archive of the topics has
+mkdir archive
+while read -r stream; do
+	topic=$CUBE_TEST_PREFIX.$stream
+	kcat -C -e -q -J -b "$CUBE_TEST_BROKERS" -t "$topic" 2>/dev/null | jq -c '{topic, partition, offset, timestamp: .ts, headers: [(.headers // []) | _nwise(2) | select(. != [])], key, value: .payload}' >"archive/$topic.jsonl"
+done < <(sql -c 'SELECT DISTINCT stream FROM cube.etl_offset')
 
 # --- Kafka has lost the beginning ------------------------------------------------------------------------------------------------------
 sql -F ' ' -c 'SELECT topic, partition, next_offset * 2 / 3 FROM cube.etl_offset WHERE next_offset > 3 ORDER BY 1, 2' | while read -r topic partition offset; do
@@ -195,3 +274,46 @@ verify_agrees
 answers_are
 ledger_is $((records + 2))
 shown "$(jq .records_gone eaten.json) records are no longer in Kafka: their rows stay, $(jq .records eaten.json) are read again; nothing differs, answers as the oracle's"
+rebuild --drop-old >&2
+
+# --- Capture files have it ----------------------------------------------------------------------------------------------------------------
+contract=$(one "k.contract_id FROM cube.key_verification_executions k JOIN cube.fact_verification_executions f USING (contract_id, created_at) WHERE NOT f.was_successful ORDER BY k.record_offset LIMIT 1")
+sql -c "UPDATE cube.fact_verification_executions SET was_successful = true WHERE contract_id = '$contract'"
+STATUS=0
+rebuild --stream action_contracts --json >kept.json 2>>rebuild.log || STATUS=$?
+equal "exit code of a rebuild of a stream that has lost its beginning: $(tail -n 2 rebuild.log)" "$STATUS" 0
+[ "$(jq .records_gone kept.json)" -gt 100 ] || fail "records of one stream that are gone: $(jq .records_gone kept.json)"
+rebuild --abandon >&2
+# refused WHAT TEXT FILE… → files that are not taken
+refused() {
+	local what=$1 text=$2
+	shift 2
+	STATUS=0
+	rebuild "$@" >refused.out 2>refused.log || STATUS=$?
+	equal "exit code of $what" "$STATUS" 78
+	contains "$what" refused.log "$text"
+}
+contracts=archive/$CUBE_TEST_PREFIX.action_contracts.jsonl
+head -n 20 "$contracts" >short.jsonl
+refused 'files that end too early' 'name the files, too, that have what is between' short.jsonl
+tac "$contracts" >turned.jsonl
+refused 'files in another order' 'name the files in the order of their records' turned.jsonl
+jq -c 'del(.offset)' short.jsonl >bare.jsonl
+refused 'records without offsets' 'each must have topic, partition and offset' bare.jsonl
+has "to_regnamespace('cube_rebuild') IS NULL" || fail 'a rebuild of files that are not taken was begun'
+killed 'reading files' "to_regclass('cube_rebuild.etl_offset') IS NOT NULL AND $(sum_of 'sum(next_offset - first_offset)') > 100" archive/*.jsonl
+STATUS=0
+rebuild --json archive/*.jsonl >files.json 2>>rebuild.log || STATUS=$?
+equal "exit code of a rebuild of files: $(tail -n 2 rebuild.log)" "$STATUS" 1
+equal 'rows that differ from what the files have' "$(jq -r '[.differences[] | select(.kind == "rows" and .different + .only_live + .only_new > 0) | .of, .different, .example] | join(" ")' files.json)" \
+	"fact_verification_executions 1 $contract"
+equal 'records that can not be read any more' "$(one "kept FROM cube_rebuild.rebuild ORDER BY rebuild_id DESC LIMIT 1")" 0
+rebuild --swap archive/*.jsonl >&2
+verify_agrees
+answers_are
+ledger_is $((records + 2))
+equal 'dead letters' "$(sql -c "SELECT string_agg(coalesce(outcome, 'waits'), ' ' ORDER BY kafka_offset) FROM cube.etl_dead_letter")" 'discarded waits'
+shown "capture files have what Kafka has lost: all is made again from them and what follows on the topics, no row is kept; short, turned and bare files are refused; answers as the oracle's"
+
+# shellcheck source=/dev/null
+[ -z "${CUBE_TEST_CAMPAIGN:-}" ] || . "$CUBE_TEST_ROOT/tests/lib/rebuild_campaign.sh"

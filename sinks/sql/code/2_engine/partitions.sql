@@ -2,7 +2,8 @@
 
 -- Made apart and attached: ATTACH lets readers and writers of the other partitions go on. A record is sent again at each change of
 -- state, soon after it came: with a fillfactor of 60 nine updates in ten find room on their page and touch no index, with 85 it
--- were four, and the table was as large in the end.
+-- were four, and the table was as large in the end. One lock for all months of all facts: with one a month, who had made the first of
+-- two months kept the fact, and waited for the second with somebody who had that one's lock and waited for the fact.
 CREATE OR REPLACE FUNCTION cube.ensure_partition(p_target text, p_month int) RETURNS void LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 DECLARE
@@ -11,7 +12,7 @@ DECLARE
 	part text := format('%s_%s', fact_name, to_char(first_day, 'YYYY_MM'));
 BEGIN
 	IF to_regclass(format('cube.%I', part)) IS NOT NULL OR first_day::timestamp AT TIME ZONE 'UTC' < cube.closed_before(fact_name) THEN RETURN; END IF;
-	PERFORM pg_advisory_xact_lock(7240002, hashtext(part));
+	PERFORM pg_advisory_xact_lock(7240002);
 	-- asked of the table: to_regclass() may answer from what this session knew before it waited
 	IF EXISTS (SELECT FROM pg_class c WHERE c.relname = part AND c.relnamespace = 'cube'::regnamespace) THEN RETURN; END IF;
 	EXECUTE format('CREATE TABLE cube.%I (LIKE cube.%I INCLUDING ALL, CHECK (created_at >= %L AND created_at < %L))
