@@ -11,154 +11,19 @@
 #include <gracecube/arena.h>
 #include <gracecube/stop.h>
 
-#include "cli/command.h"
-#include "cli/output.h"
 #include "cli/rebuild.h"
 
-struct rebuild_options {
-	bool swap, abandon, drop_old;
-	int progress;
-};
-
 static const struct gc_flag flags[] = {
+	{ "stream", 0, "STREAM,…", "read only these streams again", GC_FLAG_LIST,
+	  .offset = offsetof(struct gc_rebuild_options, streams) },
 	{ "swap", 0, NULL, "put the new cube in the place of the live one", GC_FLAG_BOOL,
-	  .offset = offsetof(struct rebuild_options, swap) },
-	{ "abandon", 0, NULL, "throw the new cube away", GC_FLAG_BOOL, .offset = offsetof(struct rebuild_options, abandon) },
+	  .offset = offsetof(struct gc_rebuild_options, swap) },
+	{ "abandon", 0, NULL, "throw the new cube away", GC_FLAG_BOOL, .offset = offsetof(struct gc_rebuild_options, abandon) },
 	{ "drop-old", 0, NULL, "drop the cube that was live before the swap", GC_FLAG_BOOL,
-	  .offset = offsetof(struct rebuild_options, drop_old) },
-	GC_FLAG_PROGRESS(struct rebuild_options),
+	  .offset = offsetof(struct gc_rebuild_options, drop_old) },
+	GC_FLAG_PROGRESS(struct gc_rebuild_options),
 	{ .name = NULL },
 };
-
-/* What is told while it happens, and kept for JSON. */
-struct telling {
-	bool as_json;
-	struct gc_table differences, metrics;
-	json_t *answer, *difference_list, *metric_list;
-	int64_t compared, rows, cells;
-};
-
-/* ---- the begin ---- */
-
-static void add_up(const struct gc_rebuild_places *places, int64_t *ret_records, int64_t *ret_gone, size_t *ret_unread)
-{
-	*ret_records = *ret_gone = 0;
-	*ret_unread = 0;
-	for (size_t i = 0; i < places->count; i++) {
-		const struct gc_rebuild_place *place = &places->items[i];
-
-		*ret_unread += place->low < 0;
-		if (place->low < 0)
-			continue;
-		*ret_records += place->live_offset - place->low;
-		*ret_gone += place->low > place->first_offset ? place->low - place->first_offset : 0;
-	}
-}
-
-static const char *plural(size_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
-/* What Kafka does not have any more, partition by partition. */
-static void tell_gone(const struct gc_rebuild_places *places)
-{
-	char first[GC_OUTPUT_BYTES];
-
-	for (size_t i = 0; i < places->count; i++) {
-		const struct gc_rebuild_place *place = &places->items[i];
-
-		if (place->low < 0)
-			printf("  %s[%d] cannot be read: it is not there, or not configured; its rows are kept\n", place->topic,
-			       place->partition);
-		else if (place->low > place->first_offset)
-			printf("  %s[%d] is read from offset %s on; the rows of the %" PRId64 " records before are kept\n",
-			       place->topic, place->partition, gc_output_count(place->low, first, sizeof(first)),
-			       place->low - place->first_offset);
-	}
-}
-
-static void tell_begin(struct telling *telling, const struct gc_rebuild_places *places)
-{
-	int64_t records, gone;
-	size_t unread;
-	char number[GC_OUTPUT_BYTES];
-
-	add_up(places, &records, &gone, &unread);
-	json_object_set_new(telling->answer, "records_gone", json_integer(gone));
-	json_object_set_new(telling->answer, "partitions_unread", json_integer((json_int_t)unread));
-	if (telling->as_json)
-		return;
-	printf("rebuild: %s records of %zu partition%s are read again", gc_output_count(records, number, sizeof(number)),
-	       places->count - unread, plural(places->count - unread));
-	if (gone == 0 && unread == 0)
-		puts("; Kafka has all that the cube was made of");
-	else
-		printf("; %s records are no longer in Kafka:\n", gc_output_count(gone, number, sizeof(number)));
-	tell_gone(places);
-	fflush(stdout);
-}
-
-static bool can_read(const struct gc_rebuild_places *places)
-{
-	for (size_t i = 0; i < places->count; i++) {
-		if (places->items[i].low >= 0)
-			return true;
-	}
-	return false;
-}
-
-static enum gc_verdict begin(struct telling *telling, const struct gc_config *config, struct gc_rebuild *rebuild,
-			     struct gc_err *err)
-{
-	struct gc_rebuild_places places;
-	enum gc_verdict verdict = gc_rebuild_live_places(rebuild, &places, err);
-
-	if (verdict != GC_OK)
-		return verdict;
-	if (places.count == 0)
-		verdict =
-			gc_fail(err, GC_FATAL, "nothing_read", config->kafka_group_id,
-				"the cube has read nothing as the group %s, so there is nothing to read again; see kafka.group_id",
-				config->kafka_group_id);
-	if (verdict == GC_OK)
-		verdict = gc_rebuild_ask_kafka(config, &places, err);
-	if (verdict == GC_OK && !can_read(&places))
-		verdict = gc_fail(
-			err, GC_FATAL, "no_topics", config->kafka_brokers,
-			"none of the topics that the cube was made of is there, or configured; see streams in the configuration");
-	if (verdict == GC_OK)
-		tell_begin(telling, &places);
-	if (verdict == GC_OK)
-		verdict = gc_rebuild_begin(rebuild, &places, err);
-	gc_rebuild_places_done(&places);
-	return verdict;
-}
-
-static enum gc_verdict begin_or_go_on(struct telling *telling, const struct gc_config *config, struct gc_rebuild *rebuild,
-				      bool wants_swap, struct gc_rebuild_status *ret_status, struct gc_err *err)
-{
-	enum gc_verdict verdict = gc_rebuild_look(rebuild, ret_status, err);
-	bool is_new;
-
-	if (verdict == GC_OK && ret_status->has_old && wants_swap)
-		return gc_fail(err, GC_FATAL, "old_cube", gc_rebuild_old_schema(rebuild),
-			       "the cube before the last swap is still there; drop it first: gracecube rebuild --drop-old");
-	is_new = verdict == GC_OK && ret_status->state < GC_REBUILD_BEGUN;
-	if (is_new)
-		verdict = begin(telling, config, rebuild, err);
-	if (is_new && verdict == GC_OK)
-		verdict = gc_rebuild_look(rebuild, ret_status, err);
-	if (verdict != GC_OK || telling->as_json)
-		return verdict;
-	if (!is_new)
-		printf("rebuild: goes on; it was begun at %s UTC\n", ret_status->began_at);
-	if (ret_status->kept > 0)
-		printf("rebuild: %" PRId64 " facts are kept as they were; not all of these streams can be read again: %s\n",
-		       ret_status->kept, ret_status->incomplete);
-	fflush(stdout);
-	return GC_OK;
-}
 
 /* ---- the difference ---- */
 
@@ -170,7 +35,7 @@ static const struct gc_table_column metric_columns[] = { { "metric", false, 0 },
 
 static void take_difference(void *arg, const struct gc_rebuild_difference *d)
 {
-	struct telling *telling = arg;
+	struct gc_rebuild_telling *telling = arg;
 	int64_t differing = d->only_live + d->only_rebuilt + d->different;
 
 	telling->compared += d->both_sides;
@@ -201,7 +66,7 @@ static const char *number_of(double value, char *buffer, size_t bytes)
 
 static void take_metric(void *arg, const struct gc_rebuild_metric *m)
 {
-	struct telling *telling = arg;
+	struct gc_rebuild_telling *telling = arg;
 	char live[GC_OUTPUT_BYTES], rebuilt[GC_OUTPUT_BYTES];
 
 	gc_table_add(&telling->metrics, m->name);
@@ -212,12 +77,12 @@ static void take_metric(void *arg, const struct gc_rebuild_metric *m)
 							      isnan(m->rebuilt) ? json_null() : json_real(m->rebuilt)));
 }
 
-static bool has_differences(const struct telling *telling)
+static bool has_differences(const struct gc_rebuild_telling *telling)
 {
 	return telling->rows + telling->cells > 0;
 }
 
-static void tell_difference(const struct telling *telling)
+static void tell_difference(const struct gc_rebuild_telling *telling)
 {
 	char compared[GC_OUTPUT_BYTES];
 
@@ -237,7 +102,7 @@ static void tell_difference(const struct telling *telling)
 	fflush(stdout);
 }
 
-static enum gc_verdict compare(struct telling *telling, struct gc_rebuild_reader *reader, struct gc_err *err)
+static enum gc_verdict compare(struct gc_rebuild_telling *telling, struct gc_rebuild_reader *reader, struct gc_err *err)
 {
 	enum gc_verdict verdict = gc_rebuild_meet(reader, err);
 
@@ -279,7 +144,7 @@ static void warn_of_views(struct gc_rebuild *rebuild)
 
 /* ---- all of it ---- */
 
-static void tell_read(struct telling *telling, const struct gc_rebuild_reader *reader)
+static void tell_read(struct gc_rebuild_telling *telling, const struct gc_rebuild_reader *reader)
 {
 	double seconds = (double)(gc_monotonic_us() - reader->started_us) / 1e6;
 	int64_t read, total;
@@ -296,18 +161,23 @@ static void tell_read(struct telling *telling, const struct gc_rebuild_reader *r
 	fflush(stdout);
 }
 
-static enum gc_verdict read_and_compare(struct telling *telling, struct gc_rebuild_reader *reader, struct gc_err *err)
+static enum gc_verdict read_and_compare(struct gc_rebuild_telling *telling, struct gc_rebuild_reader *reader,
+					struct gc_replay *replay, bool was_read, struct gc_err *err)
 {
-	enum gc_verdict verdict = gc_rebuild_read(reader, err);
+	enum gc_verdict verdict = gc_rebuild_read_files(reader, replay, err);
 
 	if (verdict == GC_OK)
-		tell_read(telling, reader);
+		verdict = gc_rebuild_read(reader, err);
 	if (verdict == GC_OK)
+		tell_read(telling, reader);
+	if (verdict == GC_OK && !was_read)
+		verdict = gc_rebuild_pause(reader, err);
+	if (verdict == GC_OK && !was_read)
 		verdict = gc_rebuild_end_reading(reader->rebuild, err);
 	return verdict == GC_OK ? compare(telling, reader, err) : verdict;
 }
 
-static void tell_end(struct telling *telling, const struct gc_rebuild *rebuild, bool is_swapped)
+static void tell_end(struct gc_rebuild_telling *telling, const struct gc_rebuild *rebuild, bool is_swapped)
 {
 	if (telling->as_json) {
 		json_object_set_new(telling->answer, "rows_differing", json_integer(telling->rows));
@@ -324,18 +194,17 @@ static void tell_end(struct telling *telling, const struct gc_rebuild *rebuild, 
 	}
 }
 
-static int rebuild_cube(struct telling *telling, const struct gc_config *config, struct gc_rebuild *rebuild,
-			const struct rebuild_options *options)
+static int make_again(struct gc_rebuild_telling *telling, const struct gc_config *config, struct gc_rebuild *rebuild,
+		      const struct gc_rebuild_options *options, struct gc_replay *replay, struct gc_rebuild_status *status)
 {
 	struct gc_rebuild_reader reader;
-	struct gc_rebuild_status status;
 	struct gc_err err;
-	enum gc_verdict verdict = begin_or_go_on(telling, config, rebuild, options->swap, &status, &err);
+	enum gc_verdict verdict = gc_rebuild_begin_or_go_on(telling, config, rebuild, options, replay, status, &err);
 
 	if (verdict != GC_OK)
 		return gc_command_fail(&err);
 	gc_rebuild_reader_init(&reader, rebuild, (enum gc_progress_mode)options->progress);
-	verdict = read_and_compare(telling, &reader, &err);
+	verdict = read_and_compare(telling, &reader, replay, status->state == GC_REBUILD_READ, &err);
 	if (verdict == GC_OK && options->swap)
 		verdict = swap(&reader, &err);
 	if (verdict == GC_OK && options->swap)
@@ -348,7 +217,26 @@ static int rebuild_cube(struct telling *telling, const struct gc_config *config,
 	return has_differences(telling) && !options->swap ? GC_EXIT_FINDINGS : GC_EXIT_DONE;
 }
 
-static int throw_away(const struct telling *telling, struct gc_rebuild *rebuild, bool is_old)
+/* A swap after which the program ended at once is finished first; who asked for it again has it. */
+static int rebuild_cube(struct gc_rebuild_telling *telling, const struct gc_config *config, struct gc_rebuild *rebuild,
+			const struct gc_rebuild_options *options, struct gc_replay *replay)
+{
+	struct gc_rebuild_status status;
+	struct gc_err err;
+	enum gc_verdict verdict = gc_rebuild_look(rebuild, &status, &err);
+
+	if (verdict == GC_OK && status.is_unfinished)
+		verdict = gc_rebuild_finish_swap(rebuild, &err);
+	if (verdict != GC_OK)
+		return gc_command_fail(&err);
+	if (!status.is_unfinished || !options->swap || status.state >= GC_REBUILD_BEGUN)
+		return make_again(telling, config, rebuild, options, replay, &status);
+	warn_of_views(rebuild);
+	tell_end(telling, rebuild, true);
+	return GC_EXIT_DONE;
+}
+
+static int throw_away(const struct gc_rebuild_telling *telling, struct gc_rebuild *rebuild, bool is_old)
 {
 	struct gc_err err;
 	enum gc_verdict verdict = is_old ? gc_rebuild_drop_old(rebuild, &err) : gc_rebuild_abandon(rebuild, &err);
@@ -363,37 +251,64 @@ static int throw_away(const struct telling *telling, struct gc_rebuild *rebuild,
 	return GC_EXIT_DONE;
 }
 
-static int run_rebuild(struct gc_command_line *line)
+static int rebuild_and_tell(const struct gc_command_line *line, const struct gc_config *config, struct gc_rebuild *rebuild,
+			    struct gc_replay *replay)
 {
-	const struct rebuild_options *options = line->options;
-	struct telling telling = { .as_json = line->json };
-	struct gc_rebuild *rebuild = NULL;
-	struct gc_config config;
-	struct gc_err err;
+	const struct gc_rebuild_options *options = line->options;
+	struct gc_rebuild_telling telling = { .as_json = line->json };
 	int code;
 
-	if (options->swap + options->abandon + options->drop_old > 1)
-		return gc_command_misuse(line, "--swap, --abandon and --drop-old exclude each other");
-	if (gc_command_config(line, &config, &err) != GC_OK)
-		return gc_command_fail(&err);
-	gc_stop_on_signals(0);
-	if (gc_rebuild_open(&config, &rebuild, &err) != GC_OK) {
-		gc_config_free(&config);
-		return gc_command_fail(&err);
-	}
 	telling.answer = json_object();
 	telling.difference_list = json_array();
 	telling.metric_list = json_array();
 	gc_table_init(&telling.differences, difference_columns, sizeof(difference_columns) / sizeof(difference_columns[0]));
 	gc_table_init(&telling.metrics, metric_columns, sizeof(metric_columns) / sizeof(metric_columns[0]));
 	code = options->abandon || options->drop_old ? throw_away(&telling, rebuild, options->drop_old)
-						     : rebuild_cube(&telling, &config, rebuild, options);
+						     : rebuild_cube(&telling, config, rebuild, options, replay);
 	gc_table_done(&telling.metrics);
 	gc_table_done(&telling.differences);
 	json_decref(telling.metric_list);
 	json_decref(telling.difference_list);
 	json_decref(telling.answer);
+	return code;
+}
+
+/* Files first: a line that is wrong is found before anything is made. */
+static enum gc_verdict open_all(const struct gc_command_line *line, const struct gc_config *config, struct gc_replay **ret_replay,
+				struct gc_rebuild **ret_rebuild, struct gc_err *err)
+{
+	enum gc_verdict verdict = GC_OK;
+
+	if (line->arg_count > 0)
+		verdict = gc_replay_open(line->args, (size_t)line->arg_count, ret_replay, err);
+	return verdict == GC_OK ? gc_rebuild_open(config, ret_rebuild, err) : verdict;
+}
+
+static int run_rebuild(struct gc_command_line *line)
+{
+	const struct gc_rebuild_options *options = line->options;
+	struct gc_rebuild *rebuild = NULL;
+	struct gc_replay *replay = NULL;
+	struct gc_config config;
+	struct gc_err err;
+	int code;
+
+	if (options->swap + options->abandon + options->drop_old > 1)
+		return gc_command_misuse(line, "--swap, --abandon and --drop-old exclude each other");
+	if (gc_rebuild_wrong_stream(&options->streams))
+		return gc_command_misuse(line, "there is no stream %s; `gracecube config sample` lists them",
+					 gc_rebuild_wrong_stream(&options->streams));
+	if ((options->abandon || options->drop_old) && (options->streams.count > 0 || line->arg_count > 0))
+		return gc_command_misuse(line, "--stream and files say what is read again; a cube is thrown away as a whole");
+	if (gc_command_config(line, &config, &err) != GC_OK)
+		return gc_command_fail(&err);
+	gc_stop_on_signals(0);
+	if (open_all(line, &config, &replay, &rebuild, &err) == GC_OK)
+		code = rebuild_and_tell(line, &config, rebuild, replay);
+	else
+		code = gc_command_fail(&err);
 	gc_rebuild_close(rebuild);
+	gc_replay_close(replay);
 	gc_config_free(&config);
 	return code;
 }
@@ -401,17 +316,27 @@ static int run_rebuild(struct gc_command_line *line)
 const struct gc_command gc_command_rebuild = {
 	.name = "rebuild",
 	.summary = "makes the cube again from its topics, beside the live one",
-	.usage = "rebuild [--swap | --abandon | --drop-old] [options]",
+	.usage = "rebuild [--stream STREAM,…] [--swap | --abandon | --drop-old] [options] [FILE…]",
 	.help = "Examples:\n"
 		"  gracecube rebuild                     read all again, show what would be different; the live cube goes on\n"
 		"  gracecube rebuild --swap              the same, and put the new cube in its place\n"
 		"  gracecube rebuild --drop-old          when all is well: drop the one before\n"
 		"  gracecube rebuild --abandon           or throw the new one away\n"
+		"  gracecube rebuild --stream action_contracts    read only this stream again; all others stay as they are\n"
+		"  gracecube rebuild archive/*.jsonl.gz  what Kafka has lost is read from capture files\n"
 		"\n"
 		"For when a rule has changed: every record that Kafka still has is read again by the rules of this program, into the schema\n"
 		"<cube.schema>_rebuild. Where retention has eaten the beginning of a topic, that is said, and the rows of what cannot be read\n"
 		"again are kept as they are. Members of dimensions keep their keys; tokens, audit, settings, dead letters that were worked\n"
 		"off, and closed months stay. What was fixed by hand in SQL is not on the topics, and is shown as a difference.\n"
+		"\n"
+		"With --stream only the records of these streams are read again. The new cube begins with all that the others told, and goes on\n"
+		"with them from where the live one stands; what one stream says of another's rows (a contract's mission, its snapshots, its\n"
+		"benchmarks) is computed anew. Events of the mesh may come on any topic: what they told and is not read again is kept.\n"
+		"\n"
+		"With FILE…, capture files as `publish` takes them, each partition is read from these first, as far as they go and not beyond the\n"
+		"live cube, then from Kafka. So each record must have the topic, partition and offset that it had there, in the order of its\n"
+		"partition; at the seam the last record of the files is compared with Kafka's. What they have of other partitions is passed over.\n"
 		"\n"
 		"It reads apart from the consumer group, with run.workers workers, and never further than the live cube has; run, serve and all\n"
 		"others go on. Then both are compared at the same positions: rows of facts and dimensions, cells of rollups, and the main\n"
@@ -426,7 +351,8 @@ const struct gc_command gc_command_rebuild = {
 		"2 wrong words; 69 Kafka or PostgreSQL not reachable; 75 another rebuild is at work, it was stopped, or there was too much\n"
 		"traffic to meet the live cube; 78 wrong configuration, a missing right, or a rebuild that another program has begun.\n",
 	.flags = flags,
-	.options_bytes = sizeof(struct rebuild_options),
+	.options_bytes = sizeof(struct gc_rebuild_options),
 	.has_json = true,
+	.args_max = -1,
 	.run = run_rebuild,
 };

@@ -138,7 +138,7 @@ static void start_reading(struct gc_rebuild_reader *reader)
 }
 
 /* The reason of a worker that has ended. */
-static enum gc_verdict stop_reading(struct gc_rebuild_reader *reader, struct gc_err *err)
+enum gc_verdict gc_rebuild_pause(struct gc_rebuild_reader *reader, struct gc_err *err)
 {
 	struct gc_run_summary summary = { 0 };
 	enum gc_verdict verdict = reader->run ? gc_run_stop(reader->run, &summary, err) : GC_OK;
@@ -152,7 +152,7 @@ void gc_rebuild_reader_done(struct gc_rebuild_reader *reader)
 {
 	struct gc_err err;
 
-	if (stop_reading(reader, &err) != GC_OK)
+	if (gc_rebuild_pause(reader, &err) != GC_OK)
 		gc_debug("a worker had ended", GC_ERR_FIELDS(&err));
 	gc_rebuild_places_done(&reader->places);
 }
@@ -160,6 +160,17 @@ void gc_rebuild_reader_done(struct gc_rebuild_reader *reader)
 static void add_lost(void *arg, const struct gc_position *position)
 {
 	*(int64_t *)arg += atomic_load(&position->lost);
+}
+
+static enum gc_verdict explain_halt(const struct gc_rebuild_reader *reader, struct gc_err *err)
+{
+	if (reader->has_files && strcmp(err->code, "topic_recreated") == 0)
+		return gc_fail(
+			err, GC_FATAL, "other_topic", err->where,
+			"the last record that the files have of a partition is another one on the topic %s: they are of another topic, or of one "
+			"that was made anew since; `gracecube rebuild --abandon`, then begin again without them",
+			err->where);
+	return err->verdict;
 }
 
 /* What stands still is not waited for: a rebuild is begun again sooner than a cube is kept waiting. */
@@ -173,13 +184,13 @@ static enum gc_verdict check_reading(struct gc_rebuild_reader *reader, struct gc
 	if (!reader->run)
 		return GC_OK;
 	if (gc_run_has_failed(reader->run)) {
-		verdict = stop_reading(reader, err);
+		verdict = gc_rebuild_pause(reader, err);
 		return verdict != GC_OK ? verdict
 					: gc_fail(err, GC_RETRY, "worker", "",
 						  "a worker has ended; `gracecube rebuild` goes on where it was");
 	}
 	if (gc_run_is_halted(reader->run, err))
-		return err->verdict;
+		return explain_halt(reader, err);
 	gc_positions_each(gc_run_positions(reader->run), add_lost, &lost);
 	if (lost > 0)
 		return gc_fail(err, GC_FATAL, "lost", "",
@@ -188,6 +199,92 @@ static enum gc_verdict check_reading(struct gc_rebuild_reader *reader, struct gc
 			       "`gracecube rebuild --abandon` and begin again",
 			       lost);
 	return GC_OK;
+}
+
+/* ---- capture files ---- */
+
+/* A claim would pass over what is missing, and call it lost. */
+static enum gc_verdict check_gaps(struct gc_rebuild_reader *reader, struct gc_err *err)
+{
+	struct gc_rebuild_places places;
+	enum gc_verdict verdict = gc_rebuild_follow(reader->rebuild, &places, err);
+
+	if (verdict != GC_OK)
+		return verdict;
+	verdict = gc_rebuild_ask_kafka(&reader->config, &places, err);
+	for (size_t i = 0; verdict == GC_OK && i < places.count; i++) {
+		const struct gc_rebuild_place *place = &places.items[i];
+
+		if (place->low > place->next_offset)
+			verdict = gc_fail(
+				err, GC_FATAL, "gap", place->topic,
+				"the new cube stands at offset %" PRId64 " of %s[%d], and Kafka has it from %" PRId64
+				" on; name the capture files that have what is between, or `gracecube rebuild --abandon` and begin again",
+				place->next_offset, place->topic, place->partition, place->low);
+	}
+	gc_rebuild_places_done(&places);
+	return verdict;
+}
+
+/* Those of which the files have the next record, or ones behind it that Kafka does not have. */
+static size_t choose_parts(const struct gc_rebuild_places *places, const struct gc_replay *replay, struct gc_place *parts,
+			   int64_t *limits, int64_t *ret_records)
+{
+	size_t count = 0;
+
+	*ret_records = 0;
+	for (size_t i = 0; i < places->count; i++) {
+		const struct gc_rebuild_place *place = &places->items[i];
+		int64_t first, end, limit = place->live_offset;
+
+		if (!gc_replay_has(replay, place->topic, place->partition, &first, &end) || place->next_offset < first ||
+		    place->next_offset >= end)
+			continue;
+		*ret_records += (end < limit ? end : limit) - place->next_offset;
+		parts[count] = (struct gc_place){ place->topic, place->partition };
+		limits[count++] = limit;
+	}
+	return count;
+}
+
+static void show_files(void *progress, int64_t applied)
+{
+	gc_progress_at(progress, applied);
+}
+
+static enum gc_verdict apply_files(struct gc_rebuild_reader *reader, const struct gc_rebuild_places *places,
+				   struct gc_replay *replay, struct gc_err *err)
+{
+	struct gc_place *parts = gc_calloc(places->count + 1, sizeof(*parts));
+	int64_t *limits = gc_calloc(places->count + 1, sizeof(*limits)), records, applied = 0;
+	size_t count = choose_parts(places, replay, parts, limits, &records);
+	struct gc_progress progress;
+	const struct gc_replay_run run = { &reader->config, parts, limits, count, show_files, &progress };
+	enum gc_verdict verdict;
+
+	gc_progress_start(&progress, reader->mode, "rebuild: files", "records", records);
+	verdict = gc_replay_apply(replay, &run, &applied, err);
+	gc_progress_end(&progress);
+	reader->read += applied;
+	free(limits);
+	free(parts);
+	return verdict;
+}
+
+enum gc_verdict gc_rebuild_read_files(struct gc_rebuild_reader *reader, struct gc_replay *replay, struct gc_err *err)
+{
+	struct gc_rebuild_places places;
+	enum gc_verdict verdict = GC_OK;
+
+	reader->has_files = replay != NULL;
+	if (replay) {
+		verdict = gc_rebuild_follow(reader->rebuild, &places, err);
+		if (verdict != GC_OK)
+			return verdict;
+		verdict = apply_files(reader, &places, replay, err);
+		gc_rebuild_places_done(&places);
+	}
+	return verdict == GC_OK ? check_gaps(reader, err) : verdict;
 }
 
 /* ---- following ---- */
@@ -210,7 +307,7 @@ static enum gc_verdict follow(struct gc_rebuild_reader *reader, struct gc_err *e
 	if (verdict != GC_OK)
 		return verdict;
 	if (reader->run && !is_same(&places, &reader->places))
-		verdict = stop_reading(reader, err);
+		verdict = gc_rebuild_pause(reader, err);
 	gc_rebuild_places_done(&reader->places);
 	reader->places = places;
 	if (verdict != GC_OK)

@@ -19,12 +19,15 @@ enum gc_rebuild_state {
 	GC_REBUILD_READ, /* all was read once */
 };
 
+#define GC_REBUILD_STREAMS_BYTES 512
 struct gc_rebuild_status {
 	enum gc_rebuild_state state;
-	bool has_old; /* the cube before the last swap is still there */
+	bool has_old;       /* the cube before the last swap is still there */
+	bool is_unfinished; /* and gc_rebuild_finish_swap() is due: the program ended just after the swap */
 	char began_at[32];
-	char incomplete[512]; /* streams, "a, b" */
-	int64_t kept;         /* facts taken from the live cube */
+	char streams[GC_REBUILD_STREAMS_BYTES];    /* those that are read again, "a, b"; empty: all */
+	char incomplete[GC_REBUILD_STREAMS_BYTES]; /* of these the ones of which not all can be read any more */
+	int64_t kept;                              /* facts taken from the live cube */
 };
 
 /* A partition that the live cube has read. */
@@ -34,7 +37,9 @@ struct gc_rebuild_place {
 	int64_t offset_id;
 	int64_t first_offset, live_offset; /* of the live cube */
 	int64_t next_offset;               /* of the new one */
-	int64_t low;                       /* Kafka's first offset; the caller's to find out, -1: it cannot be read again */
+	/* The caller's to find out. */
+	int64_t low;  /* the first offset that can be read; -1: none */
+	bool is_kept; /* of a stream that is not read again: the new cube goes on with it from where the live one stands */
 };
 
 struct gc_rebuild_places {
@@ -55,13 +60,13 @@ enum gc_verdict gc_rebuild_look(struct gc_rebuild *rebuild, struct gc_rebuild_st
 /* The partitions of the live cube's group. */
 enum gc_verdict gc_rebuild_live_places(struct gc_rebuild *rebuild, struct gc_rebuild_places *ret_places,
 				       struct gc_err *err) GC_MUST_CHECK;
-/* Makes the new cube and gives it its begin: those places are read again whose `low` is known. */
-enum gc_verdict gc_rebuild_begin(struct gc_rebuild *rebuild, const struct gc_rebuild_places *places,
+/* Makes the new cube and gives it its begin: those places are read whose `low` is known. `streams`, "a, b", are read again; empty: all. */
+enum gc_verdict gc_rebuild_begin(struct gc_rebuild *rebuild, const struct gc_rebuild_places *places, const char *streams,
 				 struct gc_err *err) GC_MUST_CHECK;
 /* Where the new cube stands in what it reads, and how far it may read now. */
 enum gc_verdict gc_rebuild_follow(struct gc_rebuild *rebuild, struct gc_rebuild_places *ret_places,
 				  struct gc_err *err) GC_MUST_CHECK;
-/* All is read: adds what only the live cube knows. */
+/* All is read, and nobody reads on: adds what only the live cube knows. */
 enum gc_verdict gc_rebuild_end_reading(struct gc_rebuild *rebuild, struct gc_err *err) GC_MUST_CHECK;
 
 /* ---- the difference ---- */
@@ -95,6 +100,8 @@ enum gc_verdict gc_rebuild_begin_swap(struct gc_rebuild *rebuild, struct gc_err 
 /* While it is held and both stand at the same positions. */
 enum gc_verdict gc_rebuild_commit_swap(struct gc_rebuild *rebuild, struct gc_err *err) GC_MUST_CHECK;
 void gc_rebuild_cancel_swap(struct gc_rebuild *rebuild);
+/* The last step of a swap, once more where gc_rebuild_commit_swap() did not come to it: the code of the cube before says its new name. */
+enum gc_verdict gc_rebuild_finish_swap(struct gc_rebuild *rebuild, struct gc_err *err) GC_MUST_CHECK;
 
 /* Views in other schemas that read a schema, which no swap changes: "a.x, b.y"; empty when there are none. */
 #define GC_REBUILD_VIEWS_BYTES 512

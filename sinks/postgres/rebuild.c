@@ -170,6 +170,7 @@ static void take_status(void *arg, const char *const *values, int columns)
 	snprintf(status->began_at, sizeof(status->began_at), "%s", values[0]);
 	status->kept = int_of(values[1]);
 	snprintf(status->incomplete, sizeof(status->incomplete), "%s", values[2]);
+	snprintf(status->streams, sizeof(status->streams), "%s", values[5]);
 }
 
 static void take_program(void *arg, const char *const *values, int columns)
@@ -182,7 +183,7 @@ static enum gc_verdict look_inside(struct gc_rebuild *r, struct gc_rebuild_statu
 {
 	static const char sql[] =
 		"SELECT to_char(began_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), kept, array_to_string(incomplete, ', '), program,"
-		" read_at IS NOT NULL FROM cube.rebuild WHERE swapped_at IS NULL";
+		" read_at IS NOT NULL, coalesce(array_to_string(streams, ', '), '') FROM cube.rebuild WHERE swapped_at IS NULL";
 	char program[64] = GRACECUBE_VERSION;
 	bool is_other = false;
 	enum gc_verdict verdict = open_own(r, err);
@@ -214,6 +215,8 @@ enum gc_verdict gc_rebuild_look(struct gc_rebuild *r, struct gc_rebuild_status *
 
 	if (verdict == GC_OK)
 		verdict = gc_rebuild_has_schema(r, r->old_schema, &status.has_old, err);
+	if (verdict == GC_OK && status.has_old)
+		verdict = gc_rebuild_is_unfinished(r, &status.is_unfinished, err);
 	if (verdict == GC_OK && is_there)
 		verdict = look_inside(r, &status, err);
 	if (verdict == GC_OK)
@@ -302,35 +305,53 @@ static enum gc_verdict reserve_members(struct gc_rebuild *r, char members[512], 
 	return verdict == GC_OK ? gc_pg_do(r->own, "SET lock_timeout = '10s'", err) : verdict;
 }
 
-/* PostgreSQL's text of two arrays. */
-static void list_places(const struct gc_rebuild_places *places, struct gc_arena *arena, const char **ret_ids, const char **ret_lows)
+/* PostgreSQL's text of three arrays. */
+struct place_lists {
+	struct gc_span again, lows, followed;
+};
+
+static struct place_lists list_places(const struct gc_rebuild_places *places, struct gc_arena *arena)
 {
-	struct gc_span ids = GC_LIT("{"), lows = GC_LIT("{");
-	const char *comma = "";
+	struct place_lists lists = { GC_LIT("{"), GC_LIT("{"), GC_LIT("{") };
 
 	for (size_t i = 0; i < places->count; i++) {
-		if (places->items[i].low < 0)
+		const struct gc_rebuild_place *place = &places->items[i];
+		struct gc_span *ids = place->is_kept ? &lists.followed : &lists.again;
+
+		if (place->low < 0)
 			continue;
-		ids = gc_arena_printf(arena, "%s%s%" PRId64, ids.ptr, comma, places->items[i].offset_id);
-		lows = gc_arena_printf(arena, "%s%s%" PRId64, lows.ptr, comma, places->items[i].low);
-		comma = ",";
+		*ids = gc_arena_printf(arena, "%s%s%" PRId64, ids->ptr, ids->len > 1 ? "," : "", place->offset_id);
+		if (!place->is_kept)
+			lists.lows = gc_arena_printf(arena, "%s%s%" PRId64, lists.lows.ptr, lists.lows.len > 1 ? "," : "",
+						     place->low);
 	}
-	*ret_ids = gc_arena_printf(arena, "%s}", ids.ptr).ptr;
-	*ret_lows = gc_arena_printf(arena, "%s}", lows.ptr).ptr;
+	lists.again = gc_arena_printf(arena, "%s}", lists.again.ptr);
+	lists.lows = gc_arena_printf(arena, "%s}", lists.lows.ptr);
+	lists.followed = gc_arena_printf(arena, "%s}", lists.followed.ptr);
+	return lists;
 }
 
 static enum gc_verdict fill_begin(struct gc_rebuild *r, const char *members, const struct gc_rebuild_places *places,
-				  struct gc_err *err)
+				  const char *streams, struct gc_err *err)
 {
-	const char *values[] = { r->live_config->cube_schema, GRACECUBE_VERSION, members, NULL, NULL };
+	static const char sql[] = "SELECT cube.begin_rebuild($1, $2, $3, $4, $5, $6, string_to_array(nullif($7, ''), ', '))";
 	struct gc_err ignored;
 	struct gc_arena arena;
 	enum gc_verdict verdict = gc_pg_do(r->own, "BEGIN ISOLATION LEVEL REPEATABLE READ", err);
 
 	gc_arena_init(&arena);
-	list_places(places, &arena, &values[3], &values[4]);
-	if (verdict == GC_OK)
-		verdict = gc_pg_query(r->own, "SELECT cube.begin_rebuild($1, $2, $3, $4, $5)", values, 5, NULL, NULL, err);
+	if (verdict == GC_OK) {
+		struct place_lists lists = list_places(places, &arena);
+		const char *values[] = { r->live_config->cube_schema,
+					 GRACECUBE_VERSION,
+					 members,
+					 lists.again.ptr,
+					 lists.lows.ptr,
+					 lists.followed.ptr,
+					 streams };
+
+		verdict = gc_pg_query(r->own, sql, values, 7, NULL, NULL, err);
+	}
 	if (verdict == GC_OK)
 		verdict = gc_pg_do(r->own, "COMMIT", err);
 	if (verdict != GC_OK && gc_pg_do(r->own, "ROLLBACK", &ignored) != GC_OK)
@@ -339,7 +360,8 @@ static enum gc_verdict fill_begin(struct gc_rebuild *r, const char *members, con
 	return verdict;
 }
 
-enum gc_verdict gc_rebuild_begin(struct gc_rebuild *r, const struct gc_rebuild_places *places, struct gc_err *err)
+enum gc_verdict gc_rebuild_begin(struct gc_rebuild *r, const struct gc_rebuild_places *places, const char *streams,
+				 struct gc_err *err)
 {
 	struct gc_migration migration = { .dry_run = false };
 	char members[512] = "";
@@ -349,7 +371,7 @@ enum gc_verdict gc_rebuild_begin(struct gc_rebuild *r, const struct gc_rebuild_p
 		verdict = open_own(r, err);
 	if (verdict == GC_OK)
 		verdict = reserve_members(r, members, err);
-	return verdict == GC_OK ? fill_begin(r, members, places, err) : verdict;
+	return verdict == GC_OK ? fill_begin(r, members, places, streams, err) : verdict;
 }
 
 enum gc_verdict gc_rebuild_end_reading(struct gc_rebuild *r, struct gc_err *err)

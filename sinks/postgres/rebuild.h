@@ -18,5 +18,7 @@ struct gc_rebuild {
 /* Is there a schema of this name? */
 enum gc_verdict gc_rebuild_has_schema(struct gc_rebuild *rebuild, const char *schema, bool *ret_has,
 				      struct gc_err *err) GC_MUST_CHECK;
+/* Does the code of the cube before the last swap still mean the live one? */
+enum gc_verdict gc_rebuild_is_unfinished(struct gc_rebuild *rebuild, bool *ret_is, struct gc_err *err) GC_MUST_CHECK;
 
 #endif

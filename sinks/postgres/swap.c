@@ -189,30 +189,45 @@ void gc_rebuild_cancel_swap(struct gc_rebuild *r)
 }
 
 /* The functions of the cube before still say `cube` in their bodies, and would answer with the rows of the new one. */
-static void rename_in_old(struct gc_rebuild *r)
+enum gc_verdict gc_rebuild_finish_swap(struct gc_rebuild *r, struct gc_err *err)
 {
 	struct gc_config config = *r->live_config;
 	struct gc_pg *pg = NULL;
-	struct gc_err err;
 	enum gc_verdict verdict;
 
 	config.cube_schema = r->old_schema;
 	config.cube_roles = r->config.cube_roles;
-	verdict = gc_pg_connect(&config, "gracecube rebuild", &pg, &err);
+	verdict = gc_pg_connect(&config, "gracecube rebuild", &pg, err);
 	if (verdict == GC_OK)
-		verdict = gc_pg_do(pg, "SET check_function_bodies = off; SET search_path = pg_catalog, pg_temp; BEGIN", &err);
+		verdict = gc_pg_do(
+			pg,
+			"SET check_function_bodies = off; SET search_path = pg_catalog, pg_temp; BEGIN;"
+			" SELECT pg_advisory_xact_lock(7240000)", /* the server of one that was killed may be at it still */
+			err);
 	if (verdict == GC_OK)
-		verdict = run_code(pg, &err);
+		verdict = run_code(pg, err);
 	if (verdict == GC_OK)
-		verdict = gc_pg_do(pg, "COMMIT", &err);
-	if (verdict != GC_OK)
-		gc_warn("views and functions of the cube before the swap still answer for the new one", GC_ERR_FIELDS(&err));
+		verdict = gc_pg_do(pg, "COMMIT", err);
 	gc_pg_close(pg);
+	return verdict;
+}
+
+/* In which schema functions look for names stands in each of them. */
+enum gc_verdict gc_rebuild_is_unfinished(struct gc_rebuild *r, bool *ret_is, struct gc_err *err)
+{
+	static const char sql[] =
+		"SELECT EXISTS (SELECT FROM cube.rebuild WHERE swapped_at IS NOT NULL AND dropped_at IS NULL) AND EXISTS ("
+		"SELECT FROM pg_proc p, unnest(p.proconfig) c WHERE p.pronamespace = to_regnamespace(quote_ident($1))"
+		" AND starts_with(c, 'search_path=' || quote_ident($2) || ','))";
+	const char *values[] = { r->old_schema, r->live_config->cube_schema };
+
+	return gc_pg_query(r->live, sql, values, 2, take_flag, ret_is, err);
 }
 
 enum gc_verdict gc_rebuild_commit_swap(struct gc_rebuild *r, struct gc_err *err)
 {
 	const char *old = r->old_schema;
+	struct gc_err why;
 	enum gc_verdict verdict = gc_pg_query(r->live, "SELECT cube.take_place($1)", &old, 1, NULL, NULL, err);
 
 	if (verdict == GC_OK)
@@ -220,7 +235,9 @@ enum gc_verdict gc_rebuild_commit_swap(struct gc_rebuild *r, struct gc_err *err)
 	if (verdict != GC_OK)
 		return verdict;
 	r->is_swapping = r->is_held = false;
-	rename_in_old(r);
+	if (gc_rebuild_finish_swap(r, &why) != GC_OK)
+		gc_warn("views and functions of the cube before the swap still answer for the new one; `gracecube rebuild --swap` again ends that",
+			GC_ERR_FIELDS(&why));
 	return GC_OK;
 }
 

@@ -2,7 +2,8 @@
 -- stand in the cube that is made, and p_live is the schema of the one that is in use.
 --
 --   1. the new cube begins with what the live one alone knows: which key each member has, settings, tokens, closed months, and the rows of
---      which the topics no longer have the record
+--      which the topics no longer have the record; where only some streams are read again, with all that the others told, and goes on
+--      with those from where the live one stood
 --   2. it reads, and never overtakes the live one: so a member that the live one made is there, with its key, before it is needed
 --   3. at a moment when both stand at the same positions they are compared, or change places (swap.c)
 
@@ -11,10 +12,11 @@ SELECT cube.describe('cube.rebuild', 'Rebuilds: this cube was made again from it
 	began_at: when it began
 	began_by: the database user who began it
 	program: gracecube's version that began it
-	partitions: those that are read again, as in cube.etl_offset
-	incomplete: streams of which Kafka did not have all records any more
+	partitions: those that it reads, as in cube.etl_offset
+	streams: those that are read again, the others being taken from the cube before; NULL: all
+	incomplete: of the streams that are read again those of which not all records could be read any more
 	members: up to which key each dimension's members were taken from the cube before at the begin; those behind follow
-	kept: rows of facts that were taken from the cube before, because Kafka does not have their records any more
+	kept: rows of facts that were taken from the cube before, because their records were not read again
 	read_at: when all was read once, and what only the cube before knew was added
 	swapped_at: when it took its place; NULL: it is under way
 	dropped_at: when the one before was dropped
@@ -92,16 +94,24 @@ COMMENT ON FUNCTION cube.describe_members(text) IS 'Takes from the live one what
 
 -- 1. The begin ----------------------------------------------------------------------------------------------------------------
 
--- Keys whose last record Kafka does not have any more, and those of closed months, which tell late records from new facts. Of which record a key
--- without offset_id is, nobody knows: see cube.end_reading().
-CREATE OR REPLACE FUNCTION cube.keep_keys(p_live text, f cube.fact, p_partitions bigint[], p_low bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+-- A key without offset_id is of a fact that a record told of beside its own, or an event of the mesh.
+CREATE OR REPLACE FUNCTION cube.told_beside(p_target text, p_key text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+	SELECT CASE WHEN p_target = 'error_events' AND p_key LIKE 'log:%' THEN 'immutable_log' ELSE 'trigger_events' END
+$$;
+COMMENT ON FUNCTION cube.told_beside(text, text) IS 'The stream that a key without offset_id is of.';
+
+-- Keys whose last record is not read again, and those of closed months, which tell late records from new facts. Of which record a key without
+-- offset_id is, nobody knows: see cube.end_reading().
+DROP FUNCTION IF EXISTS cube.keep_keys(text, cube.fact, bigint[], bigint[]);
+CREATE OR REPLACE FUNCTION cube.keep_keys(p_live text, f cube.fact, p_partitions bigint[], p_low bigint[], p_kept text[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE format($sql$INSERT INTO cube.%1$I (%2$s) SELECT %3$s FROM %4$I.%1$I k LEFT JOIN unnest($1, $2) r (offset_id, low) ON r.offset_id = k.offset_id
-		WHERE k.kafka_us > 0 AND (k.created_at < $3 OR k.record_offset < r.low OR (r.offset_id IS NULL AND k.offset_id IS NOT NULL))$sql$,
-		'key_' || f.target, cube.columns_in_order('key_' || f.target), cube.columns_in_order('key_' || f.target, 'k.'), p_live)
-		USING p_partitions, p_low, cube.closed_before(f.fact);
+		WHERE k.kafka_us > 0 AND (k.created_at < $3 OR k.record_offset < r.low OR (r.offset_id IS NULL AND k.offset_id IS NOT NULL)
+			OR (k.offset_id IS NULL AND cube.told_beside(%5$L, k.%6$I) = ANY ($4)))$sql$,
+		'key_' || f.target, cube.columns_in_order('key_' || f.target), cube.columns_in_order('key_' || f.target, 'k.'), p_live, f.target, f.key_column)
+		USING p_partitions, p_low, cube.closed_before(f.fact), p_kept;
 END $$;
-COMMENT ON FUNCTION cube.keep_keys(text, cube.fact, bigint[], bigint[]) IS 'Takes those keys of the live one whose records cannot be read again.';
+COMMENT ON FUNCTION cube.keep_keys(text, cube.fact, bigint[], bigint[], text[]) IS 'Takes those keys of the live one whose records are not read again.';
 
 -- The facts of keys k, once the keys of all facts are there: triggers link them. Month by month: a trigger holds the rows of one.
 CREATE OR REPLACE FUNCTION cube.keep_facts(p_live text, f cube.fact, p_condition text) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -126,8 +136,19 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cube.keep_facts(text, cube.fact, text) IS 'Takes the facts of keys from the live one; returns how many.';
 
--- Of a partition that is read again, what lies before Kafka's first record is ignored, but for the dead letters that are kept of it. All
--- other partitions stay as they are: those of former groups, and of topics that are gone.
+-- Entries of the log before the errors that were made of them: these do not stay without.
+CREATE OR REPLACE FUNCTION cube.keep_all_facts(p_live text, p_condition text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	f cube.fact;
+	kept bigint := 0;
+BEGIN
+	FOR f IN SELECT * FROM cube.fact u ORDER BY u.target = 'error_events', u.fact LOOP kept := kept + cube.keep_facts(p_live, f, p_condition); END LOOP;
+	RETURN kept;
+END $$;
+COMMENT ON FUNCTION cube.keep_all_facts(text, text) IS 'The same for every fact.';
+
+-- Of a partition that is read again, what lies before the first record that can be read is ignored, but for the dead letters that are kept of
+-- it. All other partitions stay as they are: those of streams that are not read again, of former groups, and of topics that are gone.
 CREATE OR REPLACE FUNCTION cube.take_positions(p_live text, p_partitions bigint[], p_low bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE format($sql$
@@ -142,8 +163,9 @@ BEGIN
 		FROM %I.etl_dead_letter_ledger l LEFT JOIN cube.etl_offset o USING (group_id, topic, partition)', p_live) USING p_partitions;
 	PERFORM cube.copy_rows(p_live, 'etl_dead_letter', cube.is_not_read_again('kafka_offset', 'group_id', p_partitions, p_low) || ' OR t.imported_at IS NOT NULL');
 	PERFORM cube.copy_rows(p_live, 'etl_quality_issue', cube.is_not_read_again('kafka_offset', NULL, p_partitions, p_low));
+	PERFORM cube.copy_rows(p_live, 'etl_gap', cube.is_not_read_again('from_offset', 'group_id', p_partitions, p_low)); -- files may have what Kafka had lost
 END $$;
-COMMENT ON FUNCTION cube.take_positions(text, bigint[], bigint[]) IS 'Positions, dead letters and quality issues that a rebuild begins with.';
+COMMENT ON FUNCTION cube.take_positions(text, bigint[], bigint[]) IS 'Positions, gaps, dead letters and quality issues that a rebuild begins with.';
 
 CREATE OR REPLACE FUNCTION cube.is_not_read_again(p_offset text, p_group text, p_partitions bigint[], p_low bigint[]) RETURNS text LANGUAGE sql STABLE AS $$
 	SELECT format('NOT EXISTS (SELECT FROM cube.etl_offset o JOIN unnest(%L::bigint[], %L::bigint[]) r (offset_id, low) USING (offset_id)
@@ -151,11 +173,28 @@ CREATE OR REPLACE FUNCTION cube.is_not_read_again(p_offset text, p_group text, p
 $$;
 COMMENT ON FUNCTION cube.is_not_read_again(text, text, bigint[], bigint[]) IS 'The condition that a row t is of a record that a rebuild does not read.';
 
--- The partitions that can be read again, with Kafka's first offset of each. Run in a transaction of its own, isolation REPEATABLE READ: all that
--- is taken is of one moment.
-CREATE OR REPLACE FUNCTION cube.begin_rebuild(p_live text, p_program text, p_members jsonb, p_partitions bigint[], p_low bigint[]) RETURNS bigint LANGUAGE plpgsql AS $$
+-- What streams told that has no partition of its own: versions of missions and tiers, and events of the mesh, which may come on any topic.
+CREATE OR REPLACE FUNCTION cube.take_untold(p_live text, p_streams text[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	IF 'mission_timelines' = ANY (p_streams) AND cube.copy_rows(p_live, 'version_missions') > 0 THEN
+		PERFORM cube.known_missions(cube.rebuild_missions(ARRAY(SELECT DISTINCT v.mission_key FROM cube.version_missions v WHERE v.mission_key IS NOT NULL ORDER BY 1)));
+	END IF;
+	IF 'tier_policies' = ANY (p_streams) AND cube.copy_rows(p_live, 'version_tiers') > 0 THEN
+		PERFORM cube.known_tiers(cube.rebuild_tiers(ARRAY(SELECT DISTINCT v.tier_key FROM cube.version_tiers v WHERE v.tier_key IS NOT NULL ORDER BY 1)));
+	END IF;
+	IF 'trigger_events' = ANY (p_streams) THEN PERFORM cube.copy_rows(p_live, 'mesh_aspect'); END IF;
+END $$;
+COMMENT ON FUNCTION cube.take_untold(text, text[]) IS 'Takes versions of members and what the mesh said from the live one, as far as these streams told them.';
+
+-- The partitions that can be read again, with the first offset of each that can; and those that are gone on with from where the live one stands,
+-- of streams that are not among p_streams (NULL: all are). Run in a transaction of its own, isolation REPEATABLE READ: all that is taken is of
+-- one moment.
+DROP FUNCTION IF EXISTS cube.begin_rebuild(text, text, jsonb, bigint[], bigint[]);
+CREATE OR REPLACE FUNCTION cube.begin_rebuild(p_live text, p_program text, p_members jsonb, p_partitions bigint[], p_low bigint[], p_followed bigint[], p_streams text[])
+RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
 	incomplete text[];
+	kept_streams text[] := '{}';
 	kept bigint;
 	keys int[];
 	ids text[];
@@ -165,9 +204,15 @@ DECLARE
 BEGIN
 	IF EXISTS (SELECT FROM cube.etl_offset) THEN RAISE EXCEPTION 'the new cube is not empty'; END IF;
 	EXECUTE format($sql$SELECT coalesce(array_agg(DISTINCT o.stream), '{}') FROM %I.etl_offset o LEFT JOIN unnest($1, $2) r (offset_id, low) USING (offset_id)
-		WHERE o.offset_id > 0 AND (r.low IS NULL OR r.low > o.first_offset)$sql$, p_live) INTO incomplete USING p_partitions, p_low;
+		WHERE o.offset_id > 0 AND ($3 IS NULL OR o.stream = ANY ($3)) AND (r.low IS NULL OR r.low > o.first_offset)$sql$, p_live)
+		INTO incomplete USING p_partitions, p_low, p_streams;
+	IF p_streams IS NOT NULL THEN
+		EXECUTE format($sql$SELECT coalesce(array_agg(DISTINCT s), '{}') FROM (SELECT o.stream FROM %I.etl_offset o
+			UNION ALL VALUES ('mission_timelines'), ('tier_policies'), ('immutable_log'), ('trigger_events')) u (s) WHERE s <> ALL ($1)$sql$, p_live)
+			INTO kept_streams USING p_streams;
+	END IF;
 
-	PERFORM cube.copy_rows(p_live, t) FROM unnest(ARRAY['setting', 'rebuild', 'etl_gap', 'etl_verification', 'api_token', 'api_audit', 'horizon', 'closed_month', 'closed_link']) t;
+	PERFORM cube.copy_rows(p_live, t) FROM unnest(ARRAY['setting', 'rebuild', 'etl_verification', 'api_token', 'api_audit', 'horizon', 'closed_month', 'closed_link']) t;
 	FOR r IN SELECT * FROM cube.rollup LOOP PERFORM cube.copy_rows(p_live, r.rollup, 'lane = -1'); END LOOP;
 	PERFORM cube.take_positions(p_live, p_partitions, p_low);
 
@@ -181,13 +226,14 @@ BEGIN
 	INSERT INTO cube.dim_actor (actor_key, actor_id, actor_type, actor_name) OVERRIDING SYSTEM VALUE SELECT * FROM unnest(keys, ids, types, names);
 	PERFORM cube.describe_members(p_live);
 
-	PERFORM cube.keep_keys(p_live, u, p_partitions, p_low) FROM cube.fact u;
-	SELECT coalesce(sum(cube.keep_facts(p_live, u, 'k.kafka_us > 0')), 0) INTO kept FROM cube.fact u;
-	INSERT INTO cube.rebuild (rebuild_id, program, partitions, incomplete, members, kept) OVERRIDING SYSTEM VALUE
-	VALUES ((SELECT coalesce(max(rebuild_id), 0) + 1 FROM cube.rebuild), p_program, p_partitions, incomplete, p_members, kept);
+	PERFORM cube.take_untold(p_live, kept_streams);
+	PERFORM cube.keep_keys(p_live, u, p_partitions, p_low, kept_streams) FROM cube.fact u;
+	kept := cube.keep_all_facts(p_live, 'k.kafka_us > 0');
+	INSERT INTO cube.rebuild (rebuild_id, program, partitions, streams, incomplete, members, kept) OVERRIDING SYSTEM VALUE
+	VALUES ((SELECT coalesce(max(rebuild_id), 0) + 1 FROM cube.rebuild), p_program, p_partitions || p_followed, p_streams, incomplete, p_members, kept);
 	RETURN kept;
 END $$;
-COMMENT ON FUNCTION cube.begin_rebuild(text, text, jsonb, bigint[], bigint[]) IS 'Gives a new cube the begin of a rebuild; returns how many facts it takes from the live one.';
+COMMENT ON FUNCTION cube.begin_rebuild(text, text, jsonb, bigint[], bigint[], bigint[], text[]) IS 'Gives a new cube the begin of a rebuild; returns how many facts it takes from the live one.';
 
 -- 2. Reading ------------------------------------------------------------------------------------------------------------------
 
@@ -214,34 +260,40 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cube.follow_rebuild(text) IS 'Where a rebuild stands in each partition that it reads, and how far it may read.';
 
--- What the live one knows of records that Kafka does not have any more, and of which nobody knows which ones they are: versions of missions and
--- tiers, facts that a record tells of beside its own, what the mesh said. What was read wins. Once, when all is read.
+-- Facts that were taken and not read know what other streams said of them then; those were read since.
+CREATE OR REPLACE FUNCTION cube.relink_all() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE f cube.fact;
+BEGIN
+	FOR f IN SELECT * FROM cube.fact u WHERE u.links <> '{}' ORDER BY u.fact LOOP
+		EXECUTE format('SELECT cube.relink_%1$s(s.keys) FROM (SELECT array_agg(k.key ORDER BY k.key) AS keys FROM (SELECT k.%2$I AS key, row_number() OVER (ORDER BY k.%2$I) / 1000 AS part
+			FROM cube.key_%1$s k WHERE k.created_at >= $1) k GROUP BY k.part ORDER BY k.part) s', f.target, f.key_column) USING cube.closed_before(f.fact);
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION cube.relink_all() IS 'Computes the links of all facts anew.';
+
+-- What the live one knows of records that are not read again, and of which nobody knows which ones they are: versions of missions and tiers, facts
+-- that a record tells of beside its own, what the mesh said, which may come on any topic. What was read wins. Once, when all is read, and
+-- while nobody reads.
 CREATE OR REPLACE FUNCTION cube.end_reading(p_live text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	r cube.rebuild := (SELECT u FROM cube.rebuild u WHERE u.swapped_at IS NULL);
+	untold constant text[] := r.incomplete || ARRAY['trigger_events'];
 	subjects text[];
 	f cube.fact;
 	more bigint;
 BEGIN
 	IF r.read_at IS NOT NULL THEN RETURN; END IF;
-	IF r.incomplete <> '{}' THEN
+	IF r.incomplete <> '{}' OR r.streams IS NOT NULL THEN
 		FOR f IN SELECT * FROM cube.fact LOOP
 			EXECUTE format($sql$INSERT INTO cube.%1$I AS n (%2$s) SELECT %2$s FROM %3$I.%1$I k WHERE k.offset_id IS NULL AND k.kafka_us BETWEEN 1 AND $1
+				AND cube.told_beside(%6$L, k.%4$I) = ANY ($2)
 				ON CONFLICT (%4$I) DO UPDATE SET (%2$s) = (%5$s) WHERE n.kafka_us = 0$sql$, 'key_' || f.target, cube.columns_in_order('key_' || f.target),
-				p_live, f.key_column, cube.columns_in_order('key_' || f.target, 'excluded.')) USING (date_part('epoch', r.began_at) * 1e6)::bigint;
+				p_live, f.key_column, cube.columns_in_order('key_' || f.target, 'excluded.'), f.target) USING (date_part('epoch', r.began_at) * 1e6)::bigint, untold;
 		END LOOP;
-		SELECT coalesce(sum(cube.keep_facts(p_live, u, 'k.offset_id IS NULL AND k.kafka_us > 0')), 0) INTO more FROM cube.fact u;
-	END IF;
-	IF 'mission_timelines' = ANY (r.incomplete) AND cube.copy_rows(p_live, 'version_missions') > 0 THEN
-		PERFORM cube.known_missions(cube.rebuild_missions(ARRAY(SELECT DISTINCT v.mission_key FROM cube.version_missions v WHERE v.mission_key IS NOT NULL ORDER BY 1)));
-	END IF;
-	IF 'tier_policies' = ANY (r.incomplete) AND cube.copy_rows(p_live, 'version_tiers') > 0 THEN
-		PERFORM cube.known_tiers(cube.rebuild_tiers(ARRAY(SELECT DISTINCT v.tier_key FROM cube.version_tiers v WHERE v.tier_key IS NOT NULL ORDER BY 1)));
-	END IF;
-	IF 'trigger_events' = ANY (r.incomplete) THEN
+		more := cube.keep_all_facts(p_live, 'k.offset_id IS NULL AND k.kafka_us > 0');
 		EXECUTE format('SELECT array_agg(DISTINCT l.subject_id ORDER BY l.subject_id) FROM %I.mesh_aspect l
 			WHERE NOT EXISTS (SELECT FROM cube.mesh_aspect m WHERE m.subject_id = l.subject_id AND m.aspect = l.aspect)', p_live) INTO subjects;
-		PERFORM cube.copy_rows(p_live, 'mesh_aspect');
+		PERFORM cube.take_untold(p_live, untold);
 		FOR i IN 1..coalesce(cardinality(subjects), 0) BY 500 LOOP
 			PERFORM cube.lock_error_events(ARRAY(SELECT s FROM unnest(subjects[i:i + 499]) s WHERE cube.error_stream(s) = 'trigger_events')),
 				cube.lock_approvals(ARRAY(SELECT cube.approval_of_subject(s) FROM unnest(subjects[i:i + 499]) s WHERE cube.approval_of_subject(s) IS NOT NULL));
@@ -250,6 +302,7 @@ BEGIN
 			PERFORM cube.merge_mesh_approvals(ARRAY(SELECT cube.approval_of_subject(s) FROM unnest(subjects[i:i + 499]) s WHERE cube.approval_of_subject(s) IS NOT NULL));
 		END LOOP;
 	END IF;
+	IF r.kept > 0 OR more > 0 THEN PERFORM cube.relink_all(); END IF;
 	UPDATE cube.rebuild u SET read_at = clock_timestamp(), kept = u.kept + coalesce(more, 0) WHERE u.swapped_at IS NULL;
 END $$;
 COMMENT ON FUNCTION cube.end_reading(text) IS 'Adds to a rebuild that has read all what only the live one knows.';
@@ -349,7 +402,7 @@ COMMENT ON FUNCTION cube.views_elsewhere(text) IS 'Views in other schemas that r
 -- is fenced off, and stands where this cube stands.
 CREATE OR REPLACE FUNCTION cube.take_place(p_old text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-	partitions constant bigint[] := (SELECT u.partitions FROM cube.rebuild u WHERE u.swapped_at IS NULL);
+	began constant timestamptz := (SELECT u.began_at FROM cube.rebuild u WHERE u.swapped_at IS NULL);
 	apart text;
 	s record;
 BEGIN
@@ -365,7 +418,7 @@ BEGIN
 	PERFORM cube.take_members(p_old, (SELECT u.members FROM cube.rebuild u WHERE u.swapped_at IS NULL));
 	PERFORM cube.describe_members(p_old);
 	DELETE FROM cube.api_token;
-	PERFORM cube.copy_rows(p_old, 'api_token'), cube.copy_rows(p_old, 'etl_verification'), cube.copy_rows(p_old, 'etl_gap'),
+	PERFORM cube.copy_rows(p_old, 'api_token'), cube.copy_rows(p_old, 'etl_verification'), cube.copy_rows(p_old, 'etl_gap', format('detected_at > %L', began)),
 		cube.copy_rows(p_old, 'api_audit', format('audit_id > %s', (SELECT coalesce(max(audit_id), 0) - 100000 FROM cube.api_audit)));
 
 	-- dead letters: what people have done about them since
