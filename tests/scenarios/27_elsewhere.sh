@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Cubes beside each other and in other places: two in one database and a third in another, which read overlapping topics at the same time,
-# each exact; who is in a role of one sees nothing of another; one is dropped and the others go on.
+# each exact; who is in a role of one sees nothing of another; the API, its events, tokens and audit, dead letters, old months and positions of
+# each are its own; one is dropped and the others go on.
 . "$CUBE_TEST_ROOT/tests/lib/scenario.sh"
 second=tier # its roles are gracecube_tier_reader, gracecube_tier_tier_1 …, which look like those of tiers and are none
 third=f     # a name that functions use for tables
@@ -153,6 +154,47 @@ while IFS=$'\t' read -r title text; do
 done < <(python3 -B "$CUBE_TEST_ROOT/tests/lib/boards.py" analytics-$second.json)
 [ $queries -gt 10 ] || fail "only $queries queries on the second cube's board"
 
+# --- Their APIs: a token of the one is none of the other, and so are answers and audit ---
+declare -A port token asked_of
+# ask CUBE PATH TOKEN → the answer of that cube's API in answer.json; ANSWERED: its status
+ask() { ANSWERED=$(curl -sS -o answer.json -w '%{http_code}' -H "Authorization: Bearer $3" "http://127.0.0.1:${port[$1]}$2"); }
+for cube in first second; do
+	of $cube
+	port[$cube]=$(free_port)
+	start "serve-$cube" "$CUBE_TEST_BIN" serve -s "serve.listen=127.0.0.1:${port[$cube]}"
+	pids+=" $PID"
+	token[$cube]=$("$CUBE_TEST_BIN" token create "of-$cube" --role operator)
+	wait_until 20 curl -fsS -o /dev/null "http://127.0.0.1:${port[$cube]}/readyz" || fail "serve of the $cube cube: $(tail -n 2 "serve-$cube.log")"
+	curl -fsS "http://127.0.0.1:${port[$cube]}/" >page.html
+	contains "the page of the $cube cube" page.html '<html'
+done
+for cube in first second; do
+	of $cube
+	ask $cube '/api/cube/executions?limit=5000' "${token[$cube]}"
+	equal "status of executions of the $cube cube" "$ANSWERED" 200
+	asked_of[$cube]=$(jq length answer.json)
+	equal "executions that the API of the $cube cube tells" "${asked_of[$cube]}" "$(sql -c "SELECT count(*) FROM $(schema).fact_verification_executions")"
+	for stranger in first second; do
+		[ $stranger = $cube ] || ask $cube /api/cube/me "${token[$stranger]}"
+		[ $stranger = $cube ] || equal "a token of the $stranger cube at the API of the $cube one" "$ANSWERED" 401
+	done
+	equal "tokens of the $cube cube" "$("$CUBE_TEST_BIN" token list --json | jq -r '[.[].name] | join(" ")')" "of-$cube"
+done
+[ "${asked_of[first]}" -lt "${asked_of[second]}" ] || fail 'both cubes have as many executions: the API could have answered of either'
+of second
+if "$CUBE_TEST_BIN" token revoke of-first >refused.out 2>&1; then fail 'the second cube revokes a token of the first'; fi
+audited() { [ "$(sql -c "SELECT string_agg(DISTINCT token_name, ' ' ORDER BY token_name) FROM $(schema).cube_api_audit WHERE token_name <> ''")" = "of-$1" ]; }
+for cube in first second; do
+	of $cube
+	wait_until 30 audited $cube || fail "audit of the $cube cube: $(sql -F ' ' -c "SELECT DISTINCT token_name, path FROM $(schema).cube_api_audit")"
+	ask $cube /api/cube/audit "${token[$cube]}"
+	equal "the audit of the $cube cube by its API" "$ANSWERED $(jq -r '[.[].token_name | select(. != null and . != "")] | unique | join(" ")' answer.json)" "200 of-$cube"
+	curl -sSN "http://127.0.0.1:${port[$cube]}/api/cube/events?token=${token[$cube]}" >"events.$cube" 2>/dev/null &
+	pids+=" $!"
+done
+of first
+shown "two APIs beside each other: ${asked_of[first]} executions and ${asked_of[second]}, each by its own token, in its own audit"
+
 # --- Programs of the one are not waited for by the other; a commit of the one is told to its own listeners ---
 PGAPPNAME='gracecube worker 9' start old psql -X -d "$one" -c 'SELECT pg_sleep(600)' # as one of release 0.1.0, which takes no lock
 pids+=" $PID"
@@ -169,13 +211,75 @@ exec 5>asked
 echo "LISTEN cube_changed; LISTEN ${second}_changed; SELECT 'listening';" >&5
 wait_until 20 grep -q listening told.out || fail 'nobody listens'
 traffic b.2 "$CUBE_TEST_PREFIX.b" 34 20
+heard_first=$(grep -c '^event: changed' events.first) || true
+heard_second=$(grep -c '^event: changed' events.second) || true
 publish b.2/*
 is_told() { echo 'SELECT 1;' >&5 && grep -q "\"$1\" with payload" told.out; }
 wait_until 60 is_told ${second}_changed || fail "nobody tells of a commit: $(cat told.out)"
+hears() { [ "$(grep -c '^event: changed' "events.$1")" -gt "$2" ]; }
+wait_until 20 hears second "$heard_second" || fail "the page of the second cube hears of no commit: $(cat events.second)"
+equal 'events on the page of the first cube, of which nothing was committed' "$(grep -c '^event: changed' events.first)" "$heard_first"
 exec 5>&-
 if grep -q '"cube_changed"' told.out; then fail "a commit of the second cube is told to those who listen to the first: $(cat told.out)"; fi
 read_by second a.1 a.2 b.1 b.2
 shown 'migrate waits for old programs of its own cube alone, and a commit is told to those who listen to its cube'
+
+# --- Their dead letters, positions and old months ---
+# a task that a rule of the second cube alone refuses, and what no cube can read, on a topic of both
+letters() { sql -c "SELECT count(*) FROM $(schema).etl_dead_letter WHERE ${1:-true}"; }
+has_letters() { [ "$(letters)" = "$1" ]; }
+sql -c "ALTER TABLE $second.fact_execution_tasks ADD CONSTRAINT house_rule CHECK (status <> 'stuck') NOT VALID"
+task() { jq -cn --arg topic "$CUBE_TEST_PREFIX.a.execution_tasks" --arg value "$1" '{topic: $topic, value: $value}'; }
+{
+	task '{"id": "27", "task_id": "27", "status": "stuck", "created_at": "2026-11-20T10:00:00Z"}'
+	task 'no JSON'
+} >tasks.jsonl
+publish tasks.jsonl
+wait_until 60 has_letters 2 || fail "dead letters of the second cube: $(letters)"
+of first
+wait_until 60 has_letters 1 || fail "dead letters of the first cube: $(letters)"
+equal 'the task in the first cube' "$(sql -c "SELECT count(*) FROM cube.fact_execution_tasks WHERE status = 'stuck'")" 1
+equal 'letters that the first cube lists' "$("$CUBE_TEST_BIN" dead list --json | jq '.dead_letters | length')" 1
+of second
+sql -c "ALTER TABLE $second.fact_execution_tasks DROP CONSTRAINT house_rule"
+equal 'letters that the second cube lists' "$("$CUBE_TEST_BIN" dead list --json | jq '.dead_letters | length')" 2
+"$CUBE_TEST_BIN" dead retry --all --json >retried.json || [ $? = 1 ]
+equal 'a retry in the second cube' "$(jq -c '[.retried, .applied, .refused]' retried.json)" '[2,1,1]'
+equal 'the task in the second cube' "$(sql -c "SELECT count(*) FROM $second.fact_execution_tasks WHERE status = 'stuck'")" 1
+"$CUBE_TEST_BIN" dead export --all --out letters.jsonl
+equal 'letters that the second cube exports' "$(wc -l <letters.jsonl)" 1
+of first
+equal 'tries in the first cube' "$(letters 'tries > 0')" 0
+"$CUBE_TEST_BIN" dead discard --all >&2
+of second
+equal 'letters that wait in the second cube when the first has discarded its own' "$(letters 'outcome IS NULL')" 1
+of first
+"$CUBE_TEST_BIN" dead import letters.jsonl --json >imported.json
+equal 'an import into the first cube' "$(jq -c '[.imported, .refused]' imported.json) $(letters 'outcome IS NULL')" '[1,0] 1'
+of second
+"$CUBE_TEST_BIN" dead discard --all >&2
+of first
+equal 'letters that wait in the first cube when the second has discarded its own' "$(letters 'outcome IS NULL')" 1
+for cube in first second; do
+	of $cube
+	verify_agrees
+	equal "positions that the $cube cube tells" "$("$CUBE_TEST_BIN" status --json | jq '[.partitions[].next_offset // empty] | add')" \
+		"$(sql -c "SELECT sum(next_offset) FROM $(schema).etl_offset")"
+done
+kept=$((($(date +%s) - $(date -ud 2026-11-02 +%s)) / 86400))d
+of first
+sums() { sql -c "SELECT count(*), sum(hashtext(f::text)::bigint) FROM $(schema).fact_agentic_events f"; }
+before=$(sums)
+of second
+old=$(sql -c "SELECT count(*) FROM $second.fact_agentic_events WHERE created_at < '2026-11-01Z'")
+[ "$old" -gt 0 ] || fail 'no month is old'
+"$CUBE_TEST_BIN" retention -s "retention.facts=$kept" >&2
+equal 'old entries of the second cube' "$(sql -c "SELECT count(*) FROM $second.fact_agentic_events WHERE created_at < '2026-11-01Z'")" 0
+verify_agrees
+of first
+equal 'facts and closed months of the first cube' "$(sums) $(sql -c 'SELECT count(*) FROM cube.horizon') $(sql -c 'SELECT count(*) FROM cube.closed_month')" "$before 0 0"
+verify_agrees
+shown "dead letters are retried, discarded, exported and imported, $old entries of an old month dropped, in one cube, and those of the other stay as they are"
 
 # --- One goes, the other stays ---
 stop_all
