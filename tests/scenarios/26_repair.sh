@@ -220,3 +220,70 @@ contains 'a repair by the writer' as.out rollup_errors_daily
 verify_agrees
 for role in reader writer; do sql -c "DROP ROLE ${CUBE_TEST_PREFIX}_$role" >&2; done
 shown 'the writer repairs; a reader is told which role may'
+
+# --- Ten million facts, under tests/run --all ----------------------------------------------------------------------------------
+# What was read, some thousand times over with all links, on a server of its own that may write no large files; its memory and the program's are
+# looked at while it runs.
+[ -n "${CUBE_TEST_CAMPAIGN:-}" ] || exit 0
+FACTS=${CUBE_TEST_FACTS:-10000000} SERVER_KB=100000 PROGRAM_KB=60000 TEMP_KB=65536
+for part in install postgres; do
+	# shellcheck source=/dev/null
+	. "$CUBE_TEST_ROOT/deploy/lib/$part.sh"
+done
+LARGE=$CUBE_TEST_DIR/postgres
+trap 'postgres_remove "$LARGE"' EXIT
+postgres_start "$LARGE" shared_buffers=512MB max_wal_size=8GB fsync=off wal_level=minimal max_wal_senders=0 >&2
+postgres_psql "$LARGE" postgres -c 'CREATE DATABASE cube' >&2
+GRACECUBE_POSTGRES_DSN=$(postgres_dsn "$LARGE" cube)
+export GRACECUBE_POSTGRES_DSN GRACECUBE_KAFKA_GROUP_ID=${CUBE_TEST_PREFIX}_large
+"$CUBE_TEST_BIN" migrate >&2
+catch_up
+facts() { sql -c "SELECT string_agg(format('(SELECT count(*) FROM cube.%I)', fact), ' + ') FROM cube.fact" | sed 's/^/SELECT /' | sql -f -; }
+copies=$((FACTS / $(facts) + 1))
+sql -c 'SELECT cube.ensure_partition(f.target, m) FROM cube.fact f, (SELECT generate_series(min(m) - 13, max(m)) AS m FROM (SELECT cube.month_of(created_at) AS m
+	FROM cube.fact_verification_executions) x) months' >/dev/null
+sql -v copies=$copies -f "$CUBE_TEST_ROOT/tests/lib/copies.sql" | xargs -d '\n' -n 1 -P 2 psql -X -q -v ON_ERROR_STOP=1 -d "$GRACECUBE_POSTGRES_DSN" -c >&2
+sql -c "SELECT format('SELECT DISTINCT time_key / 60 FROM cube.%I', fact) FROM cube.fact" | sed '2,$s/^/UNION /' | sed '1s/^/SELECT cube.ensure_hours(ARRAY(/; $s/$/))/' | sql -f - >/dev/null
+sql -c 'VACUUM ANALYZE' -c 'UPDATE cube.rollup_fill SET filled_at = NULL, filled_before = NULL WHERE rollup IN (SELECT rollup FROM cube.rollup JOIN cube.fact USING (fact))' >&2
+"$CUBE_TEST_BIN" migrate >&2
+size=$(sql -c "SELECT pg_size_pretty(pg_database_size(current_database()))")
+
+# kilobytes PID FIELD → of the process, as /proc has it; none when it has ended
+kilobytes() { sed -n "s/^$2:[^0-9]*\([0-9]*\) kB/\1/p" "/proc/$1/status" 2>/dev/null || true; }
+backend() { sql -c "SELECT pid FROM pg_stat_activity WHERE application_name = 'gracecube verify'"; }
+is_connected() { [ -n "$(backend)" ]; }
+# bounded STATUS → verify.json, of a run that ends with STATUS; SERVER, PROGRAM: the most memory that was seen
+bounded() {
+	local expected=$1 server kb
+	SERVER=0 PROGRAM=0
+	: >verify.json
+	start bounded env "GRACECUBE_POSTGRES_DSN=$GRACECUBE_POSTGRES_DSN options='-c temp_file_limit=$TEMP_KB'" "$CUBE_TEST_BIN" verify --json --progress log
+	wait_until 60 is_connected || fail "verify is not connected: $(tail -n 2 bounded.log)"
+	server=$(backend)
+	while lives_on "$PID"; do
+		kb=$(kilobytes "$server" RssAnon)
+		[ "${kb:-0}" -le "$SERVER" ] || SERVER=$kb
+		kb=$(kilobytes "$PID" VmHWM)
+		[ "${kb:-0}" -le "$PROGRAM" ] || PROGRAM=$kb
+		sleep 0.5 # a sample; nothing is waited for
+	done
+	ends "$PID" 5
+	equal "exit code of verify of a large cube: $(tail -n 2 bounded.log)" "$STATUS" "$expected"
+	mv bounded.out verify.json
+	[ "$SERVER" -gt 0 ] && [ "$SERVER" -lt $SERVER_KB ] || fail "verify took $SERVER kB on the server"
+	[ "$PROGRAM" -gt 0 ] && [ "$PROGRAM" -lt $PROGRAM_KB ] || fail "verify took $PROGRAM kB itself"
+}
+bounded 0
+[ "$(jq .facts verify.json)" -ge "$FACTS" ] || fail "only $(jq .facts verify.json) facts"
+contains 'verify of a large cube' bounded.log 'of=verify'
+told="$(jq -r '"\(.facts) facts in \(.seconds | floor) s, \(.facts_per_second) a second, \(.comparisons) comparisons"' verify.json)"
+shown "a cube of $size: $told; $((SERVER / 1000)) MB on the server, $((PROGRAM / 1000)) MB here, no temporary file above $((TEMP_KB / 1024)) MB"
+quietly -c 'UPDATE cube.rollup_verification_hourly SET successful = successful + 1 WHERE ctid = (SELECT ctid FROM cube.rollup_verification_hourly ORDER BY hour DESC, lane LIMIT 1)'
+contract=$(one 'contract_id FROM cube.fact_verification_executions ORDER BY created_at DESC OFFSET 1000 LIMIT 1')
+quietly -c "UPDATE cube.key_verification_executions SET drift_score = 77 WHERE contract_id = '$contract'"
+bounded 1
+equal 'what is found of a damaged cell and a damaged link among ten million facts' "$(jq -c '[.checks[] | select(.differing > 0) | [.check, .of, .differing]] | sort' verify.json)" \
+	"[[\"$LINK\",\"fact_verification_executions\",1],[\"$ROLLUP\",\"rollup_verification_hourly\",1]]"
+"$CUBE_TEST_BIN" verify --repair --json >repaired.json 2>>verify.log || fail "the repair of a large cube: $(jq -c '.checks[] | select(.differing > 0)' repaired.json)"
+equal 'what is made right of it' "$(jq -c '[.changed[].table] | sort' repaired.json)" '["key_verification_executions","rollup_verification_hourly"]'
+shown 'one cell of the newest hour and one link in it, damaged: found, alone, and made right'

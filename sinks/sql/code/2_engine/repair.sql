@@ -141,7 +141,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cube.repair_keys(cube.fact, int, int, boolean) IS 'Makes the key rows of facts of days name them; returns what it changed.';
 
--- Bounded: what is left is found when the step is looked at again. By nested loop, see cube.verify_keys_of_facts().
+-- Bounded: what is left is found when the step is looked at again. By nested loop: the keys of some days
+-- are all over the key table, and a hash join would read all of it.
 CREATE OR REPLACE FUNCTION cube.keys_whose_links_differ(f cube.fact, p_from int, p_to int) RETURNS text[] LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE keys text[];
 BEGIN
@@ -205,6 +206,26 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cube.repair_facts(cube.fact, int, int, boolean) IS 'Makes minutes, keys, links and rollups of facts of days right; returns what it changed.';
 
+-- In a range of keys, by the days of their facts: the first day of which something is made right, so that a transaction stays short and locks in
+-- key order; the step is looked at again for as long as something changes.
+CREATE OR REPLACE FUNCTION cube.repair_keys_of_days(f cube.fact, p_after text, p_to text, p_since timestamptz, p_accept boolean)
+RETURNS TABLE (relation text, cell jsonb, before jsonb, after jsonb) LANGUAGE plpgsql SET enable_seqscan = off AS $$
+DECLARE day int;
+BEGIN
+	FOR day IN EXECUTE format('SELECT DISTINCT time_key / 1440 FROM (%s) l WHERE (is_lost OR differs) AND time_key IS NOT NULL ORDER BY 1',
+			cube.keys_beside_facts(f, p_after, p_to, p_since)) LOOP
+		RETURN QUERY SELECT * FROM cube.repair_facts(f, day, day + 1, p_accept);
+		EXIT WHEN FOUND;
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION cube.repair_keys_of_days(cube.fact, text, text, timestamptz, boolean) IS 'Makes the facts of a day right of which a key in a range, or its links, differ; returns what it changed.';
+
+CREATE OR REPLACE FUNCTION cube.key_without_fact(f cube.fact, p_after text, p_to text, p_since timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
+	SELECT format('%1$s AND NOT EXISTS (SELECT FROM cube.%2$I f WHERE f.%3$I = k.%3$I AND f.created_at = k.created_at)',
+		cube.keys_within(f, 'k', p_after, p_to, p_since), f.fact, f.key_column)
+$$;
+COMMENT ON FUNCTION cube.key_without_fact(cube.fact, text, text, timestamptz) IS 'The condition that a key row k, in a range of keys, names a fact that is not there.';
+
 -- As if the fact had been deleted by hand, with the triggers on.
 CREATE OR REPLACE FUNCTION cube.forget_lost_facts(f cube.fact, p_after text, p_to text, p_since timestamptz) RETURNS TABLE (relation text, cell jsonb, before jsonb, after jsonb)
 LANGUAGE plpgsql AS $$
@@ -266,6 +287,7 @@ BEGIN
 		WHEN 'history' THEN RETURN QUERY SELECT * FROM cube.repair_history(p_subject, p_from::int, p_to::int);
 		WHEN 'facts' THEN RETURN QUERY SELECT c.* FROM cube.fact f, cube.repair_facts(f, p_from::int, p_to::int, p_accept) c WHERE f.fact = p_subject;
 		WHEN 'keys' THEN
+			RETURN QUERY SELECT c.* FROM cube.fact f, cube.repair_keys_of_days(f, p_from, p_to, p_since, p_accept) c WHERE f.fact = p_subject;
 			IF p_accept THEN RETURN QUERY SELECT c.* FROM cube.fact f, cube.forget_lost_facts(f, p_from, p_to, p_since) c WHERE f.fact = p_subject; END IF;
 		WHEN 'rollup' THEN RETURN QUERY SELECT c.* FROM cube.rollup r, cube.repair_rollup(r) c WHERE r.rollup = p_subject;
 	END CASE;

@@ -75,40 +75,6 @@ END $$;
 COMMENT ON FUNCTION cube.verify_rollup(cube.rollup, int, int) IS 'Compares a rollup with its facts, of days (counted since 1970) or of all.';
 DROP FUNCTION IF EXISTS cube.verify_rollup_statement(cube.rollup);
 
--- True where a fact f or its key row k has another link than the other facts say; never linked is the same as linked to nothing.
-CREATE OR REPLACE FUNCTION cube.link_differs(p_fact cube.fact) RETURNS text LANGUAGE sql STABLE AS $$
-	SELECT format('((%s) IS DISTINCT FROM (%s)%s)',
-		(SELECT string_agg(format('f.%I', c), ', ' ORDER BY c) FROM jsonb_object_keys(p_fact.links) c),
-		(SELECT string_agg(format('(%s)', p_fact.links ->> c), ', ' ORDER BY c) FROM jsonb_object_keys(p_fact.links) c),
-		(SELECT coalesce(string_agg(format(CASE c WHEN 'has_snapshot' THEN ' OR coalesce(k.%I, false) <> coalesce((%s), false)'
-			ELSE ' OR k.%I IS DISTINCT FROM (%s)' END, c, p_fact.link_columns ->> c), '' ORDER BY c), '') FROM jsonb_object_keys(p_fact.link_columns) c))
-$$;
-COMMENT ON FUNCTION cube.link_differs(cube.fact) IS 'The condition that the links of a fact f, or of its key row k, are not what the other facts say.';
-
--- By nested loop: the keys of some days are all over the key table, and a hash join would read, or write to a file, all of it for each step.
--- OFFSET 0: without it each use of `differs` is computed by itself, and its subqueries are most of the time of verify.
-CREATE OR REPLACE FUNCTION cube.verify_keys_of_facts(f cube.fact, p_from int, p_to int)
-RETURNS TABLE (check_name text, subject text, compared bigint, differing bigint, example text) LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off AS $$
-DECLARE
-	linked bigint;
-	link_differing bigint;
-	link_example text;
-BEGIN
-	subject := f.fact;
-	check_name := 'each key has its one fact';
-	EXECUTE format('SELECT count(*), count(*) FILTER (WHERE is_lost), min(key) FILTER (WHERE is_lost), count(*) FILTER (WHERE NOT is_lost), count(*) FILTER (WHERE differs), min(key) FILTER (WHERE differs)
-		FROM (SELECT f.%1$I AS key, k.%1$I IS NULL AS is_lost, k.%1$I IS NOT NULL AND %2$s AS differs
-			FROM cube.%3$I f LEFT JOIN cube.key_%4$s k ON k.%1$I = f.%1$I AND k.created_at = f.created_at WHERE %5$s OFFSET 0) l',
-		f.key_column, CASE WHEN f.links = '{}' THEN 'false' ELSE cube.link_differs(f) END, f.fact, f.target, cube.facts_within(f, p_from, p_to))
-		INTO compared, differing, example, linked, link_differing, link_example;
-	RETURN NEXT;
-	IF f.links <> '{}' THEN
-		check_name := 'links are what the other facts say'; compared := linked; differing := link_differing; example := link_example;
-		RETURN NEXT;
-	END IF;
-END $$;
-COMMENT ON FUNCTION cube.verify_keys_of_facts(cube.fact, int, int) IS 'Compares the facts of days with their key rows and the links in both.';
-
 CREATE OR REPLACE FUNCTION cube.verify_facts(f cube.fact, p_from int, p_to int)
 RETURNS TABLE (check_name text, subject text, compared bigint, differing bigint, example text) LANGUAGE plpgsql AS $$
 DECLARE
@@ -120,10 +86,7 @@ BEGIN
 		RETURN QUERY SELECT * FROM cube.verify_rollup(r, p_from, p_to);
 	END LOOP;
 
-	RETURN QUERY SELECT * FROM cube.verify_keys_of_facts(f, p_from, p_to);
-	subject := f.fact;
-
-	check_name := 'each fact has its minute';
+	subject := f.fact; check_name := 'each fact has its minute';
 	EXECUTE format($sql$
 		SELECT coalesce(sum(m.n), 0), coalesce(sum(CASE WHEN t.time_key IS NULL THEN m.n ELSE m.wrong END), 0), min(CASE WHEN t.time_key IS NULL THEN m.any_key ELSE m.wrong_key END)
 		FROM (SELECT f.time_key, count(*) AS n, min(f.%1$I) AS any_key, count(*) FILTER (WHERE f.time_key <> cube.time_key(f.created_at)) AS wrong,
@@ -140,25 +103,75 @@ BEGIN
 		RETURN NEXT;
 	END LOOP;
 END $$;
-COMMENT ON FUNCTION cube.verify_facts(cube.fact, int, int) IS 'Compares the facts of days (counted since 1970) with their rollups, keys, minutes, links and dimensions.';
+COMMENT ON FUNCTION cube.verify_facts(cube.fact, int, int) IS 'Compares the facts of days (counted since 1970) with their rollups, minutes and dimensions.';
 
--- Keys that say there is a fact where none is; the other way round is found with the facts.
-CREATE OR REPLACE FUNCTION cube.verify_keys(f cube.fact, p_after text, p_to text, p_since timestamptz)
-RETURNS TABLE (check_name text, subject text, compared bigint, differing bigint, example text) LANGUAGE plpgsql AS $$
-BEGIN
-	check_name := 'each key has its one fact'; subject := f.fact;
-	EXECUTE format('SELECT count(*), count(*), min(k.%1$I) FROM cube.key_%2$s k WHERE %3$s', f.key_column, f.target, cube.key_without_fact(f, p_after, p_to, p_since))
-		INTO compared, differing, example;
-	RETURN NEXT;
-END $$;
-COMMENT ON FUNCTION cube.verify_keys(cube.fact, text, text, timestamptz) IS 'Looks for keys of a fact without their row, in a range of keys.';
-
-CREATE OR REPLACE FUNCTION cube.key_without_fact(f cube.fact, p_after text, p_to text, p_since timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
-	SELECT concat_ws(' AND ', 'k.created_at >= ' || quote_literal(cube.closed_before(f.fact)), 'k.created_at >= ' || quote_literal(p_since), format('k.%I > ', f.key_column) || quote_literal(p_after),
-		format('k.%I <= ', f.key_column) || quote_literal(p_to),
-		format('NOT EXISTS (SELECT FROM cube.%1$I f WHERE f.%2$I = k.%2$I AND f.created_at = k.created_at)', f.fact, f.key_column))
+-- The fact of a link column's expression, where keys of the target are named by it; else NULL.
+CREATE OR REPLACE FUNCTION cube.naming_fact(p_target text, p_expression text) RETURNS text LANGUAGE sql STABLE AS $$
+	SELECT l.fact FROM cube.fact_link l WHERE l.target = p_target AND strpos(p_expression, format('FROM cube.%I ', l.fact)) > 0
 $$;
-COMMENT ON FUNCTION cube.key_without_fact(cube.fact, text, text, timestamptz) IS 'The condition that a key row k, in a range of keys, names a fact that is not there.';
+COMMENT ON FUNCTION cube.naming_fact(text, text) IS 'Which fact a link column is computed from by the keys that it names.';
+
+-- True where a fact f or its key row k has another link than the other facts say; never linked is the same as linked to nothing. p_by_name: n.facts
+-- are those that name this key, and a link column is empty where its fact does not: most do not, and each look would be one into every month.
+CREATE OR REPLACE FUNCTION cube.link_differs(p_fact cube.fact, p_by_name boolean DEFAULT false) RETURNS text LANGUAGE sql STABLE AS $$
+	SELECT format('((%s) IS DISTINCT FROM (%s)%s)',
+		(SELECT string_agg(format('f.%I', c), ', ' ORDER BY c) FROM jsonb_object_keys(p_fact.links) c),
+		(SELECT string_agg(format('(%s)', p_fact.links ->> c), ', ' ORDER BY c) FROM jsonb_object_keys(p_fact.links) c),
+		(SELECT coalesce(string_agg(format(CASE c.key WHEN 'has_snapshot' THEN ' OR coalesce(k.%I, false) <> coalesce((%s), false)' ELSE ' OR k.%I IS DISTINCT FROM (%s)' END, c.key,
+				CASE WHEN p_by_name AND n.fact IS NOT NULL THEN format('CASE WHEN n.facts && ARRAY[%L, ''closed_link''] THEN %s END', n.fact, c.value) ELSE c.value END), '' ORDER BY c.key), '')
+			FROM jsonb_each_text(p_fact.link_columns) c, LATERAL (SELECT cube.naming_fact(p_fact.target, c.value) AS fact) n))
+$$;
+COMMENT ON FUNCTION cube.link_differs(cube.fact, boolean) IS 'The condition that the links of a fact f, or of its key row k, are not what the other facts say.';
+DROP FUNCTION IF EXISTS cube.link_differs(cube.fact), cube.verify_keys_of_facts(cube.fact, int, int);
+
+-- A range of keys that begins behind one key and ends with another, without closed months; an end that is NULL is none. With p_since, from the
+-- beginning of its day.
+CREATE OR REPLACE FUNCTION cube.keys_within(p_fact cube.fact, p_alias text, p_after text, p_to text, p_since timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
+	SELECT concat_ws(' AND ', format('%s.created_at >= %L', p_alias, greatest(cube.closed_before(p_fact.fact), date_trunc('day', p_since, 'UTC'))),
+		format('%s.%I > ', p_alias, p_fact.key_column) || quote_literal(p_after), format('%s.%I <= ', p_alias, p_fact.key_column) || quote_literal(p_to))
+$$;
+COMMENT ON FUNCTION cube.keys_within(cube.fact, text, text, text, timestamptz) IS 'The condition that a fact or a key row of it is in a range of keys, and not of a closed month.';
+
+CREATE OR REPLACE FUNCTION cube.named_keys(p_fact cube.fact, p_after text, p_to text) RETURNS text LANGUAGE sql STABLE AS $$
+	SELECT format('SELECT n.%1$I, array_agg(n.fact) AS facts FROM (%2$s UNION ALL SELECT c.key, ''closed_link'' FROM cube.closed_link c WHERE c.target = %3$L) n (%1$I, fact) WHERE %4$s GROUP BY 1',
+		p_fact.key_column, string_agg(format('SELECT *, %L FROM (%s) l', l.fact, format(l.linked_keys, format('cube.%I', l.fact))), ' UNION ALL ' ORDER BY l.fact), p_fact.target,
+		concat_ws(' AND ', 'true', format('n.%I > ', p_fact.key_column) || quote_literal(p_after), format('n.%I <= ', p_fact.key_column) || quote_literal(p_to)))
+	FROM cube.fact_link l WHERE l.target = p_fact.target HAVING count(*) > 0
+$$;
+COMMENT ON FUNCTION cube.named_keys(cube.fact, text, text) IS 'A query of the keys in a range that other facts name, and which facts do; NULL where no fact may.';
+
+-- A range of key rows k beside their facts f: which have no other side, and whose links differ. OFFSET 0: without it each use of `differs` is
+-- computed by itself, and its subqueries are most of the time of verify.
+CREATE OR REPLACE FUNCTION cube.keys_beside_facts(f cube.fact, p_after text, p_to text, p_since timestamptz) RETURNS text LANGUAGE plpgsql STABLE AS $$
+DECLARE named constant text := CASE WHEN f.links <> '{}' THEN cube.named_keys(f, p_after, p_to) END;
+BEGIN
+	RETURN format($sql$SELECT %1$I AS key, f.time_key, f.created_at IS NULL OR k.created_at IS NULL AS is_lost,
+			CASE WHEN f.created_at IS NULL OR k.created_at IS NULL THEN false ELSE %2$s END AS differs
+		FROM (SELECT * FROM cube.%3$I f WHERE %4$s) f FULL JOIN (SELECT * FROM cube.key_%5$s k WHERE %6$s) k USING (%1$I, created_at) %7$s OFFSET 0$sql$,
+		f.key_column, CASE WHEN f.links = '{}' THEN 'false' ELSE cube.link_differs(f, named IS NOT NULL) END,
+		f.fact, cube.keys_within(f, 'f', p_after, p_to, p_since), f.target, cube.keys_within(f, 'k', p_after, p_to, p_since),
+		'LEFT JOIN (' || named || format(') n USING (%I)', f.key_column));
+END $$;
+COMMENT ON FUNCTION cube.keys_beside_facts(cube.fact, text, text, timestamptz) IS 'A query of the keys in a range and their facts: key, time_key of the fact, is_lost, differs.';
+
+-- Without sequential scans, which is what the planner would take for some percent of a table: each step would read all of it.
+CREATE OR REPLACE FUNCTION cube.verify_keys(f cube.fact, p_after text, p_to text, p_since timestamptz)
+RETURNS TABLE (check_name text, subject text, compared bigint, differing bigint, example text) LANGUAGE plpgsql SET enable_seqscan = off SET max_parallel_workers_per_gather = 0 AS $$
+DECLARE
+	linked bigint;
+	link_differing bigint;
+	link_example text;
+BEGIN
+	subject := f.fact; check_name := 'each key has its one fact';
+	EXECUTE format('SELECT count(*), count(*) FILTER (WHERE is_lost), min(key) FILTER (WHERE is_lost), count(*) FILTER (WHERE NOT is_lost), count(*) FILTER (WHERE differs), min(key) FILTER (WHERE differs)
+		FROM (%s) l', cube.keys_beside_facts(f, p_after, p_to, p_since)) INTO compared, differing, example, linked, link_differing, link_example;
+	RETURN NEXT;
+	IF f.links <> '{}' THEN
+		check_name := 'links are what the other facts say'; compared := linked; differing := link_differing; example := link_example;
+		RETURN NEXT;
+	END IF;
+END $$;
+COMMENT ON FUNCTION cube.verify_keys(cube.fact, text, text, timestamptz) IS 'Compares keys, in a range, with their facts, and the links in both.';
 
 -- Columns that a dimension and its history both have, but for the number of the version.
 CREATE OR REPLACE FUNCTION cube.history_columns(p_dim text) RETURNS text[] LANGUAGE sql STABLE AS $$
@@ -304,13 +317,13 @@ BEGIN
 		SELECT 1 AS place, '' AS fact, 'bookkeeping' AS kind, '' AS subject, NULL::text AS from_at, NULL::text AS to_at, 0::bigint AS row_count, 1::bigint AS place_in
 		UNION ALL SELECT 2, '', 'history', t.target, m.* FROM unnest(ARRAY['missions', 'tiers']) t (target), cube.verify_members(t.target, 5000) WITH ORDINALITY m
 		UNION ALL SELECT 3, f.fact, 'facts', f.fact, d.* FROM cube.fact f, cube.verify_days(f, rows_of_days, p_since) WITH ORDINALITY d
-		UNION ALL SELECT 4, f.fact, 'keys', f.fact, k.* FROM cube.fact f, cube.verify_key_ranges(f, rows_of_keys) WITH ORDINALITY k
-		UNION ALL SELECT 5, r.fact, 'rollup', r.rollup, NULL, NULL, 0, 1 FROM cube.rollup r WHERE NOT cube.rollup_has_days(r) AND NOT in_part AND cube.is_filled(r.rollup)),
+		UNION ALL SELECT 3, f.fact, 'keys', f.fact, k.* FROM cube.fact f, cube.verify_key_ranges(f, rows_of_keys) WITH ORDINALITY k
+		UNION ALL SELECT 4, r.fact, 'rollup', r.rollup, NULL, NULL, 0, 1 FROM cube.rollup r WHERE NOT cube.rollup_has_days(r) AND NOT in_part AND cube.is_filled(r.rollup)),
 	totals AS (SELECT s.fact, sum(s.row_count) AS n FROM steps s WHERE s.kind = 'facts' GROUP BY 1),
 	drawn AS (SELECT s.place, s.place_in, s.fact, s.kind, s.subject, s.from_at, s.to_at, CASE s.kind WHEN 'rollup' THEN coalesce(t.n, 0)::bigint ELSE s.row_count END AS row_count,
 			row_number() OVER w AS nth, count(*) OVER (PARTITION BY s.kind, s.subject) AS parts, coalesce(p_share, least(1, p_sample / nullif(t.n, 0)), 1) AS share
 		FROM steps s LEFT JOIN totals t USING (fact) WINDOW w AS (PARTITION BY s.kind, s.subject ORDER BY random()))
-	SELECT row_number() OVER (ORDER BY d.place, d.fact, d.subject, d.place_in), d.kind, d.subject, d.from_at, d.to_at, d.row_count FROM drawn d
+	SELECT row_number() OVER (ORDER BY d.place, d.fact, d.kind, d.subject, d.place_in), d.kind, d.subject, d.from_at, d.to_at, d.row_count FROM drawn d
 	WHERE NOT is_sample OR d.kind IN ('bookkeeping', 'history') OR d.nth <= greatest(1, ceil(d.share * d.parts));
 END $$;
 COMMENT ON FUNCTION cube.verify_plan(timestamptz, double precision, bigint) IS 'The steps of `gracecube verify`: of all, of what is not older than a time, or of a sample.';
