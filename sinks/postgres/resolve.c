@@ -42,18 +42,22 @@ static void send_members(struct gc_pg *pg, struct gc_arena *arena, const struct 
 	}
 }
 
-static void send_partitions(struct gc_pg *pg, struct gc_arena *arena, const struct gc_misses *misses)
+/* The transaction that makes a table keeps it locked, and each of its nine indexes: not for all months of a batch at once. */
+#define PARTITIONS_AT_ONCE 50
+
+static void send_partitions(struct gc_pg *pg, struct gc_arena *arena, const struct gc_misses *misses, size_t from)
 {
-	struct gc_span *targets = gc_arena_alloc(arena, misses->partition_count * sizeof(*targets));
+	size_t count = misses->partition_count - from < PARTITIONS_AT_ONCE ? misses->partition_count - from : PARTITIONS_AT_ONCE;
+	struct gc_span *targets = gc_arena_alloc(arena, count * sizeof(*targets));
 	struct gc_pg_parameters p;
 
-	if (misses->partition_count == 0)
+	if (count == 0)
 		return;
-	for (size_t i = 0; i < misses->partition_count; i++)
-		targets[i] = gc_span_of(misses->partitions[i].target);
+	for (size_t i = 0; i < count; i++)
+		targets[i] = gc_span_of(misses->partitions[from + i].target);
 	gc_pg_parameters_init(&p, arena);
-	gc_pg_add_texts(&p, targets, sizeof(*targets), misses->partition_count);
-	gc_pg_add_int4s(&p, &misses->partitions->month, sizeof(*misses->partitions), misses->partition_count);
+	gc_pg_add_texts(&p, targets, sizeof(*targets), count);
+	gc_pg_add_int4s(&p, &misses->partitions[from].month, sizeof(*misses->partitions), count);
 	gc_pg_send(pg, "SELECT cube.ensure_partitions($1, $2)", &p);
 }
 
@@ -77,21 +81,36 @@ static bool is_complete(const struct gc_misses *misses)
 	return misses->partition_count == 0 && misses->hour_count == 0;
 }
 
-enum gc_verdict gc_pg_resolve(struct gc_pg *pg, struct gc_batch *batch, struct gc_dimension_cache *cache, struct gc_err *err)
+/* Partitions from the given one on, as many as one transaction makes; with the first also members and hours. */
+static enum gc_verdict make_missing(struct gc_pg *pg, struct gc_batch *batch, struct gc_dimension_cache *cache, size_t from,
+				    struct gc_err *err)
 {
 	struct gc_misses *misses = gc_batch_misses(batch);
 	struct resolve resolve = { .cache = cache, .dimension_of = { -1, -1, -1, -1 } };
+	enum gc_verdict verdict = gc_pg_begin(pg, err);
+
+	if (verdict != GC_OK)
+		return verdict;
+	if (from == 0)
+		send_members(pg, gc_batch_arena(batch), misses, &resolve);
+	send_partitions(pg, gc_batch_arena(batch), misses, from);
+	if (from == 0)
+		send_hours(pg, gc_batch_arena(batch), misses);
+	return gc_pg_commit(pg, cache_members, &resolve, err);
+}
+
+enum gc_verdict gc_pg_resolve(struct gc_pg *pg, struct gc_batch *batch, struct gc_dimension_cache *cache, struct gc_err *err)
+{
+	struct gc_misses *misses = gc_batch_misses(batch);
+	size_t from = 0;
 	enum gc_verdict verdict;
 
 	if (is_complete(misses))
 		return GC_OK;
-	verdict = gc_pg_begin(pg, err);
-	if (verdict != GC_OK)
-		return verdict;
-	send_members(pg, gc_batch_arena(batch), misses, &resolve);
-	send_partitions(pg, gc_batch_arena(batch), misses);
-	send_hours(pg, gc_batch_arena(batch), misses);
-	verdict = gc_pg_commit(pg, cache_members, &resolve, err);
+	do {
+		verdict = make_missing(pg, batch, cache, from, err);
+		from += PARTITIONS_AT_ONCE;
+	} while (verdict == GC_OK && from < misses->partition_count);
 	if (verdict == GC_REJECT) /* a zone that the server does not know, a table that somebody changed: no record's fault */
 		return gc_fail(
 			err, GC_FATAL, "environment", "cube",

@@ -86,6 +86,46 @@ sql -c 'DROP TRIGGER zz ON cube.fact_verification_executions'
 verify_agrees
 shown "3,000 records that take 6 s with a statement_timeout of 1 s: halved $(grep -c 'so many records at once' slow.log) times, all applied, no dead letter"
 
+# What is too much only for a while: slices grow again.
+first=$number
+sql <<-SQL
+	CREATE OR REPLACE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS \$\$BEGIN
+		IF (SELECT count(*) > 40 AND min(contract_id::int) <= $((first + 100)) FROM n) THEN PERFORM pg_sleep(10); END IF;
+		RETURN NULL;
+	END\$\$;
+	CREATE TRIGGER zz AFTER INSERT ON cube.fact_verification_executions REFERENCING NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION slow();
+SQL
+tell action_contracts 1000
+"$CUBE_TEST_BIN" run --until-caught-up --progress none --streams action_contracts -s postgres.statement_timeout=1s -s run.batch_records=50 >grown.out 2>grown.log ||
+	fail "run: $(tail -n 2 grown.log)"
+contains 'the log' grown.log 'so many records at once are too much for the database'
+contains 'the log' grown.log 'batches are as large as run.batch_records allows again'
+sql -c 'DROP TRIGGER zz ON cube.fact_verification_executions'
+shown 'too much for the first hundred records: batches are halved, and grow again'
+
+# --- Times of all centuries ---
+centuries=$number
+seq 0 13 2759 | awk -v topic="$CUBE_TEST_PREFIX.action_contracts" -v n="$number" '{ year = 1970 + int($1 / 12); month = 1 + $1 % 12
+	printf "{\"topic\": \"%s\", \"value\": \"{\\\"id\\\": \\\"%d\\\", \\\"created_at\\\": \\\"%d-%02d-20T10:00:00Z\\\", \\\"status\\\": \\\"pending\\\"}\"}\n", topic, ++n, year, month }' >told.jsonl
+publish told.jsonl
+catch_up
+equal 'contracts of all centuries' "$(sql -c "SELECT count(*) FROM cube.cube_executions WHERE contract_id::int > $centuries")" 213
+equal 'one of them' "$(sql -c "SELECT created_at AT TIME ZONE 'UTC' FROM cube.fact_verification_executions WHERE contract_id = '$((centuries + 213))'")" '2199-09-20 10:00:00'
+tables() { sql -c "SELECT count(*) FROM pg_inherits WHERE inhparent = 'cube.fact_verification_executions'::regclass"; }
+tables=$(tables)
+[ "$tables" -le 80 ] || fail "contracts of 213 months are in $tables tables"
+locks=$(sql -c 'BEGIN; SELECT count(*) FROM cube.cube_executions; SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid(); COMMIT' | tail -n 1)
+verify_agrees
+# A month that comes near is cut off; a fixed day would not be near for long.
+sql -c "SELECT cube.cut_off('fact_verification_executions', cube.month_of(now()) + 40)" >&2
+equal 'contracts' "$(sql -c "SELECT count(*) FROM cube.cube_executions WHERE contract_id::int > $centuries")" 213
+verify_agrees
+"$CUBE_TEST_BIN" retention -s retention.facts=2920d >retention.out 2>&1 || fail "retention: $(tail -n 3 retention.out)"
+equal 'contracts older than eight years' "$(sql -c "SELECT count(*) FROM cube.fact_verification_executions WHERE created_at < now() - interval '2950 days'")" 0
+equal 'wide tables of these years' "$(sql -c "SELECT count(*) FROM cube.wide_tables('fact_verification_executions') WHERE cube.begin_of(to_month) < now() - interval '2950 days'")" 0
+verify_agrees
+shown "213 contracts of 1970 to 2199: $tables tables, $locks locks of who reads them all; months that come near, or are dropped, are cut off; verify: all equal"
+
 # --- A zone that the server does not know ---
 STATUS=0
 GRACECUBE_CUBE_BUSINESS_ZONE=Europe/Kyiw "$CUBE_TEST_BIN" migrate >zone.out 2>&1 || STATUS=$?

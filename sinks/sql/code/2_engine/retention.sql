@@ -202,7 +202,23 @@ CREATE OR REPLACE FUNCTION cube.close_statement(r cube.rollup, p_rows text, p_la
 $$;
 COMMENT ON FUNCTION cube.close_statement(cube.rollup, text, text) IS 'The statement that moves the share of rows that go to the lane of closed months.';
 
--- The next step of a fact on its way to a horizon: "raise", "prepare 2026-01-01", "detach …", "drop …"; NULL when all is done.
+-- Of tables that hold more than a month (partitions.sql), what is closed is cut off first, month by month, and goes like any other.
+CREATE OR REPLACE FUNCTION cube.month_to_cut(p_fact text) RETURNS date LANGUAGE plpgsql STABLE AS $$
+DECLARE
+	closed constant timestamptz := cube.closed_before(p_fact);
+	w record;
+	oldest timestamptz;
+BEGIN
+	FOR w IN SELECT * FROM cube.wide_tables(p_fact) t WHERE cube.begin_of(t.from_month) < closed ORDER BY t.from_month LOOP
+		EXECUTE format('SELECT min(created_at) FROM cube.%I WHERE created_at < $1', w.part) INTO oldest USING closed;
+		IF oldest IS NOT NULL THEN RETURN date_trunc('month', oldest AT TIME ZONE 'UTC')::date; END IF;
+		IF cube.begin_of(w.to_month) <= closed THEN RETURN (cube.begin_of(w.to_month - 1) AT TIME ZONE 'UTC')::date; END IF;
+	END LOOP;
+	RETURN NULL;
+END $$;
+COMMENT ON FUNCTION cube.month_to_cut(text) IS 'The first closed month that is still in a wide table, or the last one of a table that is empty.';
+
+-- The next step of a fact on its way to a horizon: "raise", "prepare 2026-01-01", "detach …", "drop …", "cut …"; NULL when all is done.
 CREATE OR REPLACE FUNCTION cube.next_step(p_fact text, p_before timestamptz) RETURNS text LANGUAGE sql STABLE SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 	SELECT CASE
 		WHEN cube.closed_before(p_fact) < p_before THEN 'raise'
@@ -211,7 +227,8 @@ CREATE OR REPLACE FUNCTION cube.next_step(p_fact text, p_before timestamptz) RET
 			(SELECT CASE WHEN EXISTS (SELECT FROM cube.closed_month m WHERE m.fact = p_fact AND m.month = p.month AND m.dropped_at IS NULL)
 					THEN 'detach ' ELSE 'prepare ' END || p.month
 				FROM (SELECT min(cube.month_of(c.relname)) AS month FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-					WHERE i.inhparent = format('cube.%I', p_fact)::regclass AND cube.utc(cube.month_of(c.relname)) < cube.closed_before(p_fact)) p)) END
+					WHERE i.inhparent = format('cube.%I', p_fact)::regclass AND cube.utc(cube.month_of(c.relname)) < cube.closed_before(p_fact)) p),
+			'cut ' || cube.month_to_cut(p_fact)) END
 $$;
 COMMENT ON FUNCTION cube.next_step(text, timestamptz) IS 'What is to be done next for a fact to be closed before a time; NULL: nothing.';
 
@@ -229,6 +246,9 @@ BEGIN
 		WHEN 'prepare' THEN PERFORM cube.prepare_month(p_fact, month);
 		WHEN 'detach' THEN PERFORM cube.detach_month(p_fact, month);
 		WHEN 'drop' THEN RETURN cube.drop_month(p_fact, month);
+		WHEN 'cut' THEN
+			PERFORM cube.be_brief();
+			PERFORM cube.cut_off(p_fact, cube.month_of(cube.utc(month)));
 	END CASE;
 	RETURN 0;
 END $$;
