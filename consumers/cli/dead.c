@@ -448,7 +448,7 @@ static int refuse_stream(const struct gc_command_line *line, const char *name)
 
 enum gc_verdict gc_dead_open(struct gc_config *cfg, struct gc_pg **ret_pg, struct gc_err *err)
 {
-	enum gc_verdict verdict = gc_pg_open(cfg, "gracecube dead", ret_pg, err);
+	enum gc_verdict verdict = gc_pg_open_reader(cfg, "gracecube dead", ret_pg, err);
 
 	return verdict ? verdict : gc_group_settle(cfg, *ret_pg, err);
 }

@@ -183,7 +183,7 @@ static int with_database(struct gc_command_line *line,
 
 	if (gc_command_config(line, &config, &err) != GC_OK)
 		return gc_command_fail(&err);
-	verdict = gc_pg_open(&config, "gracecube token", &pg, &err);
+	verdict = gc_pg_open_reader(&config, "gracecube token", &pg, &err);
 	if (verdict == GC_OK)
 		verdict = work(pg, line, &err);
 	gc_pg_close(pg);

@@ -17,6 +17,9 @@ struct gc_pg;
 /* Connects and checks the schema, see gc_pg_check_schema(). `role` is shown in pg_stat_activity: "gracecube worker 1". */
 enum gc_verdict gc_pg_open(const struct gc_config *config, const char *role, struct gc_pg **ret_pg,
 			   struct gc_err *err) GC_MUST_CHECK;
+/* The same for who only reads: where no server is written to, one that is not. */
+enum gc_verdict gc_pg_open_reader(const struct gc_config *config, const char *role, struct gc_pg **ret_pg,
+				  struct gc_err *err) GC_MUST_CHECK;
 /* As gc_pg_open, and takes a lane for its rollup rows, prepares every statement against its descriptor, and caches the declared components. */
 enum gc_verdict gc_pg_open_writer(const struct gc_config *config, const char *role, struct gc_dimension_cache *cache,
 				  struct gc_pg **ret_pg, struct gc_err *err) GC_MUST_CHECK;

@@ -89,14 +89,16 @@ static enum gc_verdict refuse_connection(PGconn *conn, struct gc_err *err)
 
 /* libpq tells codes only to who asks before it connects, so the connection is begun, told, and made by PQreset(): that keeps
  * connect_timeout for each host, which the asynchronous calls do not. */
-static PGconn *connect_to(const struct gc_config *config, const struct gc_pg_names *names, const char *role, const char *password)
+static PGconn *connect_to(const struct gc_config *config, const struct gc_pg_names *names, const char *role, const char *attributes,
+			  const char *password)
 {
 	char timeout[24], application[GC_PG_APPLICATION_BYTES];
 	const char *const keywords[] = { "dbname",          "application_name",           "connect_timeout",
 					 "keepalives_idle", "tcp_user_timeout",           "target_session_attrs",
 					 "client_encoding", password ? "password" : NULL, NULL };
-	const char *const values[] = { config->postgres_dsn, application, timeout,  "5", "10000",
-				       "read-write",         "UTF8",      password, NULL };
+	const char *const values[] = {
+		config->postgres_dsn, application, timeout, "5", "10000", attributes, "UTF8", password, NULL
+	};
 	PGconn *conn;
 
 	gc_pg_application(names, role, application);
@@ -106,6 +108,26 @@ static PGconn *connect_to(const struct gc_config *config, const struct gc_pg_nam
 	PQreset(conn);
 	PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
 	return conn;
+}
+
+/* libpq's own words, see above. */
+static bool is_read_only(const PGconn *conn)
+{
+	return strstr(PQerrorMessage(conn), "session is read-only") ||
+	       strstr(PQerrorMessage(conn), "server is in hot standby mode");
+}
+
+/* Who writes needs a server that is written to. Who reads prefers it, and takes another: a disk that is nearly full makes a server read-only,
+ * and after a failover there may be standbys alone. */
+static PGconn *connect_for(const struct gc_config *config, const struct gc_pg_names *names, const char *role, bool writes,
+			   const char *password)
+{
+	PGconn *conn = connect_to(config, names, role, "read-write", password);
+
+	if (writes || PQstatus(conn) == CONNECTION_OK || !is_read_only(conn))
+		return conn;
+	PQfinish(conn);
+	return connect_to(config, names, role, "any", password);
 }
 
 /* ---- the session ---- */
@@ -185,7 +207,7 @@ static enum gc_verdict check_pooler(struct gc_pg *pg, const struct gc_config *co
 
 	if (verdict != GC_OK)
 		return verdict;
-	second.conn = connect_to(config, &pg->names, "gracecube pooler check", password);
+	second.conn = connect_to(config, &pg->names, "gracecube pooler check", "any", password);
 	if (PQstatus(second.conn) != CONNECTION_OK)
 		verdict = refuse_connection(second.conn, err);
 	else
@@ -217,7 +239,8 @@ static enum gc_verdict check_session(struct gc_pg *pg, const struct gc_config *c
 	return verdict;
 }
 
-enum gc_verdict gc_pg_connect(const struct gc_config *config, const char *role, struct gc_pg **ret_pg, struct gc_err *err)
+static enum gc_verdict open_session(const struct gc_config *config, const char *role, bool writes, struct gc_pg **ret_pg,
+				    struct gc_err *err)
 {
 	char *password = NULL;
 	struct gc_pg *pg;
@@ -229,7 +252,7 @@ enum gc_verdict gc_pg_connect(const struct gc_config *config, const char *role, 
 	pg->bound = (struct gc_pg_bound){ config->dead_max_count, config->dead_max_bytes,
 					  config->dead_when_full == GC_DROP_OLDEST };
 	gc_pg_names_init(&pg->names, config);
-	pg->conn = connect_to(config, &pg->names, role, password);
+	pg->conn = connect_for(config, &pg->names, role, writes, password);
 	PQsetNoticeReceiver(pg->conn, ignore_notice, NULL);
 	if (PQstatus(pg->conn) != CONNECTION_OK)
 		verdict = refuse_connection(pg->conn, err);
@@ -246,6 +269,11 @@ enum gc_verdict gc_pg_connect(const struct gc_config *config, const char *role, 
 	}
 	*ret_pg = pg;
 	return GC_OK;
+}
+
+enum gc_verdict gc_pg_connect(const struct gc_config *config, const char *role, struct gc_pg **ret_pg, struct gc_err *err)
+{
+	return open_session(config, role, true, ret_pg, err);
 }
 
 /* ---- the cube ---- */
@@ -271,10 +299,11 @@ static enum gc_verdict show_version(struct gc_pg *pg, struct gc_err *err)
 	return gc_pg_do(pg, sql, err);
 }
 
-enum gc_verdict gc_pg_open(const struct gc_config *config, const char *role, struct gc_pg **ret_pg, struct gc_err *err)
+static enum gc_verdict open_cube(const struct gc_config *config, const char *role, bool writes, struct gc_pg **ret_pg,
+				 struct gc_err *err)
 {
 	struct gc_pg *pg = NULL;
-	enum gc_verdict verdict = gc_pg_connect(config, role, &pg, err);
+	enum gc_verdict verdict = open_session(config, role, writes, &pg, err);
 
 	if (verdict == GC_OK)
 		verdict = show_version(pg, err);
@@ -286,6 +315,16 @@ enum gc_verdict gc_pg_open(const struct gc_config *config, const char *role, str
 	}
 	*ret_pg = pg;
 	return GC_OK;
+}
+
+enum gc_verdict gc_pg_open(const struct gc_config *config, const char *role, struct gc_pg **ret_pg, struct gc_err *err)
+{
+	return open_cube(config, role, true, ret_pg, err);
+}
+
+enum gc_verdict gc_pg_open_reader(const struct gc_config *config, const char *role, struct gc_pg **ret_pg, struct gc_err *err)
+{
+	return open_cube(config, role, false, ret_pg, err);
 }
 
 static void declare_component(void *cache, const char *const *values, int columns)

@@ -85,6 +85,32 @@ verify_agrees
 unset GRACECUBE_POSTGRES_PASSWORD_FILE
 GRACECUBE_POSTGRES_DSN=$dsn
 shown 'isolation, search_path, time-outs, row security, formats set otherwise for the role and the database: the link is there, verify: all equal'
+
+# --- A server that is only read: of who looks nobody has to wait ---
+token=$("$CUBE_TEST_BIN" token create reader)
+owner -c "ALTER DATABASE $CUBE_TEST_DATABASE SET default_transaction_read_only = on"
+port=$(free_port)
+start serve "$CUBE_TEST_BIN" serve -s "serve.listen=127.0.0.1:$port"
+serve=$PID
+serves() { [ "$(curl -s -o served -w '%{http_code}' -H "Authorization: Bearer $token" "http://127.0.0.1:$port/api/cube/metrics/verification-success-rate?days=7")" = 200 ]; }
+wait_until 20 serves || fail "serve does not answer: $(cat served; tail -n 2 serve.log)"
+for command in status 'token list' 'dead list' check; do
+	# shellcheck disable=SC2086
+	"$CUBE_TEST_BIN" $command >read_only.out 2>&1 || fail "$command of a server that is only read: $(tail -n 2 read_only.out)"
+done
+contract c8 nobody
+start waiting "$CUBE_TEST_BIN" run
+run=$PID
+wait_until 20 grep -q 'session is read-only' waiting.log || fail "run does not say why it waits: $(tail -n 2 waiting.log)"
+PGOPTIONS='-c default_transaction_read_only=off' owner -c "ALTER DATABASE $CUBE_TEST_DATABASE RESET ALL"
+applied() { [ "$(owner -c "SELECT count(*) FROM cube.fact_verification_executions WHERE contract_id = 'c8'")" = 1 ]; }
+wait_until 40 applied || fail "run does not go on: $(tail -n 2 waiting.log)"
+kill -TERM "$run" "$serve"
+for pid in $run $serve; do
+	ends "$pid" 20
+	equal 'exit code' "$STATUS" 0
+done
+shown 'a database that is only read: the API, status, token list, dead list and check answer; run waits, says why, and goes on'
 owner -c "ALTER DATABASE $CUBE_TEST_DATABASE SET session_replication_role = replica"
 
 refused() { # refused WHAT TEXT → migrate, check and run say it

@@ -36,7 +36,7 @@ bool gc_database_is_lost(const struct gc_database *db)
 
 static enum gc_verdict connect_database(struct gc_database *db, struct gc_err *err)
 {
-	enum gc_verdict verdict = gc_pg_open(&db->serve->config, db->name, &db->pg, err);
+	enum gc_verdict verdict = gc_pg_open_reader(&db->serve->config, db->name, &db->pg, err);
 
 	if (verdict == GC_OK)
 		verdict = gc_pg_do(db->pg, db->setup, err);
