@@ -279,6 +279,7 @@ verify_agrees
 of first
 equal 'facts and closed months of the first cube' "$(sums) $(sql -c 'SELECT count(*) FROM cube.horizon') $(sql -c 'SELECT count(*) FROM cube.closed_month')" "$before 0 0"
 verify_agrees
+sql -c "DELETE FROM cube.fact_execution_tasks WHERE status = 'stuck'" # the oracle knows nothing of it
 shown "dead letters are retried, discarded, exported and imported, $old entries of an old month dropped, in one cube, and those of the other stay as they are"
 
 # --- One goes, the other stays ---
