@@ -59,12 +59,12 @@ shown 'check by a login that is a member of gracecube_writer: nothing is bad'
 # --- Settings of role and database ---
 for setting in "default_transaction_isolation = 'repeatable read'" "search_path = nowhere" "extra_float_digits = -15" "row_security = off" \
 	"standard_conforming_strings = off" "DateStyle = 'SQL, DMY'" "IntervalStyle = iso_8601" "bytea_output = escape" "TimeZone = 'Asia/Kathmandu'" \
-	"transform_null_equals = on" "quote_all_identifiers = on" "statement_timeout = '1ms'" "idle_session_timeout = '50ms'"; do
+	"transform_null_equals = on" "quote_all_identifiers = on" "statement_timeout = '1ms'" "idle_session_timeout = '700ms'"; do
 	owner -c "ALTER DATABASE $CUBE_TEST_DATABASE SET $setting" -c "ALTER ROLE $login IN DATABASE $CUBE_TEST_DATABASE SET $setting"
 done
 export GRACECUBE_POSTGRES_DSN=$tcp GRACECUBE_POSTGRES_PASSWORD_FILE=$PWD/password
 # The race that only a snapshot behind the gate survives: the mission waits for the gate, then the contract, then both go on.
-start gate psql -X -q -d "$dsn" -c "SET statement_timeout = 0; BEGIN; SELECT pg_advisory_xact_lock_shared(7240001); SELECT pg_sleep(60)"
+start gate env PGOPTIONS='-c statement_timeout=0 -c idle_session_timeout=0' psql -X -q -d "$dsn" -c "BEGIN; SELECT pg_advisory_xact_lock_shared(7240001); SELECT pg_sleep(60)"
 waits() { [ "$(owner -c "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.datname = current_database() AND l.locktype = 'advisory' AND NOT l.granted")" -ge "$1" ]; }
 mission m-7
 start mission_run "$CUBE_TEST_BIN" run --until-caught-up --streams mission_timelines
