@@ -391,7 +391,7 @@ static void check_database(struct check *check)
 	struct gc_arena arena;
 	struct gc_err err;
 
-	if (gc_pg_open(check->cfg, "gracecube check", &pg, &err)) {
+	if (gc_pg_open_reader(check->cfg, "gracecube check", &pg, &err)) {
 		explain_database(check, &err);
 		return;
 	}

@@ -260,7 +260,7 @@ static enum gc_verdict take_snapshot(struct sources *sources, struct gc_snapshot
 
 	gc_arena_init(&snapshot.arena);
 	if (!sources->pg)
-		verdict = gc_pg_open(sources->cfg, "gracecube status", &sources->pg, err);
+		verdict = gc_pg_open_reader(sources->cfg, "gracecube status", &sources->pg, err);
 	if (!verdict)
 		verdict = gc_group_settle(sources->cfg, sources->pg, err);
 	if (!verdict)
