@@ -31,8 +31,9 @@ AS $function$
 #variable_conflict use_column
 DECLARE
 	winners text[];
+	deleted_keys text[];
+	moved_keys text[];
 	not_applied bigint := 0; -- records that changed nothing: the answer
-	moved boolean;
 	closed_before constant timestamptz := cube.pass_horizon('fact_error_events');
 	known_prev_created_at timestamp with time zone[]; known_playbook text[]; known_log_component_key integer[]; known_own_human boolean[];
 BEGIN
@@ -50,8 +51,9 @@ BEGIN
 			excluded.created_at IS NULL, excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
 			k.created_at IS NULL AND k.kafka_us > 0, k.lsn, k.source_us, k.kafka_us, k.record_offset)
 		RETURNING k.error_id, k.created_at, k.prev_created_at, k.playbook, k.log_component_key, k.own_human)
-	SELECT array_agg(w.error_id), coalesce(bool_or(w.created_at IS DISTINCT FROM w.prev_created_at AND w.prev_created_at IS NOT NULL), false), array_agg(w.prev_created_at), array_agg(w.playbook), array_agg(w.log_component_key), array_agg(w.own_human)
-	INTO winners, moved, known_prev_created_at, known_playbook, known_log_component_key, known_own_human FROM w;
+	SELECT array_agg(w.error_id), array_agg(w.error_id) FILTER (WHERE w.created_at IS NULL AND w.prev_created_at IS NOT NULL),
+		array_agg(w.error_id) FILTER (WHERE w.created_at <> w.prev_created_at), array_agg(w.prev_created_at), array_agg(w.playbook), array_agg(w.log_component_key), array_agg(w.own_human)
+	INTO winners, deleted_keys, moved_keys, known_prev_created_at, known_playbook, known_log_component_key, known_own_human FROM w;
 
 	-- 2. the others were older than what is there, or of a closed month: the ledger counts them as superseded, or as expired
 	IF winners IS NULL OR cardinality(winners) < cardinality(merge_error_events.error_id) THEN
@@ -69,20 +71,19 @@ BEGIN
 		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
-	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double
-	IF moved THEN
-		DELETE FROM cube.fact_error_events f USING unnest(merge_error_events.error_id) AS i (error_id), cube.key_error_events k
-		WHERE k.error_id = i.error_id AND k.xid = pg_current_xact_id() AND k.created_at IS NULL
-			AND f.error_id = k.error_id AND f.created_at = k.prev_created_at;
-		UPDATE cube.fact_error_events f SET created_at = k.created_at, time_key = cube.time_key(k.created_at)
-		FROM unnest(merge_error_events.error_id) AS i (error_id), cube.key_error_events k
-		WHERE k.error_id = i.error_id AND k.xid = pg_current_xact_id() AND k.created_at <> k.prev_created_at
-			AND f.error_id = k.error_id AND f.created_at = k.prev_created_at;
+	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double. Both are few: asked for by key
+	IF deleted_keys IS NOT NULL THEN
+		DELETE FROM cube.fact_error_events f USING cube.key_error_events k
+		WHERE k.error_id = ANY (deleted_keys) AND f.error_id = k.error_id AND f.created_at = k.prev_created_at;
+	END IF;
+	IF moved_keys IS NOT NULL THEN
+		UPDATE cube.fact_error_events f SET created_at = k.created_at, time_key = cube.time_key(k.created_at) FROM cube.key_error_events k
+		WHERE k.error_id = ANY (moved_keys) AND f.error_id = k.error_id AND f.created_at = k.prev_created_at;
 	END IF;
 
 	-- 4. the facts; a row that would not change is not written
 	-- nearly always all keys win and no row moves: then the key rows are at hand, in the order of the arguments
-	IF winners = merge_error_events.error_id AND NOT moved THEN
+	IF winners = merge_error_events.error_id AND moved_keys IS NULL THEN
 	INSERT INTO cube.fact_error_events AS t (error_id, time_key, component_key, actor_key, error_type, severity, source, was_auto_resolved, resolution_time_seconds, playbook_triggered, required_human_intervention, status, resolution_note, created_at, resolved_at, loaded_at)
 	SELECT f.error_id,
 		cube.time_key(f.created_at),

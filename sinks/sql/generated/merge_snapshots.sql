@@ -31,8 +31,9 @@ AS $function$
 #variable_conflict use_column
 DECLARE
 	winners text[];
+	deleted_keys text[];
+	moved_keys text[];
 	not_applied bigint := 0; -- records that changed nothing: the answer
-	moved boolean;
 	closed_before constant timestamptz := cube.pass_horizon('fact_snapshots');
 	known_prev_created_at timestamp with time zone[];
 BEGIN
@@ -50,8 +51,9 @@ BEGIN
 			excluded.created_at IS NULL, excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
 			k.created_at IS NULL AND k.kafka_us > 0, k.lsn, k.source_us, k.kafka_us, k.record_offset)
 		RETURNING k.snapshot_id, k.created_at, k.prev_created_at)
-	SELECT array_agg(w.snapshot_id), coalesce(bool_or(w.created_at IS DISTINCT FROM w.prev_created_at AND w.prev_created_at IS NOT NULL), false), array_agg(w.prev_created_at)
-	INTO winners, moved, known_prev_created_at FROM w;
+	SELECT array_agg(w.snapshot_id), array_agg(w.snapshot_id) FILTER (WHERE w.created_at IS NULL AND w.prev_created_at IS NOT NULL),
+		array_agg(w.snapshot_id) FILTER (WHERE w.created_at <> w.prev_created_at), array_agg(w.prev_created_at)
+	INTO winners, deleted_keys, moved_keys, known_prev_created_at FROM w;
 
 	-- 2. the others were older than what is there, or of a closed month: the ledger counts them as superseded, or as expired
 	IF winners IS NULL OR cardinality(winners) < cardinality(merge_snapshots.snapshot_id) THEN
@@ -69,20 +71,19 @@ BEGIN
 		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
-	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double
-	IF moved THEN
-		DELETE FROM cube.fact_snapshots f USING unnest(merge_snapshots.snapshot_id) AS i (snapshot_id), cube.key_snapshots k
-		WHERE k.snapshot_id = i.snapshot_id AND k.xid = pg_current_xact_id() AND k.created_at IS NULL
-			AND f.snapshot_id = k.snapshot_id AND f.created_at = k.prev_created_at;
-		UPDATE cube.fact_snapshots f SET created_at = k.created_at, time_key = cube.time_key(k.created_at)
-		FROM unnest(merge_snapshots.snapshot_id) AS i (snapshot_id), cube.key_snapshots k
-		WHERE k.snapshot_id = i.snapshot_id AND k.xid = pg_current_xact_id() AND k.created_at <> k.prev_created_at
-			AND f.snapshot_id = k.snapshot_id AND f.created_at = k.prev_created_at;
+	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double. Both are few: asked for by key
+	IF deleted_keys IS NOT NULL THEN
+		DELETE FROM cube.fact_snapshots f USING cube.key_snapshots k
+		WHERE k.snapshot_id = ANY (deleted_keys) AND f.snapshot_id = k.snapshot_id AND f.created_at = k.prev_created_at;
+	END IF;
+	IF moved_keys IS NOT NULL THEN
+		UPDATE cube.fact_snapshots f SET created_at = k.created_at, time_key = cube.time_key(k.created_at) FROM cube.key_snapshots k
+		WHERE k.snapshot_id = ANY (moved_keys) AND f.snapshot_id = k.snapshot_id AND f.created_at = k.prev_created_at;
 	END IF;
 
 	-- 4. the facts; a row that would not change is not written
 	-- nearly always all keys win and no row moves: then the key rows are at hand, in the order of the arguments
-	IF winners = merge_snapshots.snapshot_id AND NOT moved THEN
+	IF winners = merge_snapshots.snapshot_id AND moved_keys IS NULL THEN
 	INSERT INTO cube.fact_snapshots AS t (snapshot_id, time_key, actor_key, contract_id, snapshot_type, status, system_health_score, is_golden, is_validated, validation_seconds, triggered_by, notes, created_at, validated_at, restored_at, loaded_at)
 	SELECT f.snapshot_id,
 		cube.time_key(f.created_at),

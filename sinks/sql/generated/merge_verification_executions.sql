@@ -31,8 +31,9 @@ AS $function$
 #variable_conflict use_column
 DECLARE
 	winners text[];
+	deleted_keys text[];
+	moved_keys text[];
 	not_applied bigint := 0; -- records that changed nothing: the answer
-	moved boolean;
 	closed_before constant timestamptz := cube.pass_horizon('fact_verification_executions');
 	known_prev_created_at timestamp with time zone[]; known_log_mission_key integer[]; known_has_snapshot boolean[]; known_passed_benchmark boolean[]; known_drift_score double precision[];
 BEGIN
@@ -50,8 +51,9 @@ BEGIN
 			excluded.created_at IS NULL, excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
 			k.created_at IS NULL AND k.kafka_us > 0, k.lsn, k.source_us, k.kafka_us, k.record_offset)
 		RETURNING k.contract_id, k.created_at, k.prev_created_at, k.log_mission_key, k.has_snapshot, k.passed_benchmark, k.drift_score)
-	SELECT array_agg(w.contract_id), coalesce(bool_or(w.created_at IS DISTINCT FROM w.prev_created_at AND w.prev_created_at IS NOT NULL), false), array_agg(w.prev_created_at), array_agg(w.log_mission_key), array_agg(w.has_snapshot), array_agg(w.passed_benchmark), array_agg(w.drift_score)
-	INTO winners, moved, known_prev_created_at, known_log_mission_key, known_has_snapshot, known_passed_benchmark, known_drift_score FROM w;
+	SELECT array_agg(w.contract_id), array_agg(w.contract_id) FILTER (WHERE w.created_at IS NULL AND w.prev_created_at IS NOT NULL),
+		array_agg(w.contract_id) FILTER (WHERE w.created_at <> w.prev_created_at), array_agg(w.prev_created_at), array_agg(w.log_mission_key), array_agg(w.has_snapshot), array_agg(w.passed_benchmark), array_agg(w.drift_score)
+	INTO winners, deleted_keys, moved_keys, known_prev_created_at, known_log_mission_key, known_has_snapshot, known_passed_benchmark, known_drift_score FROM w;
 
 	-- 2. the others were older than what is there, or of a closed month: the ledger counts them as superseded, or as expired
 	IF winners IS NULL OR cardinality(winners) < cardinality(merge_verification_executions.contract_id) THEN
@@ -69,20 +71,19 @@ BEGIN
 		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
-	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double
-	IF moved THEN
-		DELETE FROM cube.fact_verification_executions f USING unnest(merge_verification_executions.contract_id) AS i (contract_id), cube.key_verification_executions k
-		WHERE k.contract_id = i.contract_id AND k.xid = pg_current_xact_id() AND k.created_at IS NULL
-			AND f.contract_id = k.contract_id AND f.created_at = k.prev_created_at;
-		UPDATE cube.fact_verification_executions f SET created_at = k.created_at, time_key = cube.time_key(k.created_at)
-		FROM unnest(merge_verification_executions.contract_id) AS i (contract_id), cube.key_verification_executions k
-		WHERE k.contract_id = i.contract_id AND k.xid = pg_current_xact_id() AND k.created_at <> k.prev_created_at
-			AND f.contract_id = k.contract_id AND f.created_at = k.prev_created_at;
+	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double. Both are few: asked for by key
+	IF deleted_keys IS NOT NULL THEN
+		DELETE FROM cube.fact_verification_executions f USING cube.key_verification_executions k
+		WHERE k.contract_id = ANY (deleted_keys) AND f.contract_id = k.contract_id AND f.created_at = k.prev_created_at;
+	END IF;
+	IF moved_keys IS NOT NULL THEN
+		UPDATE cube.fact_verification_executions f SET created_at = k.created_at, time_key = cube.time_key(k.created_at) FROM cube.key_verification_executions k
+		WHERE k.contract_id = ANY (moved_keys) AND f.contract_id = k.contract_id AND f.created_at = k.prev_created_at;
 	END IF;
 
 	-- 4. the facts; a row that would not change is not written
 	-- nearly always all keys win and no row moves: then the key rows are at hand, in the order of the arguments
-	IF winners = merge_verification_executions.contract_id AND NOT moved THEN
+	IF winners = merge_verification_executions.contract_id AND moved_keys IS NULL THEN
 	INSERT INTO cube.fact_verification_executions AS t (contract_id, time_key, mission_key, component_key, tier_key, actor_key, action_type, playbook_id, duration_seconds, confidence_score, drift_score, was_successful, was_rolled_back, created_snapshot, passed_benchmark, contract_status, error_message, created_at, executed_at, verified_at, triggered_by, mission_ref, tier_text, safe_hold_snapshot_id, playbook_run_id, requires_approval, loaded_at, target_resource)
 	SELECT f.contract_id,
 		cube.time_key(f.created_at),

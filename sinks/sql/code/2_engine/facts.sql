@@ -165,8 +165,9 @@ RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp
 #variable_conflict use_column
 DECLARE
 	winners text[];
+	deleted_keys text[];
+	moved_keys text[];
 	not_applied bigint := 0; -- records that changed nothing: the answer
-	moved boolean;
 	closed_before constant timestamptz := cube.pass_horizon(%17$L);
 	%12$s
 BEGIN
@@ -184,8 +185,9 @@ BEGIN
 			excluded.created_at IS NULL, excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
 			k.created_at IS NULL AND k.kafka_us > 0, k.lsn, k.source_us, k.kafka_us, k.record_offset)
 		RETURNING k.%4$I, k.created_at, %13$s)
-	SELECT array_agg(w.%4$I), coalesce(bool_or(w.created_at IS DISTINCT FROM w.prev_created_at AND w.prev_created_at IS NOT NULL), false), %14$s
-	INTO winners, moved, %15$s FROM w;
+	SELECT array_agg(w.%4$I), array_agg(w.%4$I) FILTER (WHERE w.created_at IS NULL AND w.prev_created_at IS NOT NULL),
+		array_agg(w.%4$I) FILTER (WHERE w.created_at <> w.prev_created_at), %14$s
+	INTO winners, deleted_keys, moved_keys, %15$s FROM w;
 
 	-- 2. the others were older than what is there, or of a closed month: the ledger counts them as superseded, or as expired
 	IF winners IS NULL OR cardinality(winners) < cardinality(%9$s) THEN
@@ -203,15 +205,14 @@ BEGIN
 		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
-	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double
-	IF moved THEN
-		DELETE FROM cube.%11$I f USING unnest(%9$s) AS i (%4$I), cube.%3$I k
-		WHERE k.%4$I = i.%4$I AND k.xid = pg_current_xact_id() AND k.created_at IS NULL
-			AND f.%4$I = k.%4$I AND f.created_at = k.prev_created_at;
-		UPDATE cube.%11$I f SET created_at = k.created_at, time_key = cube.time_key(k.created_at)
-		FROM unnest(%9$s) AS i (%4$I), cube.%3$I k
-		WHERE k.%4$I = i.%4$I AND k.xid = pg_current_xact_id() AND k.created_at <> k.prev_created_at
-			AND f.%4$I = k.%4$I AND f.created_at = k.prev_created_at;
+	-- 3. rows that are deleted, and rows whose created_at was corrected: those move, they do not double. Both are few: asked for by key
+	IF deleted_keys IS NOT NULL THEN
+		DELETE FROM cube.%11$I f USING cube.%3$I k
+		WHERE k.%4$I = ANY (deleted_keys) AND f.%4$I = k.%4$I AND f.created_at = k.prev_created_at;
+	END IF;
+	IF moved_keys IS NOT NULL THEN
+		UPDATE cube.%11$I f SET created_at = k.created_at, time_key = cube.time_key(k.created_at) FROM cube.%3$I k
+		WHERE k.%4$I = ANY (moved_keys) AND f.%4$I = k.%4$I AND f.created_at = k.prev_created_at;
 	END IF;
 
 	-- 4. the facts; a row that would not change is not written
@@ -231,7 +232,7 @@ END $body$$sql$,
 			JOIN pg_attribute a ON a.attrelid = format('cube.%I', key_table)::regclass AND a.attname = k), -- 12
 		cube.list('k.%I', known), cube.list('array_agg(w.%I)', known), cube.list('known_%s', known), -- 13, 14, 15
 		CASE WHEN p_depends_on = '{}' THEN format($step$-- nearly always all keys win and no row moves: then the key rows are at hand, in the order of the arguments
-	IF winners = %s AND NOT moved THEN
+	IF winners = %s AND moved_keys IS NULL THEN
 	%s
 	ELSIF winners IS NOT NULL THEN
 	%s
