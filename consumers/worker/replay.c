@@ -202,6 +202,7 @@ static enum gc_verdict claim(struct gc_replay *replay, struct gc_err *err)
 		replay->source.assignments[i].owner_epoch = claims[i].owner_epoch;
 		replay->source.assignments[i].next_offset = claims[i].next_offset;
 		replay->source.assignments[i].last_hash = claims[i].last_hash;
+		replay->source.assignments[i].order = claims[i].order;
 	}
 	free(claims);
 	return verdict;
