@@ -14,246 +14,13 @@
  *
  * Threads: a worker is used by one at a time; what they share is atomic.
  */
-#include "property.h"
-#include "worker/pipeline.h"
+#include "crew.h"
 
 #include <math.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#define WORKERS_MAX 8
-#define RETRIES_MAX 200 /* of one batch; more is no bad luck */
-
-enum step { GATHER, RESOLVE, APPLY };
-
-struct crew;
-
-struct worker {
-	struct gc_source source; /* first: its calls find the worker around it; a part of it is a track, held or not */
-	struct crew *crew;
-	size_t index;
-	struct rng rng;
-	struct gc_positions *positions;
-	struct gc_worker_counters counters;
-	struct gc_pipeline pipeline;
-	enum step step;
-	struct holding { /* of each track, as this worker knows it */
-		bool held;
-		size_t next_index; /* of the next message to be gathered */
-	} *holdings;
-	int retries;
-	struct stats stats;
-	enum gc_verdict verdict;
-	struct gc_err err;
-};
-
-struct crew {
-	const struct gc_config *config;
-	const struct plan *plan;
-	const struct crew_options *options;
-	_Atomic size_t *owners;     /* of each track: who should hold it */
-	_Atomic int64_t *committed; /* of each track: the position, as far as anybody knows */
-	_Atomic bool failed;
-	struct worker workers[WORKERS_MAX];
-};
-
-static bool is_finished(const struct crew *crew)
-{
-	for (size_t t = 0; t < crew->plan->count; t++) {
-		if (atomic_load(&crew->committed[t]) < crew->plan->tracks[t].end_offset)
-			return false;
-	}
-	return true;
-}
-
-static void note_position(struct worker *w, size_t track)
-{
-	int64_t offset = w->source.assignments[track].next_offset, known = atomic_load(&w->crew->committed[track]);
-
-	while (known < offset && !atomic_compare_exchange_weak(&w->crew->committed[track], &known, offset))
-		;
-}
-
-/* What is fetched of a track that is somebody else's is not applied. */
-static void hold(struct worker *w, size_t track, bool held)
-{
-	w->holdings[track].held = held;
-	w->source.assignments[track].is_refused = !held;
-}
-
-/* ---- the source ---- */
-
-/* Nothing in a plan is a reason for it: whatever the database refused is a fault of ours. */
-static void halt_assignment(struct gc_source *source, struct gc_assignment *assignment, const struct gc_err *why)
-{
-	struct worker *w = (struct worker *)source;
-
-	(void)assignment;
-	w->err = *why;
-	w->verdict = GC_FATAL;
-}
-
-static void assignment_recovered(struct gc_source *source, struct gc_assignment *assignment)
-{
-	(void)source;
-	(void)assignment;
-}
-
-static const struct gc_source_calls calls = { NULL, halt_assignment, assignment_recovered };
-
-/* ---- claims ---- */
-
-static size_t index_of(const struct track *track, int64_t offset)
-{
-	size_t low = 0, high = track->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (track->messages[middle].offset < offset)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/* Claims the tracks that are this worker's to hold; forgets the others. */
-static enum gc_verdict claim(struct worker *w, const bool *wanted)
-{
-	const struct plan *plan = w->crew->plan;
-	struct gc_claim *claims = gc_calloc(plan->count, sizeof(*claims));
-	size_t *tracks = gc_calloc(plan->count, sizeof(*tracks)), count = 0;
-	char owner[64];
-	enum gc_verdict verdict = GC_OK;
-
-	for (size_t t = 0; t < plan->count; t++) {
-		const struct track *track = &plan->tracks[t];
-
-		if (!wanted[t])
-			continue;
-		tracks[count] = t;
-		claims[count++] = (struct gc_claim){ .stream = track->stream->name,
-						     .topic = track->topic,
-						     .partition = track->partition,
-						     .low_offset = track->low_offset };
-	}
-	snprintf(owner, sizeof(owner), "property:%zu", w->index);
-	if (count > 0)
-		verdict = gc_pg_claim(w->pipeline.pg, "property", owner, claims, count, &w->err);
-	for (size_t i = 0; i < count && verdict == GC_OK; i++) {
-		struct gc_assignment *assignment = &w->source.assignments[tracks[i]];
-
-		assignment->offset_id = claims[i].offset_id;
-		assignment->owner_epoch = claims[i].owner_epoch;
-		assignment->next_offset = claims[i].next_offset;
-		assignment->order = claims[i].order;
-		hold(w, tracks[i], true);
-		w->holdings[tracks[i]].next_index = index_of(&plan->tracks[tracks[i]], claims[i].next_offset);
-		note_position(w, tracks[i]);
-	}
-	free(claims);
-	free(tracks);
-	return verdict;
-}
-
-/* After a fence or a new connection: everything that is this worker's is claimed again. */
-static enum gc_verdict claim_own(struct worker *w)
-{
-	size_t count = w->crew->plan->count;
-	bool *wanted = gc_calloc(count, sizeof(*wanted));
-	enum gc_verdict verdict;
-
-	for (size_t t = 0; t < count; t++) {
-		wanted[t] = atomic_load(&w->crew->owners[t]) == w->index;
-		hold(w, t, false);
-	}
-	verdict = claim(w, wanted);
-	free(wanted);
-	return verdict;
-}
-
-static enum gc_verdict take_track(struct worker *w, size_t track)
-{
-	bool *wanted = gc_calloc(w->crew->plan->count, sizeof(*wanted));
-	enum gc_verdict verdict;
-
-	atomic_store(&w->crew->owners[track], w->index);
-	wanted[track] = true;
-	verdict = claim(w, wanted);
-	free(wanted);
-	w->stats.moved++;
-	return verdict;
-}
-
-/* A track of somebody else that has not been read to its end, SIZE_MAX when there is none. */
-static size_t find_foreign_track(struct worker *w)
-{
-	const struct plan *plan = w->crew->plan;
-	size_t from = rng_below(&w->rng, plan->count);
-
-	for (size_t i = 0; i < plan->count; i++) {
-		size_t t = (from + i) % plan->count;
-
-		if (atomic_load(&w->crew->owners[t]) != w->index &&
-		    atomic_load(&w->crew->committed[t]) < plan->tracks[t].end_offset)
-			return t;
-	}
-	return SIZE_MAX;
-}
-
-/* ---- the connection ---- */
-
-static enum gc_verdict connect_worker(struct worker *w)
-{
-	char role[64];
-	enum gc_verdict verdict;
-
-	gc_pg_close(w->pipeline.pg);
-	w->pipeline.pg = NULL;
-	gc_dimension_cache_clear(&w->pipeline.cache);
-	snprintf(role, sizeof(role), "gracecube property %zu", w->index);
-	verdict = gc_pg_open_writer(w->crew->config, role, &w->pipeline.cache, &w->pipeline.pg, &w->err);
-	return verdict == GC_OK ? claim_own(w) : verdict;
-}
-
-static void declare(void *cache, const char *const *values, int columns)
-{
-	(void)columns;
-	gc_dimension_cache_declare_component(cache, gc_span_of(values[0]));
-}
-
-/* As a new connection leaves the caches, without the cost of one. */
-static enum gc_verdict forget_caches(struct worker *w)
-{
-	enum gc_verdict verdict;
-
-	w->stats.forgotten++;
-	gc_dimension_cache_clear(&w->pipeline.cache);
-	verdict = gc_pg_query(w->pipeline.pg,
-			      "SELECT component_name FROM cube.dim_component WHERE NOT is_inferred AND component_key > 0", NULL, 0,
-			      declare, &w->pipeline.cache, &w->err);
-	if (verdict != GC_OK) { /* cancelled: gc_pg_open_writer() leaves no half-opened connection either */
-		gc_pg_close(w->pipeline.pg);
-		w->pipeline.pg = NULL;
-	}
-	return verdict;
-}
-
-/* `how` is pg_terminate_backend, or pg_cancel_backend, after which the worker goes on with the same connection and caches. */
-static enum gc_verdict disturb(struct worker *w, const char *how)
-{
-	char sql[300];
-
-	snprintf(sql, sizeof(sql),
-		 "SELECT %s(pid) FROM (SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
-		 " AND application_name LIKE 'gracecube property %%' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1) p",
-		 how);
-	return gc_pg_query(w->pipeline.pg, sql, NULL, 0, NULL, NULL, &w->err);
-}
 
 /* ---- steps ---- */
 
@@ -321,7 +88,7 @@ static void note_commit(struct worker *w)
 {
 	for (size_t t = 0; t < w->crew->plan->count; t++) {
 		if (w->source.assignments[t].in_batch > 0)
-			note_position(w, t);
+			worker_note_position(w, t);
 	}
 	w->stats.messages += (int64_t)gc_batch_message_count(w->pipeline.batch);
 	w->stats.batches++;
@@ -334,7 +101,7 @@ static void gather_on(struct worker *w)
 {
 	for (size_t i = 0; i < w->source.record_count; i++) {
 		size_t t = w->source.records[i].assignment;
-		size_t behind = index_of(&w->crew->plan->tracks[t], w->source.records[i].message.offset) + 1;
+		size_t behind = track_index_of(&w->crew->plan->tracks[t], w->source.records[i].message.offset) + 1;
 
 		if (w->holdings[t].held && w->holdings[t].next_index < behind)
 			w->holdings[t].next_index = behind;
@@ -355,7 +122,7 @@ static enum gc_verdict try_again(struct worker *w)
 		usleep((useconds_t)(1000 + rng_below(&w->rng, 20000)));
 	if (!w->pipeline.pg || gc_pg_is_lost(w->pipeline.pg)) {
 		w->stats.reconnects++;
-		verdict = connect_worker(w);
+		verdict = worker_connect(w);
 		gather_on(w);
 	}
 	return verdict;
@@ -367,7 +134,7 @@ static enum gc_verdict yield(struct worker *w)
 	w->source.record_count = 0;
 	w->source.generation++;
 	w->step = GATHER;
-	return claim_own(w);
+	return worker_claim_own(w);
 }
 
 static enum gc_verdict recover(struct worker *w, enum gc_verdict verdict)
@@ -394,11 +161,11 @@ static enum gc_verdict rebalance(struct worker *w)
 	w->stats.rebalanced++;
 	w->source.record_count = 0;
 	w->source.generation++;
-	verdict = claim_own(w);
+	verdict = worker_claim_own(w);
 	while (verdict == GC_RETRY) {
 		verdict = try_again(w);
 		if (verdict == GC_OK)
-			verdict = claim_own(w);
+			verdict = worker_claim_own(w);
 	}
 	if (verdict == GC_OK)
 		gather_up_to(w, count);
@@ -462,17 +229,17 @@ static enum gc_verdict inject_fault(struct worker *w)
 	size_t track;
 
 	if (rng_once_in(&w->rng, 12))
-		return forget_caches(w);
-	if (rng_once_in(&w->rng, 12) && (track = find_foreign_track(w)) != SIZE_MAX)
-		return take_track(w, track);
+		return worker_forget_caches(w);
+	if (rng_once_in(&w->rng, 12) && (track = worker_find_foreign_track(w)) != SIZE_MAX)
+		return worker_take_track(w, track);
 	if (rng_once_in(&w->rng, 150)) {
 		w->stats.cut++;
-		return disturb(w, "pg_terminate_backend");
+		return worker_disturb(w, "pg_terminate_backend");
 	}
 	/* in one thread nobody is in the middle of anything */
 	if (w->crew->options->concurrent && rng_once_in(&w->rng, 10)) {
 		w->stats.cancelled++;
-		return disturb(w, "pg_cancel_backend");
+		return worker_disturb(w, "pg_cancel_backend");
 	}
 	return GC_OK;
 }
@@ -480,10 +247,10 @@ static enum gc_verdict inject_fault(struct worker *w)
 /* Nothing to do: take over from others, so that a seed ends when the work does. */
 static enum gc_verdict look_for_work(struct worker *w)
 {
-	size_t track = rng_once_in(&w->rng, 8) ? find_foreign_track(w) : SIZE_MAX;
+	size_t track = rng_once_in(&w->rng, 8) ? worker_find_foreign_track(w) : SIZE_MAX;
 
 	if (track != SIZE_MAX)
-		return take_track(w, track);
+		return worker_take_track(w, track);
 	if (w->crew->options->concurrent)
 		usleep(1000);
 	return GC_OK;
@@ -494,7 +261,7 @@ static void notice_moves(struct worker *w)
 {
 	for (size_t t = 0; t < w->crew->plan->count; t++) {
 		if (w->holdings[t].held && atomic_load(&w->crew->owners[t]) != w->index)
-			hold(w, t, false);
+			worker_hold(w, t, false);
 	}
 }
 
@@ -577,7 +344,7 @@ static void init_worker(struct crew *crew, size_t index)
 	w->crew = crew;
 	w->index = index;
 	w->rng.state = crew->options->seed * WORKERS_MAX + index;
-	w->source.calls = &calls;
+	w->source.calls = &worker_source_calls;
 	w->positions = gc_positions_new();
 	make_assignments(w);
 	w->source.records = gc_calloc(crew->options->batch_max, sizeof(*w->source.records));
@@ -600,7 +367,7 @@ static void *work(void *arg)
 {
 	struct worker *w = arg;
 
-	while (w->verdict == GC_OK && !atomic_load(&w->crew->failed) && !is_finished(w->crew))
+	while (w->verdict == GC_OK && !atomic_load(&w->crew->failed) && !crew_is_finished(w->crew))
 		w->verdict = take_step(w);
 	if (w->verdict != GC_OK)
 		atomic_store(&w->crew->failed, true);
@@ -619,7 +386,7 @@ static void work_at_once(struct crew *crew)
 
 static void work_in_turn(struct crew *crew, struct rng *rng)
 {
-	while (!atomic_load(&crew->failed) && !is_finished(crew)) {
+	while (!atomic_load(&crew->failed) && !crew_is_finished(crew)) {
 		struct worker *w = &crew->workers[rng_below(rng, crew->options->workers)];
 
 		w->verdict = take_step(w);
@@ -637,7 +404,7 @@ static enum gc_verdict start_work(struct crew *crew, struct rng *rng)
 		atomic_init(&crew->committed[t], -1);
 	}
 	for (size_t i = 0; i < crew->options->workers && verdict == GC_OK; i++)
-		verdict = crew->workers[i].verdict = connect_worker(&crew->workers[i]);
+		verdict = crew->workers[i].verdict = worker_connect(&crew->workers[i]);
 	return verdict;
 }
 
