@@ -578,22 +578,3 @@ enum gc_verdict gc_pg_migrate(const struct gc_config *config, struct gc_migratio
 	gc_pg_close(m.pg);
 	return verdict;
 }
-
-void gc_pg_print_schema(const struct gc_config *config, void *stdio_file)
-{
-	static const enum gc_sql_step order[] = { GC_SQL_EXPAND, GC_SQL_CONTRACT, GC_SQL_CODE, GC_SQL_ONLINE };
-	struct gc_pg_text text = { .text = NULL };
-	struct gc_pg_names names;
-
-	gc_pg_names_init(&names, config);
-	fputs("SET check_function_bodies = off;\nSET search_path = pg_catalog, pg_temp;\n", stdio_file);
-	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-		for (const struct gc_sql_file *f = gc_sql_files; f->name; f++) {
-			if (gc_sql_step_of(f->name) == order[i])
-				fprintf(stdio_file, "-- %s, sha256 %s\n%s\n", f->name, f->sha256,
-					gc_pg_put_names(&names, f->text, &text));
-		}
-	}
-	fprintf(stdio_file, "%s\n", gc_pg_put_names(&names, "SELECT cube.have_nothing_to_fill();", &text));
-	gc_pg_text_done(&text);
-}

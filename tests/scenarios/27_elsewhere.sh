@@ -145,6 +145,21 @@ dump $second | python3 -B "$CUBE_TEST_ROOT/tests/lib/schema.py" >second.schema
 diff first.schema second.schema >schema.diff || fail "the schemas differ: $(head -c 600 schema.diff)"
 shown "a role of one cube sees nothing of the other, and its $(wc -l <second.schema) statements are those of the first by other names"
 
+# --- What is printed for psql is the same cube ---
+of second
+new_database printed
+"$CUBE_TEST_BIN" migrate --sql | sql >&2
+"$CUBE_TEST_BIN" migrate >printed.out
+contains 'migrate of a cube that psql has made' printed.out 'nothing to do'
+pg_dump --schema-only --schema=$second --dbname="$GRACECUBE_POSTGRES_DSN" | python3 -B "$CUBE_TEST_ROOT/tests/lib/schema.py" >printed.schema
+new_cube made
+pg_dump --schema-only --schema=$second --dbname="$GRACECUBE_POSTGRES_DSN" | python3 -B "$CUBE_TEST_ROOT/tests/lib/schema.py" >made.schema
+diff made.schema printed.schema >schema.diff || fail "psql makes another schema than migrate: $(head -c 600 schema.diff)"
+for name in printed made; do # whose tables hold the roles
+	psql -X -q -h "$CUBE_TEST_PGHOST" -p "$CUBE_TEST_PGPORT" -U "$CUBE_TEST_PGUSER" -d postgres -c "DROP DATABASE ${CUBE_TEST_PREFIX}_$name" >&2
+done
+shown 'the SQL that migrate prints makes the same cube by psql, and migrate knows it'
+
 # --- Its dashboard ---
 NAME=$second follows 'Several cubes' 2
 queries=0
