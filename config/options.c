@@ -235,7 +235,7 @@ const struct gc_option gc_options[] = {
 	  .description = "How long the database may take for an answer." },
 	{ "serve.audit_retention", GC_OPTION_DURATION, "90d", INTO(serve_audit_retention_us),
 	  .min = 0, .max = 3650 * GC_DAY_US,
-	  .description = "How long cube.api_audit keeps who asked for what; 0 keeps it for ever." },
+	  .description = "How long cube.api_audit keeps who asked for what; 0 keeps it for ever. `migrate` writes it into the cube, and `serve` trims no more than that." },
 	{ "serve.access_log", GC_OPTION_CHOICE, "off", INTO(serve_access_log), .choices = off_on,
 	  .description = "One line a request in the log: what, by whom, from where, the answer's status, bytes and time; never a token." },
 

@@ -209,7 +209,8 @@ static int run_revoke(struct gc_command_line *line)
 static const struct gc_verb verbs[] = {
 	{ "create", "makes a token and shows it, once", run_create, .args_min = 1, .args_max = 1 },
 	{ "list", "shows all tokens, without their secrets", run_list, .args_max = 0 },
-	{ "revoke", "takes a token no longer, by id or name, from the next request on", run_revoke, .args_min = 1, .args_max = 1 },
+	{ "revoke", "takes a token no longer, by id or name, from the next request on; its event streams end within seconds",
+	  run_revoke, .args_min = 1, .args_max = 1 },
 	{ .name = NULL },
 };
 

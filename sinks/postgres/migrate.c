@@ -93,16 +93,19 @@ static void count_equal(void *arg, const char *const *values, int columns)
 static enum gc_verdict write_settings(struct gc_pg *pg, const struct gc_config *config, struct gc_err *err)
 {
 	static const char same[] = "SELECT count(*) FROM cube.setting WHERE (name, value) IN (('cube.business_days', $1),"
-				   " ('cube.business_hours', $2), ('cube.business_zone', $3))";
+				   " ('cube.business_hours', $2), ('cube.business_zone', $3), ('serve.audit_retention', $4))";
 	static const char sql[] =
 		"INSERT INTO cube.setting (name, value) VALUES ('cube.business_days', $1), ('cube.business_hours', $2),"
-		" ('cube.business_zone', $3) ON CONFLICT (name) DO UPDATE SET value = excluded.value, loaded_at = now()"
+		" ('cube.business_zone', $3), ('serve.audit_retention', $4) ON CONFLICT (name) DO UPDATE SET value = excluded.value, loaded_at = now()"
 		" WHERE setting.value <> excluded.value";
-	const char *values[] = { config->cube_business_days, config->cube_business_hours, config->cube_business_zone };
+	char audit_us[24];
+	const char *values[] = { config->cube_business_days, config->cube_business_hours, config->cube_business_zone, audit_us };
 	int equal = 0;
-	enum gc_verdict verdict = gc_pg_query(pg, same, values, 3, count_equal, &equal, err);
+	enum gc_verdict verdict;
 
-	return verdict != GC_OK || equal == 3 ? verdict : gc_pg_query(pg, sql, values, 3, NULL, NULL, err);
+	snprintf(audit_us, sizeof(audit_us), "%lld", (long long)config->serve_audit_retention_us);
+	verdict = gc_pg_query(pg, same, values, 4, count_equal, &equal, err);
+	return verdict != GC_OK || equal == 4 ? verdict : gc_pg_query(pg, sql, values, 4, NULL, NULL, err);
 }
 
 /* ---- the plan ---- */

@@ -426,7 +426,14 @@ def tokens(server, token):
         answer = server.ask(RATE, bad)
         problem(answer, 401)
         equal('%s token: WWW-Authenticate' % what, answer.headers['WWW-Authenticate'], 'Bearer realm="gracecube"')
-    problem(server.ask(RATE + '?token=' + token), 401)  # only the event stream takes it there
+    for path in (RATE, '/api/cube/events'):
+        problem(server.ask(path + '?token=' + token), 401)
+        problem(server.ask(path + '?token=' + token, token), 422, 'token')
+    watched = new_token('watched')
+    page = Listener(server, watched)
+    wait_until(5, 'an open stream', lambda: hasattr(page, 'answer') and page.answer.status == 200)
+    program('token', 'revoke', 'watched')
+    wait_until(10, 'the end of the stream of a token that was revoked', lambda: not page.alive)
     viewer = new_token('viewer', '--role', 'viewer')
     equal('aggregates for a viewer', server.status(RATE, viewer), 200)
     problem(server.ask('/api/cube/executions', viewer), 403)
@@ -498,6 +505,11 @@ def audit(server, token):
     by_api = server.rows('/api/cube/audit?limit=10000', token)
     if not any(row['path'] == '/api/cube/metrics/lag' and row['row_count'] is not None and row['took_ms'] > 0 for row in by_api):
         fail('the audit by the API lacks what was asked')
+    psql("INSERT INTO cube.api_audit (asked_at, method, path, status, took_ms) SELECT now() - d * interval '1 day', 'GET', 'old', 200, 0 FROM unnest('{89,91}'::int[]) d")
+    psql('SET ROLE gracecube_api; SELECT cube.trim_api_audit(1)')
+    equal('old rows that are left when the login of the API trims the audit', value("SELECT count(*) FROM cube.api_audit WHERE path = 'old'"), 1)
+    equal('of all', value('SELECT count(*) > 100 FROM cube.api_audit'), True)
+    psql("DELETE FROM cube.api_audit WHERE path = 'old'")
     secrets = psql("SELECT count(*) FROM cube.api_audit WHERE concat(path, query) ~ 'gcube_[0-9a-f]'").strip()
     equal('tokens in the audit', secrets, '0')
     wait_until(5, 'last use', lambda: value("SELECT last_used_at > now() - interval '1 minute' FROM cube.api_token WHERE name = 'all'"))
@@ -780,7 +792,7 @@ class Listener(threading.Thread):
 
     def run(self):
         connection = self.server.connect(timeout=60)
-        connection.request('GET', '/api/cube/events?token=' + self.token)
+        connection.request('GET', '/api/cube/events', headers={'Authorization': 'Bearer ' + self.token})
         self.answer = connection.getresponse()
         name = None
         while True:

@@ -61,8 +61,6 @@ static const struct gc_parameter status = { "status", "Status, as the records ha
 static const struct gc_parameter error_type = { "type", "Type of error.", .type = GC_PARAMETER_TEXT };
 static const struct gc_parameter search = { "q", "Text that id, action, trigger or error message must contain, in any case.",
 					    .type = GC_PARAMETER_TEXT };
-static const struct gc_parameter token = { "token", "The bearer token, for browsers' event streams, which send no headers.",
-					   .type = GC_PARAMETER_TEXT };
 static const struct gc_parameter format = {
 	"format",
 	"Form of the answer; else the Accept header decides. In CSV a text that a spreadsheet would take for a formula has an apostrophe before it.",
@@ -117,7 +115,6 @@ static const struct gc_filter of_executions[] = { BY_CREATION, { &tier, NULL }, 
 static const struct gc_filter of_errors[] = { BY_CREATION, BY_SEVERITY, { &component, NULL }, { &error_type, "error_type = $" }, { &status, "status = $" }, END };
 static const struct gc_filter of_approvals[] = { BY_CREATION, { &tier, NULL }, { &status, "status = $" }, END };
 static const struct gc_filter of_audit[] = { { &from, "asked_at >= $::timestamptz" }, { &to, "asked_at < $::timestamptz" }, { &days, "asked_at >= " DAYS_AGO }, END };
-static const struct gc_filter of_events[] = { { &token, NULL }, END };
 /* clang-format on */
 
 /* ---- the table: the three of the design document, the views, the facts, the rest ---- */
@@ -208,7 +205,7 @@ const struct gc_route gc_routes[] = {
 	  "asked_at DESC, audit_id DESC", 100 },
 
 	{ "/api/cube/events", GC_ANSWER_EVENTS, GC_ACCESS_VIEWER, "Server-sent events: `changed` after each commit, with the streams it touched.", NULL, NULL,
-	  of_events, NULL, 0 },
+	  NULL, NULL, 0 },
 	{ "/api/cube/me", GC_ANSWER_ME, GC_ACCESS_VIEWER, "What this token may do.", NULL, NULL, NULL, NULL, 0 },
 	{ "/api/openapi.json", GC_ANSWER_OPENAPI, GC_ACCESS_VIEWER, "This document.", NULL, NULL, NULL, NULL, 0 },
 	{ "/livez", GC_ANSWER_LIVE, GC_ACCESS_ANYBODY, "Is the process alive.", NULL, NULL, NULL, NULL, 0 },

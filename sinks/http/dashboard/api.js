@@ -87,6 +87,30 @@ export async function download(path, parameters, name) {
 	setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
+// An event stream by fetch: an EventSource sends no header, and a token in an address would stand in every log on its way.
+function stream(path) {
+	const stop = new AbortController();
+	const mine = { close: () => stop.abort(), onopen() {}, onchanged() {}, onerror() {} };
+	async function read() {
+		const answer = await fetch(path, { headers: { Authorization: `Bearer ${sessionStorage.getItem(KEY)}` }, signal: stop.signal, cache: 'no-store' });
+		if (!answer.ok) throw new Error(answer.status);
+		mine.onopen();
+		const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+		for (let rest = '';;) {
+			const { value, done } = await reader.read();
+			if (done) return;
+			const events = (rest + value).split('\n\n');
+			rest = events.pop();
+			for (const event of events) {
+				const data = /^event: changed\ndata: (.*)$/.exec(event)?.[1];
+				if (data) mine.onchanged(data);
+			}
+		}
+	}
+	read().catch(() => {}).then(() => stop.signal.aborted || mine.onerror());
+	return mine;
+}
+
 // listen({changed, state}): tells of commits. The stream is left in a hidden tab; when it breaks it is tried again, later and
 // later, and until it is back every few seconds count as a change.
 export function listen({ changed, state }) {
@@ -98,7 +122,7 @@ export function listen({ changed, state }) {
 		source?.close();
 		source = null;
 		if (document.hidden || !hasToken()) return;
-		const mine = source = new EventSource(`/api/cube/events?token=${encodeURIComponent(sessionStorage.getItem(KEY))}`);
+		const mine = source = stream('/api/cube/events');
 		mine.onopen = () => {
 			clearInterval(poll);
 			poll = 0;
@@ -107,11 +131,11 @@ export function listen({ changed, state }) {
 			state('live');
 			if (back) changed(null);
 		};
-		mine.addEventListener('changed', event => {
+		mine.onchanged = data => {
 			let streams = null;
-			try { streams = JSON.parse(event.data).streams; } catch { /* then all is read */ }
+			try { streams = JSON.parse(data).streams; } catch { /* then all is read */ }
 			changed(streams?.length ? streams : null);
-		});
+		};
 		mine.onerror = () => {
 			mine.close();
 			if (mine !== source) return;

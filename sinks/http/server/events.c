@@ -1,7 +1,7 @@
 /* Events: one connection listens for commits (NOTIFY cube_changed, whose payload is the streams), and every open page hears of them.
  *
  * Commits that come close together are one event, at most five a second. What is told is only that something changed, and when: pages
- * then ask. A notification that was lost (the listener was away) is made up for: after a reconnect, and every other second, the newest
+ * then ask. A stream ends within two seconds after its token was revoked. A notification that was lost (the listener was away) is made up for: after a reconnect, and every other second, the newest
  * commit is looked up.
  * Threads: the listener's own; pages are served by the HTTP thread. Shared under the lock: the last messages, the streams, as_of.
  */
@@ -294,6 +294,54 @@ static void look_up_commits(struct gc_events *events)
 	PQclear(result);
 }
 
+/* ---- tokens of open streams ---- */
+
+/* Those of them that are not taken any more. */
+static const char revoked_sql[] =
+	"SELECT t FROM unnest(string_to_array($1, ' ')) t WHERE NOT EXISTS (SELECT FROM cube.find_api_token(t) f WHERE f.is_valid)";
+
+static void list_tokens(struct gc_events *events, struct gc_text *ids)
+{
+	pthread_mutex_lock(&events->lock);
+	for (const struct stream *stream = events->streams; stream; stream = stream->next) {
+		if (!ids->ptr || !strstr(ids->ptr, stream->token_id))
+			gc_text_printf(ids, "%s%s", ids->len ? " " : "", stream->token_id);
+	}
+	pthread_mutex_unlock(&events->lock);
+}
+
+static void end_streams_of(struct gc_events *events, const char *token_id)
+{
+	pthread_mutex_lock(&events->lock);
+	for (struct stream *stream = events->streams; stream; stream = stream->next) {
+		if (strcmp(stream->token_id, token_id) != 0)
+			continue;
+		stream->until_us = 0;
+		wake(stream);
+	}
+	pthread_mutex_unlock(&events->lock);
+}
+
+/* A stream was let in once, and lives for long: its token may have been revoked, or be over. */
+static void end_revoked(struct gc_events *events)
+{
+	struct gc_text ids = { NULL, 0, 0 };
+	struct gc_err err;
+	PGresult *result = NULL;
+	const char *value;
+
+	list_tokens(events, &ids);
+	value = ids.ptr;
+	if (ids.len && gc_database_ask(&events->db, revoked_sql, &value, 1, &result, &err) == GC_OK) {
+		for (int row = 0; row < PQntuples(result); row++)
+			end_streams_of(events, PQgetvalue(result, row, 0));
+		PQclear(result);
+	}
+	gc_text_done(&ids);
+}
+
+/* ---- telling ---- */
+
 static void notify_changes(struct gc_events *events)
 {
 	struct gc_text text = { NULL, 0, 0 };
@@ -343,8 +391,10 @@ static void listen_once(struct gc_events *events)
 		look_up_commits(events);
 	events->was_away = false;
 	wait_for_news(events);
-	if (is_due(events->looked_up_us, LOOK_UP_INTERVAL_US))
+	if (is_due(events->looked_up_us, LOOK_UP_INTERVAL_US)) {
 		look_up_commits(events);
+		end_revoked(events);
+	}
 	if (events->has_changed && is_due(events->notified_us, EVENT_INTERVAL_US))
 		notify_changes(events);
 }

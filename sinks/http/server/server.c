@@ -29,10 +29,8 @@ static enum MHD_Result keep_parameter(void *argument, enum MHD_ValueKind kind, c
 	(void)kind;
 	gc_text_printf(&request->parameters, "%s%.*s=%.*s", request->parameters.len ? "&" : "", (int)key.len, key.ptr,
 		       is_token ? 3 : (int)text.len, is_token ? "***" : text.ptr);
-	if (!request->problem.status && gc_values_put(&request->values, request->route, key, text, &request->problem) && is_token) {
-		snprintf(request->token, sizeof(request->token), "%.*s", (int)text.len, text.ptr);
-		request->has_token = true;
-	}
+	if (!request->problem.status)
+		gc_values_put(&request->values, request->route, key, text, &request->problem);
 	return MHD_YES;
 }
 

@@ -61,10 +61,13 @@ LANGUAGE sql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION cube.add_api_audit(bigint[], text[], text[], text[], text[], text[], int[], bigint[], bigint[], text[]) IS 'Writes requests into the audit and the last use of their tokens.';
 
+-- Who may only ask the API must not wipe what it has asked: the owner's `migrate` writes serve.audit_retention here, and no login of the API trims more.
 CREATE OR REPLACE FUNCTION cube.trim_api_audit(p_keep_us bigint) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
-	DELETE FROM cube.api_audit WHERE asked_at < now() - make_interval(secs => p_keep_us / 1e6)
+	DELETE FROM cube.api_audit WHERE p_keep_us > 0
+		AND asked_at < (SELECT now() - make_interval(secs => greatest(p_keep_us, coalesce(nullif(max(s.value), '0')::bigint, 7776000000000)) / 1e6)
+			FROM cube.setting s WHERE s.name = 'serve.audit_retention' HAVING coalesce(max(s.value), '') <> '0')
 $$;
-COMMENT ON FUNCTION cube.trim_api_audit(bigint) IS 'Removes what is older than so many µs from the audit.';
+COMMENT ON FUNCTION cube.trim_api_audit(bigint) IS 'Removes what is older than so many µs from the audit, and older than serve.audit_retention as `migrate` had it.';
 
 -- Which role answers for a token. Without the roles (migrate had no right to make them) unlimited tokens are answered as the API's own
 -- user, and limited ones are refused: an error here is better than a row too many.
