@@ -65,7 +65,4 @@ WHERE p.pronamespace = to_regnamespace(:'schema') AND p.proowner <> :'owner'::re
 SELECT format('ALTER SEQUENCE %s OWNER TO %I', c.oid::regclass, :'owner') FROM pg_class c
 WHERE c.relnamespace = to_regnamespace(:'schema') AND c.relkind = 'S' AND c.relowner <> :'owner'::regrole
 \gexec
-SELECT format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I GRANT SELECT ON TABLES TO %I', :'owner', :'schema', :'writer')
-WHERE to_regnamespace(:'schema') IS NOT NULL
-\gexec
 COMMIT;

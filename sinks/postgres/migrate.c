@@ -1,10 +1,10 @@
 /* The schema, step by step on a live cube.
  *
  * A database without a cube gets one in one transaction. A cube goes on while it is changed: first what the newer version adds to its tables;
- * then the code that writes, all of it in one transaction, its triggers last; then row-level security, a table in a transaction; then new
- * rollups are filled; then the views that read them, those that differ, one in a transaction; then work of any length outside of transactions;
- * and when no program of an older version is connected any more, the version is complete, older programs are refused, and what only they
- * needed goes. Each file is noted in the transaction that ran it, and code that has to be made again because of another file is forgotten in
+ * then the code that writes, all of it in one transaction, its triggers last; then row-level security and triggers for changes by hand, a table
+ * in a transaction; then new rollups are filled; then the views that read them, those that differ, one in a transaction; then work of any length
+ * outside of transactions; and when no program of an older version is connected any more, the version is complete, older programs are refused,
+ * and what only they needed goes. Each file is noted in the transaction that ran it, and code that has to be made again because of another file is forgotten in
  * the transaction of that one, so a migration that was killed goes on where it was.
  *
  * No reader and no writer waits longer than LOCK_TIMEOUT_MS for a lock that is not given at once: the transaction is taken back and tried

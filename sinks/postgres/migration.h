@@ -28,7 +28,7 @@ enum gc_verdict gc_migration_transact(struct migration *m, gc_migration_transact
  * that ends. */
 enum gc_verdict gc_migration_replace_in_parts(struct migration *m, const struct gc_sql_file *file,
 					      struct gc_err *err) GC_MUST_CHECK;
-/* Row-level security where it is missing, a table in a transaction. */
+/* Row-level security and triggers for changes by hand where they are missing, a table in a transaction. */
 enum gc_verdict gc_migration_protect(struct migration *m, struct gc_err *err) GC_MUST_CHECK;
 
 /* Has rollups that are new hold the facts that are there. */

@@ -37,14 +37,14 @@ restored() {
 }
 
 # kept → all rows of 0.1.0 but those of bookkeeping of the schema itself, and the checksums of contracts, which have one more column; one hash a
-# table; the mesh's errors apart, and where versions stand. What is asked is written down the first time, before the upgrade: columns and
+# table; the mesh's errors apart, where versions stand, and which transaction wrote a key. What is asked is written down the first time, before the upgrade: columns and
 # tables that are new say nothing of what was there.
 kept() {
 	[ -s kept.sql ] || sql >kept.sql <<-'SQL'
 		SELECT format('SELECT %L, count(*), sum(hashtext(ROW(%s)::text)::bigint) FROM %s t %s;', relname,
 			(SELECT string_agg(format('t.%I', a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-				AND NOT (relname ~ '^version_' AND attname = 'at_us')),
-			c.oid::regclass, CASE WHEN relname ~ '^(fact|key)_error_events$' THEN 'WHERE error_id NOT LIKE ''error:%''' ELSE '' END)
+				AND NOT (relname ~ '^version_' AND attname = 'at_us') AND attname <> 'xid'),
+			c.oid::regclass, CASE WHEN relname ~ '^(fact|key)_error_events$' THEN 'WHERE error_id NOT LIKE ''error:%''' WHEN relname = 'setting' THEN 'WHERE name LIKE ''cube.%''' ELSE '' END)
 		FROM pg_class c WHERE relnamespace = 'cube'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
 			AND relname !~ '^schema_|^(fact|rollup)$|^rollup_error|^rollup_verification_(executions_ledger|mission)$' ORDER BY relname
 	SQL
@@ -183,7 +183,8 @@ equal 'transactions that lock more than one view' "$(grep ' v ' locks | awk 'NF 
 # a lock is followed by what belongs to the same table or view and is done at once, and by no other code
 sql -F ' ' >held <<-'SQL'
 	SELECT string_agg(DISTINCT l.name, '+'), count(DISTINCT c.at) FILTER (WHERE c.tag = 'CREATE FUNCTION'), coalesce(string_agg(DISTINCT c.tag, '+'
-		ORDER BY c.tag) FILTER (WHERE c.tag NOT IN ('CREATE FUNCTION', 'COMMENT', 'CREATE TRIGGER', 'CREATE TABLE', 'CREATE INDEX')), '-'),
+		ORDER BY c.tag) FILTER (WHERE c.tag NOT IN ('CREATE FUNCTION', 'COMMENT', 'CREATE TRIGGER', 'CREATE TABLE', 'CREATE INDEX',
+		'ALTER TABLE', 'CREATE POLICY', 'DROP POLICY')), '-'),
 		max(extract(epoch FROM c.at - l.since)) * 1000
 	FROM (SELECT xid, string_agg(name, '+') AS name, min(at) AS since FROM seen.lock GROUP BY 1) l LEFT JOIN seen.command c ON c.xid = l.xid AND c.at > l.since
 	GROUP BY l.xid

@@ -198,3 +198,22 @@ equal 'texts of approvals' "$(sql -c "SELECT string_agg(coalesce(coalesce(action
 	fail 'nothing was told in one batch'
 equal 'steps that the source never makes' "$(grep -c '^issue|' one.rows)" 4
 shown "$(wc -l <after.jsonl) records (texts left out, sent again, late, deletes, steps back) end the same in $(sql -c 'SELECT count(*) FROM cube.fact_approvals') approvals and all else, told in one batch or one by one"
+
+# --- What this transaction wrote, and what another of its number did ---
+# A cube that was restored has rows of transactions of another cluster, whose numbers come again: that a key was written by this one is not told by
+# its row. A key row that says so, and one that this transaction did write: what is older stays superseded.
+cube one
+merge() { # merge OTHER RESULT NUMBER → a batch of the versions NUMBER of `restored` and of another one
+	echo "SELECT cube.merge_healing_actions(action_id => '{restored,$1}', component_key => '{0,0}', actor_key => '{0,0}', action => '{a,a}', result => '{$2,$2}', detail => '{NULL,NULL}',
+		created_at => ARRAY[now(), now()], deleted => '{f,f}', lsn => '{${3}00,${3}00}', source_us => '{$3,$3}', kafka_us => '{$3,$3}', record_offset => '{$3,$3}', offset_id => '{NULL,NULL}')"
+}
+sql -c "$(merge other new 2)" >&2
+# until a release later the number stands in the row
+[ "$(sql -c "SELECT count(*) FROM pg_attribute WHERE attrelid = 'cube.key_healing_actions'::regclass AND attname = 'xid' AND NOT attisdropped")" = 0 ] ||
+	same_number="UPDATE cube.key_healing_actions SET xid = pg_current_xact_id() WHERE action_id = 'restored'"
+sql -c BEGIN -c "${same_number:-SELECT}" -c "$(merge third old 1)" -c COMMIT >&2
+equal 'a fact whose older version came in a transaction of the same number' "$(sql -c "SELECT result FROM cube.fact_healing_actions WHERE action_id = 'restored'")" new
+sql -c BEGIN -c "$(merge third newer 3)" -c "$(merge fourth old 1)" -c COMMIT >&2
+equal 'a fact whose older version came in the same transaction' "$(sql -c "SELECT result FROM cube.fact_healing_actions WHERE action_id = 'restored'")" newer
+verify_agrees
+shown 'an older version stays superseded, whichever number its transaction has'

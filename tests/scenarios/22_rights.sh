@@ -34,7 +34,6 @@ for target in missions tiers; do
 		CREATE TRIGGER evil BEFORE INSERT ON wanted_$target FOR EACH ROW EXECUTE FUNCTION pg_temp.evil();
 		GRANT ALL ON wanted_$target TO PUBLIC;
 		SELECT cube.resolve_$dim(ARRAY['m-1']);
-		SELECT cube.rebuild_$target(ARRAY[1, 2]);
 		SELECT 'merged', cube.merge_missions(source_id => ARRAY['m-$target'], mission_key => ARRAY[(SELECT max(mission_key) FROM cube.dim_mission)], mission_name => ARRAY['n'],
 			mission_type => ARRAY['t'], started_at => ARRAY[now()], completed_at => ARRAY[NULL::timestamptz], final_status => ARRAY[NULL::text],
 			deleted => ARRAY[false], lsn => ARRAY[5::bigint], source_us => ARRAY[1::bigint], kafka_us => ARRAY[1::bigint], record_offset => ARRAY[0::bigint],
@@ -72,7 +71,8 @@ for table in etl_dead_letter setting key_verification_executions version_mission
 done
 as "$writer"
 if sql -c "SELECT cube.create_api_token('x', 'x', 'x', 'operator', NULL, NULL)" >refused.out 2>&1; then fail 'gracecube_writer makes tokens of the API'; fi
-for step in "raise_horizon('fact_approvals', '2026-11-01')" "prepare_month('fact_approvals', '2026-11-01')" "detach_month('fact_approvals', '2026-11-01')" "drop_month('fact_approvals', '2026-11-01')"; do
+for step in "raise_horizon('fact_approvals', '2026-11-01')" "prepare_month('fact_approvals', '2026-11-01')" "detach_month('fact_approvals', '2026-11-01')" "drop_month('fact_approvals', '2026-11-01')" \
+	"rebuild_missions('{1}')" "relink_approvals('{a}')" "merge_mesh_errors('{a}')" "ensure_partition('approvals', 1)" "drop_dead_letters(1, 1, true)"; do
 	if sql -c "SELECT cube.$step" >refused.out 2>&1; then fail "gracecube_writer calls cube.$step"; fi
 	contains "cube.$step" refused.out 'permission denied'
 done

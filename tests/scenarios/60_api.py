@@ -301,8 +301,7 @@ TAMPERED = {
         WHERE sequence IN (5004500, 5004501)""",
     'entries that do not match their hash': "UPDATE cube.fact_agentic_events SET hash_matches = false WHERE sequence IN (5001111, 5001112)",
     'an entry at another place': "UPDATE cube.fact_agentic_events SET sequence = 5005555 WHERE sequence = 5005550",
-    'an entry of another day': """UPDATE cube.fact_agentic_events SET time_key = time_key + 1440, created_at = created_at + interval '1 day' WHERE sequence = 5004700;
-        UPDATE cube.key_agentic_events SET created_at = created_at + interval '1 day' WHERE entry_id = 'made-4700'""",
+    'an entry of another day': "UPDATE cube.fact_agentic_events SET created_at = created_at + interval '1 day' WHERE sequence = 5004700",
 }
 LIVENESS = """SELECT shard_id, count(*) AS heartbeats, percentile_cont(0.5) WITHIN GROUP (ORDER BY gap) FILTER (WHERE nth <= 100) AS usual_gap_seconds
     FROM (SELECT shard_id, row_number() OVER (PARTITION BY shard_id ORDER BY created_at DESC) AS nth,

@@ -1,5 +1,22 @@
 -- Written by sinks/sql/generated/write.sh from a cube: see sinks/sql/code/2_engine for what writes these functions.
 
+CREATE OR REPLACE FUNCTION cube.follow_agentic_events()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+BEGIN
+	IF NEW.entry_id <> OLD.entry_id THEN
+		RAISE EXCEPTION 'the key of a fact cannot be changed by hand: %', OLD.entry_id USING ERRCODE = 'restrict_violation',
+			HINT = 'Delete the row; a record with the new key makes another one.';
+	END IF;
+	UPDATE cube.key_agentic_events k SET created_at = NEW.created_at, prev_created_at = k.created_at WHERE k.entry_id = OLD.entry_id AND k.created_at = OLD.created_at;
+	NEW.time_key := cube.time_key(NEW.created_at);
+	PERFORM cube.ensure_hours(ARRAY[NEW.time_key / 60]);
+	RETURN NEW;
+END $function$;
+
 CREATE OR REPLACE FUNCTION cube.forget_agentic_events()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -37,15 +54,16 @@ DECLARE
 	closed_before constant timestamptz := cube.pass_horizon('fact_agentic_events');
 	known_prev_created_at timestamp with time zone[];
 BEGIN
-	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are
+	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are. What was
+	-- written is what this returns: a number of the transaction in the row would be that of another one in a cube that was restored
 	WITH w AS (
-		INSERT INTO cube.key_agentic_events AS k (entry_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id, xid )
-		SELECT i.entry_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id, pg_current_xact_id() 
+		INSERT INTO cube.key_agentic_events AS k (entry_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id )
+		SELECT i.entry_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id 
 		FROM (SELECT unnest(merge_agentic_events.entry_id) AS entry_id, unnest(merge_agentic_events.created_at) AS created_at, unnest(merge_agentic_events.deleted) AS deleted, unnest(merge_agentic_events.lsn) AS lsn, unnest(merge_agentic_events.source_us) AS source_us, unnest(merge_agentic_events.kafka_us) AS kafka_us, unnest(merge_agentic_events.record_offset) AS record_offset, unnest(merge_agentic_events.offset_id) AS offset_id) AS i
 		WHERE i.deleted OR i.created_at >= closed_before
 		ON CONFLICT (entry_id) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
 			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
-			offset_id = excluded.offset_id, xid = excluded.xid 
+			offset_id = excluded.offset_id 
 		-- a key that was only locked is no delete: it has no version yet
 		WHERE (k.created_at IS NULL OR k.created_at >= closed_before) AND cube.replaces(
 			excluded.created_at IS NULL, excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
@@ -64,9 +82,10 @@ BEGIN
 					count(*) FILTER (WHERE NOT c.is_closed AND cube.own_us(i.source_us, i.kafka_us) > cube.own_us(k.source_us, k.kafka_us)) AS contradicting
 				FROM unnest(merge_agentic_events.entry_id, merge_agentic_events.created_at, merge_agentic_events.deleted, merge_agentic_events.source_us, merge_agentic_events.kafka_us, merge_agentic_events.offset_id)
 					AS i (entry_id, created_at, deleted, source_us, kafka_us, offset_id)
+				LEFT JOIN unnest(winners) AS w (entry_id) ON w.entry_id = i.entry_id
 				LEFT JOIN cube.key_agentic_events k ON k.entry_id = i.entry_id
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
-				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
+				WHERE i.offset_id IS NOT NULL AND w.entry_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
 		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
@@ -151,8 +170,9 @@ BEGIN
 		f.created_at,
 		now()
 	FROM (SELECT unnest(merge_agentic_events.entry_id) AS entry_id, unnest(merge_agentic_events.component_key) AS component_key, unnest(merge_agentic_events.actor_key) AS actor_key, unnest(merge_agentic_events.mission_key) AS mission_key, unnest(merge_agentic_events.sequence) AS sequence, unnest(merge_agentic_events.actor) AS actor, unnest(merge_agentic_events.action) AS action, unnest(merge_agentic_events.resource) AS resource, unnest(merge_agentic_events.subsystem) AS subsystem, unnest(merge_agentic_events.result) AS result, unnest(merge_agentic_events.severity) AS severity, unnest(merge_agentic_events.contract_id) AS contract_id, unnest(merge_agentic_events.names_mission) AS names_mission, unnest(merge_agentic_events.error_id) AS error_id, unnest(merge_agentic_events.entry_hash) AS entry_hash, unnest(merge_agentic_events.previous_hash) AS previous_hash, unnest(merge_agentic_events.hash_matches) AS hash_matches, unnest(merge_agentic_events.created_at) AS created_at) AS f
-	JOIN cube.key_agentic_events k ON k.entry_id = f.entry_id
-	WHERE k.xid = pg_current_xact_id() AND k.created_at IS NOT NULL
+	JOIN unnest(winners) AS w (entry_id) ON w.entry_id = f.entry_id
+	JOIN cube.key_agentic_events k ON k.entry_id = w.entry_id
+	WHERE k.created_at IS NOT NULL
 	ON CONFLICT (entry_id, created_at) DO UPDATE SET
 		time_key = excluded.time_key,
 		component_key = excluded.component_key,

@@ -1,5 +1,22 @@
 -- Written by sinks/sql/generated/write.sh from a cube: see sinks/sql/code/2_engine for what writes these functions.
 
+CREATE OR REPLACE FUNCTION cube.follow_approvals()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+BEGIN
+	IF NEW.approval_id <> OLD.approval_id THEN
+		RAISE EXCEPTION 'the key of a fact cannot be changed by hand: %', OLD.approval_id USING ERRCODE = 'restrict_violation',
+			HINT = 'Delete the row; a record with the new key makes another one.';
+	END IF;
+	UPDATE cube.key_approvals k SET created_at = NEW.created_at, prev_created_at = k.created_at WHERE k.approval_id = OLD.approval_id AND k.created_at = OLD.created_at;
+	NEW.time_key := cube.time_key(NEW.created_at);
+	PERFORM cube.ensure_hours(ARRAY[NEW.time_key / 60]);
+	RETURN NEW;
+END $function$;
+
 CREATE OR REPLACE FUNCTION cube.forget_approvals()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -37,15 +54,16 @@ DECLARE
 	closed_before constant timestamptz := cube.pass_horizon('fact_approvals');
 	known_prev_created_at timestamp with time zone[]; known_contract_tier_key integer[];
 BEGIN
-	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are
+	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are. What was
+	-- written is what this returns: a number of the transaction in the row would be that of another one in a cube that was restored
 	WITH w AS (
-		INSERT INTO cube.key_approvals AS k (approval_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id, xid , own_tier_key, contract_id)
-		SELECT i.approval_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id, pg_current_xact_id() , i.own_tier_key, i.contract_id
+		INSERT INTO cube.key_approvals AS k (approval_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id , own_tier_key, contract_id)
+		SELECT i.approval_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id , i.own_tier_key, i.contract_id
 		FROM (SELECT unnest(merge_approvals.approval_id) AS approval_id, unnest(merge_approvals.created_at) AS created_at, unnest(merge_approvals.own_tier_key) AS own_tier_key, unnest(merge_approvals.contract_id) AS contract_id, unnest(merge_approvals.deleted) AS deleted, unnest(merge_approvals.lsn) AS lsn, unnest(merge_approvals.source_us) AS source_us, unnest(merge_approvals.kafka_us) AS kafka_us, unnest(merge_approvals.record_offset) AS record_offset, unnest(merge_approvals.offset_id) AS offset_id) AS i
 		WHERE i.deleted OR i.created_at >= closed_before
 		ON CONFLICT (approval_id) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
 			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
-			offset_id = excluded.offset_id, xid = excluded.xid , own_tier_key = excluded.own_tier_key, contract_id = excluded.contract_id
+			offset_id = excluded.offset_id , own_tier_key = excluded.own_tier_key, contract_id = excluded.contract_id
 		-- a key that was only locked is no delete: it has no version yet
 		WHERE (k.created_at IS NULL OR k.created_at >= closed_before) AND cube.replaces(
 			excluded.created_at IS NULL, excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
@@ -64,9 +82,10 @@ BEGIN
 					count(*) FILTER (WHERE NOT c.is_closed AND cube.own_us(i.source_us, i.kafka_us) > cube.own_us(k.source_us, k.kafka_us)) AS contradicting
 				FROM unnest(merge_approvals.approval_id, merge_approvals.created_at, merge_approvals.deleted, merge_approvals.source_us, merge_approvals.kafka_us, merge_approvals.offset_id)
 					AS i (approval_id, created_at, deleted, source_us, kafka_us, offset_id)
+				LEFT JOIN unnest(winners) AS w (approval_id) ON w.approval_id = i.approval_id
 				LEFT JOIN cube.key_approvals k ON k.approval_id = i.approval_id
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
-				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
+				WHERE i.offset_id IS NOT NULL AND w.approval_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
 		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
@@ -83,7 +102,7 @@ BEGIN
 
 	-- 4. the facts; a row that would not change is not written
 	-- what the parents say now; they were locked before, so the later of the two sees the other
-	UPDATE cube.key_approvals t SET contract_tier_key = n.contract_tier_key FROM (SELECT k.approval_id, (coalesce((SELECT f.tier_key FROM cube.key_verification_executions c JOIN cube.fact_verification_executions f ON f.contract_id = c.contract_id AND f.created_at = c.created_at WHERE c.contract_id = k.contract_id), CASE WHEN EXISTS (SELECT FROM cube.key_verification_executions p WHERE p.contract_id = k.contract_id AND p.created_at < cube.closed_before('fact_verification_executions')) THEN k.contract_tier_key END)) AS contract_tier_key FROM unnest(merge_approvals.approval_id) AS i (approval_id) JOIN cube.key_approvals k ON k.approval_id = i.approval_id WHERE k.xid = pg_current_xact_id()) n
+	UPDATE cube.key_approvals t SET contract_tier_key = n.contract_tier_key FROM (SELECT k.approval_id, (coalesce((SELECT f.tier_key FROM cube.key_verification_executions c JOIN cube.fact_verification_executions f ON f.contract_id = c.contract_id AND f.created_at = c.created_at WHERE c.contract_id = k.contract_id), CASE WHEN EXISTS (SELECT FROM cube.key_verification_executions p WHERE p.contract_id = k.contract_id AND p.created_at < cube.closed_before('fact_verification_executions')) THEN k.contract_tier_key END)) AS contract_tier_key FROM unnest(winners) AS i (approval_id) JOIN cube.key_approvals k ON k.approval_id = i.approval_id) n
 	WHERE t.approval_id = n.approval_id AND (t.contract_tier_key) IS DISTINCT FROM (n.contract_tier_key);
 	INSERT INTO cube.fact_approvals AS t (approval_id, time_key, tier_key, actor_key, approval_type, action_description, was_approved, decision_time_seconds, risk_score, created_at, decided_at, status, contract_id, error_id, requested_by, decision_reason, loaded_at)
 	SELECT f.approval_id,
@@ -104,8 +123,9 @@ BEGIN
 		CASE WHEN f.decision_reason = '__debezium_unavailable_value' AND k.prev_created_at IS NULL THEN NULL ELSE f.decision_reason END,
 		now()
 	FROM (SELECT unnest(merge_approvals.approval_id) AS approval_id, unnest(merge_approvals.actor_key) AS actor_key, unnest(merge_approvals.approval_type) AS approval_type, unnest(merge_approvals.action_description) AS action_description, unnest(merge_approvals.was_approved) AS was_approved, unnest(merge_approvals.decision_time_seconds) AS decision_time_seconds, unnest(merge_approvals.risk_score) AS risk_score, unnest(merge_approvals.created_at) AS created_at, unnest(merge_approvals.decided_at) AS decided_at, unnest(merge_approvals.status) AS status, unnest(merge_approvals.contract_id) AS contract_id, unnest(merge_approvals.error_id) AS error_id, unnest(merge_approvals.requested_by) AS requested_by, unnest(merge_approvals.decision_reason) AS decision_reason, unnest(merge_approvals.own_tier_key) AS own_tier_key) AS f
-	JOIN cube.key_approvals k ON k.approval_id = f.approval_id
-	WHERE k.xid = pg_current_xact_id() AND k.created_at IS NOT NULL
+	JOIN unnest(winners) AS w (approval_id) ON w.approval_id = f.approval_id
+	JOIN cube.key_approvals k ON k.approval_id = w.approval_id
+	WHERE k.created_at IS NOT NULL
 	ON CONFLICT (approval_id, created_at) DO UPDATE SET
 		time_key = excluded.time_key,
 		tier_key = excluded.tier_key,

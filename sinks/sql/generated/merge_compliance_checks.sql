@@ -1,5 +1,22 @@
 -- Written by sinks/sql/generated/write.sh from a cube: see sinks/sql/code/2_engine for what writes these functions.
 
+CREATE OR REPLACE FUNCTION cube.follow_compliance_checks()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+BEGIN
+	IF NEW.check_id <> OLD.check_id THEN
+		RAISE EXCEPTION 'the key of a fact cannot be changed by hand: %', OLD.check_id USING ERRCODE = 'restrict_violation',
+			HINT = 'Delete the row; a record with the new key makes another one.';
+	END IF;
+	UPDATE cube.key_compliance_checks k SET created_at = NEW.created_at, prev_created_at = k.created_at WHERE k.check_id = OLD.check_id AND k.created_at = OLD.created_at;
+	NEW.time_key := cube.time_key(NEW.created_at);
+	PERFORM cube.ensure_hours(ARRAY[NEW.time_key / 60]);
+	RETURN NEW;
+END $function$;
+
 CREATE OR REPLACE FUNCTION cube.forget_compliance_checks()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -37,15 +54,16 @@ DECLARE
 	closed_before constant timestamptz := cube.pass_horizon('fact_compliance_checks');
 	known_prev_created_at timestamp with time zone[]; known_contract_tier_key integer[]; known_contract_mission_key integer[];
 BEGIN
-	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are
+	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are. What was
+	-- written is what this returns: a number of the transaction in the row would be that of another one in a cube that was restored
 	WITH w AS (
-		INSERT INTO cube.key_compliance_checks AS k (check_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id, xid , contract_id)
-		SELECT i.check_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id, pg_current_xact_id() , i.contract_id
+		INSERT INTO cube.key_compliance_checks AS k (check_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id , contract_id)
+		SELECT i.check_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id , i.contract_id
 		FROM (SELECT unnest(merge_compliance_checks.check_id) AS check_id, unnest(merge_compliance_checks.created_at) AS created_at, unnest(merge_compliance_checks.contract_id) AS contract_id, unnest(merge_compliance_checks.deleted) AS deleted, unnest(merge_compliance_checks.lsn) AS lsn, unnest(merge_compliance_checks.source_us) AS source_us, unnest(merge_compliance_checks.kafka_us) AS kafka_us, unnest(merge_compliance_checks.record_offset) AS record_offset, unnest(merge_compliance_checks.offset_id) AS offset_id) AS i
 		WHERE i.deleted OR i.created_at >= closed_before
 		ON CONFLICT (check_id) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
 			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
-			offset_id = excluded.offset_id, xid = excluded.xid , contract_id = excluded.contract_id
+			offset_id = excluded.offset_id , contract_id = excluded.contract_id
 		-- a key that was only locked is no delete: it has no version yet
 		WHERE (k.created_at IS NULL OR k.created_at >= closed_before) AND cube.replaces(
 			excluded.created_at IS NULL, excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
@@ -64,9 +82,10 @@ BEGIN
 					count(*) FILTER (WHERE NOT c.is_closed AND cube.own_us(i.source_us, i.kafka_us) > cube.own_us(k.source_us, k.kafka_us)) AS contradicting
 				FROM unnest(merge_compliance_checks.check_id, merge_compliance_checks.created_at, merge_compliance_checks.deleted, merge_compliance_checks.source_us, merge_compliance_checks.kafka_us, merge_compliance_checks.offset_id)
 					AS i (check_id, created_at, deleted, source_us, kafka_us, offset_id)
+				LEFT JOIN unnest(winners) AS w (check_id) ON w.check_id = i.check_id
 				LEFT JOIN cube.key_compliance_checks k ON k.check_id = i.check_id
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
-				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
+				WHERE i.offset_id IS NOT NULL AND w.check_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
 		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
@@ -83,7 +102,7 @@ BEGIN
 
 	-- 4. the facts; a row that would not change is not written
 	-- what the parents say now; they were locked before, so the later of the two sees the other
-	UPDATE cube.key_compliance_checks t SET contract_tier_key = n.contract_tier_key, contract_mission_key = n.contract_mission_key FROM (SELECT k.check_id, (coalesce((SELECT f.tier_key FROM cube.key_verification_executions c JOIN cube.fact_verification_executions f ON f.contract_id = c.contract_id AND f.created_at = c.created_at WHERE c.contract_id = k.contract_id), CASE WHEN EXISTS (SELECT FROM cube.key_verification_executions p WHERE p.contract_id = k.contract_id AND p.created_at < cube.closed_before('fact_verification_executions')) THEN k.contract_tier_key END)) AS contract_tier_key, (coalesce((SELECT f.mission_key FROM cube.key_verification_executions c JOIN cube.fact_verification_executions f ON f.contract_id = c.contract_id AND f.created_at = c.created_at WHERE c.contract_id = k.contract_id), CASE WHEN EXISTS (SELECT FROM cube.key_verification_executions p WHERE p.contract_id = k.contract_id AND p.created_at < cube.closed_before('fact_verification_executions')) THEN k.contract_mission_key END)) AS contract_mission_key FROM unnest(merge_compliance_checks.check_id) AS i (check_id) JOIN cube.key_compliance_checks k ON k.check_id = i.check_id WHERE k.xid = pg_current_xact_id()) n
+	UPDATE cube.key_compliance_checks t SET contract_tier_key = n.contract_tier_key, contract_mission_key = n.contract_mission_key FROM (SELECT k.check_id, (coalesce((SELECT f.tier_key FROM cube.key_verification_executions c JOIN cube.fact_verification_executions f ON f.contract_id = c.contract_id AND f.created_at = c.created_at WHERE c.contract_id = k.contract_id), CASE WHEN EXISTS (SELECT FROM cube.key_verification_executions p WHERE p.contract_id = k.contract_id AND p.created_at < cube.closed_before('fact_verification_executions')) THEN k.contract_tier_key END)) AS contract_tier_key, (coalesce((SELECT f.mission_key FROM cube.key_verification_executions c JOIN cube.fact_verification_executions f ON f.contract_id = c.contract_id AND f.created_at = c.created_at WHERE c.contract_id = k.contract_id), CASE WHEN EXISTS (SELECT FROM cube.key_verification_executions p WHERE p.contract_id = k.contract_id AND p.created_at < cube.closed_before('fact_verification_executions')) THEN k.contract_mission_key END)) AS contract_mission_key FROM unnest(winners) AS i (check_id) JOIN cube.key_compliance_checks k ON k.check_id = i.check_id) n
 	WHERE t.check_id = n.check_id AND (t.contract_tier_key, t.contract_mission_key) IS DISTINCT FROM (n.contract_tier_key, n.contract_mission_key);
 	INSERT INTO cube.fact_compliance_checks AS t (check_id, time_key, mission_key, component_key, tier_key, actor_key, contract_id, action_type, resource, is_compliant, compliance_score, principles_checked, principles_failed, failed_principles, created_at, loaded_at)
 	SELECT f.check_id,
@@ -103,8 +122,9 @@ BEGIN
 		f.created_at,
 		now()
 	FROM (SELECT unnest(merge_compliance_checks.check_id) AS check_id, unnest(merge_compliance_checks.component_key) AS component_key, unnest(merge_compliance_checks.actor_key) AS actor_key, unnest(merge_compliance_checks.contract_id) AS contract_id, unnest(merge_compliance_checks.action_type) AS action_type, unnest(merge_compliance_checks.resource) AS resource, unnest(merge_compliance_checks.is_compliant) AS is_compliant, unnest(merge_compliance_checks.compliance_score) AS compliance_score, unnest(merge_compliance_checks.principles_checked) AS principles_checked, unnest(merge_compliance_checks.principles_failed) AS principles_failed, unnest(merge_compliance_checks.failed_principles) AS failed_principles, unnest(merge_compliance_checks.created_at) AS created_at) AS f
-	JOIN cube.key_compliance_checks k ON k.check_id = f.check_id
-	WHERE k.xid = pg_current_xact_id() AND k.created_at IS NOT NULL
+	JOIN unnest(winners) AS w (check_id) ON w.check_id = f.check_id
+	JOIN cube.key_compliance_checks k ON k.check_id = w.check_id
+	WHERE k.created_at IS NOT NULL
 	ON CONFLICT (check_id, created_at) DO UPDATE SET
 		time_key = excluded.time_key,
 		mission_key = excluded.mission_key,

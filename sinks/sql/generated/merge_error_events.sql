@@ -1,5 +1,22 @@
 -- Written by sinks/sql/generated/write.sh from a cube: see sinks/sql/code/2_engine for what writes these functions.
 
+CREATE OR REPLACE FUNCTION cube.follow_error_events()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+BEGIN
+	IF NEW.error_id <> OLD.error_id THEN
+		RAISE EXCEPTION 'the key of a fact cannot be changed by hand: %', OLD.error_id USING ERRCODE = 'restrict_violation',
+			HINT = 'Delete the row; a record with the new key makes another one.';
+	END IF;
+	UPDATE cube.key_error_events k SET created_at = NEW.created_at, prev_created_at = k.created_at WHERE k.error_id = OLD.error_id AND k.created_at = OLD.created_at;
+	NEW.time_key := cube.time_key(NEW.created_at);
+	PERFORM cube.ensure_hours(ARRAY[NEW.time_key / 60]);
+	RETURN NEW;
+END $function$;
+
 CREATE OR REPLACE FUNCTION cube.forget_error_events()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -37,15 +54,16 @@ DECLARE
 	closed_before constant timestamptz := cube.pass_horizon('fact_error_events');
 	known_prev_created_at timestamp with time zone[]; known_playbook text[]; known_log_component_key integer[]; known_own_human boolean[];
 BEGIN
-	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are
+	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are. What was
+	-- written is what this returns: a number of the transaction in the row would be that of another one in a cube that was restored
 	WITH w AS (
-		INSERT INTO cube.key_error_events AS k (error_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id, xid , own_component_key, component_is_explicit, own_human)
-		SELECT i.error_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id, pg_current_xact_id() , i.own_component_key, i.component_is_explicit, i.own_human
+		INSERT INTO cube.key_error_events AS k (error_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id , own_component_key, component_is_explicit, own_human)
+		SELECT i.error_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id , i.own_component_key, i.component_is_explicit, i.own_human
 		FROM (SELECT unnest(merge_error_events.error_id) AS error_id, unnest(merge_error_events.created_at) AS created_at, unnest(merge_error_events.own_component_key) AS own_component_key, unnest(merge_error_events.component_is_explicit) AS component_is_explicit, unnest(merge_error_events.own_human) AS own_human, unnest(merge_error_events.deleted) AS deleted, unnest(merge_error_events.lsn) AS lsn, unnest(merge_error_events.source_us) AS source_us, unnest(merge_error_events.kafka_us) AS kafka_us, unnest(merge_error_events.record_offset) AS record_offset, unnest(merge_error_events.offset_id) AS offset_id) AS i
 		WHERE i.deleted OR i.created_at >= closed_before
 		ON CONFLICT (error_id) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
 			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
-			offset_id = excluded.offset_id, xid = excluded.xid , own_component_key = excluded.own_component_key, component_is_explicit = excluded.component_is_explicit, own_human = coalesce(excluded.own_human, k.own_human)
+			offset_id = excluded.offset_id , own_component_key = excluded.own_component_key, component_is_explicit = excluded.component_is_explicit, own_human = coalesce(excluded.own_human, k.own_human)
 		-- a key that was only locked is no delete: it has no version yet
 		WHERE (k.created_at IS NULL OR k.created_at >= closed_before) AND cube.replaces(
 			excluded.created_at IS NULL, excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
@@ -64,9 +82,10 @@ BEGIN
 					count(*) FILTER (WHERE NOT c.is_closed AND cube.own_us(i.source_us, i.kafka_us) > cube.own_us(k.source_us, k.kafka_us)) AS contradicting
 				FROM unnest(merge_error_events.error_id, merge_error_events.created_at, merge_error_events.deleted, merge_error_events.source_us, merge_error_events.kafka_us, merge_error_events.offset_id)
 					AS i (error_id, created_at, deleted, source_us, kafka_us, offset_id)
+				LEFT JOIN unnest(winners) AS w (error_id) ON w.error_id = i.error_id
 				LEFT JOIN cube.key_error_events k ON k.error_id = i.error_id
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
-				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
+				WHERE i.offset_id IS NOT NULL AND w.error_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
 		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
@@ -139,8 +158,9 @@ BEGIN
 		f.resolved_at,
 		now()
 	FROM (SELECT unnest(merge_error_events.error_id) AS error_id, unnest(merge_error_events.actor_key) AS actor_key, unnest(merge_error_events.error_type) AS error_type, unnest(merge_error_events.severity) AS severity, unnest(merge_error_events.source) AS source, unnest(merge_error_events.was_auto_resolved) AS was_auto_resolved, unnest(merge_error_events.resolution_time_seconds) AS resolution_time_seconds, unnest(merge_error_events.status) AS status, unnest(merge_error_events.resolution_note) AS resolution_note, unnest(merge_error_events.created_at) AS created_at, unnest(merge_error_events.resolved_at) AS resolved_at, unnest(merge_error_events.own_component_key) AS own_component_key, unnest(merge_error_events.component_is_explicit) AS component_is_explicit, unnest(merge_error_events.own_human) AS own_human) AS f
-	JOIN cube.key_error_events k ON k.error_id = f.error_id
-	WHERE k.xid = pg_current_xact_id() AND k.created_at IS NOT NULL
+	JOIN unnest(winners) AS w (error_id) ON w.error_id = f.error_id
+	JOIN cube.key_error_events k ON k.error_id = w.error_id
+	WHERE k.created_at IS NOT NULL
 	ON CONFLICT (error_id, created_at) DO UPDATE SET
 		time_key = excluded.time_key,
 		component_key = excluded.component_key,

@@ -1,5 +1,22 @@
 -- Written by sinks/sql/generated/write.sh from a cube: see sinks/sql/code/2_engine for what writes these functions.
 
+CREATE OR REPLACE FUNCTION cube.follow_execution_tasks()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+BEGIN
+	IF NEW.task_key <> OLD.task_key THEN
+		RAISE EXCEPTION 'the key of a fact cannot be changed by hand: %', OLD.task_key USING ERRCODE = 'restrict_violation',
+			HINT = 'Delete the row; a record with the new key makes another one.';
+	END IF;
+	UPDATE cube.key_execution_tasks k SET created_at = NEW.created_at, prev_created_at = k.created_at WHERE k.task_key = OLD.task_key AND k.created_at = OLD.created_at;
+	NEW.time_key := cube.time_key(NEW.created_at);
+	PERFORM cube.ensure_hours(ARRAY[NEW.time_key / 60]);
+	RETURN NEW;
+END $function$;
+
 CREATE OR REPLACE FUNCTION cube.forget_execution_tasks()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -37,15 +54,16 @@ DECLARE
 	closed_before constant timestamptz := cube.pass_horizon('fact_execution_tasks');
 	known_prev_created_at timestamp with time zone[];
 BEGIN
-	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are
+	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are. What was
+	-- written is what this returns: a number of the transaction in the row would be that of another one in a cube that was restored
 	WITH w AS (
-		INSERT INTO cube.key_execution_tasks AS k (task_key, created_at, lsn, source_us, kafka_us, record_offset, offset_id, xid )
-		SELECT i.task_key, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id, pg_current_xact_id() 
+		INSERT INTO cube.key_execution_tasks AS k (task_key, created_at, lsn, source_us, kafka_us, record_offset, offset_id )
+		SELECT i.task_key, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id 
 		FROM (SELECT unnest(merge_execution_tasks.task_key) AS task_key, unnest(merge_execution_tasks.created_at) AS created_at, unnest(merge_execution_tasks.deleted) AS deleted, unnest(merge_execution_tasks.lsn) AS lsn, unnest(merge_execution_tasks.source_us) AS source_us, unnest(merge_execution_tasks.kafka_us) AS kafka_us, unnest(merge_execution_tasks.record_offset) AS record_offset, unnest(merge_execution_tasks.offset_id) AS offset_id) AS i
 		WHERE i.deleted OR i.created_at >= closed_before
 		ON CONFLICT (task_key) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
 			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
-			offset_id = excluded.offset_id, xid = excluded.xid 
+			offset_id = excluded.offset_id 
 		-- a key that was only locked is no delete: it has no version yet
 		WHERE (k.created_at IS NULL OR k.created_at >= closed_before) AND cube.replaces(
 			excluded.created_at IS NULL, excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
@@ -64,9 +82,10 @@ BEGIN
 					count(*) FILTER (WHERE NOT c.is_closed AND cube.own_us(i.source_us, i.kafka_us) > cube.own_us(k.source_us, k.kafka_us)) AS contradicting
 				FROM unnest(merge_execution_tasks.task_key, merge_execution_tasks.created_at, merge_execution_tasks.deleted, merge_execution_tasks.source_us, merge_execution_tasks.kafka_us, merge_execution_tasks.offset_id)
 					AS i (task_key, created_at, deleted, source_us, kafka_us, offset_id)
+				LEFT JOIN unnest(winners) AS w (task_key) ON w.task_key = i.task_key
 				LEFT JOIN cube.key_execution_tasks k ON k.task_key = i.task_key
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
-				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
+				WHERE i.offset_id IS NOT NULL AND w.task_key IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
 		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
@@ -142,8 +161,9 @@ BEGIN
 		f.completed_at,
 		now()
 	FROM (SELECT unnest(merge_execution_tasks.task_key) AS task_key, unnest(merge_execution_tasks.component_key) AS component_key, unnest(merge_execution_tasks.actor_key) AS actor_key, unnest(merge_execution_tasks.task_id) AS task_id, unnest(merge_execution_tasks.task_type) AS task_type, unnest(merge_execution_tasks.status) AS status, unnest(merge_execution_tasks.was_successful) AS was_successful, unnest(merge_execution_tasks.has_failed) AS has_failed, unnest(merge_execution_tasks.progress) AS progress, unnest(merge_execution_tasks.queue_seconds) AS queue_seconds, unnest(merge_execution_tasks.run_seconds) AS run_seconds, unnest(merge_execution_tasks.error) AS error, unnest(merge_execution_tasks.created_at) AS created_at, unnest(merge_execution_tasks.started_at) AS started_at, unnest(merge_execution_tasks.completed_at) AS completed_at) AS f
-	JOIN cube.key_execution_tasks k ON k.task_key = f.task_key
-	WHERE k.xid = pg_current_xact_id() AND k.created_at IS NOT NULL
+	JOIN unnest(winners) AS w (task_key) ON w.task_key = f.task_key
+	JOIN cube.key_execution_tasks k ON k.task_key = w.task_key
+	WHERE k.created_at IS NOT NULL
 	ON CONFLICT (task_key, created_at) DO UPDATE SET
 		time_key = excluded.time_key,
 		component_key = excluded.component_key,

@@ -1,5 +1,22 @@
 -- Written by sinks/sql/generated/write.sh from a cube: see sinks/sql/code/2_engine for what writes these functions.
 
+CREATE OR REPLACE FUNCTION cube.follow_governance_members()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+BEGIN
+	IF NEW.governance_member_id <> OLD.governance_member_id THEN
+		RAISE EXCEPTION 'the key of a fact cannot be changed by hand: %', OLD.governance_member_id USING ERRCODE = 'restrict_violation',
+			HINT = 'Delete the row; a record with the new key makes another one.';
+	END IF;
+	UPDATE cube.key_governance_members k SET created_at = NEW.created_at, prev_created_at = k.created_at WHERE k.governance_member_id = OLD.governance_member_id AND k.created_at = OLD.created_at;
+	NEW.time_key := cube.time_key(NEW.created_at);
+	PERFORM cube.ensure_hours(ARRAY[NEW.time_key / 60]);
+	RETURN NEW;
+END $function$;
+
 CREATE OR REPLACE FUNCTION cube.forget_governance_members()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -37,15 +54,16 @@ DECLARE
 	closed_before constant timestamptz := cube.pass_horizon('fact_governance_members');
 	known_prev_created_at timestamp with time zone[];
 BEGIN
-	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are
+	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are. What was
+	-- written is what this returns: a number of the transaction in the row would be that of another one in a cube that was restored
 	WITH w AS (
-		INSERT INTO cube.key_governance_members AS k (governance_member_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id, xid )
-		SELECT i.governance_member_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id, pg_current_xact_id() 
+		INSERT INTO cube.key_governance_members AS k (governance_member_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id )
+		SELECT i.governance_member_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id 
 		FROM (SELECT unnest(merge_governance_members.governance_member_id) AS governance_member_id, unnest(merge_governance_members.created_at) AS created_at, unnest(merge_governance_members.deleted) AS deleted, unnest(merge_governance_members.lsn) AS lsn, unnest(merge_governance_members.source_us) AS source_us, unnest(merge_governance_members.kafka_us) AS kafka_us, unnest(merge_governance_members.record_offset) AS record_offset, unnest(merge_governance_members.offset_id) AS offset_id) AS i
 		WHERE i.deleted OR i.created_at >= closed_before
 		ON CONFLICT (governance_member_id) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
 			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
-			offset_id = excluded.offset_id, xid = excluded.xid 
+			offset_id = excluded.offset_id 
 		-- a key that was only locked is no delete: it has no version yet
 		WHERE (k.created_at IS NULL OR k.created_at >= closed_before) AND cube.replaces(
 			excluded.created_at IS NULL, excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
@@ -64,9 +82,10 @@ BEGIN
 					count(*) FILTER (WHERE NOT c.is_closed AND cube.own_us(i.source_us, i.kafka_us) > cube.own_us(k.source_us, k.kafka_us)) AS contradicting
 				FROM unnest(merge_governance_members.governance_member_id, merge_governance_members.created_at, merge_governance_members.deleted, merge_governance_members.source_us, merge_governance_members.kafka_us, merge_governance_members.offset_id)
 					AS i (governance_member_id, created_at, deleted, source_us, kafka_us, offset_id)
+				LEFT JOIN unnest(winners) AS w (governance_member_id) ON w.governance_member_id = i.governance_member_id
 				LEFT JOIN cube.key_governance_members k ON k.governance_member_id = i.governance_member_id
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
-				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
+				WHERE i.offset_id IS NOT NULL AND w.governance_member_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
 		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
@@ -133,8 +152,9 @@ BEGIN
 		f.last_vote_at,
 		now()
 	FROM (SELECT unnest(merge_governance_members.governance_member_id) AS governance_member_id, unnest(merge_governance_members.component_key) AS component_key, unnest(merge_governance_members.actor_key) AS actor_key, unnest(merge_governance_members.member_id) AS member_id, unnest(merge_governance_members.member_type) AS member_type, unnest(merge_governance_members.display_name) AS display_name, unnest(merge_governance_members.role) AS role, unnest(merge_governance_members.vote_weight) AS vote_weight, unnest(merge_governance_members.is_active) AS is_active, unnest(merge_governance_members.is_suspended) AS is_suspended, unnest(merge_governance_members.created_at) AS created_at, unnest(merge_governance_members.last_vote_at) AS last_vote_at) AS f
-	JOIN cube.key_governance_members k ON k.governance_member_id = f.governance_member_id
-	WHERE k.xid = pg_current_xact_id() AND k.created_at IS NOT NULL
+	JOIN unnest(winners) AS w (governance_member_id) ON w.governance_member_id = f.governance_member_id
+	JOIN cube.key_governance_members k ON k.governance_member_id = w.governance_member_id
+	WHERE k.created_at IS NOT NULL
 	ON CONFLICT (governance_member_id, created_at) DO UPDATE SET
 		time_key = excluded.time_key,
 		component_key = excluded.component_key,

@@ -1,5 +1,22 @@
 -- Written by sinks/sql/generated/write.sh from a cube: see sinks/sql/code/2_engine for what writes these functions.
 
+CREATE OR REPLACE FUNCTION cube.follow_governance_sessions()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+BEGIN
+	IF NEW.governance_session_id <> OLD.governance_session_id THEN
+		RAISE EXCEPTION 'the key of a fact cannot be changed by hand: %', OLD.governance_session_id USING ERRCODE = 'restrict_violation',
+			HINT = 'Delete the row; a record with the new key makes another one.';
+	END IF;
+	UPDATE cube.key_governance_sessions k SET created_at = NEW.created_at, prev_created_at = k.created_at WHERE k.governance_session_id = OLD.governance_session_id AND k.created_at = OLD.created_at;
+	NEW.time_key := cube.time_key(NEW.created_at);
+	PERFORM cube.ensure_hours(ARRAY[NEW.time_key / 60]);
+	RETURN NEW;
+END $function$;
+
 CREATE OR REPLACE FUNCTION cube.forget_governance_sessions()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -37,15 +54,16 @@ DECLARE
 	closed_before constant timestamptz := cube.pass_horizon('fact_governance_sessions');
 	known_prev_created_at timestamp with time zone[];
 BEGIN
-	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are
+	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are. What was
+	-- written is what this returns: a number of the transaction in the row would be that of another one in a cube that was restored
 	WITH w AS (
-		INSERT INTO cube.key_governance_sessions AS k (governance_session_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id, xid )
-		SELECT i.governance_session_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id, pg_current_xact_id() 
+		INSERT INTO cube.key_governance_sessions AS k (governance_session_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id )
+		SELECT i.governance_session_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id 
 		FROM (SELECT unnest(merge_governance_sessions.governance_session_id) AS governance_session_id, unnest(merge_governance_sessions.created_at) AS created_at, unnest(merge_governance_sessions.deleted) AS deleted, unnest(merge_governance_sessions.lsn) AS lsn, unnest(merge_governance_sessions.source_us) AS source_us, unnest(merge_governance_sessions.kafka_us) AS kafka_us, unnest(merge_governance_sessions.record_offset) AS record_offset, unnest(merge_governance_sessions.offset_id) AS offset_id) AS i
 		WHERE i.deleted OR i.created_at >= closed_before
 		ON CONFLICT (governance_session_id) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
 			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
-			offset_id = excluded.offset_id, xid = excluded.xid 
+			offset_id = excluded.offset_id 
 		-- a key that was only locked is no delete: it has no version yet
 		WHERE (k.created_at IS NULL OR k.created_at >= closed_before) AND cube.replaces(
 			excluded.created_at IS NULL, excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
@@ -64,9 +82,10 @@ BEGIN
 					count(*) FILTER (WHERE NOT c.is_closed AND cube.own_us(i.source_us, i.kafka_us) > cube.own_us(k.source_us, k.kafka_us)) AS contradicting
 				FROM unnest(merge_governance_sessions.governance_session_id, merge_governance_sessions.created_at, merge_governance_sessions.deleted, merge_governance_sessions.source_us, merge_governance_sessions.kafka_us, merge_governance_sessions.offset_id)
 					AS i (governance_session_id, created_at, deleted, source_us, kafka_us, offset_id)
+				LEFT JOIN unnest(winners) AS w (governance_session_id) ON w.governance_session_id = i.governance_session_id
 				LEFT JOIN cube.key_governance_sessions k ON k.governance_session_id = i.governance_session_id
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
-				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
+				WHERE i.offset_id IS NOT NULL AND w.governance_session_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
 		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
@@ -154,8 +173,9 @@ BEGIN
 		f.expires_at,
 		now()
 	FROM (SELECT unnest(merge_governance_sessions.governance_session_id) AS governance_session_id, unnest(merge_governance_sessions.component_key) AS component_key, unnest(merge_governance_sessions.actor_key) AS actor_key, unnest(merge_governance_sessions.session_id) AS session_id, unnest(merge_governance_sessions.policy_name) AS policy_name, unnest(merge_governance_sessions.action_type) AS action_type, unnest(merge_governance_sessions.category) AS category, unnest(merge_governance_sessions.committee) AS committee, unnest(merge_governance_sessions.risk_level) AS risk_level, unnest(merge_governance_sessions.status) AS status, unnest(merge_governance_sessions.outcome) AS outcome, unnest(merge_governance_sessions.quorum_required) AS quorum_required, unnest(merge_governance_sessions.approval_threshold) AS approval_threshold, unnest(merge_governance_sessions.total_votes) AS total_votes, unnest(merge_governance_sessions.decision_seconds) AS decision_seconds, unnest(merge_governance_sessions.created_at) AS created_at, unnest(merge_governance_sessions.voting_started_at) AS voting_started_at, unnest(merge_governance_sessions.decided_at) AS decided_at, unnest(merge_governance_sessions.expires_at) AS expires_at) AS f
-	JOIN cube.key_governance_sessions k ON k.governance_session_id = f.governance_session_id
-	WHERE k.xid = pg_current_xact_id() AND k.created_at IS NOT NULL
+	JOIN unnest(winners) AS w (governance_session_id) ON w.governance_session_id = f.governance_session_id
+	JOIN cube.key_governance_sessions k ON k.governance_session_id = w.governance_session_id
+	WHERE k.created_at IS NOT NULL
 	ON CONFLICT (governance_session_id, created_at) DO UPDATE SET
 		time_key = excluded.time_key,
 		component_key = excluded.component_key,

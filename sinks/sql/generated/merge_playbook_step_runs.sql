@@ -1,5 +1,22 @@
 -- Written by sinks/sql/generated/write.sh from a cube: see sinks/sql/code/2_engine for what writes these functions.
 
+CREATE OR REPLACE FUNCTION cube.follow_playbook_step_runs()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+BEGIN
+	IF NEW.step_run_id <> OLD.step_run_id THEN
+		RAISE EXCEPTION 'the key of a fact cannot be changed by hand: %', OLD.step_run_id USING ERRCODE = 'restrict_violation',
+			HINT = 'Delete the row; a record with the new key makes another one.';
+	END IF;
+	UPDATE cube.key_playbook_step_runs k SET created_at = NEW.created_at, prev_created_at = k.created_at WHERE k.step_run_id = OLD.step_run_id AND k.created_at = OLD.created_at;
+	NEW.time_key := cube.time_key(NEW.created_at);
+	PERFORM cube.ensure_hours(ARRAY[NEW.time_key / 60]);
+	RETURN NEW;
+END $function$;
+
 CREATE OR REPLACE FUNCTION cube.forget_playbook_step_runs()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -37,15 +54,16 @@ DECLARE
 	closed_before constant timestamptz := cube.pass_horizon('fact_playbook_step_runs');
 	known_prev_created_at timestamp with time zone[]; known_run_actor_key integer[]; known_run_component_key integer[];
 BEGIN
-	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are
+	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are. What was
+	-- written is what this returns: a number of the transaction in the row would be that of another one in a cube that was restored
 	WITH w AS (
-		INSERT INTO cube.key_playbook_step_runs AS k (step_run_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id, xid , run_id)
-		SELECT i.step_run_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id, pg_current_xact_id() , i.run_id
+		INSERT INTO cube.key_playbook_step_runs AS k (step_run_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id , run_id)
+		SELECT i.step_run_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id , i.run_id
 		FROM (SELECT unnest(merge_playbook_step_runs.step_run_id) AS step_run_id, unnest(merge_playbook_step_runs.created_at) AS created_at, unnest(merge_playbook_step_runs.run_id) AS run_id, unnest(merge_playbook_step_runs.deleted) AS deleted, unnest(merge_playbook_step_runs.lsn) AS lsn, unnest(merge_playbook_step_runs.source_us) AS source_us, unnest(merge_playbook_step_runs.kafka_us) AS kafka_us, unnest(merge_playbook_step_runs.record_offset) AS record_offset, unnest(merge_playbook_step_runs.offset_id) AS offset_id) AS i
 		WHERE i.deleted OR i.created_at >= closed_before
 		ON CONFLICT (step_run_id) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
 			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
-			offset_id = excluded.offset_id, xid = excluded.xid , run_id = excluded.run_id
+			offset_id = excluded.offset_id , run_id = excluded.run_id
 		-- a key that was only locked is no delete: it has no version yet
 		WHERE (k.created_at IS NULL OR k.created_at >= closed_before) AND cube.replaces(
 			excluded.created_at IS NULL, excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
@@ -64,9 +82,10 @@ BEGIN
 					count(*) FILTER (WHERE NOT c.is_closed AND cube.own_us(i.source_us, i.kafka_us) > cube.own_us(k.source_us, k.kafka_us)) AS contradicting
 				FROM unnest(merge_playbook_step_runs.step_run_id, merge_playbook_step_runs.created_at, merge_playbook_step_runs.deleted, merge_playbook_step_runs.source_us, merge_playbook_step_runs.kafka_us, merge_playbook_step_runs.offset_id)
 					AS i (step_run_id, created_at, deleted, source_us, kafka_us, offset_id)
+				LEFT JOIN unnest(winners) AS w (step_run_id) ON w.step_run_id = i.step_run_id
 				LEFT JOIN cube.key_playbook_step_runs k ON k.step_run_id = i.step_run_id
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
-				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
+				WHERE i.offset_id IS NOT NULL AND w.step_run_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
 		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
@@ -83,7 +102,7 @@ BEGIN
 
 	-- 4. the facts; a row that would not change is not written
 	-- what the parents say now; they were locked before, so the later of the two sees the other
-	UPDATE cube.key_playbook_step_runs t SET run_actor_key = n.run_actor_key, run_component_key = n.run_component_key FROM (SELECT k.step_run_id, (coalesce((SELECT r.actor_key FROM cube.key_playbook_runs p JOIN cube.fact_playbook_runs r ON r.run_id = p.run_id AND r.created_at = p.created_at WHERE p.run_id = k.run_id), CASE WHEN EXISTS (SELECT FROM cube.key_playbook_runs p WHERE p.run_id = k.run_id AND p.created_at < cube.closed_before('fact_playbook_runs')) THEN k.run_actor_key END)) AS run_actor_key, (coalesce((SELECT r.component_key FROM cube.key_playbook_runs p JOIN cube.fact_playbook_runs r ON r.run_id = p.run_id AND r.created_at = p.created_at WHERE p.run_id = k.run_id), CASE WHEN EXISTS (SELECT FROM cube.key_playbook_runs p WHERE p.run_id = k.run_id AND p.created_at < cube.closed_before('fact_playbook_runs')) THEN k.run_component_key END)) AS run_component_key FROM unnest(merge_playbook_step_runs.step_run_id) AS i (step_run_id) JOIN cube.key_playbook_step_runs k ON k.step_run_id = i.step_run_id WHERE k.xid = pg_current_xact_id()) n
+	UPDATE cube.key_playbook_step_runs t SET run_actor_key = n.run_actor_key, run_component_key = n.run_component_key FROM (SELECT k.step_run_id, (coalesce((SELECT r.actor_key FROM cube.key_playbook_runs p JOIN cube.fact_playbook_runs r ON r.run_id = p.run_id AND r.created_at = p.created_at WHERE p.run_id = k.run_id), CASE WHEN EXISTS (SELECT FROM cube.key_playbook_runs p WHERE p.run_id = k.run_id AND p.created_at < cube.closed_before('fact_playbook_runs')) THEN k.run_actor_key END)) AS run_actor_key, (coalesce((SELECT r.component_key FROM cube.key_playbook_runs p JOIN cube.fact_playbook_runs r ON r.run_id = p.run_id AND r.created_at = p.created_at WHERE p.run_id = k.run_id), CASE WHEN EXISTS (SELECT FROM cube.key_playbook_runs p WHERE p.run_id = k.run_id AND p.created_at < cube.closed_before('fact_playbook_runs')) THEN k.run_component_key END)) AS run_component_key FROM unnest(winners) AS i (step_run_id) JOIN cube.key_playbook_step_runs k ON k.step_run_id = i.step_run_id) n
 	WHERE t.step_run_id = n.step_run_id AND (t.run_actor_key, t.run_component_key) IS DISTINCT FROM (n.run_actor_key, n.run_component_key);
 	INSERT INTO cube.fact_playbook_step_runs AS t (step_run_id, time_key, component_key, actor_key, run_id, step_order, status, was_successful, duration_seconds, log, created_at, ended_at, loaded_at)
 	SELECT f.step_run_id,
@@ -100,8 +119,9 @@ BEGIN
 		f.ended_at,
 		now()
 	FROM (SELECT unnest(merge_playbook_step_runs.step_run_id) AS step_run_id, unnest(merge_playbook_step_runs.run_id) AS run_id, unnest(merge_playbook_step_runs.step_order) AS step_order, unnest(merge_playbook_step_runs.status) AS status, unnest(merge_playbook_step_runs.was_successful) AS was_successful, unnest(merge_playbook_step_runs.duration_seconds) AS duration_seconds, unnest(merge_playbook_step_runs.log) AS log, unnest(merge_playbook_step_runs.created_at) AS created_at, unnest(merge_playbook_step_runs.ended_at) AS ended_at) AS f
-	JOIN cube.key_playbook_step_runs k ON k.step_run_id = f.step_run_id
-	WHERE k.xid = pg_current_xact_id() AND k.created_at IS NOT NULL
+	JOIN unnest(winners) AS w (step_run_id) ON w.step_run_id = f.step_run_id
+	JOIN cube.key_playbook_step_runs k ON k.step_run_id = w.step_run_id
+	WHERE k.created_at IS NOT NULL
 	ON CONFLICT (step_run_id, created_at) DO UPDATE SET
 		time_key = excluded.time_key,
 		component_key = excluded.component_key,

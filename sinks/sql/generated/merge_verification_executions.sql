@@ -1,5 +1,22 @@
 -- Written by sinks/sql/generated/write.sh from a cube: see sinks/sql/code/2_engine for what writes these functions.
 
+CREATE OR REPLACE FUNCTION cube.follow_verification_executions()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'cube', 'pg_temp'
+AS $function$
+BEGIN
+	IF NEW.contract_id <> OLD.contract_id THEN
+		RAISE EXCEPTION 'the key of a fact cannot be changed by hand: %', OLD.contract_id USING ERRCODE = 'restrict_violation',
+			HINT = 'Delete the row; a record with the new key makes another one.';
+	END IF;
+	UPDATE cube.key_verification_executions k SET created_at = NEW.created_at, prev_created_at = k.created_at WHERE k.contract_id = OLD.contract_id AND k.created_at = OLD.created_at;
+	NEW.time_key := cube.time_key(NEW.created_at);
+	PERFORM cube.ensure_hours(ARRAY[NEW.time_key / 60]);
+	RETURN NEW;
+END $function$;
+
 CREATE OR REPLACE FUNCTION cube.forget_verification_executions()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -37,15 +54,16 @@ DECLARE
 	closed_before constant timestamptz := cube.pass_horizon('fact_verification_executions');
 	known_prev_created_at timestamp with time zone[]; known_log_mission_key integer[]; known_has_snapshot boolean[]; known_passed_benchmark boolean[]; known_drift_score double precision[];
 BEGIN
-	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are
+	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are. What was
+	-- written is what this returns: a number of the transaction in the row would be that of another one in a cube that was restored
 	WITH w AS (
-		INSERT INTO cube.key_verification_executions AS k (contract_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id, xid , own_mission_key, mission_ref, safe_hold_snapshot_id)
-		SELECT i.contract_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id, pg_current_xact_id() , i.own_mission_key, i.mission_ref, i.safe_hold_snapshot_id
+		INSERT INTO cube.key_verification_executions AS k (contract_id, created_at, lsn, source_us, kafka_us, record_offset, offset_id , own_mission_key, mission_ref, safe_hold_snapshot_id)
+		SELECT i.contract_id, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id , i.own_mission_key, i.mission_ref, i.safe_hold_snapshot_id
 		FROM (SELECT unnest(merge_verification_executions.contract_id) AS contract_id, unnest(merge_verification_executions.created_at) AS created_at, unnest(merge_verification_executions.own_mission_key) AS own_mission_key, unnest(merge_verification_executions.mission_ref) AS mission_ref, unnest(merge_verification_executions.safe_hold_snapshot_id) AS safe_hold_snapshot_id, unnest(merge_verification_executions.deleted) AS deleted, unnest(merge_verification_executions.lsn) AS lsn, unnest(merge_verification_executions.source_us) AS source_us, unnest(merge_verification_executions.kafka_us) AS kafka_us, unnest(merge_verification_executions.record_offset) AS record_offset, unnest(merge_verification_executions.offset_id) AS offset_id) AS i
 		WHERE i.deleted OR i.created_at >= closed_before
 		ON CONFLICT (contract_id) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
 			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
-			offset_id = excluded.offset_id, xid = excluded.xid , own_mission_key = excluded.own_mission_key, mission_ref = excluded.mission_ref, safe_hold_snapshot_id = excluded.safe_hold_snapshot_id
+			offset_id = excluded.offset_id , own_mission_key = excluded.own_mission_key, mission_ref = excluded.mission_ref, safe_hold_snapshot_id = excluded.safe_hold_snapshot_id
 		-- a key that was only locked is no delete: it has no version yet
 		WHERE (k.created_at IS NULL OR k.created_at >= closed_before) AND cube.replaces(
 			excluded.created_at IS NULL, excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
@@ -64,9 +82,10 @@ BEGIN
 					count(*) FILTER (WHERE NOT c.is_closed AND cube.own_us(i.source_us, i.kafka_us) > cube.own_us(k.source_us, k.kafka_us)) AS contradicting
 				FROM unnest(merge_verification_executions.contract_id, merge_verification_executions.created_at, merge_verification_executions.deleted, merge_verification_executions.source_us, merge_verification_executions.kafka_us, merge_verification_executions.offset_id)
 					AS i (contract_id, created_at, deleted, source_us, kafka_us, offset_id)
+				LEFT JOIN unnest(winners) AS w (contract_id) ON w.contract_id = i.contract_id
 				LEFT JOIN cube.key_verification_executions k ON k.contract_id = i.contract_id
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
-				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
+				WHERE i.offset_id IS NOT NULL AND w.contract_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
 		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
@@ -175,8 +194,9 @@ BEGIN
 		now(),
 		CASE WHEN f.target_resource = '__debezium_unavailable_value' AND k.prev_created_at IS NULL THEN NULL ELSE f.target_resource END
 	FROM (SELECT unnest(merge_verification_executions.contract_id) AS contract_id, unnest(merge_verification_executions.component_key) AS component_key, unnest(merge_verification_executions.tier_key) AS tier_key, unnest(merge_verification_executions.actor_key) AS actor_key, unnest(merge_verification_executions.action_type) AS action_type, unnest(merge_verification_executions.playbook_id) AS playbook_id, unnest(merge_verification_executions.duration_seconds) AS duration_seconds, unnest(merge_verification_executions.confidence_score) AS confidence_score, unnest(merge_verification_executions.was_successful) AS was_successful, unnest(merge_verification_executions.was_rolled_back) AS was_rolled_back, unnest(merge_verification_executions.contract_status) AS contract_status, unnest(merge_verification_executions.error_message) AS error_message, unnest(merge_verification_executions.created_at) AS created_at, unnest(merge_verification_executions.executed_at) AS executed_at, unnest(merge_verification_executions.verified_at) AS verified_at, unnest(merge_verification_executions.triggered_by) AS triggered_by, unnest(merge_verification_executions.mission_ref) AS mission_ref, unnest(merge_verification_executions.tier_text) AS tier_text, unnest(merge_verification_executions.safe_hold_snapshot_id) AS safe_hold_snapshot_id, unnest(merge_verification_executions.playbook_run_id) AS playbook_run_id, unnest(merge_verification_executions.requires_approval) AS requires_approval, unnest(merge_verification_executions.target_resource) AS target_resource, unnest(merge_verification_executions.own_mission_key) AS own_mission_key) AS f
-	JOIN cube.key_verification_executions k ON k.contract_id = f.contract_id
-	WHERE k.xid = pg_current_xact_id() AND k.created_at IS NOT NULL
+	JOIN unnest(winners) AS w (contract_id) ON w.contract_id = f.contract_id
+	JOIN cube.key_verification_executions k ON k.contract_id = w.contract_id
+	WHERE k.created_at IS NOT NULL
 	ON CONFLICT (contract_id, created_at) DO UPDATE SET
 		time_key = excluded.time_key,
 		mission_key = excluded.mission_key,

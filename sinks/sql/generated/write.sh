@@ -18,7 +18,7 @@ write() {
 
 rm -f "$directory"/*.sql
 while IFS='|' read -r target fact; do
-	write "merge_$target.sql" "(merge|lock|relink|forget)_$target|parent_.*_of_$target"
+	write "merge_$target.sql" "(merge|lock|relink|forget|follow)_$target|parent_.*_of_$target"
 	write "rollups_of_$fact.sql" "rollup_${fact}_(insert|update|delete)|link_${fact}_.*"
 done < <(sql -c 'SELECT target, fact FROM cube.fact ORDER BY 1')
 write rollups_of_etl_quality_issue.sql 'rollup_etl_quality_issue_(insert|update|delete)'

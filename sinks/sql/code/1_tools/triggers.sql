@@ -14,3 +14,14 @@ BEGIN
 	END IF;
 END $$;
 COMMENT ON FUNCTION cube.define_trigger(text, text, text, text, text) IS 'A trigger after each INSERT, UPDATE or DELETE statement of a table; p_referencing names the rows that its function sees.';
+
+-- Changes by hand that no trigger of the fact could follow.
+CREATE OR REPLACE FUNCTION cube.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF TG_OP = 'TRUNCATE' THEN
+		RAISE EXCEPTION 'cube.% cannot be truncated: its rollups and keys would not follow', TG_TABLE_NAME USING ERRCODE = 'restrict_violation',
+			HINT = 'DELETE rows, or let months go by `gracecube retention`.';
+	END IF;
+	RAISE EXCEPTION 'rows of cube.% are changed through cube.%: its rollups and keys would not follow', TG_TABLE_NAME, TG_ARGV[0] USING ERRCODE = 'restrict_violation';
+END $$;
+COMMENT ON FUNCTION cube.refuse() IS 'Refuses a statement.';

@@ -19,6 +19,15 @@ SELECT cube.describe('cube.dim_time', 'One row a minute, for every hour that a f
 $$);
 
 -- Where nothing is set: the defaults of config/options.c, which states them; tests/contract/settings.csv has them for both.
+CREATE OR REPLACE FUNCTION cube.business_time(OUT zone text, OUT first_day int, OUT last_day int, OUT first_hour int, OUT end_hour int) LANGUAGE sql STABLE AS $$
+	SELECT s.zone, split_part(s.days, '-', 1)::int, split_part(s.days, '-', 2)::int, split_part(s.hours, '-', 1)::int, split_part(s.hours, '-', 2)::int
+	FROM (SELECT coalesce(max(value) FILTER (WHERE name = 'cube.business_zone'), 'UTC') AS zone,
+			coalesce(max(value) FILTER (WHERE name = 'cube.business_days'), '1-5') AS days,
+			coalesce(max(value) FILTER (WHERE name = 'cube.business_hours'), '09-17') AS hours
+		FROM cube.setting) s
+$$;
+COMMENT ON FUNCTION cube.business_time() IS 'When business is, by the settings; the ends of hours are not included.';
+
 CREATE OR REPLACE FUNCTION cube.ensure_hours(p_hour int[]) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 DECLARE oldest constant int := cube.oldest_minute();
 BEGIN
@@ -28,17 +37,11 @@ BEGIN
 	END IF;
 	-- records of closed months are expired
 	IF oldest IS NOT NULL THEN p_hour := ARRAY(SELECT h FROM unnest(p_hour) h WHERE h * 60 >= oldest); END IF;
-	WITH s AS (
-		SELECT coalesce(max(value) FILTER (WHERE name = 'cube.business_zone'), 'UTC') AS zone,
-			coalesce(max(value) FILTER (WHERE name = 'cube.business_days'), '1-5') AS days,
-			coalesce(max(value) FILTER (WHERE name = 'cube.business_hours'), '09-17') AS hours
-		FROM cube.setting),
-	m AS (
+	WITH m AS (
 		SELECT h * 60 + i AS time_key, to_timestamp((h * 60 + i) * 60.0) AS at,
 			to_timestamp((h * 60 + i) * 60.0) AT TIME ZONE 'UTC' AS utc, to_timestamp((h * 60 + i) * 60.0) AT TIME ZONE s.zone AS local,
-			split_part(s.days, '-', 1)::int AS first_day, split_part(s.days, '-', 2)::int AS last_day,
-			split_part(s.hours, '-', 1)::int AS first_hour, split_part(s.hours, '-', 2)::int AS end_hour
-		FROM unnest(p_hour) h, generate_series(0, 59) i, s
+			s.first_day, s.last_day, s.first_hour, s.end_hour
+		FROM unnest(p_hour) h, generate_series(0, 59) i, cube.business_time() s
 		-- an hour is made whole
 		WHERE NOT EXISTS (SELECT FROM cube.dim_time known WHERE known.time_key = h * 60))
 	INSERT INTO cube.dim_time
@@ -51,6 +54,19 @@ BEGIN
 	ON CONFLICT DO NOTHING;
 END $$;
 COMMENT ON FUNCTION cube.ensure_hours(int[]) IS 'Makes the minutes of hours (counted since 1970-01-01) in dim_time.';
+
+-- Minutes that are there follow the settings, whoever changes them.
+CREATE OR REPLACE FUNCTION cube.follow_business_time() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+BEGIN
+	UPDATE cube.dim_time t SET is_business_hours = m.is_now, loaded_at = now()
+	FROM (SELECT d.time_key, date_part('isodow', l.at) BETWEEN s.first_day AND s.last_day AND date_part('hour', l.at) >= s.first_hour
+			AND date_part('hour', l.at) < s.end_hour AS is_now
+		FROM cube.business_time() s, cube.dim_time d, LATERAL (SELECT d."timestamp" AT TIME ZONE s.zone AS at) l) m
+	WHERE t.time_key = m.time_key AND t.is_business_hours <> m.is_now;
+	RETURN NULL;
+END $$;
+COMMENT ON FUNCTION cube.follow_business_time() IS 'Computes is_business_hours again when the settings change.';
+
 SELECT cube.describe('cube.dim_component', 'Parts of Grace. Only declared components (not inferred) are recognised by name inside other texts.', $$
 	component_key: surrogate key, 0 is unknown
 	component_name: natural key

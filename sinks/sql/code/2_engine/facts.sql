@@ -92,9 +92,9 @@ BEGIN
 	-- the key table
 	PERFORM cube.need_table(key_table,
 		ARRAY[key_column || ' text', 'created_at timestamptz', 'prev_created_at timestamptz', 'lsn bigint', 'source_us bigint', 'kafka_us bigint',
-			'record_offset bigint', 'offset_id bigint', 'xid xid8'] || p_key_columns || ARRAY(SELECT jsonb_object_keys(p_link_columns)),
+			'record_offset bigint', 'offset_id bigint'] || p_key_columns || ARRAY(SELECT jsonb_object_keys(p_link_columns)),
 		format('CREATE TABLE cube.%I (%I text COLLATE "C" PRIMARY KEY, created_at timestamptz, prev_created_at timestamptz, lsn bigint NOT NULL DEFAULT 0,
-	source_us bigint NOT NULL DEFAULT 0, kafka_us bigint NOT NULL DEFAULT 0, record_offset bigint NOT NULL DEFAULT 0, offset_id bigint, xid xid8%s) WITH (fillfactor = 60)',
+	source_us bigint NOT NULL DEFAULT 0, kafka_us bigint NOT NULL DEFAULT 0, record_offset bigint NOT NULL DEFAULT 0, offset_id bigint%s) WITH (fillfactor = 60)',
 			key_table, key_column, cube.list(', %s', p_key_columns || ARRAY(SELECT jsonb_object_keys(p_link_columns)), '')));
 	PERFORM cube.describe(format('cube.%I', key_table)::regclass, format(
 		'Every key that %s ever had: version, the created_at that finds its row (NULL: deleted or not yet seen), and what other streams say of it.', p_fact),
@@ -107,7 +107,6 @@ BEGIN
 		kafka_us: version: its own time, the source's, else Kafka's, µs
 		record_offset: version: Kafka's offset
 		offset_id: partition that the version came from, in cube.etl_offset
-		xid: transaction that wrote the version
 		%s
 		%s$c$, key_column, cube.list('%s: what the record itself says, for the links', own, E'\n'), cube.list('%s: what other facts say of this key', names, E'\n')));
 
@@ -141,23 +140,25 @@ BEGIN
 	looked_up := format('INSERT INTO cube.%I AS t (%s)
 	SELECT %s
 	FROM (SELECT %s) AS f
-	JOIN cube.%I k ON k.%I = f.%I
-	WHERE k.xid = pg_current_xact_id() AND k.created_at IS NOT NULL
+	JOIN unnest(winners) AS w (%I) ON w.%I = f.%I
+	JOIN cube.%I k ON k.%I = w.%I
+	WHERE k.created_at IS NOT NULL
 	ON CONFLICT (%I, created_at) DO UPDATE SET
 		%s
 	WHERE (%s) IS DISTINCT FROM (%s);',
-		p_fact, cube.list('%I', fact_columns), selected, cube.list(source, inputs), key_table, key_column, key_column, key_column, updated,
+		p_fact, cube.list('%I', fact_columns), selected, cube.list(source, inputs), key_column, key_column, key_column, key_table, key_column, key_column, key_column, updated,
 		(SELECT string_agg(format('t.%I', c), ', ' ORDER BY n) FROM unnest(fact_columns) WITH ORDINALITY u (c, n) WHERE c <> 'loaded_at'),
 		(SELECT string_agg(CASE WHEN c = ANY (p_keeps)
 				THEN format('CASE WHEN excluded.%1$I = %2$L THEN t.%1$I ELSE excluded.%1$I END', c, cube.unavailable_value(p_fact, c))
 				ELSE format('excluded.%I', c) END, ', ' ORDER BY n)
 			FROM unnest(fact_columns) WITH ORDINALITY u (c, n) WHERE c <> 'loaded_at'));
 	at_hand := replace(replace(looked_up,
-		format(E'FROM (SELECT %s) AS f\n\tJOIN cube.%I k ON k.%I = f.%I', cube.list(source, inputs), key_table, key_column, key_column),
+		format(E'FROM (SELECT %s) AS f\n\tJOIN unnest(winners) AS w (%I) ON w.%I = f.%I\n\tJOIN cube.%I k ON k.%I = w.%I', cube.list(source, inputs), key_column, key_column, key_column,
+			key_table, key_column, key_column),
 		format(E'FROM (SELECT %s, %s) AS f,\n\t\tLATERAL (SELECT f.created_at, %s, %s) AS k',
 			cube.list(source, inputs || ARRAY['deleted']), cube.list('unnest(known_%1$s) AS known_%1$s', known),
 			cube.list('f.%I', ARRAY(SELECT c FROM unnest(key_column || own) WITH ORDINALITY u (c, n) WHERE c <> ALL (p_key_keeps) ORDER BY n)), cube.list('f.known_%1$s AS %1$I', known))),
-		'k.xid = pg_current_xact_id() AND k.created_at IS NOT NULL', 'NOT f.deleted');
+		'k.created_at IS NOT NULL', 'NOT f.deleted');
 
 	EXECUTE format($sql$
 CREATE OR REPLACE FUNCTION cube.merge_%1$s(%2$s, deleted boolean[], lsn bigint[], source_us bigint[], kafka_us bigint[], record_offset bigint[], offset_id bigint[])
@@ -171,15 +172,16 @@ DECLARE
 	closed_before constant timestamptz := cube.pass_horizon(%17$L);
 	%12$s
 BEGIN
-	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are
+	-- 1. the versions: every key is locked, in the sender's order, and the newest version stays; closed months are left as they are. What was
+	-- written is what this returns: a number of the transaction in the row would be that of another one in a cube that was restored
 	WITH w AS (
-		INSERT INTO cube.%3$I AS k (%4$I, created_at, lsn, source_us, kafka_us, record_offset, offset_id, xid %5$s)
-		SELECT i.%4$I, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id, pg_current_xact_id() %6$s
+		INSERT INTO cube.%3$I AS k (%4$I, created_at, lsn, source_us, kafka_us, record_offset, offset_id %5$s)
+		SELECT i.%4$I, CASE WHEN NOT i.deleted THEN i.created_at END, i.lsn, i.source_us, i.kafka_us, i.record_offset, i.offset_id %6$s
 		FROM (SELECT %7$s) AS i
 		WHERE i.deleted OR i.created_at >= closed_before
 		ON CONFLICT (%4$I) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
 			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
-			offset_id = excluded.offset_id, xid = excluded.xid %8$s
+			offset_id = excluded.offset_id %8$s
 		-- a key that was only locked is no delete: it has no version yet
 		WHERE (k.created_at IS NULL OR k.created_at >= closed_before) AND cube.replaces(
 			excluded.created_at IS NULL, excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
@@ -198,9 +200,10 @@ BEGIN
 					count(*) FILTER (WHERE NOT c.is_closed AND cube.own_us(i.source_us, i.kafka_us) > cube.own_us(k.source_us, k.kafka_us)) AS contradicting
 				FROM unnest(%9$s, merge_%1$s.created_at, merge_%1$s.deleted, merge_%1$s.source_us, merge_%1$s.kafka_us, %10$s)
 					AS i (%4$I, created_at, deleted, source_us, kafka_us, offset_id)
+				LEFT JOIN unnest(winners) AS w (%4$I) ON w.%4$I = i.%4$I
 				LEFT JOIN cube.%3$I k ON k.%4$I = i.%4$I
 				CROSS JOIN LATERAL (SELECT coalesce(k.created_at < closed_before OR NOT i.deleted AND i.created_at < closed_before, false) AS is_closed) c
-				WHERE i.offset_id IS NOT NULL AND k.xid IS DISTINCT FROM pg_current_xact_id() GROUP BY i.offset_id ORDER BY i.offset_id) l
+				WHERE i.offset_id IS NOT NULL AND w.%4$I IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
 			WHERE o.offset_id = l.offset_id RETURNING l.old + l.expired AS n)
 		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
@@ -238,7 +241,7 @@ END $body$$sql$,
 	%s
 	END IF;$step$, format('merge_%s.%I', p_target, key_column), at_hand, looked_up)
 		ELSE format($step$-- what the parents say now; they were locked before, so the later of the two sees the other
-	UPDATE cube.%1$I t SET %2$s FROM (SELECT k.%3$I, %4$s FROM unnest(merge_%7$s.%3$I) AS i (%3$I) JOIN cube.%1$I k ON k.%3$I = i.%3$I WHERE k.xid = pg_current_xact_id()) n
+	UPDATE cube.%1$I t SET %2$s FROM (SELECT k.%3$I, %4$s FROM unnest(winners) AS i (%3$I) JOIN cube.%1$I k ON k.%3$I = i.%3$I) n
 	WHERE t.%3$I = n.%3$I AND (%5$s) IS DISTINCT FROM (%6$s);
 	%8$s$step$,
 			key_table, cube.list('%1$I = n.%1$I', names), key_column,
@@ -258,6 +261,21 @@ BEGIN
 END $body$$sql$, p_target, key_table, key_column);
 	EXECUTE format('COMMENT ON FUNCTION cube.forget_%s IS %L', p_target, format('Keeps %s right when rows of %s are deleted by hand.', key_table, p_fact));
 	PERFORM cube.define_trigger('forget_delete', 'delete', p_fact, 'OLD TABLE AS old_rows', 'forget_' || p_target);
+
+	-- a fact whose time people correct: its key and its minute follow (a merge moves the key first, and nothing is left to do)
+	EXECUTE format($sql$
+CREATE OR REPLACE FUNCTION cube.follow_%1$s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $body$
+BEGIN
+	IF NEW.%3$I <> OLD.%3$I THEN
+		RAISE EXCEPTION 'the key of a fact cannot be changed by hand: %%', OLD.%3$I USING ERRCODE = 'restrict_violation',
+			HINT = 'Delete the row; a record with the new key makes another one.';
+	END IF;
+	UPDATE cube.%2$I k SET created_at = NEW.created_at, prev_created_at = k.created_at WHERE k.%3$I = OLD.%3$I AND k.created_at = OLD.created_at;
+	NEW.time_key := cube.time_key(NEW.created_at);
+	PERFORM cube.ensure_hours(ARRAY[NEW.time_key / 60]);
+	RETURN NEW;
+END $body$$sql$, p_target, key_table, key_column);
+	EXECUTE format('COMMENT ON FUNCTION cube.follow_%s IS %L', p_target, format('Keeps %s right when created_at of %s is corrected by hand.', key_table, p_fact));
 
 	-- locking, for those who link to this fact
 	EXECUTE format($sql$

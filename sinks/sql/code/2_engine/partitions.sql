@@ -51,8 +51,22 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cube.make_partition(text, text, int, int) IS 'Makes a table for months of a fact, beside it.';
 
+-- Statements on a partition itself fire no trigger of its fact, and those on the fact no such one of a partition.
+CREATE OR REPLACE FUNCTION cube.guard_statement(p_part text, p_fact text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+	SELECT format('CREATE OR REPLACE TRIGGER refuse_statements BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON cube.%I EXECUTE FUNCTION cube.refuse(%L)', p_part, p_fact)
+$$;
+COMMENT ON FUNCTION cube.guard_statement(text, text) IS 'The statement that has changes of a partition itself refused.';
+
+CREATE OR REPLACE FUNCTION cube.guard_statements() RETURNS SETOF text LANGUAGE sql STABLE AS $$
+	SELECT cube.guard_statement(c.relname, f.fact)
+	FROM cube.fact f JOIN pg_inherits i ON i.inhparent = format('cube.%I', f.fact)::regclass JOIN pg_class c ON c.oid = i.inhrelid
+	WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'refuse_statements') ORDER BY c.relname
+$$;
+COMMENT ON FUNCTION cube.guard_statements() IS 'The same of each partition that does not have it yet.';
+
 CREATE OR REPLACE FUNCTION cube.attach_partition(p_fact text, p_part text, p_from int, p_to int) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+	EXECUTE cube.guard_statement(p_part, p_fact);
 	EXECUTE format('ALTER TABLE cube.%I ATTACH PARTITION cube.%I FOR VALUES FROM (%L) TO (%L)', p_fact, p_part, cube.begin_of(p_from), cube.begin_of(p_to));
 END $$;
 COMMENT ON FUNCTION cube.attach_partition(text, text, int, int) IS 'Makes a table a part of its fact.';
@@ -72,6 +86,7 @@ BEGIN
 	SELECT w.* INTO wide FROM cube.wide_tables(p_fact) w WHERE p_month >= w.from_month AND p_month < w.to_month;
 	IF wide IS NULL THEN RETURN; END IF;
 	EXECUTE format('ALTER TABLE cube.%I DETACH PARTITION cube.%I', p_fact, wide.part);
+	EXECUTE format('DROP TRIGGER IF EXISTS refuse_statements ON cube.%I', wide.part); -- until it is attached again
 	FOR month IN EXECUTE format('SELECT cube.month_of(created_at) FROM cube.%I WHERE created_at < $1 UNION SELECT $2 WHERE cube.is_near($2) ORDER BY 1', wide.part)
 			USING cube.begin_of(p_month + 1), p_month LOOP
 		PERFORM cube.make_partition(p_fact, cube.month_table(p_fact, month), month, month + 1);

@@ -6,7 +6,7 @@ SELECT day, phase, cube.total(insights) AS insights, cube.total(guardrails_check
 	cube.mean(sum(confidence_ppb), cube.total(confidence_n), 1e9) AS avg_confidence,
 	cube.mean(sum(risk_ppb), cube.total(risk_n), 1e9) AS avg_risk
 FROM cube.rollup_insights_daily GROUP BY day, phase HAVING cube.total(insights) <> 0$$);
-SELECT cube.describe('cube.cube_insights_by_phase', 'Steps of agents'' reasoning by UTC day and phase.', $$
+SELECT cube.describe('cube.cube_insights_by_phase', 'Steps of agents'' reasoning by UTC day and phase. Of all tiers, whoever asks.', $$
 	day: UTC day
 	phase: phase of the reasoning
 	insights: steps

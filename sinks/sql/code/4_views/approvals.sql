@@ -5,7 +5,7 @@ SELECT day, cube.total(approvals) AS total, cube.total(approved) AS approved, cu
 	cube.total(approvals - approved - rejected) AS pending,
 	cube.mean(sum(decision_us), cube.total(decision_n), 1e6) AS avg_decision_seconds, cube.total(decision_n) AS timed_decisions
 FROM cube.rollup_approvals_daily GROUP BY day HAVING cube.total(approvals) <> 0$$);
-SELECT cube.describe('cube.cube_daily_approvals', 'Approvals by the UTC day on which they were asked for.', $$
+SELECT cube.describe('cube.cube_daily_approvals', 'Approvals by the UTC day on which they were asked for. Of the tiers that who asks may see.', $$
 	day: UTC day
 	total: approvals asked for
 	approved: approved
@@ -21,7 +21,7 @@ SELECT a.actor_id, cube.total(r.approved + r.rejected) AS decided, cube.total(r.
 	cube.mean(sum(r.decision_us), cube.total(r.decision_n), 1e6) AS avg_decision_seconds
 FROM cube.rollup_approvals_daily r JOIN cube.dim_actor a USING (actor_key)
 GROUP BY a.actor_id HAVING cube.total(r.approved + r.rejected) <> 0$$);
-SELECT cube.describe('cube.cube_approvals_by_approver', 'Decisions by the one who decided.', $$
+SELECT cube.describe('cube.cube_approvals_by_approver', 'Decisions by the one who decided. Of the tiers that who asks may see.', $$
 	actor_id: who decided
 	decided: decisions
 	approved: those of them that approved

@@ -86,10 +86,17 @@ SELECT cube.describe('cube.cube_lag', 'How much of each stream was read, how far
 $$);
 
 -- ----
+-- With the rights of the owner, as the counts are of all tiers.
+CREATE OR REPLACE FUNCTION cube.issue_last_found(p_stream text, p_field text, p_rule text) RETURNS timestamptz LANGUAGE sql STABLE
+SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+	SELECT max(i.found_at) FROM cube.etl_quality_issue i WHERE i.stream = p_stream AND i.field = p_field AND i.rule = p_rule
+$$;
+COMMENT ON FUNCTION cube.issue_last_found(text, text, text) IS 'When a kind of quality issue was last found.';
+
 SELECT cube.define_view('cube_quality_issues', $$
-SELECT r.*, (SELECT max(i.found_at) FROM cube.etl_quality_issue i WHERE i.stream = r.stream AND i.field = r.field AND i.rule = r.rule) AS last_found_at
+SELECT r.*, cube.issue_last_found(r.stream, r.field, r.rule) AS last_found_at
 FROM (SELECT stream, field, rule, cube.total(issues) AS issues FROM cube.rollup_quality_issues GROUP BY 1, 2, 3 HAVING cube.total(issues) <> 0) r$$);
-SELECT cube.describe('cube.cube_quality_issues', 'Quality issues, counted by what was wrong.', $$
+SELECT cube.describe('cube.cube_quality_issues', 'Quality issues, counted by what was wrong. Of all tiers, whoever asks.', $$
 	stream: the kind of record, or the fact where two versions of one did not fit together
 	field: the field
 	rule: the rule that was broken

@@ -22,7 +22,7 @@ SELECT cube.define_view('cube_failed_principles', $$
 SELECT r.day, a.actor_id, r.principle, cube.total(r.failures) AS failures
 FROM cube.rollup_failed_principles r JOIN cube.dim_actor a USING (actor_key)
 GROUP BY 1, 2, 3 HAVING cube.total(r.failures) <> 0$$);
-SELECT cube.describe('cube.cube_failed_principles', 'Which principles failed, by UTC day and actor.', $$
+SELECT cube.describe('cube.cube_failed_principles', 'Which principles failed, by UTC day and actor. Of the tiers that who asks may see.', $$
 	day: UTC day
 	actor_id: who acted
 	principle: the principle

@@ -1,5 +1,13 @@
 -- Errors: by day, hour, type and component, and one by one.
 
+-- Of all tiers, as the rollups of errors are, and so with the rights of the owner.
+CREATE OR REPLACE FUNCTION cube.errors_of_minutes(p_from int, p_to int)
+RETURNS TABLE (day date, severity text, errors bigint, auto_resolved bigint) LANGUAGE sql STABLE SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+	SELECT cube.day_of(f.time_key), f.severity, count(*), count(*) FILTER (WHERE f.was_auto_resolved) FROM cube.fact_error_events f
+	WHERE f.time_key >= p_from AND f.time_key < p_to AND f.created_at >= cube.minute_at(p_from) AND f.created_at < cube.minute_at(p_to) GROUP BY 1, 2
+$$;
+COMMENT ON FUNCTION cube.errors_of_minutes(int, int) IS 'Errors created from one minute until another, by UTC day and severity.';
+
 CREATE OR REPLACE FUNCTION cube.error_trends(p_from timestamptz, p_to timestamptz)
 RETURNS TABLE (year int, month int, day int, severity text, error_count bigint, auto_resolved_count bigint) LANGUAGE sql STABLE AS $$
 	WITH d AS MATERIALIZED (SELECT * FROM cube.window_of(p_from, p_to, 1440)), h AS MATERIALIZED (SELECT * FROM cube.window_of(p_from, p_to, 60)),
@@ -13,13 +21,9 @@ RETURNS TABLE (year int, month int, day int, severity text, error_count bigint, 
 		SELECT cube.day_of(r.hour * 60), r.severity, r.errors, r.auto_resolved FROM cube.rollup_errors_hourly r
 		WHERE r.hour >= (SELECT d.to_whole * 24 FROM d) AND r.hour < (SELECT to_whole FROM h)
 		UNION ALL
-		SELECT cube.day_of(f.time_key), f.severity, 1, f.was_auto_resolved::int FROM cube.fact_error_events f
-		WHERE f.time_key >= (SELECT from_minute FROM h) AND f.time_key < (SELECT least(from_whole * 60, to_minute) FROM h)
-			AND f.created_at >= (SELECT cube.minute_at(from_minute) FROM h) AND f.created_at < (SELECT cube.minute_at(from_whole * 60) FROM h)
+		SELECT e.* FROM h, cube.errors_of_minutes(h.from_minute, least(h.from_whole * 60, h.to_minute)) e
 		UNION ALL
-		SELECT cube.day_of(f.time_key), f.severity, 1, f.was_auto_resolved::int FROM cube.fact_error_events f
-		WHERE f.time_key >= (SELECT to_whole * 60 FROM h) AND f.time_key < (SELECT to_minute FROM h)
-			AND f.created_at >= (SELECT cube.minute_at(to_whole * 60) FROM h) AND f.created_at < (SELECT cube.minute_at(to_minute) FROM h))
+		SELECT e.* FROM h, cube.errors_of_minutes(h.to_whole * 60, h.to_minute) e)
 	SELECT date_part('year', p.day)::int, date_part('month', p.day)::int, date_part('day', p.day)::int, p.severity,
 		cube.total(p.errors), cube.total(p.auto_resolved)
 	FROM parts p GROUP BY p.day, p.severity HAVING cube.total(p.errors) <> 0 ORDER BY p.day, p.severity
@@ -30,7 +34,7 @@ SELECT cube.define_view('cube_top_error_types', $$
 SELECT r.day, r.error_type, r.severity, c.component_name, cube.total(r.errors) AS errors, cube.total(r.auto_resolved) AS auto_resolved
 FROM cube.rollup_error_types_daily r JOIN cube.dim_component c USING (component_key)
 GROUP BY r.day, r.error_type, r.severity, c.component_name HAVING cube.total(r.errors) <> 0$$);
-SELECT cube.describe('cube.cube_top_error_types', 'Errors by UTC day, type, severity and component.', $$
+SELECT cube.describe('cube.cube_top_error_types', 'Errors by UTC day, type, severity and component. Of all tiers, whoever asks.', $$
 	day: UTC day
 	error_type: type of error, unknown where none is given
 	severity: low, medium, high, critical, unknown, …
@@ -71,7 +75,7 @@ SELECT date_part('year', day)::int AS year, date_part('month', day)::int AS mont
 	cube.total(errors) AS error_count, cube.total(auto_resolved) AS auto_resolved_count, cube.total(human) AS human_count,
 	cube.mean(sum(resolution_us), cube.total(resolution_n), 1e6) AS avg_resolution_seconds
 FROM cube.rollup_errors_daily GROUP BY rollup_errors_daily.day, severity HAVING cube.total(errors) <> 0$$);
-SELECT cube.describe('cube.cube_error_trends', 'Errors by UTC day and severity.', $$
+SELECT cube.describe('cube.cube_error_trends', 'Errors by UTC day and severity. Of all tiers, whoever asks.', $$
 	year: of the UTC day
 	month: of the UTC day
 	day: of the UTC day
@@ -87,7 +91,7 @@ SELECT cube.define_view('cube_errors_by_component', $$
 SELECT c.component_name, cube.total(r.errors) AS errors, cube.total(r.auto_resolved) AS auto_resolved, cube.total(r.human) AS human
 FROM cube.rollup_errors_daily r JOIN cube.dim_component c USING (component_key)
 GROUP BY c.component_name HAVING cube.total(r.errors) <> 0$$);
-SELECT cube.describe('cube.cube_errors_by_component', 'Errors by component.', $$
+SELECT cube.describe('cube.cube_errors_by_component', 'Errors by component. Of all tiers, whoever asks.', $$
 	component_name: component
 	errors: errors
 	auto_resolved: those of them that were resolved without a person

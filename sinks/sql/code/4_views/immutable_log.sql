@@ -2,7 +2,7 @@
 
 SELECT cube.define_view('cube_daily_events', $$
 SELECT day, subsystem, action, cube.total(events) AS events FROM cube.rollup_events_daily GROUP BY day, subsystem, action HAVING cube.total(events) <> 0$$);
-SELECT cube.describe('cube.cube_daily_events', 'Entries of the immutable log by UTC day, subsystem and action.', $$
+SELECT cube.describe('cube.cube_daily_events', 'Entries of the immutable log by UTC day, subsystem and action. Of all tiers, whoever asks.', $$
 	day: UTC day
 	subsystem: subsystem that wrote them
 	action: what happened
@@ -10,7 +10,10 @@ SELECT cube.describe('cube.cube_daily_events', 'Entries of the immutable log by 
 $$);
 
 -- ----
-SELECT cube.define_view('cube_log_integrity', $$
+-- With the rights of the owner: a chain of which somebody sees a part only is not broken. What comes out are sums of days.
+CREATE OR REPLACE FUNCTION cube.log_integrity()
+RETURNS TABLE (day date, entries bigint, missing_entries bigint, broken_links bigint, changed_entries bigint, first_sequence bigint, last_sequence bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 WITH cells AS (
 	SELECT block, day, cube.total(entries) AS entries, cube.total(changed) AS changed, sum(links) AS links
 	FROM cube.rollup_log_blocks GROUP BY 1, 2 HAVING cube.total(entries) <> 0),
@@ -40,8 +43,13 @@ SELECT d.day, d.entries, coalesce(f.missing, 0) AS missing_entries, coalesce(f.b
 	(SELECT min(e.sequence) FROM cube.fact_agentic_events e WHERE e.sequence >= d.first_block * 256 AND e.sequence < (d.first_block + 1) * 256 AND cube.day_of(e.time_key) = d.day) AS first_sequence,
 	(SELECT max(e.sequence) FROM cube.fact_agentic_events e WHERE e.sequence >= d.last_block * 256 AND e.sequence < (d.last_block + 1) * 256 AND cube.day_of(e.time_key) = d.day) AS last_sequence
 FROM (SELECT day, cube.total(entries) AS entries, cube.total(changed) AS changed, min(block) AS first_block, max(block) AS last_block FROM cells GROUP BY day) d
-LEFT JOIN found f USING (day)$$);
-SELECT cube.describe('cube.cube_log_integrity', 'Is the hash chain of the immutable log whole, by UTC day? From rollups; only blocks of 256 places in which something is not right are read from the facts.', $$
+LEFT JOIN found f USING (day)
+$$;
+COMMENT ON FUNCTION cube.log_integrity() IS 'Rows of cube_log_integrity.';
+
+SELECT cube.define_view('cube_log_integrity', $$
+SELECT day, entries, missing_entries, broken_links, changed_entries, first_sequence, last_sequence FROM cube.log_integrity()$$);
+SELECT cube.describe('cube.cube_log_integrity', 'Is the hash chain of the immutable log whole, by UTC day? From rollups; only blocks of 256 places in which something is not right are read from the facts. Of all tiers, whoever asks.', $$
 	day: UTC day
 	entries: entries of that day
 	missing_entries: sequence numbers that are missing before entries of that day

@@ -5,7 +5,7 @@ SELECT r.day, r.playbook_id, c.component_name, cube.total(r.runs) AS runs, cube.
 	cube.mean(sum(r.duration_us), cube.total(r.duration_n), 1e6) AS avg_duration_seconds
 FROM cube.rollup_playbooks_daily r JOIN cube.dim_component c USING (component_key)
 GROUP BY r.day, r.playbook_id, c.component_name HAVING cube.total(r.runs) <> 0$$);
-SELECT cube.describe('cube.cube_playbook_performance', 'Playbook runs by UTC day, playbook and component.', $$
+SELECT cube.describe('cube.cube_playbook_performance', 'Playbook runs by UTC day, playbook and component. Of all tiers, whoever asks.', $$
 	day: UTC day
 	playbook_id: playbook; unknown where the run has none
 	component_name: the service that is repaired
@@ -21,7 +21,7 @@ SELECT r.day, c.component_name, r.step_order, cube.total(r.steps) AS steps, cube
 	cube.mean(sum(r.duration_us), cube.total(r.duration_n), 1e6) AS avg_duration_seconds
 FROM cube.rollup_steps_daily r JOIN cube.dim_component c USING (component_key)
 GROUP BY r.day, c.component_name, r.step_order HAVING cube.total(r.steps) <> 0$$);
-SELECT cube.describe('cube.cube_playbook_steps', 'Steps of playbook runs by UTC day, component and position. Steps per run: steps of all positions over steps of position 1.', $$
+SELECT cube.describe('cube.cube_playbook_steps', 'Steps of playbook runs by UTC day, component and position. Steps per run: steps of all positions over steps of position 1. Of all tiers, whoever asks.', $$
 	day: UTC day
 	component_name: the component that is repaired
 	step_order: position in the run

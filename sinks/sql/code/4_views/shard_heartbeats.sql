@@ -10,7 +10,7 @@ LATERAL (SELECT max(b.created_at) AS last_heartbeat_at, percentile_cont(0.5) WIT
 		(array_agg(b.status ORDER BY b.created_at DESC))[1] AS last_status
 	FROM (SELECT r.created_at, r.status, date_part('epoch', r.created_at - lag(r.created_at) OVER (ORDER BY r.created_at)) AS gap
 		FROM (SELECT f.created_at, f.status FROM cube.fact_shard_heartbeats f WHERE f.shard_id = s.shard_id ORDER BY f.created_at DESC LIMIT 101) r) b) l$$);
-SELECT cube.describe('cube.cube_shard_liveness', 'Is each shard alive: last heartbeat, beats missed lately against its own usual gap, load.', $$
+SELECT cube.describe('cube.cube_shard_liveness', 'Is each shard alive: last heartbeat, beats missed lately against its own usual gap, load. Of all tiers, whoever asks.', $$
 	shard_id: the shard
 	heartbeats: beats
 	last_heartbeat_at: the last one

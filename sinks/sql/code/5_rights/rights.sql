@@ -36,72 +36,133 @@ EXCEPTION WHEN insufficient_privilege OR undefined_object THEN
 	RAISE NOTICE 'no right to create roles: tokens and analysts can not be limited to a tier';
 END $$;
 
--- Made only where it is not there yet: both statements keep readers and writers of the table out until the transaction ends, so on a cube that is
--- in use `migrate` has it done beforehand, a table in a transaction. To change a policy, have a new file of ../../tables drop it.
-CREATE OR REPLACE FUNCTION cube.protect(p_table regclass, p_policy text, p_roles text, p_using text) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-	IF NOT (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = p_table) THEN
-		EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', p_table);
-	END IF;
-	IF NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = p_table AND p.polname = p_policy) THEN
-		EXECUTE format('CREATE POLICY %I ON %s FOR SELECT TO %s USING (%s)', p_policy, p_table, p_roles, p_using);
-	END IF;
-END $$;
-COMMENT ON FUNCTION cube.protect(regclass, text, text, text) IS 'Row-level security of a table: which rows these roles see.';
-
--- gc_tier_is_above() is the same rule, and its statement is in sinks/http/server/server.h; tests/contract/tiers.csv is its cases, run through both.
--- Rows by tier. The owner, whose functions write, passes by; so consumers pay nothing. The policies are bound to roles, which nobody can
--- set for himself, and the key of the tier is looked up once a query, not once a row.
-CREATE OR REPLACE FUNCTION cube.protect_by_tier(p_table regclass) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE tier text;
-BEGIN
-	PERFORM cube.protect(p_table, 'every_tier', 'gracecube_reader, gracecube_writer', 'true');
-	FOREACH tier IN ARRAY ARRAY['tier_1', 'tier_2', 'tier_3'] LOOP
-		PERFORM cube.protect(p_table, tier, 'gracecube_' || tier, format('tier_key = (SELECT t.tier_key FROM cube.dim_tier t WHERE t.tier_code = %L)', tier));
-	END LOOP;
-END $$;
-COMMENT ON FUNCTION cube.protect_by_tier(regclass) IS 'Row-level security of a table with tier_key: each tier''s role sees its rows.';
-
--- A contract's story is found by these key tables, which have no tier of their own: a key is seen by whoever sees its fact.
-CREATE OR REPLACE FUNCTION cube.protect_keys(p_target text) RETURNS void LANGUAGE plpgsql AS $$
+-- Up to which tier who asks may see: who answers (current_user) or who logged in (session_user) is a member of a role of a tier, whatever
+-- else he is a member of, and whichever of his roles he takes; the highest of them counts. Members of gracecube_api may become any, so of
+-- them the role counts that they take. IMMUTABLE is not true of what it reads, and is meant: it is asked once, when a query is planned, as
+-- the roles of a policy are; so nobody without a limit pays for it row by row. Plans are made again when the role changes.
+CREATE OR REPLACE FUNCTION cube.tiers_seen() RETURNS text[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
-	keys constant text := 'key_' || p_target;
-	f cube.fact := (SELECT u FROM cube.fact u WHERE u.target = p_target);
+	asking name;
+	highest int;
 BEGIN
-	PERFORM cube.protect(format('cube.%I', keys)::regclass, 'every_tier', 'gracecube_reader, gracecube_writer', 'true');
-	PERFORM cube.protect(format('cube.%I', keys)::regclass, 'of_facts', 'gracecube_tier_1, gracecube_tier_2, gracecube_tier_3',
-		format('EXISTS (SELECT FROM cube.%2$I f WHERE f.%3$I = %1$I.%3$I AND f.created_at = %1$I.created_at)', keys, f.fact, f.key_column));
+	FOREACH asking IN ARRAY ARRAY[current_user, session_user] LOOP
+		CONTINUE WHEN coalesce(pg_has_role(asking, to_regrole('gracecube_api'), 'MEMBER'), false);
+		highest := (SELECT max(n) FROM generate_series(1, 3) n WHERE pg_has_role(asking, to_regrole('gracecube_tier_' || n), 'MEMBER'));
+		IF highest IS NOT NULL THEN RETURN ARRAY(SELECT 'tier_' || n FROM generate_series(1, highest) n); END IF;
+	END LOOP;
+	RETURN NULL;
 END $$;
-COMMENT ON FUNCTION cube.protect_keys(text) IS 'Row-level security of a fact''s key table: a key is seen by whoever sees its fact.';
+COMMENT ON FUNCTION cube.tiers_seen() IS 'Codes of the tiers that who asks may see; NULL: no limit.';
 
--- All or none: a table with policies for roles that are not there would be hidden from everybody but its owner.
-CREATE OR REPLACE FUNCTION cube.has_all_roles() RETURNS boolean LANGUAGE sql STABLE AS $$
-	SELECT count(*) = 6 FROM pg_roles WHERE rolname IN ('gracecube_reader', 'gracecube_writer', 'gracecube_api', 'gracecube_tier_1', 'gracecube_tier_2', 'gracecube_tier_3')
-$$;
-COMMENT ON FUNCTION cube.has_all_roles() IS 'Are all roles there that policies name?';
+-- Texts that may be the id of a contract or something else, such as the resource of a log entry.
+CREATE OR REPLACE FUNCTION cube.is_hidden_contract(p_text text, p_seen text[]) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000
+SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+BEGIN
+	RETURN EXISTS (SELECT FROM cube.key_verification_executions k WHERE k.contract_id = p_text) AND NOT EXISTS (
+		SELECT FROM cube.key_verification_executions k
+		JOIN cube.fact_verification_executions f ON f.contract_id = k.contract_id AND f.created_at = k.created_at JOIN cube.dim_tier t USING (tier_key)
+		WHERE k.contract_id = p_text AND t.tier_code = ANY (p_seen));
+END $$;
+COMMENT ON FUNCTION cube.is_hidden_contract(text, text[]) IS 'Is a text the id of a contract of none of these tiers?';
 
-CREATE OR REPLACE FUNCTION cube.lacks_policy(c pg_class) RETURNS boolean LANGUAGE sql STABLE AS $$
-	SELECT CASE
-		WHEN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tier_key') AND (c.relname IN (SELECT f.fact FROM cube.fact f) OR c.relname IN (SELECT r.rollup FROM cube.rollup r))
-			THEN ARRAY['every_tier', 'tier_1', 'tier_2', 'tier_3']
-		WHEN c.relname IN ('key_approvals', 'key_compliance_checks') THEN ARRAY['every_tier', 'of_facts']
-		ELSE '{}' END <@ ARRAY(SELECT p.polname::text FROM pg_policy p WHERE p.polrelid = c.oid AND c.relrowsecurity) IS FALSE
+-- What of a table is seen under a limit, over its columns; NULL: all of it. gc_tier_is_above() is the same rule of tiers, and its statement is in
+-- sinks/http/server/server.h; tests/contract/tiers.csv is its cases, run through both. A row that tells of a contract is seen by who sees the
+-- contract; of a key, by who sees its fact; of what has neither tier nor contract (missions, actors, votes, playbooks, …), by all.
+CREATE OR REPLACE FUNCTION cube.limited_rows(c pg_class) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN -- asked of each table, and so planned once a session
+	RETURN (WITH own AS (
+		SELECT f.key_column, EXISTS (SELECT FROM cube.rollup r WHERE r.rollup = c.relname) AS is_rollup, f.fact IS NOT NULL AS is_fact, k.fact AS fact_of_keys,
+			EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tier_key' AND NOT a.attisdropped) AS has_tier,
+			EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'contract_id' AND NOT a.attisdropped) AS has_contract,
+			k.key_column AS key_of_fact
+		FROM (SELECT) one LEFT JOIN cube.fact f ON f.fact = c.relname LEFT JOIN cube.fact k ON 'key_' || k.target = c.relname),
+	parts AS (
+		SELECT 1 AS n, 'tier_key = ANY (ARRAY(SELECT t.tier_key FROM cube.dim_tier t WHERE t.tier_code = ANY (cube.tiers_seen())))' AS part
+		FROM own WHERE has_tier AND (is_fact OR is_rollup)
+		UNION ALL SELECT 2, format('(contract_id IS NULL OR EXISTS (SELECT FROM cube.fact_verification_executions c WHERE c.contract_id = %I.contract_id))', c.relname)
+		FROM own WHERE is_fact AND has_contract AND key_column <> 'contract_id'
+		UNION ALL SELECT 3, format('EXISTS (SELECT FROM cube.%1$I f WHERE f.%2$I = %3$I.%2$I AND f.created_at = %3$I.created_at)', fact_of_keys, key_of_fact, c.relname)
+		FROM own WHERE fact_of_keys IS NOT NULL
+		UNION ALL SELECT 4, o.part FROM (VALUES
+			-- errors of log entries are seen by who sees the entry
+			('fact_error_events', '(error_id NOT LIKE ''log:%'' OR EXISTS (SELECT FROM cube.fact_agentic_events e
+				WHERE e.sequence = CASE WHEN fact_error_events.error_id ~ ''^log:[0-9]+$'' THEN substr(fact_error_events.error_id, 5)::bigint END
+					AND e.created_at = fact_error_events.created_at)) AND NOT cube.is_hidden_contract(source, cube.tiers_seen())'),
+			('fact_approvals', '(action_description !~ ''contract='' IS NOT FALSE OR EXISTS (SELECT FROM cube.fact_verification_executions c
+				WHERE c.contract_id = substring(fact_approvals.action_description FROM ''contract=(\S+)'')))'),
+			('fact_agentic_events', 'NOT cube.is_hidden_contract(resource, cube.tiers_seen())'),
+			('etl_quality_issue', 'CASE WHEN stream IN (''action_contracts'', ''verification_executions'')
+				THEN EXISTS (SELECT FROM cube.fact_verification_executions c WHERE c.contract_id = etl_quality_issue.record_key)
+				ELSE stream IN (''agentic_insights'', ''execution_tasks'', ''governance_members'', ''governance_sessions'', ''governance_votes'', ''healing_actions'',
+					''mission_timelines'', ''playbook_runs'', ''playbook_step_runs'', ''shard_heartbeats'', ''tier_policies'') END'),
+			-- records as they came, and what was noted of them: for those who see all
+			('etl_dead_letter', 'false'), ('etl_verification', 'false'), ('mesh_aspect', 'false'), ('closed_link', 'false')) o (name, part)
+		WHERE o.name = c.relname)
+	SELECT string_agg(part, ' AND ' ORDER BY n) FROM parts);
+END $$;
+COMMENT ON FUNCTION cube.limited_rows(pg_class) IS 'The condition on rows of a table that who is limited to a tier may see; NULL: all rows.';
+
+-- Who may read or write a table at all its grants say; the limit is put upon that. The owner, whose functions write, passes by, so consumers pay
+-- nothing. Policies are made only where they differ, which the comment on them tells: that keeps readers and writers of the table out until the
+-- transaction ends.
+CREATE OR REPLACE FUNCTION cube.about_policy(c pg_class) RETURNS text LANGUAGE sql STABLE AS $$
+	SELECT 'Rows that who is limited to a tier may see (' || md5(replace(cube.limited_rows(c), 'cube.', '')) || ').'
 $$;
-COMMENT ON FUNCTION cube.lacks_policy(pg_class) IS 'Shall readers see rows of a table by tier, and is it not protected yet?';
+COMMENT ON FUNCTION cube.about_policy(pg_class) IS 'The comment on the policy that a table shall have; NULL: none.';
+
+CREATE OR REPLACE FUNCTION cube.lacks_policy(c pg_class) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+DECLARE wanted constant text := cube.about_policy(c);
+BEGIN
+	RETURN wanted IS NOT NULL AND NOT EXISTS (SELECT FROM pg_policy p JOIN pg_description d ON d.objoid = p.oid AND d.classoid = 'pg_policy'::regclass
+		WHERE p.polrelid = c.oid AND c.relrowsecurity AND p.polname = 'tier_limit' AND d.description = wanted);
+END $$;
+COMMENT ON FUNCTION cube.lacks_policy(pg_class) IS 'Shall a limit hold for a table, and does not yet?';
+
+-- For changes by hand. The first fires for rows of which an UPDATE names created_at or the key and changes it, in whichever month; the last for a
+-- statement of no row at once, so that minutes are right which were made when other settings held. Months have theirs by cube.attach_partition().
+CREATE OR REPLACE FUNCTION cube.lacking_triggers(c pg_class) RETURNS SETOF text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	RETURN QUERY SELECT g.statement FROM (
+		SELECT 'follow_created_at' AS name, format('CREATE TRIGGER follow_created_at BEFORE UPDATE OF %1$I, created_at ON cube.%2$I FOR EACH ROW
+			WHEN (OLD.created_at <> NEW.created_at OR OLD.%1$I <> NEW.%1$I) EXECUTE FUNCTION cube.%3$I()', f.key_column, f.fact, 'follow_' || f.target) AS statement
+		FROM cube.fact f WHERE f.fact = c.relname
+		UNION ALL SELECT 'refuse_truncate', format('CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON cube.%I EXECUTE FUNCTION cube.refuse()', f.fact)
+		FROM cube.fact f WHERE f.fact = c.relname
+		UNION ALL SELECT 'follow_business_time', 'CREATE TRIGGER follow_business_time AFTER INSERT OR UPDATE OR DELETE ON cube.setting EXECUTE FUNCTION cube.follow_business_time();
+			UPDATE cube.setting SET value = value WHERE false' WHERE c.relname = 'setting') g
+	WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = g.name);
+END $$;
+COMMENT ON FUNCTION cube.lacking_triggers(pg_class) IS 'The statements that give a table the triggers for changes by hand that it does not have yet.';
 
 CREATE OR REPLACE FUNCTION cube.unprotected_tables() RETURNS SETOF text LANGUAGE sql STABLE AS $$
 	SELECT c.relname::text FROM pg_class c WHERE c.relnamespace = 'cube'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-		AND cube.has_all_roles() AND cube.lacks_policy(c) ORDER BY 1
+		AND (cube.lacks_policy(c) OR EXISTS (SELECT FROM cube.lacking_triggers(c))) ORDER BY c.relname
 $$;
-COMMENT ON FUNCTION cube.unprotected_tables() IS 'Tables whose rows are not yet shown by tier, and shall be.';
+COMMENT ON FUNCTION cube.unprotected_tables() IS 'Tables for which limits to a tier and triggers for changes by hand shall be, and are not yet.';
 
+-- 0.1.0 had a policy for each role, and who was in two roles saw what either did.
 CREATE OR REPLACE FUNCTION cube.protect_table(p_table text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	c pg_class := (SELECT u FROM pg_class u WHERE u.oid = format('cube.%I', p_table)::regclass);
+	statement text;
+	older name;
 BEGIN
-	IF p_table LIKE 'key\_%' THEN PERFORM cube.protect_keys(substr(p_table, 5)); ELSE PERFORM cube.protect_by_tier(format('cube.%I', p_table)::regclass); END IF;
+	FOR statement IN SELECT * FROM cube.lacking_triggers(c) LOOP EXECUTE statement; END LOOP;
+	IF NOT cube.lacks_policy(c) THEN RETURN; END IF;
+	FOR older IN SELECT p.polname FROM pg_policy p WHERE p.polrelid = format('cube.%I', p_table)::regclass
+			AND p.polname IN ('every_tier', 'tier_1', 'tier_2', 'tier_3', 'of_facts', 'as_granted', 'tier_limit') LOOP
+		EXECUTE format('DROP POLICY %I ON cube.%I', older, p_table);
+	END LOOP;
+	EXECUTE format('ALTER TABLE cube.%I ENABLE ROW LEVEL SECURITY', p_table);
+	EXECUTE format('CREATE POLICY as_granted ON cube.%I USING (true)', p_table);
+	EXECUTE format('CREATE POLICY tier_limit ON cube.%I AS RESTRICTIVE USING (cube.tiers_seen() IS NULL OR %s)', p_table, cube.limited_rows(c));
+	EXECUTE format('COMMENT ON POLICY tier_limit ON cube.%I IS %L', p_table, cube.about_policy(c));
 END $$;
-COMMENT ON FUNCTION cube.protect_table(text) IS 'Has the rows of a table shown by tier.';
+COMMENT ON FUNCTION cube.protect_table(text) IS 'Has limits to a tier hold for a table, and its triggers for changes by hand.';
+-- what releases before had for it
+DROP FUNCTION IF EXISTS cube.protect(regclass, text, text, text), cube.protect_by_tier(regclass), cube.protect_keys(text);
 
--- Not in the transaction in which `migrate` replaces the code of the writers: it has each table done by itself, and then runs this file again.
+-- All of them, before anybody is let in by a role of a tier. Not in the transaction in which `migrate` replaces the code of the writers: it has each table done by itself, and then runs this file again.
 DO $$
 BEGIN
 	IF coalesce(current_setting('gracecube.later', true), '') = '' THEN PERFORM cube.protect_table(t) FROM cube.unprotected_tables() t; END IF;
@@ -128,13 +189,19 @@ DECLARE r record;
 BEGIN
 	EXECUTE format('GRANT USAGE ON SCHEMA cube TO %I', p_role);
 	FOR r IN SELECT c.oid::regclass AS name FROM pg_class c WHERE c.relnamespace = 'cube'::regnamespace AND c.relkind IN ('r', 'p', 'v')
-			AND cube.is_for_reading(c) AND NOT cube.is_granted(c, p_role) AND NOT (cube.has_all_roles() AND cube.lacks_policy(c)) LOOP
+			AND cube.is_for_reading(c) AND NOT cube.is_granted(c, p_role) AND NOT cube.lacks_policy(c) LOOP
 		EXECUTE format('GRANT SELECT ON %s TO %I', r.name, p_role);
 	END LOOP;
-	EXECUTE format('GRANT SELECT (stream, field, rule, record_key, found_at) ON cube.etl_quality_issue TO %I', p_role);
+	-- what was senseless, and by which keys a contract's story is found
+	FOR r IN SELECT c.oid::regclass AS name, u.columns FROM (VALUES ('etl_quality_issue', 'stream, field, rule, record_key, found_at'),
+			('key_approvals', 'contract_id, created_at, approval_id'), ('key_compliance_checks', 'contract_id, created_at, check_id')) u (relation, columns)
+			JOIN pg_class c ON c.oid = format('cube.%I', u.relation)::regclass WHERE NOT cube.lacks_policy(c) LOOP
+		EXECUTE format('GRANT SELECT (%s) ON %s TO %I', r.columns, r.name, p_role);
+	END LOOP;
 	FOR r IN SELECT p.oid::regprocedure AS name FROM pg_proc p WHERE p.pronamespace = 'cube'::regnamespace AND p.proname IN ('activity_heatmap', 'actor_key_of',
 			'approvals', 'as_of', 'bucket_at', 'bucket_value', 'component_cell', 'confidence_distribution', 'cube_execution_timeline', 'cube_tier_as_of', 'daily_verification', 'day_of', 'days_until',
-			'duration_percentiles', 'error_trends', 'errors', 'executions', 'first_minute', 'hourly_verification', 'lane', 'log_bucket', 'mean', 'minute_at', 'mission_key_of',
+			'duration_percentiles', 'error_trends', 'errors', 'errors_of_minutes', 'executions', 'first_minute', 'hourly_verification', 'issue_last_found', 'lane', 'log_bucket',
+			'log_integrity', 'mean', 'minute_at', 'mission_key_of',
 			'records_read', 'tier_key_of', 'time_key', 'total', 'verification_success_rate', 'window_of') LOOP
 		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', r.name, p_role);
 	END LOOP;
@@ -154,22 +221,44 @@ CREATE OR REPLACE FUNCTION cube.lacks_rights() RETURNS boolean LANGUAGE sql STAB
 $$;
 COMMENT ON FUNCTION cube.lacks_rights() IS 'Are roles missing that may be made, or rights of roles that are there?';
 
--- Who runs the consumers reads and calls all but the tokens and the audit; a partition that is made later is read, too.
+-- What `run`, `verify`, `dead` and `retention` read: besides what analysts do, the bookkeeping and the registries. Nobody reads a partition: its
+-- policies are its parent's.
+CREATE OR REPLACE FUNCTION cube.is_for_writing(c pg_class) RETURNS boolean LANGUAGE sql STABLE AS $$
+	SELECT cube.is_for_reading(c) OR c.relkind = 'r' AND c.relname ~ '^(etl_.*|fact|fact_link|rollup|rollup_fill|setting)$'
+$$;
+COMMENT ON FUNCTION cube.is_for_writing(pg_class) IS 'Do consumers read this table or view of the cube?';
+
+-- What these commands call with the rights of the owner, and nothing besides: neither what such functions call in their turn, nor the tokens. All
+-- other functions are called with the rights of the caller, and give nobody more than he has.
+CREATE OR REPLACE FUNCTION cube.is_for_calling(p pg_proc) RETURNS boolean LANGUAGE sql STABLE AS $$
+	SELECT CASE WHEN p.prosecdef THEN p.proname IN ('add_dead_letters', 'add_quality_issues', 'advance', 'aged', 'begin_retry', 'claim', 'closed_before',
+			'discard_dead_letters', 'do_step', 'end_retry', 'ensure_hours', 'ensure_partitions', 'import_dead_letters', 'next_step', 'note_verification',
+			'plan_retention', 'repair_step', 'trim_piece', 'unfilled_rollups', 'verify', 'verify_plan', 'verify_step', 'errors_of_minutes', 'issue_last_found', 'log_integrity')
+		OR p.proname ~ '^resolve_' OR p.proname IN (SELECT u.verb || t.target FROM unnest(ARRAY['merge_', 'lock_']) u (verb),
+			(SELECT f.target FROM cube.fact f UNION SELECT unnest(ARRAY['missions', 'tiers', 'mesh_events'])) t)
+		ELSE p.prokind IN ('f', 'a') AND p.proname !~ '(^|_)api_' END
+$$;
+COMMENT ON FUNCTION cube.is_for_calling(pg_proc) IS 'Do consumers call this function of the cube?';
+
+CREATE OR REPLACE FUNCTION cube.is_callable(p pg_proc, p_role name) RETURNS boolean LANGUAGE sql STABLE AS $$
+	SELECT EXISTS (SELECT FROM aclexplode(p.proacl) a WHERE a.grantee = quote_ident(p_role)::regrole AND a.privilege_type = 'EXECUTE')
+$$;
+COMMENT ON FUNCTION cube.is_callable(pg_proc, name) IS 'Was the right to call a function granted to this very role?';
+
 DO $$
 DECLARE r record;
 BEGIN
 	IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'gracecube_writer') THEN RETURN; END IF;
 	REVOKE ALL ON ALL FUNCTIONS IN SCHEMA cube FROM PUBLIC;
 	GRANT USAGE ON SCHEMA cube TO gracecube_writer;
-	ALTER DEFAULT PRIVILEGES IN SCHEMA cube GRANT SELECT ON TABLES TO gracecube_writer;
-	FOR r IN SELECT c.oid::regclass AS name FROM pg_class c WHERE c.relnamespace = 'cube'::regnamespace AND c.relkind IN ('r', 'p', 'v')
-			AND c.relname NOT IN ('api_token', 'api_audit', 'cube_api_audit') AND NOT cube.is_granted(c, 'gracecube_writer') LOOP
-		EXECUTE format('GRANT SELECT ON %s TO gracecube_writer', r.name);
+	ALTER DEFAULT PRIVILEGES IN SCHEMA cube REVOKE SELECT ON TABLES FROM gracecube_writer;
+	FOR r IN SELECT c.oid::regclass AS name, cube.is_for_writing(c) AS is_wanted FROM pg_class c WHERE c.relnamespace = 'cube'::regnamespace
+			AND c.relkind IN ('r', 'p', 'v') AND cube.is_for_writing(c) <> cube.is_granted(c, 'gracecube_writer') LOOP
+		EXECUTE format(CASE WHEN r.is_wanted THEN 'GRANT SELECT ON %s TO gracecube_writer' ELSE 'REVOKE SELECT ON %s FROM gracecube_writer' END, r.name);
 	END LOOP;
-	FOR r IN SELECT p.oid::regprocedure AS name FROM pg_proc p WHERE p.pronamespace = 'cube'::regnamespace AND p.proname !~ '(^|_)api_'
-			-- a month goes by cube.do_step() alone, which knows whose turn it is
-			AND p.proname NOT IN ('raise_horizon', 'prepare_month', 'detach_month', 'drop_month') LOOP
-		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO gracecube_writer', r.name);
+	FOR r IN SELECT p.oid::regprocedure AS name, cube.is_for_calling(p) AS is_wanted FROM pg_proc p WHERE p.pronamespace = 'cube'::regnamespace
+			AND cube.is_for_calling(p) <> cube.is_callable(p, 'gracecube_writer') LOOP
+		EXECUTE format(CASE WHEN r.is_wanted THEN 'GRANT EXECUTE ON FUNCTION %s TO gracecube_writer' ELSE 'REVOKE EXECUTE ON FUNCTION %s FROM gracecube_writer' END, r.name);
 	END LOOP;
 END $$;
 
@@ -184,33 +273,21 @@ BEGIN
 		EXECUTE format('REVOKE SELECT ON %s FROM gracecube_reader', r.name);
 	END LOOP;
 	PERFORM cube.grant_reading('gracecube_reader');
-	GRANT SELECT (contract_id, created_at, approval_id) ON cube.key_approvals TO gracecube_reader;
-	GRANT SELECT (contract_id, created_at, check_id) ON cube.key_compliance_checks TO gracecube_reader;
 END $$;
 
+-- The limits hold for whoever reads, and everybody may ask for his own.
 DO $$
 BEGIN
-	IF NOT cube.has_all_roles() THEN RETURN; END IF;
 	REVOKE ALL ON ALL FUNCTIONS IN SCHEMA cube FROM PUBLIC;
+	GRANT EXECUTE ON FUNCTION cube.tiers_seen(), cube.is_hidden_contract(text, text[]) TO PUBLIC;
+	-- roles of tiers are all there or none is
+	IF (SELECT count(*) FROM pg_roles WHERE rolname IN ('gracecube_reader', 'gracecube_writer', 'gracecube_api', 'gracecube_tier_1', 'gracecube_tier_2', 'gracecube_tier_3')) < 6 THEN
+		RETURN;
+	END IF;
 	REVOKE ALL ON cube.api_token, cube.api_audit, cube.cube_api_audit FROM gracecube_reader, gracecube_writer;
 	PERFORM cube.grant_reading(u.role) FROM unnest(ARRAY['gracecube_tier_1', 'gracecube_tier_2', 'gracecube_tier_3']::name[]) u (role);
 	GRANT USAGE ON SCHEMA cube TO gracecube_api;
 	GRANT SELECT ON cube.api_audit, cube.cube_api_audit TO gracecube_api;
 	GRANT EXECUTE ON FUNCTION cube.find_api_token(text), cube.api_role(text), cube.trim_api_audit(bigint),
 		cube.add_api_audit(bigint[], text[], text[], text[], text[], text[], int[], bigint[], bigint[], text[]) TO gracecube_api;
-END $$;
-
--- Keys by which a contract's story is found: see cube.protect_keys().
-DO $$
-DECLARE
-	wanted name;
-	f record;
-BEGIN
-	IF NOT cube.has_all_roles() THEN RETURN; END IF;
-	FOREACH wanted IN ARRAY ARRAY['gracecube_reader', 'gracecube_tier_1', 'gracecube_tier_2', 'gracecube_tier_3']::name[] LOOP
-		FOR f IN SELECT k.oid::regclass AS keys, u.key_column FROM cube.fact u JOIN pg_class k ON k.oid = format('cube.%I', 'key_' || u.target)::regclass
-				WHERE u.target IN ('approvals', 'compliance_checks') AND NOT cube.lacks_policy(k) LOOP
-			EXECUTE format('GRANT SELECT (%I, created_at, contract_id) ON %s TO %I', f.key_column, f.keys, wanted);
-		END LOOP;
-	END LOOP;
 END $$;
