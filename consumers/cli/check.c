@@ -249,8 +249,8 @@ static void check_schema(struct check *check, struct gc_pg *pg, struct gc_arena 
 		     gc_schema_version(), row.values[0]);
 }
 
-/* What `run` and `verify` call, and what all commands read; the API's own tables are for `serve` alone, and kept from others. A
- * function that is not there is no right either. */
+/* What `run` and `verify` call, and what all commands read, as code/5_rights/rights.sql gives it to gracecube_writer; said here once more,
+ * because who lacks rights cannot ask the cube for them. A function that is not there is no right either. */
 static const char rights_sql[] =
 	"WITH called AS (SELECT unnest('{add_dead_letters,add_quality_issues,advance,claim,do_step,ensure_hours,ensure_partitions,mission_gate,"
 	"next_step,plan_retention,resolve_actor,resolve_component,resolve_mission,resolve_tier,take_lane,trim_piece,verify}'::text[]) AS name),"
@@ -259,10 +259,11 @@ static const char rights_sql[] =
 	"SELECT format('call cube.%s, which is not there', c.name) AS what, false AS allowed FROM called c"
 	" WHERE c.name NOT IN (SELECT f.proname FROM functions f)"
 	" UNION ALL SELECT format('call %s', f.oid::regprocedure), has_function_privilege(f.oid, 'EXECUTE') FROM functions f"
-	" WHERE f.proname ~ '^(merge|lock)_' OR f.proname IN (SELECT c.name FROM called c)"
+	" WHERE f.proname ~ '^(merge|lock)_(?!mesh_(errors|approvals)$)' OR f.proname IN (SELECT c.name FROM called c)"
 	" UNION ALL SELECT format('read cube.%I', c.relname), has_table_privilege(c.oid, 'SELECT')"
 	" FROM pg_class c WHERE c.relnamespace = 'cube'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition"
-	" AND c.relname NOT IN ('api_token', 'api_audit', 'cube_api_audit')) r";
+	" AND (c.relname ~ '^(cube|etl)_|^(dim|fact|rollup)_(?!.*_ledger$)' OR c.relname IN ('fact', 'fact_link', 'rollup', 'rollup_fill',"
+	" 'setting', 'schema_version', 'schema_file', 'horizon', 'closed_month', 'rebuild')) AND c.relname <> 'cube_api_audit') r";
 
 static void check_rights(struct check *check, struct gc_pg *pg, struct gc_arena *arena)
 {
