@@ -215,5 +215,10 @@ sql -c BEGIN -c "${same_number:-SELECT}" -c "$(merge third old 1)" -c COMMIT >&2
 equal 'a fact whose older version came in a transaction of the same number' "$(sql -c "SELECT result FROM cube.fact_healing_actions WHERE action_id = 'restored'")" new
 sql -c BEGIN -c "$(merge third newer 3)" -c "$(merge fourth old 1)" -c COMMIT >&2
 equal 'a fact whose older version came in the same transaction' "$(sql -c "SELECT result FROM cube.fact_healing_actions WHERE action_id = 'restored'")" newer
+# a version of a mission, and the same once more in its transaction: the second is a duplicate
+mission="SELECT cube.merge_missions(source_id => '{twice}', mission_key => ARRAY[(SELECT max(mission_key) FROM cube.dim_mission)], mission_name => '{n}', mission_type => '{t}',
+	started_at => ARRAY[now()], completed_at => ARRAY[NULL::timestamptz], final_status => ARRAY[NULL::text], deleted => '{f}', lsn => '{5}', source_us => '{1}', kafka_us => '{1}',
+	record_offset => '{0}', offset_id => ARRAY[(SELECT min(offset_id) FROM cube.etl_offset)])"
+equal 'superseded of the same version, twice in a transaction' "$(sql -c BEGIN -c "$mission" -c "$mission" -c ROLLBACK | tr '\n' ' ')" '0 1 '
 verify_agrees
-shown 'an older version stays superseded, whichever number its transaction has'
+shown 'an older version stays superseded, and the same one is a duplicate, whichever number its transaction has'

@@ -101,7 +101,8 @@ def limits(logins):
         if not {name, 'cube.' + name} & seen.keys():
             fail('an analyst without a limit finds nothing in %s: nothing can be shown by it; but %s' % (name, sorted(seen)))
     told = []
-    for who, takes in (('tier_1', [None, 'gracecube_tier_1']), ('both', [None, 'gracecube_reader', 'gracecube_tier_1']), ('heirless', [None, 'gracecube_reader']),
+    plant_functions(logins['planting'])
+    for who, takes in (('tier_1', [None, 'gracecube_tier_1']), ('planting', [None]), ('both', [None, 'gracecube_reader', 'gracecube_tier_1']), ('heirless', [None, 'gracecube_reader']),
                        ('writing', [None, 'gracecube_writer'])):
         for take in takes:
             found, read, called = walk(logins[who], take)
@@ -118,6 +119,32 @@ def limits(logins):
     equal('as gracecube_api, and then of a tier', psql('SET ROLE gracecube_tier_2; SELECT DISTINCT tier_code FROM cube.cube_executions ORDER BY 1', DSN[logins['api']]).split(), ['tier_1', 'tier_2'])
     shown('a login of tier_1 reads %d tables and views and calls %d functions, with and without other roles that it has and takes, and finds nothing of a higher tier; an analyst does in %d'
           % (max(told)[0], max(called for _, called in told), len(seen)))
+
+
+def plant_functions(login):
+    """A schema that is the first in the login's search_path by default, with functions that are the better match where names of the catalog's are called."""
+    psql('CREATE SCHEMA %s AUTHORIZATION %s' % (login, login))
+    psql("""CREATE FUNCTION pg_has_role(name, regrole, text) RETURNS boolean LANGUAGE sql AS $$ SELECT $2 = 'gracecube_api'::regrole $$;
+        CREATE FUNCTION pg_has_role(name, name, text) RETURNS boolean LANGUAGE sql AS $$ SELECT $2 = 'gracecube_api' $$;
+        CREATE FUNCTION to_regrole(name) RETURNS regrole LANGUAGE sql AS $$ SELECT NULL::regrole $$""", DSN[login])
+    equal('a planted function where the search_path is looked at', psql("SELECT pg_has_role(current_user, 'gracecube_api'::regrole, 'MEMBER'::text)", DSN[login]).strip(), 't')
+
+
+def guesses(logins):
+    """No function answers otherwise for a contract that is hidden than for one that there is not: ids cannot be tried."""
+    def call(given):
+        return ["SELECT '%s', md5(coalesce(string_agg(replace(f::text, '%s', ''), '|'), '')) FROM cube.%s(%s) f;" % (name, given, name.removeprefix('cube.'), arguments or '')
+                for name, arguments in rows(FUNCTIONS % (9, given, given))]
+    for who in ('tier_1', 'both'):
+        answers = []
+        for given in ('secret-t3-contract', 'secret-t0-contract'):
+            text = 'BEGIN READ ONLY;\n' + '\n'.join('SAVEPOINT s;\n%s\nROLLBACK TO s;' % statement for statement in call(given))
+            done = subprocess.run(['psql', '-X', '-q', '-At', '-d', DSN[logins[who]]], input=text.encode(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+            answers.append(dict(line.split('|', 1) for line in done.stdout.decode().splitlines()))
+        equal('functions that tell %s of a contract by its id' % who, {name for name in answers[0] if answers[0][name] != answers[1].get(name)} - {'cube.as_of'}, set())
+        if len(answers[0]) < 30:
+            fail('only %d functions answer %s' % (len(answers[0]), who))
+    shown('no function of %d tells a contract of a higher tier from one that there is not' % len(answers[0]))
 
 
 def aggregates(logins):
@@ -238,7 +265,7 @@ def writers_calls():
                 names |= set(re.findall(r'\bcube\.(\w+)', text.read()))
     targets = [name for name, in rows('SELECT target FROM cube.fact')] + ['missions', 'tiers', 'mesh_events']
     names |= {verb + target for verb in ('merge_', 'lock_') for target in targets} | {'verify', 'closed_before'}
-    names |= {'errors_of_minutes', 'issue_last_found', 'log_integrity', 'is_hidden_contract'}
+    names |= {'errors_of_minutes', 'issue_last_found', 'log_integrity', 'entry_names_contract', 'error_names_contract'}
     extra = {name for name, in rows("SELECT DISTINCT p.proname FROM pg_proc p WHERE p.pronamespace = 'cube'::regnamespace AND p.prosecdef"
                                     " AND has_function_privilege('gracecube_writer', p.oid, 'EXECUTE')")}
     equal('functions that the writer may call with the rights of the owner, and no program does', extra - names, set())
@@ -252,7 +279,7 @@ def main():
     new_cube()
     own_topics()
     roles = {'tier_1': 'gracecube_tier_1', 'tier_3': 'gracecube_tier_3', 'reader': 'gracecube_reader', 'api': 'gracecube_api', 'both': 'gracecube_tier_1, gracecube_reader',
-             'heirless': 'gracecube_tier_1, gracecube_reader', 'writing': 'gracecube_tier_1, gracecube_writer', 'writer': 'gracecube_writer',
+             'heirless': 'gracecube_tier_1, gracecube_reader', 'planting': 'gracecube_tier_1', 'writing': 'gracecube_tier_1, gracecube_writer', 'writer': 'gracecube_writer',
              'everything': 'gracecube_writer'}
     logins = {who: '%s_%s' % (PREFIX, who) for who in roles}
     for who, login in logins.items():
@@ -260,6 +287,7 @@ def main():
         DSN[login] = re.sub(r'user=\S+', 'user=' + login, os.environ['GRACECUBE_POSTGRES_DSN'])
     try:
         limits(logins)
+        guesses(logins)
         aggregates(logins)
         planted(logins)
         writers_calls()

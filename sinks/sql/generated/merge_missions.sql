@@ -41,7 +41,7 @@ CREATE OR REPLACE FUNCTION cube.merge_missions(source_id text[], mission_key int
 AS $function$
 #variable_conflict use_column
 DECLARE
-	fresh bigint;
+	fresh cube.version_missions[];
 	not_applied bigint := 0; -- records that were superseded: the answer
 	members int[];
 BEGIN
@@ -51,27 +51,27 @@ BEGIN
 		SELECT i.source_id, i.lsn, cube.own_us(i.source_us, i.kafka_us), CASE WHEN i.lsn > 0 THEN 0 ELSE i.record_offset END, i.mission_key, i.deleted,
 			to_timestamp(cube.own_us(i.source_us, i.kafka_us) / 1e6), i.kafka_us, nullif(i.source_us, 0), i.mission_name, i.mission_type, i.started_at, i.completed_at, i.final_status
 		FROM unnest(merge_missions.source_id, merge_missions.mission_key, merge_missions.mission_name, merge_missions.mission_type, merge_missions.started_at, merge_missions.completed_at, merge_missions.final_status, merge_missions.deleted, merge_missions.lsn, merge_missions.source_us, merge_missions.kafka_us, merge_missions.record_offset, merge_missions.offset_id) AS i (source_id, mission_key, mission_name, mission_type, started_at, completed_at, final_status, deleted, lsn, source_us, kafka_us, record_offset, offset_id)
-		ON CONFLICT DO NOTHING RETURNING 1)
-	SELECT count(*) INTO fresh FROM w;
+		ON CONFLICT DO NOTHING RETURNING v)
+	SELECT coalesce(array_agg(w.v), '{}') INTO fresh FROM w;
 
-	-- 2. which of them were duplicates: told apart by the row's own transaction
-	IF fresh < cardinality(merge_missions.source_id) THEN
+	-- 2. which of them were duplicates
+	IF cardinality(fresh) < cardinality(merge_missions.source_id) THEN
 		WITH l AS (UPDATE cube.etl_offset o SET applied = o.applied - l.n, superseded = o.superseded + l.n
 		FROM (SELECT i.offset_id, count(*) AS n
 			FROM (SELECT u.*, row_number() OVER (PARTITION BY u.source_id, u.lsn, cube.own_us(u.source_us, u.kafka_us),
 					CASE WHEN u.lsn > 0 THEN 0 ELSE u.record_offset END ORDER BY u.n) AS nth
 				FROM unnest(merge_missions.source_id, merge_missions.lsn, merge_missions.source_us, merge_missions.kafka_us, merge_missions.record_offset, merge_missions.offset_id)
 				WITH ORDINALITY AS u (source_id, lsn, source_us, kafka_us, record_offset, offset_id, n)) i
-			LEFT JOIN cube.version_missions v ON v.source_id = i.source_id AND v.lsn = i.lsn
+			LEFT JOIN unnest(fresh) v ON v.source_id = i.source_id AND v.lsn = i.lsn
 				AND v.at_us = cube.own_us(i.source_us, i.kafka_us)
-				AND v.tie = CASE WHEN i.lsn > 0 THEN 0 ELSE i.record_offset END AND v.xmin = pg_current_xact_id()::xid AND i.nth = 1
+				AND v.tie = CASE WHEN i.lsn > 0 THEN 0 ELSE i.record_offset END AND i.nth = 1
 			WHERE i.offset_id IS NOT NULL AND v.source_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
 		WHERE o.offset_id = l.offset_id RETURNING l.n)
 		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
 	-- 3. the ranges of the members that changed, and what follows from a member that became known
-	IF fresh > 0 THEN
+	IF cardinality(fresh) > 0 THEN
 		members := ARRAY(SELECT DISTINCT v.mission_key FROM cube.version_missions v WHERE v.source_id = ANY (merge_missions.source_id) AND v.mission_key IS NOT NULL ORDER BY 1);
 		PERFORM cube.known_missions(cube.rebuild_missions(members));
 	END IF;

@@ -41,7 +41,7 @@ CREATE OR REPLACE FUNCTION cube.merge_tiers(source_id text[], tier_key integer[]
 AS $function$
 #variable_conflict use_column
 DECLARE
-	fresh bigint;
+	fresh cube.version_tiers[];
 	not_applied bigint := 0; -- records that were superseded: the answer
 	members int[];
 BEGIN
@@ -51,27 +51,27 @@ BEGIN
 		SELECT i.source_id, i.lsn, cube.own_us(i.source_us, i.kafka_us), CASE WHEN i.lsn > 0 THEN 0 ELSE i.record_offset END, i.tier_key, i.deleted,
 			to_timestamp(cube.own_us(i.source_us, i.kafka_us) / 1e6), i.kafka_us, nullif(i.source_us, 0), i.tier_name, i.requires_approval, i.requires_snapshot, i.requires_benchmark, i.risk_level, i.description, i.policy_from
 		FROM unnest(merge_tiers.source_id, merge_tiers.tier_key, merge_tiers.tier_name, merge_tiers.requires_approval, merge_tiers.requires_snapshot, merge_tiers.requires_benchmark, merge_tiers.risk_level, merge_tiers.description, merge_tiers.policy_from, merge_tiers.deleted, merge_tiers.lsn, merge_tiers.source_us, merge_tiers.kafka_us, merge_tiers.record_offset, merge_tiers.offset_id) AS i (source_id, tier_key, tier_name, requires_approval, requires_snapshot, requires_benchmark, risk_level, description, policy_from, deleted, lsn, source_us, kafka_us, record_offset, offset_id)
-		ON CONFLICT DO NOTHING RETURNING 1)
-	SELECT count(*) INTO fresh FROM w;
+		ON CONFLICT DO NOTHING RETURNING v)
+	SELECT coalesce(array_agg(w.v), '{}') INTO fresh FROM w;
 
-	-- 2. which of them were duplicates: told apart by the row's own transaction
-	IF fresh < cardinality(merge_tiers.source_id) THEN
+	-- 2. which of them were duplicates
+	IF cardinality(fresh) < cardinality(merge_tiers.source_id) THEN
 		WITH l AS (UPDATE cube.etl_offset o SET applied = o.applied - l.n, superseded = o.superseded + l.n
 		FROM (SELECT i.offset_id, count(*) AS n
 			FROM (SELECT u.*, row_number() OVER (PARTITION BY u.source_id, u.lsn, cube.own_us(u.source_us, u.kafka_us),
 					CASE WHEN u.lsn > 0 THEN 0 ELSE u.record_offset END ORDER BY u.n) AS nth
 				FROM unnest(merge_tiers.source_id, merge_tiers.lsn, merge_tiers.source_us, merge_tiers.kafka_us, merge_tiers.record_offset, merge_tiers.offset_id)
 				WITH ORDINALITY AS u (source_id, lsn, source_us, kafka_us, record_offset, offset_id, n)) i
-			LEFT JOIN cube.version_tiers v ON v.source_id = i.source_id AND v.lsn = i.lsn
+			LEFT JOIN unnest(fresh) v ON v.source_id = i.source_id AND v.lsn = i.lsn
 				AND v.at_us = cube.own_us(i.source_us, i.kafka_us)
-				AND v.tie = CASE WHEN i.lsn > 0 THEN 0 ELSE i.record_offset END AND v.xmin = pg_current_xact_id()::xid AND i.nth = 1
+				AND v.tie = CASE WHEN i.lsn > 0 THEN 0 ELSE i.record_offset END AND i.nth = 1
 			WHERE i.offset_id IS NOT NULL AND v.source_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
 		WHERE o.offset_id = l.offset_id RETURNING l.n)
 		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
 	-- 3. the ranges of the members that changed, and what follows from a member that became known
-	IF fresh > 0 THEN
+	IF cardinality(fresh) > 0 THEN
 		members := ARRAY(SELECT DISTINCT v.tier_key FROM cube.version_tiers v WHERE v.source_id = ANY (merge_tiers.source_id) AND v.tier_key IS NOT NULL ORDER BY 1);
 		PERFORM cube.known_tiers(cube.rebuild_tiers(members));
 	END IF;

@@ -19,9 +19,9 @@ COMMENT ON FUNCTION cube.define_trigger(text, text, text, text, text) IS 'A trig
 CREATE OR REPLACE FUNCTION cube.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
 	IF TG_OP = 'TRUNCATE' THEN
-		RAISE EXCEPTION 'cube.% cannot be truncated: its rollups and keys would not follow', TG_TABLE_NAME USING ERRCODE = 'restrict_violation',
+		RAISE EXCEPTION '%.% cannot be truncated: its rollups and keys would not follow', TG_TABLE_SCHEMA, TG_TABLE_NAME USING ERRCODE = 'restrict_violation',
 			HINT = 'DELETE rows, or let months go by `gracecube retention`.';
 	END IF;
-	RAISE EXCEPTION 'rows of cube.% are changed through cube.%: its rollups and keys would not follow', TG_TABLE_NAME, TG_ARGV[0] USING ERRCODE = 'restrict_violation';
+	RAISE EXCEPTION 'rows of %.% are changed through %.%: its rollups and keys would not follow', TG_TABLE_SCHEMA, TG_TABLE_NAME, TG_TABLE_SCHEMA, TG_ARGV[0] USING ERRCODE = 'restrict_violation';
 END $$;
 COMMENT ON FUNCTION cube.refuse() IS 'Refuses a statement.';

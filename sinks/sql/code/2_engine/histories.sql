@@ -139,7 +139,7 @@ CREATE OR REPLACE FUNCTION cube.merge_%1$s(source_id text[], %2$I int[], %3$s, d
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $body$
 #variable_conflict use_column
 DECLARE
-	fresh bigint;
+	fresh cube.%4$I[];
 	not_applied bigint := 0; -- records that were superseded: the answer
 	members int[];
 BEGIN
@@ -149,27 +149,27 @@ BEGIN
 		SELECT i.source_id, i.lsn, cube.own_us(i.source_us, i.kafka_us), CASE WHEN i.lsn > 0 THEN 0 ELSE i.record_offset END, i.%2$I, i.deleted,
 			to_timestamp(cube.own_us(i.source_us, i.kafka_us) / 1e6), i.kafka_us, nullif(i.source_us, 0), %6$s
 		FROM unnest(%7$s) AS i (source_id, %2$I, %5$s, deleted, lsn, source_us, kafka_us, record_offset, offset_id)
-		ON CONFLICT DO NOTHING RETURNING 1)
-	SELECT count(*) INTO fresh FROM w;
+		ON CONFLICT DO NOTHING RETURNING v)
+	SELECT coalesce(array_agg(w.v), '{}') INTO fresh FROM w;
 
-	-- 2. which of them were duplicates: told apart by the row's own transaction
-	IF fresh < cardinality(merge_%1$s.source_id) THEN
+	-- 2. which of them were duplicates
+	IF cardinality(fresh) < cardinality(merge_%1$s.source_id) THEN
 		WITH l AS (UPDATE cube.etl_offset o SET applied = o.applied - l.n, superseded = o.superseded + l.n
 		FROM (SELECT i.offset_id, count(*) AS n
 			FROM (SELECT u.*, row_number() OVER (PARTITION BY u.source_id, u.lsn, cube.own_us(u.source_us, u.kafka_us),
 					CASE WHEN u.lsn > 0 THEN 0 ELSE u.record_offset END ORDER BY u.n) AS nth
 				FROM unnest(merge_%1$s.source_id, merge_%1$s.lsn, merge_%1$s.source_us, merge_%1$s.kafka_us, merge_%1$s.record_offset, merge_%1$s.offset_id)
 				WITH ORDINALITY AS u (source_id, lsn, source_us, kafka_us, record_offset, offset_id, n)) i
-			LEFT JOIN cube.%4$I v ON v.source_id = i.source_id AND v.lsn = i.lsn
+			LEFT JOIN unnest(fresh) v ON v.source_id = i.source_id AND v.lsn = i.lsn
 				AND v.at_us = cube.own_us(i.source_us, i.kafka_us)
-				AND v.tie = CASE WHEN i.lsn > 0 THEN 0 ELSE i.record_offset END AND v.xmin = pg_current_xact_id()::xid AND i.nth = 1
+				AND v.tie = CASE WHEN i.lsn > 0 THEN 0 ELSE i.record_offset END AND i.nth = 1
 			WHERE i.offset_id IS NOT NULL AND v.source_id IS NULL GROUP BY i.offset_id ORDER BY i.offset_id) l
 		WHERE o.offset_id = l.offset_id RETURNING l.n)
 		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
 	-- 3. the ranges of the members that changed, and what follows from a member that became known
-	IF fresh > 0 THEN
+	IF cardinality(fresh) > 0 THEN
 		members := ARRAY(SELECT DISTINCT v.%2$I FROM cube.%4$I v WHERE v.source_id = ANY (merge_%1$s.source_id) AND v.%2$I IS NOT NULL ORDER BY 1);
 		PERFORM cube.known_%1$s(cube.rebuild_%1$s(members));
 	END IF;

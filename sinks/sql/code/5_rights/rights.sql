@@ -39,8 +39,9 @@ END $$;
 -- Up to which tier who asks may see: who answers (current_user) or who logged in (session_user) is a member of a role of a tier, whatever
 -- else he is a member of, and whichever of his roles he takes; the highest of them counts. Members of gracecube_api may become any, so of
 -- them the role counts that they take. IMMUTABLE is not true of what it reads, and is meant: it is asked once, when a query is planned, as
--- the roles of a policy are; so nobody without a limit pays for it row by row. Plans are made again when the role changes.
-CREATE OR REPLACE FUNCTION cube.tiers_seen() RETURNS text[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+-- the roles of a policy are; so nobody without a limit pays for it row by row. Plans are made again when the role changes. It looks nowhere but in
+-- the catalog: a pg_has_role() in a schema of his own would be the better match, wherever that stands in his search_path.
+CREATE OR REPLACE FUNCTION cube.tiers_seen() RETURNS text[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = cube, pg_temp AS $$
 DECLARE
 	asking name;
 	highest int;
@@ -54,16 +55,23 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cube.tiers_seen() IS 'Codes of the tiers that who asks may see; NULL: no limit.';
 
--- Texts that may be the id of a contract or something else, such as the resource of a log entry.
-CREATE OR REPLACE FUNCTION cube.is_hidden_contract(p_text text, p_seen text[]) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000
+-- Texts that may be the id of a contract or something else. They are asked by the row that has them: asked by the text, everybody could try which
+-- contracts there are.
+CREATE OR REPLACE FUNCTION cube.entry_names_contract(p_entry_id text, p_created_at timestamptz) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000
 SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 BEGIN
-	RETURN EXISTS (SELECT FROM cube.key_verification_executions k WHERE k.contract_id = p_text) AND NOT EXISTS (
-		SELECT FROM cube.key_verification_executions k
-		JOIN cube.fact_verification_executions f ON f.contract_id = k.contract_id AND f.created_at = k.created_at JOIN cube.dim_tier t USING (tier_key)
-		WHERE k.contract_id = p_text AND t.tier_code = ANY (p_seen));
+	RETURN EXISTS (SELECT FROM cube.fact_agentic_events e JOIN cube.key_verification_executions k ON k.contract_id = e.resource
+		WHERE e.entry_id = p_entry_id AND e.created_at = p_created_at);
 END $$;
-COMMENT ON FUNCTION cube.is_hidden_contract(text, text[]) IS 'Is a text the id of a contract of none of these tiers?';
+COMMENT ON FUNCTION cube.entry_names_contract(text, timestamptz) IS 'Is the resource of a log entry a contract?';
+
+CREATE OR REPLACE FUNCTION cube.error_names_contract(p_error_id text, p_created_at timestamptz) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE COST 1000
+SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+BEGIN
+	RETURN EXISTS (SELECT FROM cube.fact_error_events e JOIN cube.key_verification_executions k ON k.contract_id = e.source
+		WHERE e.error_id = p_error_id AND e.created_at = p_created_at);
+END $$;
+COMMENT ON FUNCTION cube.error_names_contract(text, timestamptz) IS 'Is the source of an error a contract?';
 
 -- What of a table is seen under a limit, over its columns; NULL: all of it. gc_tier_is_above() is the same rule of tiers, and its statement is in
 -- sinks/http/server/server.h; tests/contract/tiers.csv is its cases, run through both. A row that tells of a contract is seen by who sees the
@@ -87,10 +95,12 @@ BEGIN -- asked of each table, and so planned once a session
 			-- errors of log entries are seen by who sees the entry
 			('fact_error_events', '(error_id NOT LIKE ''log:%'' OR EXISTS (SELECT FROM cube.fact_agentic_events e
 				WHERE e.sequence = CASE WHEN fact_error_events.error_id ~ ''^log:[0-9]+$'' THEN substr(fact_error_events.error_id, 5)::bigint END
-					AND e.created_at = fact_error_events.created_at)) AND NOT cube.is_hidden_contract(source, cube.tiers_seen())'),
+					AND e.created_at = fact_error_events.created_at)) AND (NOT cube.error_names_contract(error_id, created_at)
+				OR EXISTS (SELECT FROM cube.fact_verification_executions c WHERE c.contract_id = fact_error_events.source))'),
 			('fact_approvals', '(action_description !~ ''contract='' IS NOT FALSE OR EXISTS (SELECT FROM cube.fact_verification_executions c
 				WHERE c.contract_id = substring(fact_approvals.action_description FROM ''contract=(\S+)'')))'),
-			('fact_agentic_events', 'NOT cube.is_hidden_contract(resource, cube.tiers_seen())'),
+			('fact_agentic_events', '(NOT cube.entry_names_contract(entry_id, created_at)
+				OR EXISTS (SELECT FROM cube.fact_verification_executions c WHERE c.contract_id = fact_agentic_events.resource))'),
 			('etl_quality_issue', 'CASE WHEN stream IN (''action_contracts'', ''verification_executions'')
 				THEN EXISTS (SELECT FROM cube.fact_verification_executions c WHERE c.contract_id = etl_quality_issue.record_key)
 				ELSE stream IN (''agentic_insights'', ''execution_tasks'', ''governance_members'', ''governance_sessions'', ''governance_votes'', ''healing_actions'',
@@ -162,7 +172,8 @@ COMMENT ON FUNCTION cube.protect_table(text) IS 'Has limits to a tier hold for a
 -- what releases before had for it
 DROP FUNCTION IF EXISTS cube.protect(regclass, text, text, text), cube.protect_by_tier(regclass), cube.protect_keys(text);
 
--- All of them, before anybody is let in by a role of a tier. Not in the transaction in which `migrate` replaces the code of the writers: it has each table done by itself, and then runs this file again.
+-- All of them, before anybody is let in by a role of a tier. Not in the transaction in which `migrate` replaces the code of the writers: it has each
+-- table done by itself, and then runs this file again.
 DO $$
 BEGIN
 	IF coalesce(current_setting('gracecube.later', true), '') = '' THEN PERFORM cube.protect_table(t) FROM cube.unprotected_tables() t; END IF;
@@ -279,7 +290,7 @@ END $$;
 DO $$
 BEGIN
 	REVOKE ALL ON ALL FUNCTIONS IN SCHEMA cube FROM PUBLIC;
-	GRANT EXECUTE ON FUNCTION cube.tiers_seen(), cube.is_hidden_contract(text, text[]) TO PUBLIC;
+	GRANT EXECUTE ON FUNCTION cube.tiers_seen(), cube.entry_names_contract(text, timestamptz), cube.error_names_contract(text, timestamptz) TO PUBLIC;
 	-- roles of tiers are all there or none is
 	IF (SELECT count(*) FROM pg_roles WHERE rolname IN ('gracecube_reader', 'gracecube_writer', 'gracecube_api', 'gracecube_tier_1', 'gracecube_tier_2', 'gracecube_tier_3')) < 6 THEN
 		RETURN;
