@@ -4,8 +4,8 @@
  * then the code that writes, all of it in one transaction, its triggers last; then row-level security and triggers for changes by hand, a table
  * in a transaction; then new rollups are filled; then the views that read them, those that differ, one in a transaction; then work of any length
  * outside of transactions; and when no program of an older version is connected any more, the version is complete, older programs are refused,
- * and what only they needed goes. Each file is noted in the transaction that ran it, and code that has to be made again because of another file is forgotten in
- * the transaction of that one, so a migration that was killed goes on where it was.
+ * and what only they needed goes. Each file is noted in the transaction that ran it, and code that has to be made again because of another file is
+ * forgotten in the transaction of that one, so a migration that was killed goes on where it was.
  *
  * No reader and no writer waits longer than LOCK_TIMEOUT_MS for a lock that is not given at once: the transaction is taken back and tried
  * again later. One that is given is of one table or view, and next to nothing is left to do then. Only one migrates at a time; the lock is

@@ -857,6 +857,12 @@ def live(server, token):
         fail('more than five events within a second')
     consumer.terminate()
     equal('exit code of run', consumer.wait(timeout=30), 0)
+    # whoever may log in may notify, and say anything: pages are told that all has changed, not what he says
+    before = len(pages[0].events)
+    psql("SELECT pg_notify('cube_changed', n || repeat('x', 7000)) FROM generate_series(1, 300) n")
+    wait_until(5, 'an event that names no stream', lambda: any(event['streams'] == [] for _, event in pages[0].events[before:]))
+    if max(len(json.dumps(event)) for _, event in pages[0].events[before:]) > 20000:
+        fail('what a stranger notified of is told to every page')
     verify_agrees()
     shown('%d requests of 20 clients while records arrived, all 200; 12 pages hear of a commit within %.2f s, by one connection' % (sum(count), late))
     return pages

@@ -1,8 +1,8 @@
 /* Events: one connection listens for commits (NOTIFY cube_changed, whose payload is the streams), and every open page hears of them.
  *
  * Commits that come close together are one event, at most five a second. What is told is only that something changed, and when: pages
- * then ask. A stream ends within two seconds after its token was revoked. A notification that was lost (the listener was away) is made up for: after a reconnect, and every other second, the newest
- * commit is looked up.
+ * then ask. A stream ends within some two seconds after its token was revoked. A notification that was lost (the listener was away) is made
+ * up for: after a reconnect, and every other second, the newest commit is looked up.
  * Threads: the listener's own; pages are served by the HTTP thread. Shared under the lock: the last messages, the streams, as_of.
  */
 #include "http/server/server.h"
@@ -17,6 +17,8 @@
 #define LOOK_UP_INTERVAL_US (2 * GC_SECOND_US)
 #define PING_INTERVAL_US (15 * GC_SECOND_US)
 #define TICK_MS 100
+/* Everybody who may log in may NOTIFY, and say anything. Above this no names are told: then pages ask for all that they show. */
+#define CHANGED_BYTES_MAX 4096
 /* Then the page comes again, and shows its token again. */
 #define STREAM_LIFE_US (15 * GC_MINUTE_US)
 
@@ -238,13 +240,15 @@ static void note_stream(struct gc_events *events, struct gc_span name)
 {
 	struct gc_text quoted = { NULL, 0, 0 };
 
+	events->has_changed = true;
+	if (events->changed.len > CHANGED_BYTES_MAX)
+		return;
 	gc_json_put_text(&quoted, name);
 	if (!events->changed.ptr || !strstr(events->changed.ptr, quoted.ptr)) {
 		gc_text_puts(&events->changed, events->changed.len ? "," : "");
 		gc_text_puts(&events->changed, quoted.ptr);
 	}
 	gc_text_done(&quoted);
-	events->has_changed = true;
 }
 
 static void note_payload(struct gc_events *events, const char *payload)
@@ -348,7 +352,7 @@ static void notify_changes(struct gc_events *events)
 
 	look_up_commits(events);
 	gc_text_printf(&text, "event: changed\ndata: {\"as_of\":\"%s\",\"streams\":[%s]}\n\n", events->seen,
-		       events->changed.ptr ? events->changed.ptr : "");
+		       events->changed.ptr && events->changed.len <= CHANGED_BYTES_MAX ? events->changed.ptr : "");
 	tell(events, text.ptr);
 	gc_text_done(&text);
 	gc_text_done(&events->changed);
