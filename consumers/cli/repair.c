@@ -29,6 +29,9 @@ static const struct {
 	  "nothing is repaired while a trigger is off or missing, since it would differ again with the next record: as the cube's owner "
 	  "ALTER TABLE cube.<fact> ENABLE TRIGGER ALL, or, where one is missing, DELETE FROM cube.schema_file WHERE file LIKE "
 	  "'code/2%' and `gracecube migrate`; then repair again" },
+	{ "months are attached",
+	  "nothing is repaired while a month stands apart from its fact, since it would differ again once it is attached: as the cube's owner "
+	  "ALTER TABLE cube.<fact> ATTACH PARTITION … FOR VALUES FROM ('2026-09-01+0') TO ('2026-10-01+0'); then repair again" },
 	{ "rollups are filled",
 	  "a rollup that is new is not filled yet, and no view reads it before: `gracecube migrate` goes on with it" },
 	{ "ledger closed",

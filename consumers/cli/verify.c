@@ -163,11 +163,13 @@ static void note_seen(struct verify *verify)
 		gc_findings_add(&verify->findings, &verify->seen.items[i]);
 }
 
-/* Without its triggers a fact goes on without what follows from it: a repair would be true for a moment. */
+/* Without its triggers a fact goes on without what follows from it: a repair would be true for a moment. Of a month that stands apart it would
+ * take away what follows from it, until that is attached again. */
 static bool wants_repair(const struct verify *verify)
 {
 	return verify->options->repair && gc_findings_sum(&verify->seen).differing &&
-	       !gc_findings_differ(&verify->findings, "triggers are on");
+	       !gc_findings_differ(&verify->findings, "triggers are on") &&
+	       !gc_findings_differ(&verify->findings, "months are attached");
 }
 
 static enum gc_verdict do_step(struct verify *verify, struct gc_pg *pg, const struct step *step, struct gc_err *err)

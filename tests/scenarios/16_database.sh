@@ -37,6 +37,8 @@ is_told() { asked && grep -q 'the table of a month was taken away' asked; }
 wait_until 20 is_told || fail "/readyz does not tell: $(cat asked)" # it was claimed anew when the other topic came
 contains 'what to do' asked 'ATTACH it again'
 no_dead_letters 'a month that was detached'
+verify_finds 'a month that was detached' 'months are attached'
+equal 'what verify says of it' "$FOUND" 'fact_verification_executions_2026_09 stands apart; ALTER TABLE cube.fact_verification_executions ATTACH PARTITION cube.fact_verification_executions_2026_09'
 sql -c "ALTER TABLE cube.fact_verification_executions ATTACH PARTITION cube.fact_verification_executions_2026_09 FOR VALUES FROM ('2026-09-01+0') TO ('2026-10-01+0')"
 reaches 30 40
 says 'it is read again' || fail 'nothing says that it is over'

@@ -203,6 +203,10 @@ untouched 'a member gone' 'no orphans' fact_approvals.actor_key 'put the member 
 untouched 'a trigger that is off' 'triggers are on' facts 'nothing is repaired while a trigger is off' rollup_approvals_daily \
 	"UPDATE cube.rollup_approvals_daily SET approvals = approvals + 1; ALTER TABLE cube.fact_approvals DISABLE TRIGGER rollup_update" \
 	"sql -c 'ALTER TABLE cube.fact_approvals ENABLE TRIGGER rollup_update'; \"\$CUBE_TEST_BIN\" verify --repair --quiet >&2"
+month=$(one "c.relname FROM cube.fact_approvals f JOIN pg_class c ON c.oid = f.tableoid LIMIT 1")
+bounds=$(one "pg_get_expr(relpartbound, oid) FROM pg_class WHERE relname = '$month' AND relnamespace = 'cube'::regnamespace")
+untouched 'a month apart' 'months are attached' facts 'nothing is repaired while a month stands apart' rollup_approvals_daily \
+	"ALTER TABLE cube.fact_approvals DETACH PARTITION cube.$month" "sql -c \"ALTER TABLE cube.fact_approvals ATTACH PARTITION cube.$month $bounds\""
 shown 'positions, their ledger, dead letters, facts, members: named with what to do, and left as they are; --accept-facts takes changed and deleted facts for right'
 
 # --- Who may -------------------------------------------------------------------------------------------------------------------
