@@ -236,6 +236,10 @@ def planted(logins):
     known = [name for name, in rows("SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = 'cube'::regnamespace AND p.prosecdef AND p.prorettype <> 'trigger'::regtype")]
     equal('functions with the rights of the owner that look elsewhere first', rows("SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'cube'::regnamespace AND p.prosecdef"
           " AND NOT coalesce('search_path=cube, pg_temp' = ANY (p.proconfig), false)"), [])
+    equal('functions of policies that look where the asker says', rows("SELECT DISTINCT p.proname FROM pg_depend d JOIN pg_proc p ON p.oid = d.refobjid AND d.refclassid = 'pg_proc'::regclass"
+          " WHERE d.classid = 'pg_policy'::regclass AND p.pronamespace = 'cube'::regnamespace AND NOT coalesce('search_path=cube, pg_temp' = ANY (p.proconfig), false)"), [])
+    equal('views that read with the rights of the owner', rows("SELECT relname FROM pg_class WHERE relnamespace = 'cube'::regnamespace AND relkind = 'v'"
+          " AND NOT coalesce('security_invoker=true' = ANY (reloptions), false)"), [])
     # that the attack is one: a function that does read what its caller may plant
     psql("CREATE FUNCTION cube.weak() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$ BEGIN RETURN (SELECT count(x) FROM wanted_rows); END $$;"
          ' GRANT EXECUTE ON FUNCTION cube.weak() TO PUBLIC')

@@ -559,6 +559,10 @@ def openapi(server, token):
         if not {'200', '401', '403', '422', '503'} <= set(get['responses']):
             fail('%s: not all answers are described' % path)
         schema = get['responses']['200']['content'].get('application/json', {}).get('schema', {})
+        columns = schema.get('items', {}).get('properties', {}).keys()
+        if '/metrics/' in path and not {'tier_name', 'tier_code'} & columns and path.rsplit('/', 1)[1] not in ('freshness', 'lag', 'etl-metadata') and not (
+                'Of all tiers, whoever asks.' in get['description'] or 'Of the tiers that who asks may see.' in get['description']):
+            fail('%s does not say of which tiers it is: %s' % (path, get['description']))
         for name, column in schema.get('items', {}).get('properties', {}).items():
             if 'description' not in column and not path.endswith('timeline'):
                 fail('%s: column %s is not described' % (path, name))

@@ -312,7 +312,7 @@ static json_t *document_of_all(void)
 			gc_openapi_add_column(columns, "at", GC_CELL_TIME, "when");
 			gc_openapi_add_column(columns, "detail", GC_CELL_JSON, NULL);
 		}
-		gc_openapi_add_route(document, route, columns, &config);
+		gc_openapi_add_route(document, route, columns, "What it is.", &config);
 	}
 	return document;
 }

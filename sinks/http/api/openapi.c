@@ -158,13 +158,15 @@ static void name_operation(const char *path, char *id, size_t bytes)
 	id[len] = '\0';
 }
 
-void gc_openapi_add_route(json_t *document, const struct gc_route *route, json_t *columns, const struct gc_config *config)
+void gc_openapi_add_route(json_t *document, const struct gc_route *route, json_t *columns, const char *meaning,
+			  const struct gc_config *config)
 {
 	json_t *responses = sure(json_pack("{s:o}", "200", columns ? rows_answer(columns) : other_answer(route)));
-	char id[100], about[300];
+	char id[100], about[2000];
 
 	name_operation(route->path, id, sizeof(id));
-	snprintf(about, sizeof(about), "Needs a token with the role %s or more.", gc_access_names[route->access]);
+	snprintf(about, sizeof(about), "%s%sNeeds a token with the role %s or more.", meaning ? meaning : "", meaning ? " " : "",
+		 gc_access_names[route->access]);
 	if (route->view)
 		snprintf(about + strlen(about), sizeof(about) - strlen(about), " The same in SQL: %s.%s.", config->cube_schema,
 			 route->view);

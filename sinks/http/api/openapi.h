@@ -18,8 +18,9 @@ json_t *gc_openapi_new(void);
 bool gc_openapi_has(const struct gc_route *route);
 /* Are the route's answers rows? */
 bool gc_openapi_has_rows(const struct gc_route *route);
-/* Takes `columns`, to which gc_openapi_add_column() has added those of the rows; NULL where it has no rows. */
-void gc_openapi_add_route(json_t *document, const struct gc_route *route, json_t *columns, const struct gc_config *config);
+/* Takes `columns`, to which gc_openapi_add_column() has added those of the rows; NULL where it has no rows. `meaning` is the view's; NULL: none. */
+void gc_openapi_add_route(json_t *document, const struct gc_route *route, json_t *columns, const char *meaning,
+			  const struct gc_config *config);
 /* `meaning` may be NULL. */
 void gc_openapi_add_column(json_t *columns, const char *name, enum gc_cell cell, const char *meaning);
 /* On one line. */

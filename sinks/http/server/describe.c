@@ -5,9 +5,11 @@
 #include "http/api/openapi.h"
 #include "http/server/server.h"
 
-/* view, column, comment */
+/* view, column, comment; on the view itself the column is empty */
 static const char comments_sql[] =
-	"SELECT c.relname, a.attname, col_description(c.oid, a.attnum) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0"
+	"SELECT c.relname, coalesce(a.attname, ''), CASE WHEN a.attnum IS NULL THEN obj_description(c.oid, 'pg_class')"
+	" ELSE col_description(c.oid, a.attnum) END"
+	" FROM pg_class c CROSS JOIN LATERAL (SELECT attname, attnum FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 UNION ALL SELECT NULL, NULL) a"
 	" WHERE c.relnamespace = 'cube'::regnamespace AND c.relkind = 'v'";
 
 static const char *find_comment(const PGresult *comments, const char *view, const char *column)
@@ -61,7 +63,7 @@ static enum gc_verdict add_route(json_t *document, const struct gc_route *route,
 					      find_comment(comments, route->view, PQfname(description, column)));
 		PQclear(description);
 	}
-	gc_openapi_add_route(document, route, columns, &db->serve->config);
+	gc_openapi_add_route(document, route, columns, find_comment(comments, route->view, ""), &db->serve->config);
 	return GC_OK;
 }
 
