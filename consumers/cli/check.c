@@ -262,7 +262,7 @@ static const char rights_sql[] =
 	" WHERE f.proname ~ '^(merge|lock)_(?!mesh_(errors|approvals)$)' OR f.proname IN (SELECT c.name FROM called c)"
 	" UNION ALL SELECT format('read cube.%I', c.relname), has_table_privilege(c.oid, 'SELECT')"
 	" FROM pg_class c WHERE c.relnamespace = 'cube'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition"
-	" AND (c.relname ~ '^(cube|etl)_|^(dim|fact|rollup)_(?!.*_ledger$)' OR c.relname IN ('fact', 'fact_link', 'rollup', 'rollup_fill',"
+	" AND (c.relname ~ '^(cube_|etl_|(dim|fact|rollup)_(?!.*_ledger$))' OR c.relname IN ('fact', 'fact_link', 'rollup', 'rollup_fill',"
 	" 'setting', 'schema_version', 'schema_file', 'horizon', 'closed_month', 'rebuild')) AND c.relname <> 'cube_api_audit') r";
 
 static void check_rights(struct check *check, struct gc_pg *pg, struct gc_arena *arena)

@@ -73,7 +73,8 @@ static enum gc_verdict run_statement(struct migration *m, const struct gc_sql_fi
 {
 	struct gc_sql_file statement = { .name = file->name, .text = sql };
 
-	gc_info("migrate", GC_S("statement", sql));
+	if (m->answer->found) /* as of files, see gc_migration_tell() */
+		gc_info("migrate", GC_S("statement", sql));
 	return strstr(sql, " CONCURRENTLY ") ? exec_statement(m, &statement, err)
 					     : gc_migration_transact(m, exec_statement, &statement, err);
 }

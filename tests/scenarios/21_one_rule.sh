@@ -207,6 +207,7 @@ merge() { # merge OTHER RESULT NUMBER → a batch of the versions NUMBER of `res
 	echo "SELECT cube.merge_healing_actions(action_id => '{restored,$1}', component_key => '{0,0}', actor_key => '{0,0}', action => '{a,a}', result => '{$2,$2}', detail => '{NULL,NULL}',
 		created_at => ARRAY[now(), now()], deleted => '{f,f}', lsn => '{${3}00,${3}00}', source_us => '{$3,$3}', kafka_us => '{$3,$3}', record_offset => '{$3,$3}', offset_id => '{NULL,NULL}')"
 }
+sql -c "SELECT cube.ensure_hours(ARRAY[cube.time_key(now()) / 60, cube.time_key(now()) / 60 + 1])" >&2
 sql -c BEGIN -c "$(merge third newer 3)" -c "$(merge fourth old 1)" -c COMMIT >&2
 equal 'columns that keep the number of a transaction' "$(sql -c "SELECT count(*) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 	WHERE c.relnamespace = 'cube'::regnamespace AND a.atttypid = 'xid8'::regtype AND a.attnum > 0")" 0

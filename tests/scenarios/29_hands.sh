@@ -45,7 +45,8 @@ month=cube.fact_verification_executions_2026_11
 for statement in "DELETE FROM $month WHERE contract_id = 'c-1'" "UPDATE $month SET was_successful = true" "INSERT INTO $month SELECT * FROM $month"; do
 	refused "$statement" 'are changed through cube.fact_verification_executions: its rollups and keys would not follow' "$statement"
 done
-for table in "$month" cube.fact_verification_executions; do refused "TRUNCATE of $table" "$table cannot be truncated" "TRUNCATE $table"; done
+for table in "$month" cube.fact_verification_executions cube.key_verification_executions cube.dim_mission cube.dim_time cube.version_missions cube.rollup_approvals_daily \
+	cube.etl_offset cube.etl_dead_letter; do refused "TRUNCATE of $table" "$table cannot be truncated" "TRUNCATE $table"; done
 equal 'months that nothing guards' "$(one "count(*) FROM cube.fact f JOIN pg_inherits i ON i.inhparent = format('cube.%I', f.fact)::regclass
 	WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = i.inhrelid AND t.tgname = 'refuse_statements')")" 0
 sql -c "DELETE FROM cube.fact_verification_executions WHERE contract_id = 'c-1'"

@@ -19,8 +19,8 @@ COMMENT ON FUNCTION cube.define_trigger(text, text, text, text, text) IS 'A trig
 CREATE OR REPLACE FUNCTION cube.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
 	IF TG_OP = 'TRUNCATE' THEN
-		RAISE EXCEPTION '%.% cannot be truncated: its rollups and keys would not follow', TG_TABLE_SCHEMA, TG_TABLE_NAME USING ERRCODE = 'restrict_violation',
-			HINT = 'DELETE rows, or let months go by `gracecube retention`.';
+		RAISE EXCEPTION '%.% cannot be truncated: what hangs on its rows would not follow', TG_TABLE_SCHEMA, TG_TABLE_NAME USING ERRCODE = 'restrict_violation',
+			HINT = 'What is old goes by `gracecube retention`, a whole cube by DROP SCHEMA.';
 	END IF;
 	RAISE EXCEPTION 'rows of %.% are changed through %.%: its rollups and keys would not follow', TG_TABLE_SCHEMA, TG_TABLE_NAME, TG_TABLE_SCHEMA, TG_ARGV[0] USING ERRCODE = 'restrict_violation';
 END $$;

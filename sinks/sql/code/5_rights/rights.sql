@@ -129,15 +129,16 @@ END $$;
 COMMENT ON FUNCTION cube.lacks_policy(pg_class) IS 'Shall a limit hold for a table, and does not yet?';
 
 -- For changes by hand. The first fires for rows of which an UPDATE names created_at or the key and changes it, in whichever month; the last for a
--- statement of no row at once, so that minutes are right which were made when other settings held. Months have theirs by cube.attach_partition().
+-- statement of no row at once, so that minutes are right which were made when other settings held. A table on which others hang is not emptied at
+-- once. Months have theirs by cube.attach_partition().
 CREATE OR REPLACE FUNCTION cube.lacking_triggers(c pg_class) RETURNS SETOF text LANGUAGE plpgsql STABLE AS $$
 BEGIN
 	RETURN QUERY SELECT g.statement FROM (
 		SELECT 'follow_created_at' AS name, format('CREATE TRIGGER follow_created_at BEFORE UPDATE OF %1$I, created_at ON cube.%2$I FOR EACH ROW
 			WHEN (OLD.created_at <> NEW.created_at OR OLD.%1$I <> NEW.%1$I) EXECUTE FUNCTION cube.%3$I()', f.key_column, f.fact, 'follow_' || f.target) AS statement
 		FROM cube.fact f WHERE f.fact = c.relname
-		UNION ALL SELECT 'refuse_truncate', format('CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON cube.%I EXECUTE FUNCTION cube.refuse()', f.fact)
-		FROM cube.fact f WHERE f.fact = c.relname
+		UNION ALL SELECT 'refuse_truncate', format('CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON cube.%I EXECUTE FUNCTION cube.refuse()', c.relname)
+		WHERE c.relname ~ '^(fact|key|version|dim|rollup|etl)_'
 		UNION ALL SELECT 'follow_business_time', 'CREATE TRIGGER follow_business_time AFTER INSERT OR UPDATE OR DELETE ON cube.setting EXECUTE FUNCTION cube.follow_business_time();
 			UPDATE cube.setting SET value = value WHERE false' WHERE c.relname = 'setting') g
 	WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = g.name);
@@ -150,7 +151,7 @@ CREATE OR REPLACE FUNCTION cube.unprotected_tables() RETURNS SETOF text LANGUAGE
 $$;
 COMMENT ON FUNCTION cube.unprotected_tables() IS 'Tables for which limits to a tier and triggers for changes by hand shall be, and are not yet.';
 
--- 0.1.0 had a policy for each role, and who was in two roles saw what either did.
+-- One of the two at a time, as they need different locks. 0.1.0 had a policy for each role, and who was in two roles saw what either did.
 CREATE OR REPLACE FUNCTION cube.protect_table(p_table text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	c pg_class := (SELECT u FROM pg_class u WHERE u.oid = format('cube.%I', p_table)::regclass);
@@ -158,7 +159,7 @@ DECLARE
 	older name;
 BEGIN
 	FOR statement IN SELECT * FROM cube.lacking_triggers(c) LOOP EXECUTE statement; END LOOP;
-	IF NOT cube.lacks_policy(c) THEN RETURN; END IF;
+	IF FOUND OR NOT cube.lacks_policy(c) THEN RETURN; END IF;
 	FOR older IN SELECT p.polname FROM pg_policy p WHERE p.polrelid = format('cube.%I', p_table)::regclass
 			AND p.polname IN ('every_tier', 'tier_1', 'tier_2', 'tier_3', 'of_facts', 'as_granted', 'tier_limit') LOOP
 		EXECUTE format('DROP POLICY %I ON cube.%I', older, p_table);
@@ -176,7 +177,9 @@ DROP FUNCTION IF EXISTS cube.protect(regclass, text, text, text), cube.protect_b
 -- table done by itself, and then runs this file again.
 DO $$
 BEGIN
-	IF coalesce(current_setting('gracecube.later', true), '') = '' THEN PERFORM cube.protect_table(t) FROM cube.unprotected_tables() t; END IF;
+	IF coalesce(current_setting('gracecube.later', true), '') <> '' THEN RETURN; END IF;
+	PERFORM cube.protect_table(t) FROM cube.unprotected_tables() t; -- triggers
+	PERFORM cube.protect_table(t) FROM cube.unprotected_tables() t; -- policies
 END $$;
 
 -- What analysts and the API may read: views, dimensions, facts and rollups; not the keys, the versions, the row ledgers, the raw records in
