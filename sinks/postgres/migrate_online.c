@@ -152,20 +152,45 @@ static enum gc_verdict protect_table(struct migration *m, const struct gc_sql_fi
 	return gc_pg_query(m->pg, "SELECT cube.protect_table($1)", &table->name, 1, NULL, NULL, err);
 }
 
-enum gc_verdict gc_migration_protect(struct migration *m, struct gc_err *err)
+struct tables {
+	struct gc_arena arena;
+	const char **names;
+	size_t count;
+};
+
+static void take_table(void *arg, const char *const *values, int columns)
 {
-	static const char next[] = "SELECT cube.unprotected_tables() LIMIT 1";
-	struct names names = { .name = NULL };
+	struct tables *tables = arg;
+
+	(void)columns;
+	tables->names = gc_realloc(tables->names, (tables->count + 1) * sizeof(*tables->names));
+	tables->names[tables->count++] = gc_arena_dup(&tables->arena, gc_span_of(values[0])).ptr;
+}
+
+/* Each of them once; what is left says whoever asks again. */
+static enum gc_verdict protect_tables(struct migration *m, size_t *ret_count, struct gc_err *err)
+{
+	struct tables tables = { .names = NULL };
 	enum gc_verdict verdict;
 
-	gc_arena_init(&names.arena);
+	gc_arena_init(&tables.arena);
+	verdict = gc_pg_query(m->pg, "SELECT cube.unprotected_tables()", NULL, 0, take_table, &tables, err);
+	for (size_t i = 0; verdict == GC_OK && i < tables.count; i++)
+		verdict = gc_migration_transact(m, protect_table, &(struct gc_sql_file){ .name = tables.names[i] }, err);
+	*ret_count = tables.count;
+	free(tables.names);
+	gc_arena_done(&tables.arena);
+	return verdict;
+}
+
+enum gc_verdict gc_migration_protect(struct migration *m, struct gc_err *err)
+{
+	enum gc_verdict verdict;
+	size_t count;
+
 	do {
-		names.name = NULL;
-		verdict = gc_pg_query(m->pg, next, NULL, 0, take_name, &names, err);
-		if (verdict == GC_OK && names.name)
-			verdict = gc_migration_transact(m, protect_table, &(struct gc_sql_file){ .name = names.name }, err);
-	} while (verdict == GC_OK && names.name);
-	gc_arena_done(&names.arena);
+		verdict = protect_tables(m, &count, err);
+	} while (verdict == GC_OK && count > 0);
 	return verdict;
 }
 

@@ -133,7 +133,8 @@ STATUS=0
 GRACECUBE_CUBE_BUSINESS_ZONE=Europe/Kyiw "$CUBE_TEST_BIN" migrate >zone.out 2>&1 || STATUS=$?
 equal 'migrate with an unknown zone: exit code' "$STATUS" 78
 contains 'migrate with an unknown zone' zone.out 'knows no time zone Europe/Kyiw'
-sql -c "UPDATE cube.setting SET value = 'Europe/Kyiw' WHERE name = 'cube.business_zone'"
+# by hand it is refused, too; but a server may know less than the one before
+sql -c 'SET session_replication_role = replica' -c "UPDATE cube.setting SET value = 'Europe/Kyiw' WHERE name = 'cube.business_zone'"
 tell approval_requests 20 2026-03-03
 STATUS=0
 "$CUBE_TEST_BIN" run --until-caught-up --progress none >zone.out 2>&1 || STATUS=$?

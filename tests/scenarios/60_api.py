@@ -428,11 +428,11 @@ def tokens(server, token):
     for path in (RATE, '/api/cube/events'):
         problem(server.ask(path + '?token=' + token), 401)
         problem(server.ask(path + '?token=' + token, token), 422, 'token')
-    watched = new_token('watched')
-    page = Listener(server, watched)
-    wait_until(5, 'an open stream', lambda: hasattr(page, 'answer') and page.answer.status == 200)
-    program('token', 'revoke', 'watched')
-    wait_until(10, 'the end of the stream of a token that was revoked', lambda: not page.alive)
+    pages = {what: Listener(server, new_token('watched-' + what)) for what in ('revoked', 'over', 'valid')}
+    wait_until(5, 'open streams', lambda: all(hasattr(page, 'answer') and page.answer.status == 200 for page in pages.values()))
+    program('token', 'revoke', 'watched-revoked')
+    psql("UPDATE cube.api_token SET expires_at = now() WHERE name = 'watched-over'")
+    wait_until(10, 'the end of the streams of tokens that are revoked or over', lambda: [what for what, page in pages.items() if page.alive] == ['valid'])
     viewer = new_token('viewer', '--role', 'viewer')
     equal('aggregates for a viewer', server.status(RATE, viewer), 200)
     problem(server.ask('/api/cube/executions', viewer), 403)
