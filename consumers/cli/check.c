@@ -253,7 +253,7 @@ static void check_schema(struct check *check, struct gc_pg *pg, struct gc_arena 
  * because who lacks rights cannot ask the cube for them. A function that is not there is no right either. */
 static const char rights_sql[] =
 	"WITH called AS (SELECT unnest('{add_dead_letters,add_quality_issues,advance,claim,do_step,ensure_hours,ensure_partitions,mission_gate,"
-	"next_step,plan_retention,resolve_actor,resolve_component,resolve_mission,resolve_tier,take_lane,trim_piece,verify}'::text[]) AS name),"
+	"next_step,plan_retention,relink_slice,resolve_actor,resolve_component,resolve_mission,resolve_tier,take_lane,tell_halts,trim_piece,verify}'::text[]) AS name),"
 	" functions AS (SELECT p.oid, p.proname FROM pg_proc p WHERE p.pronamespace = 'cube'::regnamespace)"
 	" SELECT count(*), min(what) FILTER (WHERE NOT allowed), count(*) FILTER (WHERE NOT allowed), current_user FROM ("
 	"SELECT format('call cube.%s, which is not there', c.name) AS what, false AS allowed FROM called c"
@@ -262,7 +262,7 @@ static const char rights_sql[] =
 	" WHERE f.proname ~ '^(merge|lock)_(?!mesh_(errors|approvals)$)' OR f.proname IN (SELECT c.name FROM called c)"
 	" UNION ALL SELECT format('read cube.%I', c.relname), has_table_privilege(c.oid, 'SELECT')"
 	" FROM pg_class c WHERE c.relnamespace = 'cube'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition"
-	" AND (c.relname ~ '^(cube_|etl_|(dim|fact|rollup)_(?!.*_ledger$))' OR c.relname IN ('fact', 'fact_link', 'rollup', 'rollup_fill',"
+	" AND (c.relname ~ '^(cube_|etl_|(dim|fact|rollup)_(?!.*_ledger$))' OR c.relname IN ('fact', 'fact_link', 'relink_queue', 'rollup', 'rollup_fill',"
 	" 'setting', 'schema_version', 'schema_file', 'horizon', 'closed_month', 'rebuild')) AND c.relname <> 'cube_api_audit') r";
 
 static void check_rights(struct check *check, struct gc_pg *pg, struct gc_arena *arena)
@@ -339,15 +339,15 @@ static void check_clock(struct check *check, struct gc_pg *pg, struct gc_arena *
 static void check_horizon(struct check *check, struct gc_pg *pg, struct gc_arena *arena)
 {
 	static const char sql[] =
-		"SELECT who, coalesce((extract(epoch FROM clock_timestamp() - since) / 60)::int || ' minutes', age(xmin) || ' transactions'), how FROM ("
+		"SELECT who, concat_ws(', ', (extract(epoch FROM clock_timestamp() - since) / 60)::int || ' minutes', age(xmin) || ' transactions'), how FROM ("
 		"SELECT format('session %s (%s, user %s)', pid, coalesce(nullif(application_name, ''), 'no name'), usename) AS who, xact_start AS since,"
 		" backend_xmin AS xmin, format('SELECT pg_terminate_backend(%s)', pid) AS how FROM pg_stat_activity"
-		" WHERE backend_xmin IS NOT NULL AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+		" WHERE backend_xmin IS NOT NULL AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND datname = current_database()"
 		" UNION ALL SELECT format('prepared transaction %s', gid), prepared, transaction, format('ROLLBACK PREPARED %L', gid)"
 		" FROM pg_prepared_xacts WHERE database = current_database()"
 		" UNION ALL SELECT format('replication slot %s', slot_name), NULL, xmin, format('SELECT pg_drop_replication_slot(%L)', slot_name)"
 		" FROM pg_replication_slots WHERE xmin IS NOT NULL) h"
-		" WHERE clock_timestamp() - since > interval '5 min' OR (since IS NULL AND age(xmin) > 100000) ORDER BY age(xmin) DESC LIMIT 1";
+		" WHERE clock_timestamp() - since > interval '5 min' OR age(xmin) > 100000 ORDER BY age(xmin) DESC LIMIT 1";
 	struct row row = { .arena = arena };
 
 	if (!ask(check, pg, "snapshots", sql, &row))

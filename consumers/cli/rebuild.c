@@ -104,8 +104,10 @@ static void tell_difference(const struct gc_rebuild_telling *telling)
 
 static enum gc_verdict compare(struct gc_rebuild_telling *telling, struct gc_rebuild_reader *reader, struct gc_err *err)
 {
-	enum gc_verdict verdict = gc_rebuild_meet(reader, err);
+	enum gc_verdict verdict = gc_rebuild_link(reader->rebuild, err);
 
+	if (verdict == GC_OK)
+		verdict = gc_rebuild_meet(reader, err);
 	if (verdict == GC_OK)
 		verdict = gc_rebuild_freeze(reader->rebuild, err);
 	if (verdict == GC_OK)

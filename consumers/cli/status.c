@@ -32,6 +32,12 @@ static const char rows_sql[] =
 	" (EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = o.owner_pid AND a.datname = current_database()))::int, " GC_SQL_US(
 		"o.last_record_at") ", " GC_SQL_US("o.updated_at") " FROM cube.etl_offset o WHERE o.group_id = $1 ORDER BY o.topic COLLATE \"C\", o.partition";
 
+/* A program that tells nothing may have gone on with it since. */
+static const char halts_sql[] = "SELECT h.topic, h.partition, " GC_SQL_US(
+	"h.halted_at") ", h.code, h.reason FROM cube.etl_halt h WHERE h.group_id = $1"
+		       " AND NOT EXISTS (SELECT FROM cube.etl_offset o WHERE (o.group_id, o.topic, o.partition) = (h.group_id, h.topic, h.partition)"
+		       " AND o.updated_at > h.told_at) ORDER BY h.topic COLLATE \"C\", h.partition";
+
 static const char totals_sql[] = "SELECT " GC_SQL_US(
 	"clock_timestamp()") ","
 			     " (SELECT coalesce(sum(to_offset - from_offset), 0)::bigint FROM cube.etl_gap WHERE group_id = $1),"
@@ -81,6 +87,22 @@ static void take_row(void *arg, const char *const *values, int columns)
 	p->moved_us = gc_output_int(values[14], GC_NO_TIME);
 }
 
+/* Nobody tells any more of a topic that is not configured. */
+static void take_halt(void *arg, const char *const *values, int columns)
+{
+	struct gc_snapshot *snapshot = arg;
+
+	(void)columns;
+	if (!gc_config_stream_of(snapshot->cfg, gc_span_of(values[0])))
+		return;
+	snapshot->halts = gc_realloc(snapshot->halts, (snapshot->halt_count + 1) * sizeof(*snapshot->halts));
+	snapshot->halts[snapshot->halt_count++] = (struct gc_halt_status){ .topic = keep(snapshot, values[0]),
+									   .partition = (int32_t)gc_output_int(values[1], 0),
+									   .since_us = gc_output_int(values[2], 0),
+									   .code = keep(snapshot, values[3]),
+									   .reason = keep(snapshot, values[4]) };
+}
+
 static void take_totals(void *arg, const char *const *values, int columns)
 {
 	struct gc_snapshot *snapshot = arg;
@@ -97,6 +119,8 @@ static enum gc_verdict read_rows(struct gc_snapshot *snapshot, struct gc_pg *pg,
 	enum gc_verdict verdict = gc_pg_query(pg, rows_sql, values, 1, take_row, snapshot, err);
 
 	snapshot->row_count = snapshot->count;
+	if (!verdict)
+		verdict = gc_pg_query(pg, halts_sql, values, 1, take_halt, snapshot, err);
 	return verdict ? verdict : gc_pg_query(pg, totals_sql, values, 1, take_totals, snapshot, err);
 }
 
@@ -208,13 +232,25 @@ static enum gc_partition_state state_of(const struct gc_snapshot *snapshot, cons
 		return GC_PARTITION_UNKNOWN;
 	if (!p->in_kafka)
 		return GC_PARTITION_GONE;
+	if (p->has_row && p->high >= 0 && p->next_offset > p->high)
+		return GC_PARTITION_AHEAD;
+	if (p->halt)
+		return GC_PARTITION_HALTED;
 	if (!p->has_row)
 		return GC_PARTITION_UNREAD;
 	if (p->high < 0)
 		return GC_PARTITION_UNKNOWN;
-	if (p->next_offset >= p->high)
-		return p->next_offset > p->high ? GC_PARTITION_AHEAD : GC_PARTITION_OK;
+	if (p->next_offset == p->high)
+		return GC_PARTITION_OK;
 	return snapshot->now_us - p->moved_us > STALLED_AFTER_US ? GC_PARTITION_STALLED : GC_PARTITION_BEHIND;
+}
+
+static const struct gc_halt_status *find_halt(const struct gc_snapshot *snapshot, const struct gc_partition_status *p)
+{
+	for (size_t i = 0; i < snapshot->halt_count; i++)
+		if (snapshot->halts[i].partition == p->partition && strcmp(snapshot->halts[i].topic, p->topic) == 0)
+			return &snapshot->halts[i];
+	return NULL;
 }
 
 static void evaluate(struct gc_snapshot *snapshot)
@@ -223,6 +259,7 @@ static void evaluate(struct gc_snapshot *snapshot)
 		struct gc_partition_status *p = &snapshot->partitions[i];
 		int64_t from = p->has_row ? p->next_offset : p->low;
 
+		p->halt = find_halt(snapshot, p);
 		p->state = state_of(snapshot, p);
 		if (p->high >= 0 && p->state != GC_PARTITION_AHEAD)
 			p->lag = p->high - from;
@@ -242,6 +279,7 @@ static bool has_state(const struct gc_snapshot *snapshot, enum gc_partition_stat
 static void free_snapshot(struct gc_snapshot *snapshot)
 {
 	gc_arena_done(&snapshot->arena);
+	free(snapshot->halts);
 	free(snapshot->partitions);
 }
 
@@ -404,8 +442,9 @@ const struct gc_command gc_command_status = {
 		"  data through  Kafka's timestamp of the newest record in the cube, UTC\n"
 		"  owner         host:process:worker that reads it; (left) when it is no longer connected\n"
 		"\n"
-		"States: OK, all is in the cube · BEHIND, records wait and the position moves · STALLED, records wait and the position\n"
-		"has not moved for a minute · UNREAD, in Kafka, but nobody has read it yet · AHEAD, the position is beyond the end: the\n"
+		"States: OK, all is in the cube · BEHIND, records wait and the position moves · HALTED, it cannot be read or applied, the\n"
+		"others go on, and it is tried again: since when and why stands below · STALLED, records wait and the position has not\n"
+		"moved for a minute · UNREAD, in Kafka, but nobody has read it yet · AHEAD, the position is beyond the end: the\n"
 		"topic was made anew · GONE, no longer in Kafka · UNKNOWN, Kafka does not answer.\n"
 		"\n"
 		"--watch with --json prints one line a look.\n"

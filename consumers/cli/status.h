@@ -9,12 +9,20 @@
 enum gc_partition_state {
 	GC_PARTITION_OK,      /* everything up to Kafka's end is in the cube */
 	GC_PARTITION_BEHIND,  /* records wait, and the position moves */
+	GC_PARTITION_HALTED,  /* it cannot be read or applied, and is tried again */
 	GC_PARTITION_STALLED, /* records wait, and the position has not moved for a minute */
 	GC_PARTITION_UNREAD,  /* in Kafka; nobody has claimed it yet */
 	GC_PARTITION_AHEAD,   /* the position is beyond Kafka's end: another topic under the same name */
 	GC_PARTITION_GONE,    /* has a position, is not in Kafka */
 	GC_PARTITION_UNKNOWN, /* Kafka did not answer */
 	GC_PARTITION_COUNT,
+};
+
+/* A partition that stands still, or a topic of which none can be read. */
+struct gc_halt_status {
+	const char *topic, *code, *reason;
+	int32_t partition; /* -1: the whole topic */
+	int64_t since_us;
 };
 
 struct gc_partition_status {
@@ -25,6 +33,7 @@ struct gc_partition_status {
 	const char *owner;
 	bool owner_is_connected;
 	int64_t data_through_us, moved_us;
+	const struct gc_halt_status *halt; /* NULL: it does not stand still */
 	bool in_kafka;
 	int64_t low, high; /* -1: not known */
 	enum gc_partition_state state;
@@ -41,6 +50,8 @@ struct gc_snapshot {
 	int64_t lost;                      /* records that retention deleted unread */
 	const char *other_groups;          /* names, NULL when there are none */
 	struct gc_err kafka;               /* why Kafka did not answer; GC_OK when it did */
+	struct gc_halt_status *halts;
+	size_t halt_count;
 };
 
 /* A table with a line of totals, and notes. */

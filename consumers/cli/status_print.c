@@ -4,7 +4,8 @@
 
 #include <inttypes.h>
 
-static const char *const state_names[GC_PARTITION_COUNT] = { "OK", "BEHIND", "STALLED", "UNREAD", "AHEAD", "GONE", "UNKNOWN" };
+static const char *const state_names[GC_PARTITION_COUNT] = { "OK",     "BEHIND", "HALTED", "STALLED",
+							     "UNREAD", "AHEAD",  "GONE",   "UNKNOWN" };
 
 /* Seconds that the cube is behind, in µs: 0 at the end of the partition, GC_NO_TIME when it cannot be told. */
 static int64_t behind_us(const struct gc_snapshot *snapshot, const struct gc_partition_status *p)
@@ -152,10 +153,20 @@ static void print_totals(const struct gc_snapshot *snapshot)
 	putchar('\n');
 }
 
+static void print_halts(const struct gc_snapshot *snapshot)
+{
+	char time[GC_OUTPUT_BYTES];
+
+	for (size_t i = 0; i < snapshot->halt_count; i++)
+		printf("halted since %s: %s\n", gc_output_time(snapshot->halts[i].since_us, time, sizeof(time)),
+		       snapshot->halts[i].reason);
+}
+
 static void print_notes(const struct gc_snapshot *snapshot)
 {
 	const char *group = snapshot->cfg->kafka_group_id;
 
+	print_halts(snapshot);
 	if (snapshot->lost)
 		print_count("", snapshot->lost, " records were deleted by retention before they were read, see cube.etl_gap\n");
 	if (snapshot->kafka.verdict)
@@ -184,6 +195,27 @@ static json_t *known_json(int64_t number, bool is_known)
 	return is_known ? json_integer((json_int_t)number) : json_null();
 }
 
+static json_t *halt_json(const struct gc_halt_status *halt)
+{
+	json_t *json = json_object();
+
+	json_object_set_new(json, "since", gc_output_time_json(halt->since_us));
+	json_object_set_new(json, "code", gc_output_text_json(halt->code));
+	json_object_set_new(json, "reason", gc_output_text_json(halt->reason));
+	return json;
+}
+
+/* Of which no partition can be read, so that none may be known; by name. */
+static json_t *halted_topics_json(const struct gc_snapshot *snapshot)
+{
+	json_t *json = json_object();
+
+	for (size_t i = 0; i < snapshot->halt_count; i++)
+		if (snapshot->halts[i].partition < 0)
+			json_object_set_new(json, snapshot->halts[i].topic, halt_json(&snapshot->halts[i]));
+	return json;
+}
+
 static json_t *partition_json(const struct gc_snapshot *snapshot, const struct gc_partition_status *p)
 {
 	int64_t behind = behind_us(snapshot, p);
@@ -207,6 +239,7 @@ static json_t *partition_json(const struct gc_snapshot *snapshot, const struct g
 	json_object_set_new(json, "expired", known_json(p->expired, has_row));
 	json_object_set_new(json, "moved_at", gc_output_time_json(p->moved_us));
 	json_object_set_new(json, "data_through", gc_output_time_json(p->data_through_us));
+	json_object_set_new(json, "halt", p->halt ? halt_json(p->halt) : json_null());
 	json_object_set_new(json, "owner", gc_output_text_json(p->owner));
 	json_object_set_new(json, "owner_is_connected", json_boolean(p->owner_is_connected));
 	return json;
@@ -246,6 +279,7 @@ void gc_snapshot_print_json(const struct gc_snapshot *snapshot, bool on_one_line
 	json_object_set_new(json, "kafka_answered", json_boolean(answered));
 	json_object_set_new(json, "kafka_error", answered ? json_null() : gc_output_text_json(snapshot->kafka.text));
 	json_object_set_new(json, "partitions", partitions);
+	json_object_set_new(json, "halted_topics", halted_topics_json(snapshot));
 	json_object_set_new(json, "totals", totals_json(snapshot));
 	gc_output_print_json(json, on_one_line);
 }

@@ -283,8 +283,10 @@ enum gc_verdict gc_consumer_claim(struct gc_consumer *c, struct gc_pg *pg, struc
 	}
 	c->source.assignments = assignments;
 	c->source.assignment_count = count;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		atomic_store(&assignments[i].position->holder, c->index);
+		atomic_store(&assignments[i].position->told_us, -1);
+	}
 	gc_pending_forget(c);
 	c->joined = true;
 	return start_reading(c, err);

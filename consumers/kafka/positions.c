@@ -98,6 +98,8 @@ void gc_position_halt(struct gc_positions *positions, struct gc_position *positi
 	is_news = position->halted_us == 0 || strcmp(position->halt.text, why->text) != 0;
 	if (position->halted_us == 0)
 		atomic_store(&position->halted_us, gc_now_us());
+	if (is_news)
+		atomic_store(&position->told_us, -1);
 	position->halt = *why;
 	pthread_mutex_unlock(&positions->lock);
 	if (is_news && position->partition == GC_WHOLE_TOPIC)

@@ -25,6 +25,7 @@ struct gc_position {
 	_Atomic int64_t data_us;              /* Kafka's time of the newest record in the cube, as far as this process knows; 0 */
 	_Atomic int64_t records, bytes, lost; /* fetched; found deleted by retention */
 	_Atomic int64_t halted_us;            /* wall clock: since when it is halted; 0: it is read */
+	_Atomic int64_t told_us;              /* what the cube knows of that; -1: it is not known what it knows */
 	struct gc_err halt;                   /* why; behind the registry's lock */
 };
 

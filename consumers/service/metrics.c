@@ -364,6 +364,26 @@ static void print_closing(struct gc_metric_printer *p)
 		gc_metric_line(p, "", NULL, database->closing_s > 0 ? (double)gc_now_us() / 1e6 - database->closing_s : 0);
 }
 
+static void print_links_waiting(struct gc_metric_printer *p)
+{
+	if (database_of(p) && database_of(p)->links_waiting >= 0)
+		gc_metric_line(p, "", NULL, database_of(p)->links_waiting);
+}
+
+static void print_linking(struct gc_metric_printer *p)
+{
+	const struct gc_database_facts *database = database_of(p);
+
+	if (database && database->linking_s >= 0)
+		gc_metric_line(p, "", NULL, database->linking_s > 0 ? (double)gc_now_us() / 1e6 - database->linking_s : 0);
+}
+
+static void print_snapshot_age(struct gc_metric_printer *p)
+{
+	if (database_of(p) && database_of(p)->snapshot_age >= 0)
+		gc_metric_line(p, "", NULL, database_of(p)->snapshot_age);
+}
+
 static void print_keys_used(struct gc_metric_printer *p)
 {
 	if (database_of(p) && database_of(p)->keys_used_ratio >= 0)
@@ -486,6 +506,13 @@ static const struct gc_metric run_metrics[] = {
 	  "as applied; looked up every 15 s.", .print = print_expired },
 	{ "gracecube_retention_closing_seconds", GC_METRIC_GAUGE, NULL, NULL,
 	  "For how long a month of a fact has been on its way out; 0 while none is. It takes minutes.", .print = print_closing },
+	{ "gracecube_links_waiting", GC_METRIC_GAUGE, NULL, NULL,
+	  "Missions and others that more facts name than one transaction links; they are linked slice by slice.", .print = print_links_waiting },
+	{ "gracecube_links_waiting_seconds", GC_METRIC_GAUGE, NULL, NULL,
+	  "For how long the first of these has waited; 0 while none does. A million facts take some minutes.", .print = print_linking },
+	{ "gracecube_snapshot_age_transactions", GC_METRIC_GAUGE, NULL, NULL,
+	  "Transactions since the oldest snapshot was taken that somebody holds; until it ends no row version is cleaned away, and commits get slower.",
+	  .print = print_snapshot_age },
 
 	{ "gracecube_workers", GC_METRIC_GAUGE, NULL, NULL, "Workers of this process (run.workers).", .print = print_worker_count },
 	{ "gracecube_build_info", GC_METRIC_GAUGE, "version, librdkafka", NULL, "Always 1; the versions are in the labels.", .print = print_build },

@@ -74,6 +74,9 @@ static void take_limits(void *arg, const char *const *values, int columns)
 	pthread_mutex_lock(&m->lock);
 	m->facts.closing_s = number_of(values[0]);
 	m->facts.keys_used_ratio = number_of(values[1]);
+	m->facts.links_waiting = number_of(values[2]);
+	m->facts.linking_s = number_of(values[3]);
+	m->facts.snapshot_age = number_of(values[4]);
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -111,7 +114,11 @@ static const char verification_sql[] =
 static const char limits_sql[] =
 	"SELECT coalesce((SELECT extract(epoch FROM min(links_kept_at)) FROM cube.closed_month WHERE dropped_at IS NULL), 0),"
 	" greatest((SELECT max(mission_key) FROM cube.dim_mission), (SELECT max(actor_key) FROM cube.dim_actor),"
-	" (SELECT max(component_key) FROM cube.dim_component), (SELECT max(tier_key) FROM cube.dim_tier)) / 2147483647.0";
+	" (SELECT max(component_key) FROM cube.dim_component), (SELECT max(tier_key) FROM cube.dim_tier)) / 2147483647.0,"
+	" q.waiting, coalesce(q.since, 0), (SELECT coalesce(max(age(h.xmin)), 0) FROM (SELECT a.backend_xmin FROM pg_stat_activity a"
+	" WHERE a.pid <> pg_backend_pid() AND a.backend_type = 'client backend' AND a.datname = current_database()"
+	" UNION ALL SELECT p.transaction FROM pg_prepared_xacts p WHERE p.database = current_database()"
+	" UNION ALL SELECT s.xmin FROM pg_replication_slots s) h (xmin)) FROM (SELECT count(*) AS waiting, extract(epoch FROM min(queued_at)) AS since FROM cube.relink_queue) q";
 
 static enum gc_verdict ask_facts(struct gc_monitor *m, struct gc_err *err)
 {
@@ -186,6 +193,9 @@ struct gc_monitor *gc_monitor_start(const struct gc_config *config)
 					       .verified_equal_s = -1,
 					       .verify_differing = -1,
 					       .closing_s = -1,
+					       .links_waiting = -1,
+					       .linking_s = -1,
+					       .snapshot_age = -1,
 					       .keys_used_ratio = -1,
 					       .letters_kept = -1,
 					       .letters_bytes = -1,

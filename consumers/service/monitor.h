@@ -18,6 +18,8 @@ struct gc_database_facts {
 	double verified_s, verified_equal_s; /* epoch: the last `verify`, and the last one that found nothing */
 	int64_t verify_differing;
 	double closing_s;                                    /* epoch: since when a month is being dropped; 0: none is */
+	double links_waiting, linking_s;                     /* names whose very many links wait; epoch: since when, 0: none do */
+	double snapshot_age;                                 /* transactions since the oldest one that is held was taken */
 	double keys_used_ratio;                              /* of the 2^31 keys of the dimension that has used most */
 	double letters_kept, letters_bytes, letters_dropped; /* dead letters, of all groups */
 	double letters_full;                                 /* of the room for them, 1 is all of it */

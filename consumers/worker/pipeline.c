@@ -144,6 +144,8 @@ enum gc_verdict gc_pipeline_apply(struct gc_pipeline *p, struct gc_err *err)
 	gc_histogram_add(&p->counters->commit, &gc_stage_buckets, gc_monotonic_us() - started);
 	gc_counter_add(&p->counters->encode_us, gc_thread_cpu_us() - cpu);
 	if (verdict == GC_OK) {
+		p->links_wait = p->links_wait || gc_batch_introduces_missions(p->batch);
+		p->links_may_wait = true;
 		gc_count_committed(p);
 		advance_positions(p);
 	}

@@ -26,6 +26,8 @@ struct gc_pipeline {
 	uint64_t generation;       /* of the source when the run began */
 	size_t slice;              /* records of one transaction while run.batch_records is too much; 0: it is not */
 	int succeeded, grow_after; /* slices since it was too much; how many make it grow */
+	bool links_wait;           /* a mission became known, or nobody has looked yet on this connection: see between.c */
+	bool links_may_wait;       /* a batch since somebody looked: a parent of many may have changed */
 	uint64_t changed;          /* streams that changed since the last notification: bit i is gc_streams[i] */
 	int64_t notified_us;
 };

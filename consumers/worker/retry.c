@@ -85,7 +85,7 @@ static enum gc_verdict reconnect(struct gc_worker *w, struct gc_err *err)
 	if (verdict == GC_OK)
 		verdict = gc_consumer_reclaim(w->consumer, w->pipeline.pg, err);
 	if (verdict == GC_OK) {
-		w->has_worked = true;
+		w->has_worked = w->pipeline.links_wait = true;
 		gc_counter_add(&w->counters.reconnects, 1);
 	}
 	return verdict;

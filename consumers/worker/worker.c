@@ -2,6 +2,7 @@
  *
  * Threads: a worker is one thread.
  */
+#include "worker/between.h"
 #include "worker/retry.h"
 
 #include <gracecube/arena.h>
@@ -71,7 +72,7 @@ static void commit_offsets(struct gc_worker *w)
 
 static void note_idle(struct gc_worker *w)
 {
-	bool at_end = gc_consumer_is_at_end(w->consumer);
+	bool at_end = gc_consumer_is_at_end(w->consumer) && !w->pipeline.links_wait && !w->pipeline.links_may_wait;
 
 	atomic_store(&w->counters.at_end, at_end);
 	if (at_end)
@@ -101,6 +102,7 @@ static enum gc_verdict work_once(struct gc_worker *w, struct gc_err *err)
 	if (verdict == GC_OK) {
 		skip_to_ends(w);
 		commit_offsets(w);
+		gc_between_batches(w);
 	}
 	gc_pipeline_notify(&w->pipeline, GC_NOTIFY_INTERVAL_US);
 	note_idle(w);
@@ -125,6 +127,7 @@ static enum gc_verdict work(struct gc_worker *w, struct gc_err *err)
 
 	gc_pipeline_init(&w->pipeline, w->config, &w->consumer->source, &w->counters, w->config->run_cache_entries);
 	verdict = run_loop(w, err);
+	gc_tell_halts(w);
 	gc_consumer_commit_offsets(w->consumer, LAST_OFFSETS_US);
 	gc_pipeline_notify(&w->pipeline, 0);
 	gc_pipeline_done(&w->pipeline);

@@ -26,7 +26,11 @@ struct gc_worker {
 	struct gc_consumer *consumer;
 	struct gc_pipeline pipeline;
 	bool has_worked; /* connected and claimed once: errors that were not there then may pass */
-	int64_t offsets_committed_us, ends_us, skipped_us;
+	int64_t offsets_committed_us, ends_us, skipped_us, between_us;
+	/* see between.c */
+	int slice_keys;
+	struct gc_complaint slices; /* of those that fail */
+	int64_t told_on;            /* the connection on which halts were told, counted as in counters.reconnects */
 };
 
 /* The thread's function; the argument is a struct gc_worker. */

@@ -71,6 +71,8 @@ enum gc_verdict gc_rebuild_end_reading(struct gc_rebuild *rebuild, struct gc_err
 
 /* ---- the difference ---- */
 
+/* Links that wait for their slice, of both cubes, are made: each that only one of them has would be a difference. */
+enum gc_verdict gc_rebuild_link(struct gc_rebuild *rebuild, struct gc_err *err) GC_MUST_CHECK;
 /* Nobody moves the live cube's positions until it is let go: writers wait. GC_RETRY when somebody is in the way. */
 enum gc_verdict gc_rebuild_hold(struct gc_rebuild *rebuild, struct gc_err *err) GC_MUST_CHECK;
 void gc_rebuild_let_go(struct gc_rebuild *rebuild);

@@ -52,6 +52,22 @@ enum gc_verdict gc_pg_resolve(struct gc_pg *pg, struct gc_batch *batch, struct g
  * *ret_superseded: how many of the records that the batch counted as applied were older than what the cube holds. */
 enum gc_verdict gc_pg_apply(struct gc_pg *pg, struct gc_batch *batch, int64_t *ret_superseded, struct gc_err *err) GC_MUST_CHECK;
 
+/* ---- between batches ---- */
+
+/* Links the next so many keys that wait in cube.relink_queue, in a transaction of its own. *ret_done is 0 when none wait, or others are at them. */
+enum gc_verdict gc_pg_link_slice(struct gc_pg *pg, int keys, int64_t *ret_done, struct gc_err *err) GC_MUST_CHECK;
+
+/* Whether a partition stands still. */
+struct gc_halt {
+	struct gc_span topic;
+	int32_t partition;
+	int64_t since_us;         /* 0: it is read */
+	struct gc_span code, why; /* empty then */
+};
+/* Told to the cube: `gracecube status` says it from anywhere. */
+enum gc_verdict gc_pg_tell_halts(struct gc_pg *pg, const char *group, const char *owner, const struct gc_halt *halts, size_t count,
+				 struct gc_err *err) GC_MUST_CHECK;
+
 /* ---- dead letters ---- */
 
 /* Kept: not discarded. */

@@ -17,6 +17,8 @@
 #define PAUSE_US (GC_SECOND_US / 5)
 /* How long numbers are tried to be set apart for, without keeping anybody waiting for longer than 100 ms. */
 #define NUMBERS_PATIENCE_US GC_MINUTE_US
+/* Links that wait, in a transaction: half a second. */
+#define KEYS_AT_ONCE 5000
 
 static void take_flag(void *arg, const char *const *values, int columns)
 {
@@ -382,6 +384,24 @@ enum gc_verdict gc_rebuild_end_reading(struct gc_rebuild *r, struct gc_err *err)
 }
 
 /* ---- the difference ---- */
+
+static enum gc_verdict link_all(struct gc_pg *pg, struct gc_err *err)
+{
+	int64_t done = 0;
+	enum gc_verdict verdict;
+
+	do
+		verdict = gc_pg_link_slice(pg, KEYS_AT_ONCE, &done, err);
+	while (verdict == GC_OK && done > 0);
+	return verdict;
+}
+
+enum gc_verdict gc_rebuild_link(struct gc_rebuild *r, struct gc_err *err)
+{
+	enum gc_verdict verdict = link_all(r->own, err);
+
+	return verdict == GC_OK ? link_all(r->live, err) : verdict;
+}
 
 enum gc_verdict gc_rebuild_freeze(struct gc_rebuild *r, struct gc_err *err)
 {

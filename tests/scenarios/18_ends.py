@@ -149,6 +149,12 @@ def scenes(brokers):
     wait_for('the approvals', 60, lambda: position(approvals) == 100)
     wait_for('the contracts before the damaged batch', 20, lambda: position(contracts) >= 108)
     wait_for('/readyz tells of it', 20, lambda: '[!] halted: %s[0] is halted at offset' % contracts in get('readyz?verbose')[1])
+    wait_for('status tells of it', 20, lambda: status_of(contracts)['state'] == 'HALTED')
+    status = status_of(contracts)
+    if not status['halt']['since'] or 'damaged' not in status['halt']['reason']:
+        fail('status does not say since when and why: %s' % status)
+    if 'halted since ' not in program('status', expect=None):
+        fail('status has no line of what is halted')
     equal('ready', get('readyz')[0], 200)
     if 'gracecube_kafka_halted{topic="%s",partition="0"} 1' % contracts not in get('metrics')[1]:
         fail('no metric of the damaged partition')
@@ -166,6 +172,7 @@ def scenes(brokers):
               lambda: position(contracts) == 308)
     equal('facts', value('SELECT count(*) FROM cube.fact_verification_executions'), 3 + 200)
     wait_for('/readyz', 20, lambda: 'halted' not in get('readyz?verbose')[1])
+    wait_for('status', 20, lambda: status_of(contracts)['state'] == 'OK' and status_of(contracts)['halt'] is None)
     shown('one damaged batch: that partition halts before it and is named, others go on; stepped over by hand: 200 of 300 are there, 100 are a gap')
 
     # --- one topic is made anew ---

@@ -152,9 +152,15 @@ CREATE OR REPLACE FUNCTION cube.parent_fact_verification_executions_of_approvals
  SECURITY DEFINER
  SET search_path TO 'cube', 'pg_temp'
 AS $function$
+DECLARE keys text[];
 BEGIN
 	IF NOT EXISTS (SELECT FROM cube.key_approvals k WHERE k.contract_id IS NOT NULL) THEN RETURN NULL; END IF;
-	PERFORM cube.relink_approvals(ARRAY(SELECT k.approval_id FROM changed c JOIN cube.key_approvals k ON k.contract_id = c.contract_id));
+	keys := ARRAY(SELECT k.approval_id FROM changed c JOIN cube.key_approvals k ON k.contract_id = c.contract_id LIMIT cube.keys_at_once() + 1);
+	IF cardinality(keys) <= cube.keys_at_once() THEN
+		PERFORM cube.relink_approvals(keys);
+	ELSE
+		PERFORM cube.relink_named('approvals', 'contract_id', ARRAY(SELECT DISTINCT c.contract_id::text FROM changed c));
+	END IF;
 	RETURN NULL;
 END $function$;
 

@@ -150,9 +150,15 @@ CREATE OR REPLACE FUNCTION cube.parent_fact_verification_executions_of_complianc
  SECURITY DEFINER
  SET search_path TO 'cube', 'pg_temp'
 AS $function$
+DECLARE keys text[];
 BEGIN
 	IF NOT EXISTS (SELECT FROM cube.key_compliance_checks k WHERE k.contract_id IS NOT NULL) THEN RETURN NULL; END IF;
-	PERFORM cube.relink_compliance_checks(ARRAY(SELECT k.check_id FROM changed c JOIN cube.key_compliance_checks k ON k.contract_id = c.contract_id));
+	keys := ARRAY(SELECT k.check_id FROM changed c JOIN cube.key_compliance_checks k ON k.contract_id = c.contract_id LIMIT cube.keys_at_once() + 1);
+	IF cardinality(keys) <= cube.keys_at_once() THEN
+		PERFORM cube.relink_compliance_checks(keys);
+	ELSE
+		PERFORM cube.relink_named('compliance_checks', 'contract_id', ARRAY(SELECT DISTINCT c.contract_id::text FROM changed c));
+	END IF;
 	RETURN NULL;
 END $function$;
 

@@ -146,9 +146,15 @@ CREATE OR REPLACE FUNCTION cube.parent_fact_governance_members_of_governance_vot
  SECURITY DEFINER
  SET search_path TO 'cube', 'pg_temp'
 AS $function$
+DECLARE keys text[];
 BEGIN
 	IF NOT EXISTS (SELECT FROM cube.key_governance_votes k WHERE k.governance_member_id IS NOT NULL) THEN RETURN NULL; END IF;
-	PERFORM cube.relink_governance_votes(ARRAY(SELECT k.vote_id FROM changed c JOIN cube.key_governance_votes k ON k.governance_member_id = c.governance_member_id));
+	keys := ARRAY(SELECT k.vote_id FROM changed c JOIN cube.key_governance_votes k ON k.governance_member_id = c.governance_member_id LIMIT cube.keys_at_once() + 1);
+	IF cardinality(keys) <= cube.keys_at_once() THEN
+		PERFORM cube.relink_governance_votes(keys);
+	ELSE
+		PERFORM cube.relink_named('governance_votes', 'governance_member_id', ARRAY(SELECT DISTINCT c.governance_member_id::text FROM changed c));
+	END IF;
 	RETURN NULL;
 END $function$;
 
@@ -158,9 +164,15 @@ CREATE OR REPLACE FUNCTION cube.parent_fact_governance_sessions_of_governance_vo
  SECURITY DEFINER
  SET search_path TO 'cube', 'pg_temp'
 AS $function$
+DECLARE keys text[];
 BEGIN
 	IF NOT EXISTS (SELECT FROM cube.key_governance_votes k WHERE k.governance_session_id IS NOT NULL) THEN RETURN NULL; END IF;
-	PERFORM cube.relink_governance_votes(ARRAY(SELECT k.vote_id FROM changed c JOIN cube.key_governance_votes k ON k.governance_session_id = c.governance_session_id));
+	keys := ARRAY(SELECT k.vote_id FROM changed c JOIN cube.key_governance_votes k ON k.governance_session_id = c.governance_session_id LIMIT cube.keys_at_once() + 1);
+	IF cardinality(keys) <= cube.keys_at_once() THEN
+		PERFORM cube.relink_governance_votes(keys);
+	ELSE
+		PERFORM cube.relink_named('governance_votes', 'governance_session_id', ARRAY(SELECT DISTINCT c.governance_session_id::text FROM changed c));
+	END IF;
 	RETURN NULL;
 END $function$;
 

@@ -14,9 +14,10 @@ AS $function$
 		FROM s JOIN cube.version_missions x USING (source_id) CROSS JOIN LATERAL (SELECT x.lsn > 0 OR x.place_us IS NOT NULL OR x.at_us <> x.kafka_us AS placed) p),
 	v AS (
 		SELECT v.*, lag(v.deleted) OVER w AS was_deleted, lag(ROW(v.mission_name, v.mission_type, v.started_at, v.completed_at, v.final_status)) OVER w AS was
-		FROM (SELECT x.member, row_number() OVER w AS n, x.changed_at, x.deleted, x.mission_name, coalesce((array_agg(x.mission_type) FILTER (WHERE x.mission_type <> '__debezium_unavailable_value') OVER w)[count(*) FILTER (WHERE x.mission_type <> '__debezium_unavailable_value') OVER w], 'unknown') AS mission_type, x.started_at, x.completed_at, x.final_status
-			FROM x WHERE NOT x.is_echo
-			WINDOW w AS (PARTITION BY x.member ORDER BY x.place_us, x.lsn, x.tie, x.source_id)) v
+		FROM (SELECT o.member, o.n, o.changed_at, o.deleted, o.mission_name, coalesce(max(o.mission_type) FILTER (WHERE o.mission_type <> '__debezium_unavailable_value') OVER (PARTITION BY o.member, o.sent_mission_type), 'unknown') AS mission_type, o.started_at, o.completed_at, o.final_status
+			FROM (SELECT x.*, row_number() OVER w AS n, count(*) FILTER (WHERE x.mission_type <> '__debezium_unavailable_value') OVER w AS sent_mission_type
+				FROM x WHERE NOT x.is_echo
+				WINDOW w AS (PARTITION BY x.member ORDER BY x.place_us, x.lsn, x.tie, x.source_id)) o) v
 		WINDOW w AS (PARTITION BY v.member ORDER BY v.n)),
 	-- what was deleted, or named otherwise, before it had a first version does not count
 	begun AS (
@@ -43,6 +44,7 @@ AS $function$
 DECLARE
 	fresh cube.version_missions[];
 	not_applied bigint := 0; -- records that were superseded: the answer
+	changed text[]; -- source rows
 	members int[];
 BEGIN
 	-- 1. the versions; the same one a second time is a duplicate
@@ -70,10 +72,21 @@ BEGIN
 		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
-	-- 3. the ranges of the members that changed, and what follows from a member that became known
+	-- 3. the ranges of the members that changed, and what follows from a member that became known. Most versions say what the one before says, as
+	-- when only a counter goes on: these change nothing, and are not held against all others. The one before is that of the same source row, unless
+	-- several tell of the member; and whoever has just added another one is waited for.
 	IF cardinality(fresh) > 0 THEN
-		members := ARRAY(SELECT DISTINCT v.mission_key FROM cube.version_missions v WHERE v.source_id = ANY (merge_missions.source_id) AND v.mission_key IS NOT NULL ORDER BY 1);
-		PERFORM cube.known_missions(cube.rebuild_missions(members));
+		PERFORM FROM cube.dim_mission d WHERE d.mission_key = ANY (merge_missions.mission_key) ORDER BY d.mission_key FOR UPDATE;
+		changed := ARRAY(SELECT DISTINCT v.source_id FROM unnest(fresh) v
+			LEFT JOIN LATERAL (SELECT n.deleted, ROW(n.mission_key, n.mission_name, n.mission_type, n.started_at, n.completed_at, n.final_status) AS says FROM cube.version_missions n
+				WHERE n.source_id = v.source_id AND (coalesce(n.place_us, n.at_us), n.lsn, n.tie) < (coalesce(v.place_us, v.at_us), v.lsn, v.tie)
+				ORDER BY coalesce(n.place_us, n.at_us) DESC, n.lsn DESC, n.tie DESC LIMIT 1) before ON true
+			WHERE v.deleted OR before.deleted IS DISTINCT FROM false OR before.says IS DISTINCT FROM ROW(v.mission_key, v.mission_name, v.mission_type, v.started_at, v.completed_at, v.final_status)
+				OR (SELECT min(n.source_id) <> max(n.source_id) FROM cube.version_missions n WHERE n.mission_key = v.mission_key));
+		IF changed <> '{}' THEN
+			members := ARRAY(SELECT DISTINCT v.mission_key FROM cube.version_missions v WHERE v.source_id = ANY (changed) AND v.mission_key IS NOT NULL ORDER BY 1);
+			PERFORM cube.known_missions(cube.rebuild_missions(members));
+		END IF;
 	END IF;
 	RETURN not_applied;
 END $function$;

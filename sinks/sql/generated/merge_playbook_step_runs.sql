@@ -144,9 +144,15 @@ CREATE OR REPLACE FUNCTION cube.parent_fact_playbook_runs_of_playbook_step_runs(
  SECURITY DEFINER
  SET search_path TO 'cube', 'pg_temp'
 AS $function$
+DECLARE keys text[];
 BEGIN
 	IF NOT EXISTS (SELECT FROM cube.key_playbook_step_runs k WHERE k.run_id IS NOT NULL) THEN RETURN NULL; END IF;
-	PERFORM cube.relink_playbook_step_runs(ARRAY(SELECT k.step_run_id FROM changed c JOIN cube.key_playbook_step_runs k ON k.run_id = c.run_id));
+	keys := ARRAY(SELECT k.step_run_id FROM changed c JOIN cube.key_playbook_step_runs k ON k.run_id = c.run_id LIMIT cube.keys_at_once() + 1);
+	IF cardinality(keys) <= cube.keys_at_once() THEN
+		PERFORM cube.relink_playbook_step_runs(keys);
+	ELSE
+		PERFORM cube.relink_named('playbook_step_runs', 'run_id', ARRAY(SELECT DISTINCT c.run_id::text FROM changed c));
+	END IF;
 	RETURN NULL;
 END $function$;
 

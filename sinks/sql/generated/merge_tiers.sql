@@ -14,9 +14,10 @@ AS $function$
 		FROM s JOIN cube.version_tiers x USING (source_id) CROSS JOIN LATERAL (SELECT x.lsn > 0 OR x.place_us IS NOT NULL OR x.at_us <> x.kafka_us AS placed) p),
 	v AS (
 		SELECT v.*, lag(v.deleted) OVER w AS was_deleted, lag(ROW(v.tier_name, v.requires_approval, v.requires_snapshot, v.requires_benchmark, v.risk_level, v.description)) OVER w AS was
-		FROM (SELECT x.member, row_number() OVER w AS n, x.changed_at, x.deleted, x.tier_name, x.requires_approval, x.requires_snapshot, x.requires_benchmark, x.risk_level, x.description, x.policy_from
-			FROM x WHERE NOT x.is_echo
-			WINDOW w AS (PARTITION BY x.member ORDER BY x.place_us, x.lsn, x.tie, x.source_id)) v
+		FROM (SELECT o.member, o.n, o.changed_at, o.deleted, o.tier_name, o.requires_approval, o.requires_snapshot, o.requires_benchmark, o.risk_level, o.description, o.policy_from
+			FROM (SELECT x.*, row_number() OVER w AS n
+				FROM x WHERE NOT x.is_echo
+				WINDOW w AS (PARTITION BY x.member ORDER BY x.place_us, x.lsn, x.tie, x.source_id)) o) v
 		WINDOW w AS (PARTITION BY v.member ORDER BY v.n)),
 	-- what was deleted, or named otherwise, before it had a first version does not count
 	begun AS (
@@ -43,6 +44,7 @@ AS $function$
 DECLARE
 	fresh cube.version_tiers[];
 	not_applied bigint := 0; -- records that were superseded: the answer
+	changed text[]; -- source rows
 	members int[];
 BEGIN
 	-- 1. the versions; the same one a second time is a duplicate
@@ -70,10 +72,21 @@ BEGIN
 		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
-	-- 3. the ranges of the members that changed, and what follows from a member that became known
+	-- 3. the ranges of the members that changed, and what follows from a member that became known. Most versions say what the one before says, as
+	-- when only a counter goes on: these change nothing, and are not held against all others. The one before is that of the same source row, unless
+	-- several tell of the member; and whoever has just added another one is waited for.
 	IF cardinality(fresh) > 0 THEN
-		members := ARRAY(SELECT DISTINCT v.tier_key FROM cube.version_tiers v WHERE v.source_id = ANY (merge_tiers.source_id) AND v.tier_key IS NOT NULL ORDER BY 1);
-		PERFORM cube.known_tiers(cube.rebuild_tiers(members));
+		PERFORM FROM cube.dim_tier d WHERE d.tier_key = ANY (merge_tiers.tier_key) ORDER BY d.tier_key FOR UPDATE;
+		changed := ARRAY(SELECT DISTINCT v.source_id FROM unnest(fresh) v
+			LEFT JOIN LATERAL (SELECT n.deleted, ROW(n.tier_key, n.tier_name, n.requires_approval, n.requires_snapshot, n.requires_benchmark, n.risk_level, n.description, n.policy_from) AS says FROM cube.version_tiers n
+				WHERE n.source_id = v.source_id AND (coalesce(n.place_us, n.at_us), n.lsn, n.tie) < (coalesce(v.place_us, v.at_us), v.lsn, v.tie)
+				ORDER BY coalesce(n.place_us, n.at_us) DESC, n.lsn DESC, n.tie DESC LIMIT 1) before ON true
+			WHERE v.deleted OR before.deleted IS DISTINCT FROM false OR before.says IS DISTINCT FROM ROW(v.tier_key, v.tier_name, v.requires_approval, v.requires_snapshot, v.requires_benchmark, v.risk_level, v.description, v.policy_from)
+				OR (SELECT min(n.source_id) <> max(n.source_id) FROM cube.version_tiers n WHERE n.tier_key = v.tier_key));
+		IF changed <> '{}' THEN
+			members := ARRAY(SELECT DISTINCT v.tier_key FROM cube.version_tiers v WHERE v.source_id = ANY (changed) AND v.tier_key IS NOT NULL ORDER BY 1);
+			PERFORM cube.known_tiers(cube.rebuild_tiers(members));
+		END IF;
 	END IF;
 	RETURN not_applied;
 END $function$;

@@ -148,6 +148,31 @@ SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 $$;
 COMMENT ON FUNCTION cube.advance(bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[]) IS 'The fence, for programs that make no places of records yet.';
 
+SELECT cube.describe('cube.etl_halt', 'Partitions that can not be read or applied, while the others go on, as the workers last told. They are tried again.', $$
+	group_id: Kafka consumer group
+	topic: Kafka topic
+	partition: Kafka partition; -1 is the whole topic
+	owner: who reads it, host:process:worker
+	halted_at: since when, by the owner''s clock
+	told_at: when the owner told; a position that has moved since stands still no more
+	code: the error''s code
+	reason: what is wrong, and what to do
+$$);
+
+CREATE OR REPLACE FUNCTION cube.tell_halts(p_group text, p_owner text, p_topic text[], p_partition int[], p_since_us bigint[], p_code text[], p_reason text[]) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+	-- a topic with a partition that is read is not halted as a whole
+	DELETE FROM cube.etl_halt h USING unnest(p_topic, p_partition, p_since_us) AS i (topic, partition, since_us)
+	WHERE i.since_us = 0 AND h.group_id = p_group AND h.topic = i.topic AND h.partition IN (i.partition, -1);
+	INSERT INTO cube.etl_halt AS h (group_id, topic, partition, owner, halted_at, told_at, code, reason)
+	SELECT p_group, i.topic, i.partition, p_owner, to_timestamp(i.since_us / 1e6), clock_timestamp(), i.code, left(i.reason, 2000)
+	FROM unnest(p_topic, p_partition, p_since_us, p_code, p_reason) AS i (topic, partition, since_us, code, reason)
+	WHERE i.since_us > 0 ORDER BY i.topic, i.partition
+	ON CONFLICT (group_id, topic, partition) DO UPDATE SET (owner, halted_at, told_at, code, reason)
+		= (excluded.owner, excluded.halted_at, excluded.told_at, excluded.code, excluded.reason);
+$$;
+COMMENT ON FUNCTION cube.tell_halts(text, text, text[], int[], bigint[], text[], text[]) IS 'Notes which partitions stand still, since when (µs) and why; with 0, that one is read.';
+
 CREATE OR REPLACE FUNCTION cube.add_quality_issues(p_offset_id bigint[], p_offset bigint[], p_kafka_us bigint[], p_stream text[],
 	p_key text[], p_field text[], p_raw text[], p_rule text[]) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = cube, pg_temp AS $$

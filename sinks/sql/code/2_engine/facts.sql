@@ -412,9 +412,15 @@ BEGIN
 	FOR event IN SELECT * FROM (VALUES ('insert', 'NEW TABLE AS changed'), ('update', 'NEW TABLE AS changed'), ('delete', 'OLD TABLE AS changed')) AS e (name, referencing) LOOP
 		EXECUTE format($sql$
 CREATE OR REPLACE FUNCTION cube.%1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $body$
+DECLARE keys text[];
 BEGIN
 	IF NOT EXISTS (SELECT FROM cube.key_%2$s k WHERE k.%4$I IS NOT NULL) THEN RETURN NULL; END IF;
-	PERFORM cube.relink_%2$s(ARRAY(SELECT k.%3$I FROM changed c JOIN cube.key_%2$s k ON k.%4$I = c.%5$I));
+	keys := ARRAY(SELECT k.%3$I FROM changed c JOIN cube.key_%2$s k ON k.%4$I = c.%5$I LIMIT cube.keys_at_once() + 1);
+	IF cardinality(keys) <= cube.keys_at_once() THEN
+		PERFORM cube.relink_%2$s(keys);
+	ELSE
+		PERFORM cube.relink_named(%2$L, %4$L, ARRAY(SELECT DISTINCT c.%5$I::text FROM changed c));
+	END IF;
 	RETURN NULL;
 END $body$$sql$, name, p_target, key_column, p_column, parent_key);
 		PERFORM cube.define_trigger(name || '_' || event.name, event.name, p_parent_fact, event.referencing, name);

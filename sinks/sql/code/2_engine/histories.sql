@@ -17,9 +17,10 @@ DECLARE
 	types text[] := ARRAY(SELECT format_type(atttypid, atttypmod) FROM unnest(p_attributes) WITH ORDINALITY u (a, n)
 		JOIN pg_attribute ON attrelid = format('cube.%I', p_dim)::regclass AND attname = a ORDER BY n);
 	attributes text := (SELECT string_agg(format('%I %s', a, t), ', ' ORDER BY n) FROM unnest(p_attributes, types) WITH ORDINALITY u (a, t, n));
+	-- the last one that was sent: the only one of those that follow it without another
 	kept text := (SELECT string_agg(CASE WHEN a = ANY (p_keeps)
-			THEN format('coalesce((array_agg(x.%1$I) FILTER (WHERE x.%1$I <> ''__debezium_unavailable_value'') OVER w)[count(*) FILTER (WHERE x.%1$I <> ''__debezium_unavailable_value'') OVER w], ''unknown'') AS %1$I', a)
-			ELSE format('x.%I', a) END, ', ' ORDER BY n) FROM unnest(p_attributes || times) WITH ORDINALITY u (a, n));
+			THEN format('coalesce(max(o.%1$I) FILTER (WHERE o.%1$I <> ''__debezium_unavailable_value'') OVER (PARTITION BY o.member, o.sent_%1$s), ''unknown'') AS %1$I', a)
+			ELSE format('o.%I', a) END, ', ' ORDER BY n) FROM unnest(p_attributes || times) WITH ORDINALITY u (a, n));
 BEGIN
 	PERFORM cube.need_table(versions,
 		ARRAY['source_id text', 'lsn bigint', 'at_us bigint', 'tie bigint', p_key || ' int', 'deleted boolean', 'changed_at timestamptz', 'kafka_us bigint', 'place_us bigint']
@@ -70,9 +71,10 @@ CREATE OR REPLACE FUNCTION cube.history_of_%1$s(keys int[]) RETURNS SETOF cube.%
 		FROM s JOIN cube.%4$I x USING (source_id) CROSS JOIN LATERAL (SELECT x.lsn > 0 OR x.place_us IS NOT NULL OR x.at_us <> x.kafka_us AS placed) p),
 	v AS (
 		SELECT v.*, lag(v.deleted) OVER w AS was_deleted, lag(ROW(%5$s)) OVER w AS was
-		FROM (SELECT x.member, row_number() OVER w AS n, x.changed_at, x.deleted, %10$s
-			FROM x WHERE NOT x.is_echo
-			WINDOW w AS (PARTITION BY x.member ORDER BY x.place_us, x.lsn, x.tie, x.source_id)) v
+		FROM (SELECT o.member, o.n, o.changed_at, o.deleted, %10$s
+			FROM (SELECT x.*, row_number() OVER w AS n%12$s
+				FROM x WHERE NOT x.is_echo
+				WINDOW w AS (PARTITION BY x.member ORDER BY x.place_us, x.lsn, x.tie, x.source_id)) o) v
 		WINDOW w AS (PARTITION BY v.member ORDER BY v.n)),
 	-- what was deleted, or named otherwise, before it had a first version does not count
 	begun AS (
@@ -99,7 +101,8 @@ $body$$sql$,
 				WHEN attname = 'loaded_at' THEN 'now()'
 				ELSE format('%s.%I', CASE attname WHEN p_natural THEN 'd' ELSE 'e' END, attname) END, ', ' ORDER BY attnum)
 			FROM pg_attribute WHERE attrelid = format('cube.%I', history)::regclass AND attnum > 0 AND NOT attisdropped), -- 9
-		kept, cube.list('x.%I', carried));                                    -- 10 11
+		kept, cube.list('x.%I', carried),                                     -- 10 11
+		cube.list(', count(*) FILTER (WHERE x.%1$I <> ''__debezium_unavailable_value'') OVER w AS sent_%1$s', p_keeps, '')); -- 12
 	EXECUTE format('COMMENT ON FUNCTION cube.history_of_%s IS %L', p_target, format('What %s has to say of these members: computed from all their versions.', history));
 
 	EXECUTE format($sql$
@@ -141,6 +144,7 @@ RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp
 DECLARE
 	fresh cube.%4$I[];
 	not_applied bigint := 0; -- records that were superseded: the answer
+	changed text[]; -- source rows
 	members int[];
 BEGIN
 	-- 1. the versions; the same one a second time is a duplicate
@@ -168,16 +172,28 @@ BEGIN
 		SELECT coalesce(sum(l.n), 0) INTO not_applied FROM l;
 	END IF;
 
-	-- 3. the ranges of the members that changed, and what follows from a member that became known
+	-- 3. the ranges of the members that changed, and what follows from a member that became known. Most versions say what the one before says, as
+	-- when only a counter goes on: these change nothing, and are not held against all others. The one before is that of the same source row, unless
+	-- several tell of the member; and whoever has just added another one is waited for.
 	IF cardinality(fresh) > 0 THEN
-		members := ARRAY(SELECT DISTINCT v.%2$I FROM cube.%4$I v WHERE v.source_id = ANY (merge_%1$s.source_id) AND v.%2$I IS NOT NULL ORDER BY 1);
-		PERFORM cube.known_%1$s(cube.rebuild_%1$s(members));
+		PERFORM FROM cube.%10$I d WHERE d.%2$I = ANY (merge_%1$s.%2$I) ORDER BY d.%2$I FOR UPDATE;
+		changed := ARRAY(SELECT DISTINCT v.source_id FROM unnest(fresh) v
+			LEFT JOIN LATERAL (SELECT n.deleted, ROW(%9$s) AS says FROM cube.%4$I n
+				WHERE n.source_id = v.source_id AND (coalesce(n.place_us, n.at_us), n.lsn, n.tie) < (coalesce(v.place_us, v.at_us), v.lsn, v.tie)
+				ORDER BY coalesce(n.place_us, n.at_us) DESC, n.lsn DESC, n.tie DESC LIMIT 1) before ON true
+			WHERE v.deleted OR before.deleted IS DISTINCT FROM false OR before.says IS DISTINCT FROM ROW(%8$s)
+				OR (SELECT min(n.source_id) <> max(n.source_id) FROM cube.%4$I n WHERE n.%2$I = v.%2$I));
+		IF changed <> '{}' THEN
+			members := ARRAY(SELECT DISTINCT v.%2$I FROM cube.%4$I v WHERE v.source_id = ANY (changed) AND v.%2$I IS NOT NULL ORDER BY 1);
+			PERFORM cube.known_%1$s(cube.rebuild_%1$s(members));
+		END IF;
 	END IF;
 	RETURN not_applied;
 END $body$$sql$,
 		p_target, p_key, (SELECT string_agg(format('%I %s[]', a, t), ', ' ORDER BY n) FROM unnest(carried, types || ARRAY(SELECT split_part(t, ' ', 2) FROM unnest(p_times) t)) WITH ORDINALITY u (a, t, n)), -- 1 2 3
 		versions, cube.list('%I', carried), cube.list('i.%I', carried), -- 4 5 6
-		cube.list(format('merge_%s.%%I', p_target), ARRAY['source_id', p_key] || carried || ARRAY['deleted', 'lsn', 'source_us', 'kafka_us', 'record_offset', 'offset_id'])); -- 7
+		cube.list(format('merge_%s.%%I', p_target), ARRAY['source_id', p_key] || carried || ARRAY['deleted', 'lsn', 'source_us', 'kafka_us', 'record_offset', 'offset_id']), -- 7
+		cube.list('v.%I', ARRAY[p_key] || carried), cube.list('n.%I', ARRAY[p_key] || carried), p_dim); -- 8, 9, 10
 	EXECUTE format('COMMENT ON FUNCTION cube.merge_%s IS %L', p_target, format('Merges a batch of versions into %s and its history.', p_dim));
 END $define$;
 COMMENT ON FUNCTION cube.define_history(text, text, text, text, text[], text, text, text[], text[]) IS 'Gives a dimension a history of all its versions and a merge function.';

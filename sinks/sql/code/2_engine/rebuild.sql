@@ -303,6 +303,7 @@ BEGIN
 		END LOOP;
 	END IF;
 	IF r.kept > 0 OR more > 0 THEN PERFORM cube.relink_all(); END IF;
+	WHILE cube.relink_slice(cube.keys_at_once()) > 0 LOOP END LOOP; -- nobody waits
 	UPDATE cube.rebuild u SET read_at = clock_timestamp(), kept = u.kept + coalesce(more, 0) WHERE u.swapped_at IS NULL;
 END $$;
 COMMENT ON FUNCTION cube.end_reading(text) IS 'Adds to a rebuild that has read all what only the live one knows.';

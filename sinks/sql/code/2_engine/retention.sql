@@ -241,6 +241,11 @@ BEGIN
 	IF EXISTS (SELECT FROM cube.rollup r WHERE r.fact = p_fact AND NOT cube.is_filled(r.rollup)) THEN
 		RAISE EXCEPTION 'a rollup of % is not filled yet; `gracecube migrate` goes on with it', p_fact USING ERRCODE = 'lock_not_available';
 	END IF;
+	-- links that wait are made first: what they link is gone then
+	IF what = 'prepare' AND EXISTS (SELECT FROM cube.relink_queue) THEN
+		IF cube.relink_slice(cube.keys_at_once()) = 0 THEN RAISE EXCEPTION 'links wait that others are at' USING ERRCODE = 'lock_not_available'; END IF;
+		RETURN 0;
+	END IF;
 	CASE what
 		WHEN 'raise' THEN PERFORM cube.raise_horizon(p_fact, p_before);
 		WHEN 'prepare' THEN PERFORM cube.prepare_month(p_fact, month);

@@ -114,14 +114,15 @@ COMMENT ON FUNCTION cube.naming_fact(text, text) IS 'Which fact a link column is
 -- True where a fact f or its key row k has another link than the other facts say; never linked is the same as linked to nothing. p_by_name: n.facts
 -- are those that name this key, and a link column is empty where its fact does not: most do not, and each look would be one into every month.
 CREATE OR REPLACE FUNCTION cube.link_differs(p_fact cube.fact, p_by_name boolean DEFAULT false) RETURNS text LANGUAGE sql STABLE AS $$
-	SELECT format('((%s) IS DISTINCT FROM (%s)%s)',
+	SELECT format('((%s) IS DISTINCT FROM (%s)%s) AND NOT %s',
 		(SELECT string_agg(format('f.%I', c), ', ' ORDER BY c) FROM jsonb_object_keys(p_fact.links) c),
 		(SELECT string_agg(format('(%s)', p_fact.links ->> c), ', ' ORDER BY c) FROM jsonb_object_keys(p_fact.links) c),
 		(SELECT coalesce(string_agg(format(CASE c.key WHEN 'has_snapshot' THEN ' OR coalesce(k.%I, false) <> coalesce((%s), false)' ELSE ' OR k.%I IS DISTINCT FROM (%s)' END, c.key,
 				CASE WHEN p_by_name AND n.fact IS NOT NULL THEN format('CASE WHEN n.facts && ARRAY[%L, ''closed_link''] THEN %s END', n.fact, c.value) ELSE c.value END), '' ORDER BY c.key), '')
-			FROM jsonb_each_text(p_fact.link_columns) c, LATERAL (SELECT cube.naming_fact(p_fact.target, c.value) AS fact) n))
+			FROM jsonb_each_text(p_fact.link_columns) c, LATERAL (SELECT cube.naming_fact(p_fact.target, c.value) AS fact) n),
+		cube.is_linked_later(p_fact))
 $$;
-COMMENT ON FUNCTION cube.link_differs(cube.fact, boolean) IS 'The condition that the links of a fact f, or of its key row k, are not what the other facts say.';
+COMMENT ON FUNCTION cube.link_differs(cube.fact, boolean) IS 'The condition that the links of a fact f, or of its key row k, are not what the other facts say, and do not wait to be made so.';
 DROP FUNCTION IF EXISTS cube.link_differs(cube.fact), cube.verify_keys_of_facts(cube.fact, int, int);
 
 -- A range of keys that begins behind one key and ends with another, without closed months; an end that is NULL is none. With p_since, from the
@@ -261,6 +262,11 @@ BEGIN
 				sum(k.bytes)::bigint AS bytes, count(k.outcome) AS worked FROM cube.etl_dead_letter k WHERE k.bytes IS NOT NULL GROUP BY 1, 2, 3, 4) k
 			USING (group_id, topic, partition, stream)) b;
 	RETURN NEXT;
+
+	FOR check_name, subject, compared, differing, example IN SELECT 'links wait for their slice', q.target, count(*), 0, min(format('%s %s since %s', q.column_name, q.value, q.queued_at))
+			FROM cube.relink_queue q GROUP BY q.target ORDER BY q.target LOOP
+		RETURN NEXT;
+	END LOOP;
 
 	-- of what cannot be computed again: how many cells, and since when
 	FOR h IN SELECT * FROM cube.horizon ORDER BY fact LOOP

@@ -8,12 +8,9 @@ SELECT cube.define_history('dim_mission', 'missions', 'mission_id', 'mission_key
 
 -- A mission that became known is linked to the facts that had named it in passing.
 CREATE OR REPLACE FUNCTION cube.known_missions(keys int[]) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+DECLARE names constant text[] := ARRAY(SELECT m.mission_id FROM cube.dim_mission m WHERE m.mission_key = ANY (keys));
 BEGIN
-	PERFORM cube.relink_verification_executions(ARRAY(
-		SELECT k.contract_id FROM cube.dim_mission m JOIN cube.key_verification_executions k ON k.mission_ref = m.mission_id
-		WHERE m.mission_key = ANY (keys)));
-	PERFORM cube.relink_agentic_insights(ARRAY(
-		SELECT k.insight_id FROM cube.dim_mission m JOIN cube.key_agentic_insights k ON k.mission_ref = m.mission_id
-		WHERE m.mission_key = ANY (keys)));
+	PERFORM cube.relink_named('verification_executions', 'mission_ref', names);
+	PERFORM cube.relink_named('agentic_insights', 'mission_ref', names);
 END $$;
 COMMENT ON FUNCTION cube.known_missions(int[]) IS 'Links facts to missions that became known.';

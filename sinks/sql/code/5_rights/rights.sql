@@ -238,7 +238,7 @@ COMMENT ON FUNCTION cube.lacks_rights() IS 'Are roles missing that may be made, 
 -- What `run`, `verify`, `dead` and `retention` read: besides what analysts do, the bookkeeping and the registries. Nobody reads a partition: its
 -- policies are its parent's.
 CREATE OR REPLACE FUNCTION cube.is_for_writing(c pg_class) RETURNS boolean LANGUAGE sql STABLE AS $$
-	SELECT cube.is_for_reading(c) OR c.relkind = 'r' AND c.relname ~ '^(etl_.*|fact|fact_link|rollup|rollup_fill|setting)$'
+	SELECT cube.is_for_reading(c) OR c.relkind = 'r' AND c.relname ~ '^(etl_.*|fact|fact_link|relink_queue|rollup|rollup_fill|setting)$'
 $$;
 COMMENT ON FUNCTION cube.is_for_writing(pg_class) IS 'Do consumers read this table or view of the cube?';
 
@@ -247,7 +247,7 @@ COMMENT ON FUNCTION cube.is_for_writing(pg_class) IS 'Do consumers read this tab
 CREATE OR REPLACE FUNCTION cube.is_for_calling(p pg_proc) RETURNS boolean LANGUAGE sql STABLE AS $$
 	SELECT CASE WHEN p.prosecdef THEN p.proname IN ('add_dead_letters', 'add_quality_issues', 'advance', 'aged', 'begin_retry', 'claim', 'closed_before',
 			'discard_dead_letters', 'do_step', 'end_retry', 'ensure_hours', 'ensure_partitions', 'import_dead_letters', 'next_step', 'note_verification',
-			'plan_retention', 'repair_step', 'trim_piece', 'unfilled_rollups', 'verify', 'verify_plan', 'verify_step', 'errors_of_minutes', 'issue_last_found', 'log_integrity')
+			'plan_retention', 'relink_slice', 'repair_step', 'tell_halts', 'trim_piece', 'unfilled_rollups', 'verify', 'verify_plan', 'verify_step', 'errors_of_minutes', 'issue_last_found', 'log_integrity')
 		OR p.proname ~ '^resolve_' OR p.proname IN (SELECT u.verb || t.target FROM unnest(ARRAY['merge_', 'lock_']) u (verb),
 			(SELECT f.target FROM cube.fact f UNION SELECT unnest(ARRAY['missions', 'tiers', 'mesh_events'])) t)
 		ELSE p.prokind IN ('f', 'a') AND p.proname !~ '(^|_)api_' END

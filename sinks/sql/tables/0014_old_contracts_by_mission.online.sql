@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY IF EXISTS cube.key_verification_executions_mission_ref_idx;

@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY IF EXISTS cube.version_missions_mission_key_idx;
