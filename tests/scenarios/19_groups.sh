@@ -78,8 +78,9 @@ fi
 port=$(free_port)
 export KAFKA_LISTENERS=LOGIN://127.0.0.1:$port KAFKA_ADVERTISED=LOGIN://127.0.0.1:$port KAFKA_EXTRA="group.min.session.timeout.ms=500
 	listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOGIN:SASL_PLAINTEXT
-	sasl.enabled.mechanisms=SCRAM-SHA-256
-	listener.name.login.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;"
+	sasl.enabled.mechanisms=SCRAM-SHA-256,OAUTHBEARER
+	listener.name.login.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+	listener.name.login.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;"
 trap 'kafka_stop "$PWD/kafka"' EXIT
 kafka_start "$PWD/kafka" >&2
 (kafka_java "$PWD/kafka" kafka.admin.ConfigCommand --bootstrap-server "$(kafka_brokers "$PWD/kafka")" --alter --entity-type users --entity-name gc \
@@ -93,4 +94,27 @@ if older_than 2.6.1; then
 else
 	grep -q '^OK    broker' scram.out || fail "SCRAM: $(cat scram.out)"
 	shown "SCRAM with Kafka $KAFKA_VERSION and librdkafka $version: works"
+fi
+if ! older_than 2.2.0; then
+	# Tokens that live for six seconds are renewed after five.
+	export GRACECUBE_KAFKA_BROKERS=127.0.0.1:$port GRACECUBE_KAFKA_PROPERTIES_SASL_OAUTHBEARER_CONFIG='principal=gc lifeSeconds=6'
+	tell_by_token() {
+		number=$((number + 1))
+		printf '{"topic": "%s.approval_requests", "value": "{\\"id\\": \\"%s\\", \\"created_at\\": \\"2026-11-20T10:00:00Z\\", \\"status\\": \\"pending\\"}"}\n' "$CUBE_TEST_PREFIX" "$number" >told.jsonl
+		"$CUBE_TEST_BIN" publish "${oauth[@]}" --create-topics --progress none told.jsonl >&2
+	}
+	before=$(position)
+	tell_by_token
+	"$CUBE_TEST_BIN" check "${oauth[@]}" >oauth.out 2>&1 || true # not all topics are there
+	grep -q '^OK    broker' oauth.out || fail "check with OAUTHBEARER: $(cat oauth.out)"
+	start renewed "$CUBE_TEST_BIN" run -s run.workers=2 "${oauth[@]}"
+	run=$PID
+	reaches $((before + 1)) 30
+	stays 13 lives_on "$run" || fail "a run whose tokens are renewed has ended: $(tail -n 3 renewed.log)"
+	tell_by_token
+	reaches $((before + 2)) 30
+	kill -TERM "$run"
+	ends "$run" 20
+	equal 'exit code' "$STATUS" 0
+	shown "OAUTHBEARER with librdkafka $version: check, publish and run, over two renewals of their tokens"
 fi
