@@ -84,6 +84,7 @@ static const struct {
 	{ GC_FATAL, "42883", GC_EXIT_CONFIG }, /* the same of a function */
 	{ GC_FATAL, "42703", GC_EXIT_CONFIG }, /* the same of a column */
 	{ GC_FATAL, "42", GC_EXIT_INTERNAL },  /* else our SQL is wrong */
+	{ GC_FATAL, "2200H", GC_EXIT_CONFIG }, /* a sequence is used up */
 	{ GC_FATAL, "22", GC_EXIT_INTERNAL },  /* or what we send */
 	{ GC_FATAL, "23", GC_EXIT_INTERNAL },
 	{ GC_FATAL, "25", GC_EXIT_INTERNAL },

@@ -20,21 +20,31 @@ static const struct row {
 	{ "09", GC_FATAL, 0 },           /* a trigger's action failed: none of ours */
 	{ "0A", GC_RETRY,
 	  NEW_SESSION },       /* a plan outdated by a change of the schema; what a server cannot do at all is seen at the start */
+	{ "0B", GC_FATAL, 0 }, /* transaction, locator: ours begin and end none inside of a function */
+	{ "0F", GC_FATAL, 0 },
 	{ "0L", GC_FATAL, 0 }, /* grantor, role: rights */
 	{ "0P", GC_FATAL, 0 },
+	{ "0Z", GC_FATAL, 0 },                        /* diagnostics */
+	{ "20", GC_FATAL, 0 },                        /* CASE without a case */
 	{ "21", GC_FATAL, 0 },                        /* cardinality */
 	{ "22", GC_REJECT, 0 },                       /* data: one record is bad */
 	{ "2200H", GC_FATAL, 0 },                     /* a sequence is used up: no record's fault */
 	{ "23", GC_REJECT, 0 },                       /* constraint: one record is bad */
 	{ "23514", GC_REJECT, 0 },                    /* also "no partition", which is none's: see gc_pg_fail() */
+	{ "24", GC_FATAL, 0 },                        /* cursor state */
 	{ "25", GC_FATAL, 0 },                        /* transaction state */
 	{ "25006", GC_RETRY, NEW_SESSION },           /* read-only: a demoted primary, a disk nearly full */
 	{ "25P03", GC_RETRY, NEW_SESSION },           /* idle in transaction too long */
 	{ "25P04", GC_RETRY, NEW_SESSION | SMALLER }, /* transaction_timeout, from 17 on */
 	{ "26000", GC_RETRY, NEW_SESSION },           /* prepared statement gone */
+	{ "27", GC_FATAL, 0 },                        /* a trigger changes the row that fired it: none of ours */
 	{ "28", GC_FATAL, 0 },                        /* login refused */
+	{ "2B", GC_FATAL, 0 },                        /* something depends on it */
+	{ "2D", GC_FATAL, 0 },                        /* the end of a transaction */
 	{ "2F", GC_FATAL, 0 },                        /* in a function */
 	{ "34", GC_FATAL, 0 },                        /* cursor, savepoint: we have none */
+	{ "38", GC_FATAL, 0 },                        /* functions of other languages: none of ours */
+	{ "39", GC_FATAL, 0 },
 	{ "3B", GC_FATAL, 0 },
 	{ "3D", GC_FATAL, 0 },              /* no such database */
 	{ "3F", GC_FATAL, 0 },              /* no such schema */
