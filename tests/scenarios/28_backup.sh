@@ -71,7 +71,7 @@ postgres_start "$PWD/away" fsync=off >&2
 at away gracecube postgres
 createdb --template=template0 --encoding=UTF8 bare
 pg_restore --no-owner --dbname=bare cube.dump >bare.out 2>&1 || true
-contains 'a dump without its roles' bare.out 'role "gracecube_tier_1" does not exist'
+contains 'a dump without its roles' bare.out 'role "gracecube_reader" does not exist'
 at away gracecube bare
 make_roles
 at away gracecube_owner bare
