@@ -75,7 +75,7 @@ begun
 becomes "EXISTS (SELECT FROM cube.schema_file WHERE file = 'tables/9000_next.sql')"
 opened before_the_rollups "UPDATE cube.fact_verification_executions SET action_type = 'by hand' WHERE contract_id IN ($contracts)"
 closed before_the_code 'SELECT'
-killed "EXISTS (SELECT FROM cube.rollup_fill WHERE rollup = 'rollup_next_daily')"
+killed "EXISTS (SELECT FROM cube.rollup_fill WHERE rollup = 'rollup_next_daily') AND NOT EXISTS (SELECT FROM cube.unprotected_tables())"
 equal 'what is filled while a transaction of before is open' "$(progress_of)" 'nothing 0'
 closed before_the_rollups "UPDATE cube.fact_verification_executions SET action_type = 'by hand again' WHERE contract_id IN ($contracts)"
 "$next" migrate --dry-run >plan.out

@@ -204,7 +204,7 @@ for cube in first second; do
 	wait_until 30 audited $cube || fail "audit of the $cube cube: $(sql -F ' ' -c "SELECT DISTINCT token_name, path FROM $(schema).cube_api_audit")"
 	ask $cube /api/cube/audit "${token[$cube]}"
 	equal "the audit of the $cube cube by its API" "$ANSWERED $(jq -r '[.[].token_name | select(. != null and . != "")] | unique | join(" ")' answer.json)" "200 of-$cube"
-	curl -sSN "http://127.0.0.1:${port[$cube]}/api/cube/events?token=${token[$cube]}" >"events.$cube" 2>/dev/null &
+	curl -sSN -H "Authorization: Bearer ${token[$cube]}" "http://127.0.0.1:${port[$cube]}/api/cube/events" >"events.$cube" 2>/dev/null &
 	pids+=" $!"
 done
 of first
