@@ -63,3 +63,25 @@ stop_process() {
 	kill -TERM "$1" 2>/dev/null || return 0
 	wait_until "$2" is_gone "$1" || kill -KILL "$1" 2>/dev/null || true
 }
+
+# fetch_jars DIR WHAT GROUP:ARTIFACT:VERSION… → DIR has these jars and all that they need to run, from Maven Central, by mvn. It is left alone when
+# it is there, and appears only when it is complete.
+fetch_jars() {
+	local dir=$1 what=$2 part
+	shift 2
+	[ ! -d "$dir" ] || return 0
+	mkdir -p "${dir%/*}"
+	part=$(mktemp -d "$dir.XXXXXX")
+	{
+		echo '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
+		echo '<groupId>local</groupId><artifactId>jars</artifactId><version>1</version><packaging>pom</packaging><dependencies>'
+		printf '%s\n' "$@" | sed -E 's|(.*):(.*):(.*)|<dependency><groupId>\1</groupId><artifactId>\2</artifactId><version>\3</version></dependency>|'
+		echo '</dependencies></project>'
+	} >"$part/pom.xml"
+	if ! mvn -q -B -Dstyle.color=never -f "$part/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$part/jars" </dev/null >&2; then
+		rm -rf "$part"
+		die "$what could not be fetched from Maven Central: is the network there?"
+	fi
+	mv -T "$part/jars" "$dir" 2>/dev/null || [ -d "$dir" ] # somebody else may have been faster
+	rm -rf "$part"
+}

@@ -13,36 +13,11 @@ KAFKA_VERSION=${KAFKA_VERSION:-4.3.1}
 
 kafka_jars_dir() { echo "${XDG_CACHE_HOME:-$HOME/.cache}/gracecube/kafka/$KAFKA_VERSION"; }
 
-# Up to 3.9 Kafka writes its log by reload4j, from 4.0 on by log4j 2.
-kafka_logger() {
-	case $KAFKA_VERSION in
-	3.*) echo '<groupId>org.slf4j</groupId><artifactId>slf4j-reload4j</artifactId><version>1.7.36</version>' ;;
-	*) echo '<groupId>org.apache.logging.log4j</groupId><artifactId>log4j-slf4j-impl</artifactId><version>2.25.1</version>' ;;
-	esac
-}
-
-# kafka_fetch → brings the jars (54 MB) once; they appear at their place only when they are complete
+# kafka_fetch → brings the jars (54 MB) once. Up to 3.9 Kafka writes its log by reload4j, from 4.0 on by log4j 2.
 kafka_fetch() {
-	local jars part
-	jars=$(kafka_jars_dir)
-	[ ! -d "$jars" ] || return 0
-	mkdir -p "${jars%/*}"
-	part=$(mktemp -d "$jars.XXXXXX")
-	cat >"$part/pom.xml" <<-POM
-		<project xmlns="http://maven.apache.org/POM/4.0.0">
-		<modelVersion>4.0.0</modelVersion><groupId>local</groupId><artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging>
-		<dependencies>
-		<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>$KAFKA_VERSION</version></dependency>
-		<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>$KAFKA_VERSION</version></dependency>
-		<dependency>$(kafka_logger)</dependency>
-		</dependencies></project>
-	POM
-	if ! mvn -q -B -Dstyle.color=never -f "$part/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$part/jars" </dev/null; then
-		rm -rf "$part"
-		die "The jars of Apache Kafka $KAFKA_VERSION could not be fetched from Maven Central: is the network there?"
-	fi
-	mv -T "$part/jars" "$jars" 2>/dev/null || [ -d "$jars" ] # somebody else may have been faster
-	rm -rf "$part"
+	local logger=org.apache.logging.log4j:log4j-slf4j-impl:2.25.1
+	[[ $KAFKA_VERSION != 3.* ]] || logger=org.slf4j:slf4j-reload4j:1.7.36
+	fetch_jars "$(kafka_jars_dir)" "Apache Kafka $KAFKA_VERSION" "org.apache.kafka:kafka_2.13:$KAFKA_VERSION" "org.apache.kafka:kafka-tools:$KAFKA_VERSION" "$logger"
 }
 
 # kafka_start DIR → made when there is none; returns when it answers

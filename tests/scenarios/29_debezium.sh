@@ -10,27 +10,6 @@
 DEBEZIUM_VERSION=3.4.3.Final
 JARS=${XDG_CACHE_HOME:-$HOME/.cache}/gracecube/debezium/$DEBEZIUM_VERSION
 
-# fetch_debezium → brings the jars once; they appear at their place only when they are complete
-fetch_debezium() {
-	local part
-	[ ! -d "$JARS" ] || return 0
-	mkdir -p "${JARS%/*}"
-	part=$(mktemp -d "$JARS.XXXXXX")
-	cat >"$part/pom.xml" <<-POM
-		<project xmlns="http://maven.apache.org/POM/4.0.0">
-		<modelVersion>4.0.0</modelVersion><groupId>local</groupId><artifactId>debezium</artifactId><version>1</version><packaging>pom</packaging>
-		<dependencies>
-		<dependency><groupId>io.debezium</groupId><artifactId>debezium-embedded</artifactId><version>$DEBEZIUM_VERSION</version></dependency>
-		<dependency><groupId>io.debezium</groupId><artifactId>debezium-connector-postgres</artifactId><version>$DEBEZIUM_VERSION</version></dependency>
-		<dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
-		</dependencies></project>
-	POM
-	mvn -q -B -Dstyle.color=never -f "$part/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$part/jars" </dev/null >&2 ||
-		fail "the jars of Debezium $DEBEZIUM_VERSION could not be fetched from Maven Central: is the network there?"
-	mv -T "$part/jars" "$JARS" 2>/dev/null || [ -d "$JARS" ] # somebody else may have been faster
-	rm -rf "$part"
-}
-
 # --- Sources ---
 
 # source_start NAME → a PostgreSQL of its own that can be captured
@@ -104,7 +83,8 @@ equals_source() {
 }
 
 install_packages debezium >&2
-fetch_debezium
+fetch_jars "$JARS" "Debezium $DEBEZIUM_VERSION" "io.debezium:debezium-embedded:$DEBEZIUM_VERSION" \
+	"io.debezium:debezium-connector-postgres:$DEBEZIUM_VERSION" org.slf4j:slf4j-simple:1.7.36
 javac -cp "$JARS/*" -d . "$CUBE_TEST_ROOT/tests/debezium/Capture.java" >&2
 chmod 711 . # the servers' user passes through
 new_cube
