@@ -134,7 +134,7 @@ killed() {
 }
 is_saying() { printf "EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name ~ '^gracecube(/cube_rebuild)? (rebuild|migrate)' AND state <> 'idle' AND query ~ '%s')" "$1"; }
 # a table of the new cube may not be there yet
-sum_of() { printf "coalesce((xpath('/row/n/text()', query_to_xml('SELECT %s AS n FROM cube_rebuild.etl_offset', true, true, '')))[1]::text::bigint, 0)" "$1"; }
+sum_of() { printf "coalesce((xpath('/row/n/text()', query_to_xml('SELECT %s AS n FROM cube_rebuild.etl_offset %s', true, true, '')))[1]::text::bigint, 0)" "$1" "${2:-}"; }
 killed 'making the schema' "$(is_saying 'CREATE OR REPLACE')"
 killed 'the schema is there' "to_regclass('cube_rebuild.etl_offset') IS NOT NULL"
 killed 'reading' "to_regclass('cube_rebuild.etl_offset') IS NOT NULL AND $(sum_of 'sum(next_offset - first_offset)') > 200"
@@ -257,11 +257,14 @@ shown "contracts alone are made again, while all streams flow: $(jq .records str
 kill -TERM "$run"
 ends "$run" 20
 
-# what an archive of the topics has
+# archive STREAM [OPTION…] → what its topic has, as capture lines
+archive() {
+	kcat -C -e -q -J -b "$CUBE_TEST_BROKERS" -t "$CUBE_TEST_PREFIX.$1" "${@:2}" 2>/dev/null |
+		jq -c '{topic, partition, offset, timestamp: .ts, headers: [(.headers // []) | _nwise(2) | select(. != [])], key, value: .payload}'
+}
 mkdir archive
 while read -r stream; do
-	topic=$CUBE_TEST_PREFIX.$stream
-	kcat -C -e -q -J -b "$CUBE_TEST_BROKERS" -t "$topic" 2>/dev/null | jq -c '{topic, partition, offset, timestamp: .ts, headers: [(.headers // []) | _nwise(2) | select(. != [])], key, value: .payload}' >"archive/$topic.jsonl"
+	archive "$stream" >"archive/$CUBE_TEST_PREFIX.$stream.jsonl"
 done < <(sql -c 'SELECT DISTINCT stream FROM cube.etl_offset')
 
 # --- Kafka has lost the beginning ------------------------------------------------------------------------------------------------------
@@ -322,3 +325,34 @@ answers_are
 ledger_is $((records + 2))
 equal 'dead letters' "$(sql -c "SELECT string_agg(coalesce(outcome, 'waits'), ' ' ORDER BY kafka_offset) FROM cube.etl_dead_letter")" 'discarded waits'
 shown "capture files have what Kafka has lost: all is made again from them and what follows on the topics, no row is kept; short, turned and bare files are refused; answers as the oracle's"
+
+# --- A clock that was set back ------------------------------------------------------------------------------------------------------------
+# Twenty contracts are made, then the clock of their database goes back by an hour, and each is changed sixty times. Which change is the last one
+# only its log says, so whoever goes on behind a kill must know what was read before it: else what follows seems to be older.
+rebuild --drop-old >&2
+topic=$CUBE_TEST_PREFIX.action_contracts
+mkdir clocks
+jq -nc --arg topic "$topic" 'range(1220) as $n | {id: "clock-\($n % 20)"} as $key | (1795400000000 + $n) as $ms | {
+	$topic, partition: 1, offset: $n, timestamp: $ms, headers: [], key: ($key | tojson), value: ({
+		op: (if $n < 20 then "c" else "u" end), before: null,
+		after: ($key + {created_at: 1793000000000000, status: (if $n < 1200 then "executing" else "verified" end)}),
+		source: {name: "clocks", lsn: (1000 + $n), ts_us: ($ms * 1000 - if $n < 20 then 0 else 3600000000 end)}} | tojson)}' >"clocks/$topic.jsonl"
+publish --keep-partition clocks/*
+catch_up
+expect capture generated clocks
+answers_are
+end=$(one "next_offset FROM cube.etl_offset WHERE topic = '$topic' AND partition = 1")
+archive action_contracts -p 1 -o $((end - 1220)) >>"$contracts"
+of_clocks="WHERE topic = ''$topic'' AND partition = 1"
+killed 'reading behind a clock that was set back' "to_regclass('cube_rebuild.etl_offset') IS NOT NULL AND $(sum_of 'sum(next_offset)' "$of_clocks") > $((end - 1100))" \
+	-s run.batch_records=10 --stream action_contracts "$contracts"
+order_of() { one "record_order FROM $1.etl_offset WHERE topic = '$topic' AND partition = 1"; }
+has "next_offset < $end FROM cube_rebuild.etl_offset WHERE topic = '$topic' AND partition = 1" || fail 'all was read before it was killed'
+STATUS=0
+rebuild --json "$contracts" >clocks.json 2>>rebuild.log || STATUS=$?
+equal "exit code of a rebuild that was killed behind a clock that was set back: $(jq -c '[.differences[] | select(.only_live + .only_new + .different > 0)]' clocks.json; tail -n 2 rebuild.log)" "$STATUS" 0
+equal 'the order of a partition' "$(order_of cube_rebuild)" "$(order_of cube)"
+rebuild --swap "$contracts" >&2
+verify_agrees
+answers_are
+shown "a source's clock was set back: files that are read on behind a kill end as the topics that were read in one piece, answers as the oracle's"
