@@ -395,6 +395,21 @@ static enum gc_verdict meet_once(struct gc_rebuild_reader *reader, bool *ret_met
 	return verdict;
 }
 
+/* Why the two did not meet, the last time that it was tried. */
+static enum gc_verdict explain_apart(enum gc_verdict verdict, struct gc_err *err)
+{
+	if (verdict == GC_OK)
+		return gc_fail(
+			err, GC_RETRY, "busy", "",
+			"the new cube could not come to where the live one stands within a second; try again when there is less traffic");
+	if (strcmp(err->code, "55P03") == 0)
+		return gc_fail(
+			err, GC_RETRY, "busy", "",
+			"batches of the live cube take longer than the half a second that a rebuild waits for one, or somebody "
+			"has left a transaction open; try again when there is less traffic");
+	return verdict;
+}
+
 enum gc_verdict gc_rebuild_meet(struct gc_rebuild_reader *reader, struct gc_err *err)
 {
 	bool has_met = false;
@@ -410,9 +425,5 @@ enum gc_verdict gc_rebuild_meet(struct gc_rebuild_reader *reader, struct gc_err 
 		if (!has_met)
 			gc_sleep_us(PAUSE_US);
 	}
-	if (has_met || verdict != GC_OK)
-		return verdict;
-	return gc_fail(
-		err, GC_RETRY, "busy", "",
-		"the new cube could not come to where the live one stands within a second; try again when there is less traffic");
+	return has_met ? GC_OK : explain_apart(verdict, err);
 }
