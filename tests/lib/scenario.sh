@@ -169,11 +169,16 @@ reaches() { wait_until "$2" has_reached "$1" || fail "the cube stands at $(posit
 
 # --- Proofs -----------------------------------------------------------------------------------------------------------
 
+# write_answers DIRECTORY → the cube's answers, as files
+write_answers() {
+	rm -rf "$1"
+	mkdir "$1"
+	sed "s/\bcube\./$(schema)./g; s/'cube'/'$(schema)'/g" "$CUBE_TEST_ROOT/tests/oracle/answers.sql" | sql -v directory="$PWD/$1" -f - >&2
+}
+
 # answers_are [DIRECTORY] → the cube's answers equal these files (those of EXPECTED), to 6 decimals
 answers_are() {
-	rm -rf answers
-	mkdir answers
-	sed "s/\bcube\./$(schema)./g; s/'cube'/'$(schema)'/g" "$CUBE_TEST_ROOT/tests/oracle/answers.sql" | sql -v directory="$PWD/answers" -f - >&2
+	write_answers answers
 	python3 -B "$CUBE_TEST_ROOT/tests/oracle/compare.py" "${1:-$EXPECTED}" answers
 }
 

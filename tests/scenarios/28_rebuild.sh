@@ -356,3 +356,6 @@ rebuild --swap "$contracts" >&2
 verify_agrees
 answers_are
 shown "a source's clock was set back: files that are read on behind a kill end as the topics that were read in one piece, answers as the oracle's"
+
+# shellcheck source=/dev/null
+[ -z "${CUBE_TEST_CAMPAIGN:-}" ] || . "$CUBE_TEST_ROOT/tests/lib/rebuild_campaign.sh"
