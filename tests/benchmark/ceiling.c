@@ -3,12 +3,12 @@
  * key; one prepared INSERT … SELECT FROM unnest(binary arrays) ON CONFLICT DO UPDATE a transaction, batches of 6,000 rows
  * sorted by key. Rows are decoded beforehand: the clock runs over encoding and the database alone.
  *
- *     ceiling CONNINFO CAPTURE EVENTS
+ *     ceiling CONNINFO CAPTURE EVENTS plain|coalesced CONNECTIONS
  *
  * plain: every event is written, as a row of its own. An event whose key is in the batch already goes to the next batch.
- * coalesced: of each key only the last event of every 6,000 is written, as gracecube does it.
- * Both over one and over two connections, which share the keys; the connections are made before the clock starts.
- * Prints one JSON object. Threads: one a connection; rows are only read.
+ * coalesced: of each key only the last event of every 6,000 is written, as gracecube does it. Deletes are left out.
+ * Connections, one or two, share the keys; they are made before the clock starts. Prints one JSON object.
+ * Threads: one a connection; rows are only read.
  */
 #include "events.h"
 
@@ -204,6 +204,8 @@ static void decode_rows(const struct bench_events_options *options, const struct
 		gc_batch_coalesce(batch);
 		if (gc_batch_rows(batch, stream->targets[0], &rows) != 1)
 			stop("an event makes no row", message.value.ptr);
+		if (rows[0]->deleted)
+			continue;
 		learn_members(&cache, rows[0]);
 		gc_batch_assign_keys(batch);
 		keep_row(table, rows[0]);
@@ -512,8 +514,8 @@ static void measure(const char *conninfo, const struct table *table, int connect
 	pthread_barrier_destroy(&start);
 	tell(pg, "DROP SCHEMA ceiling CASCADE");
 	PQfinish(pg);
-	printf("\"%s_%d\": {\"events_per_second\": %.0f, \"seconds\": %.3f, \"row_versions\": %zu, \"batches\": %zu}",
-	       coalesced ? "coalesced" : "plain", connections, (double)table->row_count / seconds, seconds, rows, batches);
+	printf("{\"events\": %zu, \"seconds\": %.3f, \"row_versions\": %zu, \"batches\": %zu}\n", table->row_count, seconds, rows,
+	       batches);
 }
 
 int main(int argc, char **argv)
@@ -521,25 +523,21 @@ int main(int argc, char **argv)
 	const struct gc_stream *stream = gc_stream_find(GC_LIT("action_contracts"));
 	struct bench_events_options options = { .salt = 2 };
 	struct table table = { .column_count = 0 };
+	int connections;
 	PGconn *pg;
 
-	if (argc != 4) {
-		fputs("usage: ceiling CONNINFO CAPTURE EVENTS\n", stderr);
+	if (argc != 6) {
+		fputs("usage: ceiling CONNINFO CAPTURE EVENTS plain|coalesced CONNECTIONS\n", stderr);
 		return 2;
 	}
 	options.capture = argv[2];
 	options.count = strtoull(argv[3], NULL, 10);
+	connections = strcmp(argv[5], "2") == 0 ? 2 : 1;
 	pg = connect_to(argv[1]);
 	read_columns(pg, stream->targets[0], &table);
 	PQfinish(pg);
 	decode_rows(&options, stream, &table);
-	putchar('{');
-	for (int connections = 1; connections <= CONNECTIONS_MAX; connections++) {
-		for (int coalesced = 0; coalesced <= 1; coalesced++) {
-			measure(argv[1], &table, connections, coalesced);
-			fputs(connections == CONNECTIONS_MAX && coalesced ? "}\n" : ", ", stdout);
-		}
-	}
+	measure(argv[1], &table, connections, strcmp(argv[4], "coalesced") == 0);
 	free(table.rows);
 	gc_arena_done(&table.arena);
 	return 0;

@@ -163,7 +163,7 @@ static bool measure(rd_kafka_t *rk, const char *topic, PGconn *pg, struct bench_
 
 int main(int argc, char **argv)
 {
-	struct bench_events_options options = { .salt = 3, .neighbours = true };
+	struct bench_events_options options = { .salt = 3, .changes_only = true };
 	struct bench_events *events = NULL;
 	struct gc_err err;
 	int64_t acknowledged = 0;

@@ -1,5 +1,5 @@
-/* Publishes contract events: publish BROKERS TOPIC CAPTURE EVENTS [neighbours] [mixed] [salt=N] [a_second=N], a backlog unless so many
- * a second are asked for; another salt gives other keys.
+/* Publishes contract events: publish BROKERS TOPIC CAPTURE EVENTS [salt=N] [a_second=N], a backlog unless so many a second are asked
+ * for; another salt gives other keys.
  * Prints what it did as one JSON object. Threads: one, and librdkafka's own.
  */
 #include "events.h"
@@ -117,9 +117,8 @@ static bool publish(rd_kafka_t *rk, const char *topic, struct bench_events *even
 			(unsigned long long)count);
 		return false;
 	}
-	printf("{\"events\": %llu, \"templates\": %zu, \"value_bytes\": %.0f, \"record_bytes\": %.0f, \"seconds\": %.3f}\n",
-	       (unsigned long long)count, bench_events_templates(events), (double)value_bytes / (double)count,
-	       (double)record_bytes / (double)count, seconds);
+	printf("{\"events\": %llu, \"value_bytes\": %.0f, \"record_bytes\": %.0f, \"seconds\": %.3f}\n", (unsigned long long)count,
+	       (double)value_bytes / (double)count, (double)record_bytes / (double)count, seconds);
 	return true;
 }
 
@@ -134,14 +133,12 @@ int main(int argc, char **argv)
 	bool done = false;
 
 	if (argc < 5) {
-		fputs("usage: publish BROKERS TOPIC CAPTURE EVENTS [neighbours] [mixed] [salt=N] [a_second=N]\n", stderr);
+		fputs("usage: publish BROKERS TOPIC CAPTURE EVENTS [salt=N] [a_second=N]\n", stderr);
 		return 2;
 	}
 	options.capture = argv[3];
 	options.count = strtoull(argv[4], NULL, 10);
 	for (int i = 5; i < argc; i++) {
-		options.neighbours |= strcmp(argv[i], "neighbours") == 0;
-		options.days_mixed |= strcmp(argv[i], "mixed") == 0;
 		if (strncmp(argv[i], "salt=", 5) == 0)
 			options.salt = strtoull(argv[i] + 5, NULL, 10);
 		if (strncmp(argv[i], "a_second=", 9) == 0)
