@@ -3,7 +3,7 @@
 
     breadth.py OUTPUT SEED [HOURS ENDING]
 
-Two months of hours, 26 actors, 9 components, 7 spellings of tiers; 10,484 records of 4,998 contracts and 1,237 plans: half of the
+Two months of hours, 26 actors, 8 components, 7 spellings of tiers; 10,487 records of 5,001 contracts and about 1,230 plans: half of the
 contracts come as the snapshot of a connector, one record each, the others as they change, mostly neighbours on the topic; a restart
 sends 517 records again; 29 are deleted. All numbers here were counted in a month of Grace's traffic; the texts are those of
 tests/data/capture, of 2.5 kB a record like there. With HOURS all contracts are made in so many hours before ENDING (seconds since

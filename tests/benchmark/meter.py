@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Runs a command and prints what it cost, itself and the PostgreSQL server, as one JSON object.
 
-    meter.py POSTMASTER_PID CONNINFO COMMAND…
+    meter.py CONNINFO COMMAND…
 
 The server's processor time is that of all its processes, background ones and those that have ended too. What the command prints, one
-JSON object, becomes "said". A checkpoint before, so that each begins with as many page images to write. Linux only: /proc.
+JSON object, becomes "said". A checkpoint before, so that each begins with as many page images to write. Linux only: /proc; the
+server is on this machine, and the user is its superuser.
 """
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -34,18 +34,21 @@ def ask(conninfo, sql):
 
 
 def main():
-    postmaster, conninfo, command = sys.argv[1], sys.argv[2], sys.argv[3:]
+    conninfo, command = sys.argv[1], sys.argv[2:]
+    postmaster = ask(conninfo, "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)")
     ask(conninfo, 'CHECKPOINT')
     wal = ask(conninfo, 'SELECT pg_current_wal_insert_lsn()')
     cpu, started = server_seconds(postmaster), time.monotonic()
-    run = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
+        said = run.stdout.read()
+        _, status, used = os.wait4(run.pid, 0)  # of this command alone
+        run.returncode = os.waitstatus_to_exitcode(status)
     if run.returncode != 0:
         sys.exit(f'{os.path.basename(command[0])} ended with {run.returncode}')
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    wall = time.monotonic() - started
     print(json.dumps({
-        'said': json.loads(run.stdout), 'wall_seconds': round(time.monotonic() - started, 3),
-        'own_cpu_seconds': round(used.ru_utime + used.ru_stime, 2), 'memory_bytes': used.ru_maxrss * 1024,
-        'postgres_cpu_seconds': round(server_seconds(postmaster) - cpu, 2),
+        'said': json.loads(said), 'wall_seconds': round(wall, 3), 'own_cpu_seconds': round(used.ru_utime + used.ru_stime, 2),
+        'memory_bytes': used.ru_maxrss * 1024, 'postgres_cpu_seconds': round(server_seconds(postmaster) - cpu, 2),
         'wal_bytes': int(ask(conninfo, f"SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '{wal}')::bigint"))}))
 
 
