@@ -75,6 +75,10 @@ static bool is_visible(PGconn *pg, const char *id, const char *status)
 	PGresult *result = PQexecPrepared(pg, "see", 2, values, NULL, NULL, 0);
 	bool visible = PQntuples(result) == 1;
 
+	if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+		fprintf(stderr, "%s", PQerrorMessage(pg));
+		exit(1);
+	}
 	PQclear(result);
 	return visible;
 }
