@@ -2,18 +2,13 @@
 #ifndef GRACECUBE_TESTS_BATCHES_H
 #define GRACECUBE_TESTS_BATCHES_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <gracecube/batch.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define T0 "\"2026-10-24T01:17:20Z\""
 #define T0_US INT64_C(1792804640000000)
 

@@ -12,7 +12,6 @@
 #include "kafka/producer.h"
 #include "suite.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define PARTITIONS 7
 #define WAIT_MS 10000
 

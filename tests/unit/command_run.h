@@ -7,7 +7,6 @@
 #include "cli/command.h"
 #include "suite.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define WORDS_MAX 32
 
 /* Cuts "try --count 3" at its blanks; the words live as long as `text`. */

@@ -10,8 +10,6 @@
 #include "../../config/options.h"
 #include "suite.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 static const char *const stream_names[] = { "trigger_events", "action_contracts", NULL };
 
 static char directory[] = "/tmp/test_config.XXXXXX";

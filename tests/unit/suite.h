@@ -9,11 +9,7 @@
 #ifndef GRACECUBE_TESTS_SUITE_H
 #define GRACECUBE_TESTS_SUITE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,9 +56,9 @@ static inline void suite_add(struct suite *suite, CMUnitTestFunction test, const
 }
 
 /* How many failed. */
-static inline int suite_run(struct suite *suite, CMFixtureFunction set_up, CMFixtureFunction tear_down)
+static inline int suite_run(struct suite *suite, CMFixtureFunction before, CMFixtureFunction after)
 {
-	int failed = _cmocka_run_group_tests("suite", suite->tests, suite->count, set_up, tear_down);
+	int failed = _cmocka_run_group_tests("suite", suite->tests, suite->count, before, after);
 
 	for (size_t i = 0; i < suite->count; i++)
 		free((char *)suite->tests[i].name);

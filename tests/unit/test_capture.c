@@ -7,8 +7,6 @@
 #include "kafka/capture.h"
 #include "suite.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 static char path[64];
 
 static int make_path(void **state)

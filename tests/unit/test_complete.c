@@ -1,13 +1,10 @@
 /* Completion: what may follow a command line, as the shells ask for it; and the manual pages' one promise, that text shows
  * as it stands. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
+#include "unit.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include <gracecube/roff.h>
 

@@ -1,12 +1,9 @@
 /* Rules that C and SQL both apply, on the C side: the cases of tests/contract. tests/scenarios/21_one_rule.sh has the SQL side. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <gracecube/batch.h>
 

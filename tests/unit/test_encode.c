@@ -1,15 +1,10 @@
 /* Binary arrays: two of them byte by byte against array_recv()'s format, the others through a small reader of that format. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "unit.h"
 
 #include <math.h>
 
 #include <postgres/pg.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define POSTGRES_EPOCH_US INT64_C(946684800000000)
 
 /* PostgreSQL's oids: of the element, of the array. */

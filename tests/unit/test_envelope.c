@@ -1,11 +1,9 @@
 /* The envelope: which change is in a message, and which row it names. The shapes of whole records are in tests/fixtures. */
 #include "../../transforms/envelope.h"
 
+#include "arena.h"
 #include "suite.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static struct gc_arena arena;
 static const struct gc_column columns[] = { { "s_id", GC_TEXT, 0, NULL }, { "at", GC_TIME, 0, "created_at" } };
 static const struct gc_target target = { .name = "t", .columns = columns, .column_count = COUNT(columns) };
 static const struct gc_stream stream = { .name = "s",
@@ -13,20 +11,6 @@ static const struct gc_stream stream = { .name = "s",
 					 .key_fallback = "other",
 					 .other_fields = (const char *const[]){ "x", NULL },
 					 .targets = (const struct gc_target *const[]){ &target, NULL } };
-
-static int set_up(void **state)
-{
-	(void)state;
-	gc_arena_init(&arena);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	gc_arena_done(&arena);
-	return 0;
-}
 
 static struct gc_message message_of(const char *key, const char *value)
 {

@@ -1,11 +1,8 @@
 /* What `gracecube verify` makes of its steps, and that it knows what to do about each check that SQL has. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit.h"
+
 #include <stdio.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <cli/findings.h>
 #include <cli/repair.h>

@@ -1,16 +1,11 @@
 /* Routes: the way from a path to its row, parameters and what is allowed, and the SQL that comes of it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "unit.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include <http/api/openapi.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define RATE "/api/cube/metrics/verification-success-rate"
 
 static const struct gc_route *route_of(const char *path)

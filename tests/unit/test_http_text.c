@@ -1,9 +1,5 @@
 /* Values as JSON and CSV: what PostgreSQL prints, on its way out; and tokens. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +9,6 @@
 #include <gracecube/hex.h>
 #include <gracecube/token.h>
 #include <http/api/text.h>
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const struct {
 	enum gc_cell kind;

@@ -3,8 +3,6 @@
 
 #include "suite.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 static const struct unit {
 	enum gc_human_unit unit;
 	const char *text;

@@ -4,26 +4,10 @@
 
 #include <gracecube/json.h>
 
+#include "arena.h"
 #include "suite.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define REPLACEMENT "\xEF\xBF\xBD"
-
-static struct gc_arena arena;
-
-static int set_up(void **state)
-{
-	(void)state;
-	gc_arena_init(&arena);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	gc_arena_done(&arena);
-	return 0;
-}
 
 static const struct gc_json *parse(const char *text)
 {

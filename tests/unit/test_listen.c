@@ -2,11 +2,7 @@
  *
  * socket() is this file's, so that the kernel can be one without IPv6.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "unit.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -2,11 +2,7 @@
  *
  * Log lines are captured by putting a temporary file in the place of standard error for the length of one call.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "unit.h"
 
 #include <errno.h>
 #include <math.h>

@@ -1,13 +1,8 @@
 /* Records as such: what their timestamps are worth. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "unit.h"
 
 #include <gracecube/message.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define MS_IN_US INT64_C(1795428000000000) /* microseconds where milliseconds are wanted */
 
 static void every_timestamp_fits(void **state)

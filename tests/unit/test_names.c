@@ -1,21 +1,16 @@
 /* The cube's name in SQL: the rule of sinks/postgres/names.c case by case, and all SQL there is held to it. */
+#include "unit.h"
+
 #include <ctype.h>
 #include <dirent.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include <gracecube/stream.h>
 
 #include "postgres/pg.h"
 #include "postgres/sql.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static struct gc_pg_names names_of(const char *schema, const char *roles)
 {

@@ -1,11 +1,7 @@
 /* Places of records: single rules, and worlds that are made at random: a source with transactions, snapshots while some of them are open, a
  * connector that sends again, a restore, clocks that step back, rows that come directly. Whatever arrives when, the cube ends as the source.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "unit.h"
 #include <stdio.h>
 #include <string.h>
 

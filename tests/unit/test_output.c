@@ -1,9 +1,5 @@
 /* Answers: tables, numbers and times for people, JSON texts, and bytes of records made readable. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "unit.h"
 
 #include <stdlib.h>
 

@@ -1,15 +1,11 @@
 /* Which cubes a program works on, and which it migrates: a table of what was recorded in the cube. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit.h"
+
 #include <stdio.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include <postgres/schema.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define FILES_MAX 8
 
 /* What the program carries: gracecube 0.2.0, schema version 2. */

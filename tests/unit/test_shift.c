@@ -1,9 +1,5 @@
 /* Times moved inside a record: every form and unit by the same distance, and what must not move. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +10,6 @@
 #include "kafka/capture.h"
 #include "kafka/shift.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define DAY INT64_C(86400)
 
 static const struct gc_shift five_days = { 5 * DAY, 5 * DAY };

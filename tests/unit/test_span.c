@@ -1,9 +1,5 @@
 /* Spans: order, trimming, splitting, numbers to the last bit, UTF-8, hashes. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "unit.h"
 
 #include <float.h>
 #include <math.h>

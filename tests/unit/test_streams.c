@@ -6,7 +6,6 @@
 #include "batch_rules.h"
 #include "suite.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define FRAME GC_LIT("\0\0\0\0\7")
 
 static struct gc_arena texts;

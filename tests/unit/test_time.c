@@ -6,8 +6,6 @@
 
 #include "suite.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 static const struct form {
 	const char *text, *wanted;
 } forms[] = {

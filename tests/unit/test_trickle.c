@@ -1,9 +1,5 @@
 /* The trickle: what happened happens again, now, under new names; what belongs together still does, and nothing is of the future. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,8 +5,6 @@
 
 #include "suite.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 #define SQLSTATES_MAX 200
 
 static struct sqlstate {

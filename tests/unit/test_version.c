@@ -1,10 +1,6 @@
 /* The order of versions is one. What decides is in tests/contract/version_order.csv, see test_contract.c; how a record gets its place, in
  * test_order.c. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "unit.h"
 
 #include <gracecube/stream.h>
 

@@ -1,15 +1,9 @@
 /* What PostgreSQL and libpq say, in a sentence that says what to do. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "unit.h"
 
 #include <string.h>
 
 #include "postgres/pg.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static void begins_and_ends(const char *message, const char *begin, const char *end)
 {
