@@ -89,11 +89,12 @@ def value(query):
 
 
 def new_cube(name=''):
-    """An empty cube in a database of its own, and the program told to use it."""
+    """An empty cube in a database of its own, a copy of the model, and the program told to use it."""
     server = 'host=%s port=%s user=%s dbname=' % tuple(
         os.environ['CUBE_TEST_PG' + part] for part in ('HOST', 'PORT', 'USER'))
     database = PREFIX + name
-    psql('DROP DATABASE IF EXISTS %s WITH (FORCE);\nCREATE DATABASE %s;' % (database, database), server + 'postgres')
+    psql('DROP DATABASE IF EXISTS %s WITH (FORCE);\nCREATE DATABASE %s TEMPLATE %s;' % (database, database, os.environ['CUBE_TEST_MODEL']),
+         server + 'postgres')
     os.environ['GRACECUBE_POSTGRES_DSN'] = server + database
     program('migrate')
 

@@ -47,17 +47,17 @@ follows() {
 
 # --- The database -----------------------------------------------------------------------------------------------------
 
-# new_database [NAME] → an empty database, and the program told to use it
+# new_database [NAME [TEMPLATE]] → an empty database, or a copy, and the program told to use it
 new_database() {
 	CUBE_TEST_DATABASE=${CUBE_TEST_PREFIX}${1:+_$1}
 	psql -X -q -h "$CUBE_TEST_PGHOST" -p "$CUBE_TEST_PGPORT" -U "$CUBE_TEST_PGUSER" -d postgres \
-		-c "DROP DATABASE IF EXISTS $CUBE_TEST_DATABASE WITH (FORCE)" -c "CREATE DATABASE $CUBE_TEST_DATABASE" >&2
+		-c "DROP DATABASE IF EXISTS $CUBE_TEST_DATABASE WITH (FORCE)" -c "CREATE DATABASE $CUBE_TEST_DATABASE TEMPLATE ${2:-template1}" >&2
 	export GRACECUBE_POSTGRES_DSN="host=$CUBE_TEST_PGHOST port=$CUBE_TEST_PGPORT user=$CUBE_TEST_PGUSER dbname=$CUBE_TEST_DATABASE"
 }
 
-# new_cube [NAME] → the same with the cube's schema
+# new_cube [NAME] → the same with the cube's schema: a copy of the model, in which migrate has at most settings to change
 new_cube() {
-	new_database "$@"
+	if [ "$(schema)" = cube ]; then new_database "${1:-}" "$CUBE_TEST_MODEL"; else new_database "${1:-}"; fi
 	"$CUBE_TEST_BIN" migrate >&2
 }
 
