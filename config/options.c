@@ -263,11 +263,11 @@ const struct gc_option gc_stream_options[] = {
 };
 /* clang-format on */
 
-/* Of these only some values are sound: the group gives and takes partitions all at once, which the assignors that move them one by one
- * (cooperative-sticky, and all of KIP-848) do not. */
+/* Of these only some values are sound: one group takes partitions all at once or one by one, and librdkafka refuses lists of both. */
 const struct gc_allowed gc_allowed_properties[] = {
-	{ "group.protocol", { "classic", NULL } },
-	{ "partition.assignment.strategy", { "roundrobin", "range", "roundrobin,range", "range,roundrobin", NULL } },
+	{ "group.protocol", { "classic", "consumer", NULL } },
+	{ "partition.assignment.strategy",
+	  { "roundrobin", "range", "roundrobin,range", "range,roundrobin", "cooperative-sticky", NULL } },
 	{ .name = NULL },
 };
 

@@ -112,7 +112,7 @@ char *gc_secret_mask(const char *text);
 /* Properties of librdkafka that take certain values only; ends with a NULL name. */
 struct gc_allowed {
 	const char *name;
-	const char *values[5];
+	const char *values[6];
 };
 extern const struct gc_allowed gc_allowed_properties[];
 

@@ -12,50 +12,50 @@
 
 /* ---- what is held ---- */
 
+static void release(struct gc_consumer *c, const struct gc_assignment *assignment)
+{
+	int64_t mine = c->index;
+
+	atomic_store(&assignment->position->halted_us, 0);
+	atomic_compare_exchange_strong(&assignment->position->holder, &mine, 0);
+}
+
 /* Another worker may own them by now. Records fetched from them are discarded too: each holds an index into this list. */
 void gc_assignments_release(struct gc_consumer *c)
 {
 	gc_consumer_discard(c);
-	for (size_t i = 0; i < c->source.assignment_count; i++) {
-		int64_t mine = c->index;
-
-		atomic_store(&c->source.assignments[i].position->halted_us, 0);
-		atomic_compare_exchange_strong(&c->source.assignments[i].position->holder, &mine, 0);
-	}
+	for (size_t i = 0; i < c->source.assignment_count; i++)
+		release(c, &c->source.assignments[i]);
 	free(c->source.assignments);
 	c->source.assignments = NULL;
 	c->source.assignment_count = 0;
 }
 
-void gc_pending_forget(struct gc_consumer *c)
+static bool is_listed(const rd_kafka_topic_partition_list_t *list, const struct gc_assignment *assignment)
 {
-	if (c->pending)
-		rd_kafka_topic_partition_list_destroy(c->pending);
-	c->pending = NULL;
+	return rd_kafka_topic_partition_list_find((rd_kafka_topic_partition_list_t *)list, assignment->position->topic,
+						  assignment->partition) != NULL;
 }
 
-/* Unassigning a partition whose fetcher is still stopping aborts the process: "Assertion `rktp->rktp_started' failed" (librdkafka 2.0.2;
- * the code of 2.12 is the same). The requests to stop and their replies pass through the queue of librdkafka's main thread, and these two
- * calls queue behind them. */
-rd_kafka_resp_err_t gc_assign(rd_kafka_t *rk, const rd_kafka_topic_partition_list_t *list)
+void gc_assignments_drop(struct gc_consumer *c, const rd_kafka_topic_partition_list_t *gone)
 {
-	rd_kafka_resp_err_t code = rd_kafka_assign(rk, list);
+	struct gc_assignment *assignments = c->source.assignments;
+	size_t *now_at = gc_calloc(c->source.assignment_count + 1, sizeof(*now_at)), kept = 0;
 
-	for (int i = 0; i < 2; i++) {
-		rd_kafka_topic_partition_list_t *held = NULL;
-
-		if (rd_kafka_assignment(rk, &held) == RD_KAFKA_RESP_ERR_NO_ERROR)
-			rd_kafka_topic_partition_list_destroy(held);
+	for (size_t i = 0; i < c->source.assignment_count; i++) {
+		if (is_listed(gone, &assignments[i])) {
+			release(c, &assignments[i]);
+			atomic_store(&assignments[i].position->given_up_us, gc_monotonic_us());
+			now_at[i] = GC_GONE;
+		} else {
+			now_at[i] = kept;
+			assignments[kept++] = assignments[i];
+		}
 	}
-	return code;
-}
-
-void gc_assign_nothing(rd_kafka_t *rk)
-{
-	rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
-
-	gc_assign(rk, none);
-	rd_kafka_topic_partition_list_destroy(none);
+	if (kept < c->source.assignment_count)
+		gc_records_keep(c, now_at);
+	c->source.assignment_count = kept;
+	free(now_at);
 }
 
 static struct gc_assignment *make_assignments(struct gc_consumer *c, const rd_kafka_topic_partition_list_t *list)
@@ -244,30 +244,44 @@ static enum gc_verdict claim_assignments(struct gc_consumer *c, struct gc_pg *pg
 	return verdict;
 }
 
-/* Halted partitions stay in the assignment, paused, so that each can be resumed without reassigning the others. */
-static enum gc_verdict start_reading(struct gc_consumer *c, struct gc_err *err)
+/* Those from `first` on. Halted partitions stay in the assignment, paused, so that each can be resumed without reassigning the others. */
+static enum gc_verdict start_reading(struct gc_consumer *c, size_t first, struct gc_err *err)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)c->source.assignment_count);
 	rd_kafka_resp_err_t code;
 
-	for (size_t i = 0; i < c->source.assignment_count; i++) {
+	for (size_t i = first; i < c->source.assignment_count; i++) {
 		struct gc_assignment *assignment = &c->source.assignments[i];
 
 		assignment->verify_previous = assignment->last_hash != 0;
 		rd_kafka_topic_partition_list_add(list, assignment->position->topic, assignment->partition)
 			->offset = assignment->next_offset - assignment->verify_previous;
 	}
-	gc_assign_nothing(c->rk);
-	code = gc_assign(c->rk, list);
+	code = gc_membership_read(c, list);
 	rd_kafka_topic_partition_list_destroy(list);
-	for (size_t i = 0; i < c->source.assignment_count; i++) /* librdkafka keeps a pause across assignments */
+	for (size_t i = first; i < c->source.assignment_count; i++) /* librdkafka keeps a pause across assignments */
 		pause_assignment(c, &c->source.assignments[i], c->source.assignments[i].is_paused);
 	return code ? gc_kafka_fail(err, code, c->config->kafka_brokers, "starting to read") : GC_OK;
 }
 
+/* Behind what is held; records hold indexes, so that stays where it is. */
+static void hold(struct gc_consumer *c, const struct gc_assignment *assignments, size_t count)
+{
+	struct gc_source *source = &c->source;
+
+	source->assignments = gc_realloc(source->assignments,
+					 (source->assignment_count + count + 1) * sizeof(*source->assignments));
+	for (size_t i = 0; i < count; i++) {
+		source->assignments[source->assignment_count++] = assignments[i];
+		atomic_store(&assignments[i].position->holder, c->index);
+		atomic_store(&assignments[i].position->given_up_us, 0);
+		atomic_store(&assignments[i].position->told_us, -1);
+	}
+}
+
 enum gc_verdict gc_consumer_claim(struct gc_consumer *c, struct gc_pg *pg, struct gc_err *err)
 {
-	size_t count;
+	size_t count, first;
 	struct gc_assignment *assignments;
 	enum gc_verdict verdict;
 
@@ -275,21 +289,20 @@ enum gc_verdict gc_consumer_claim(struct gc_consumer *c, struct gc_pg *pg, struc
 		return GC_OK;
 	count = (size_t)c->pending->cnt;
 	assignments = make_assignments(c, c->pending);
-	gc_assignments_release(c);
+	if (c->is_incremental)
+		gc_assignments_drop(c, c->pending);
+	else
+		gc_assignments_release(c);
 	verdict = count > 0 ? claim_assignments(c, pg, assignments, count, err) : GC_OK;
-	if (verdict != GC_OK) {
-		free(assignments);
+	first = c->source.assignment_count;
+	if (verdict == GC_OK)
+		hold(c, assignments, count);
+	free(assignments);
+	if (verdict != GC_OK)
 		return verdict;
-	}
-	c->source.assignments = assignments;
-	c->source.assignment_count = count;
-	for (size_t i = 0; i < count; i++) {
-		atomic_store(&assignments[i].position->holder, c->index);
-		atomic_store(&assignments[i].position->told_us, -1);
-	}
 	gc_pending_forget(c);
 	c->joined = true;
-	return start_reading(c, err);
+	return start_reading(c, first, err);
 }
 
 static bool has_moved_back(const struct gc_assignment *before, const struct gc_consumer *c)
@@ -317,7 +330,7 @@ enum gc_verdict gc_consumer_reclaim(struct gc_consumer *c, struct gc_pg *pg, str
 	} else if (has_moved_back(before, c)) {
 		/* a failover lost commits: what was fetched does not begin at the cube's position */
 		gc_consumer_discard(c);
-		verdict = start_reading(c, err);
+		verdict = start_reading(c, 0, err);
 	} else {
 		/* reading goes on; an end is reported once, so it is kept */
 		for (size_t i = 0; i < c->source.assignment_count; i++) {
@@ -361,7 +374,7 @@ enum gc_verdict gc_consumer_restart(struct gc_consumer *c, struct gc_pg *pg, str
 	if (verdict == GC_OK)
 		c->needs_restart = false;
 	free(lost);
-	return verdict == GC_OK && c->source.assignment_count > 0 ? start_reading(c, err) : verdict;
+	return verdict == GC_OK && c->source.assignment_count > 0 ? start_reading(c, 0, err) : verdict;
 }
 
 /* ---- limits ---- */

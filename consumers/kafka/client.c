@@ -81,6 +81,10 @@ struct fault {
 	const char *sentence; /* what is wrong; what to do */
 };
 
+/* Of newer headers than those of Debian 12. */
+#define UNRELEASED_INSTANCE_ID ((rd_kafka_resp_err_t)111)
+#define UNSUPPORTED_ASSIGNOR ((rd_kafka_resp_err_t)112)
+
 #define NO_ANSWER "no broker answered; see whether Kafka is up and kafka.brokers names it"
 #define DAMAGED "what the broker keeps there is damaged; the runbook (GracecubeHalted) says how to mend it or step over it"
 
@@ -148,6 +152,10 @@ static const struct fault faults[] = {
 	{ RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, GC_FATAL, "another process uses the same group.instance.id; give each its own" },
 	{ RD_KAFKA_RESP_ERR_INVALID_RECORD, GC_FATAL,
 	  "the broker refused it, or a record sent with it; a compacted topic takes none without a key" },
+	{ UNRELEASED_INSTANCE_ID, GC_RETRY,
+	  "another process uses the same group.instance.id, or one that was killed does so until its session ends; give each its own" },
+	{ UNSUPPORTED_ASSIGNOR, GC_FATAL,
+	  "the brokers have no such group.remote.assignor; see group.consumer.assignors of theirs" },
 };
 
 static const struct fault *find_fault(rd_kafka_resp_err_t code)
@@ -191,116 +199,6 @@ const char *gc_kafka_sentence(rd_kafka_resp_err_t code)
 enum gc_verdict gc_kafka_fail(struct gc_err *err, rd_kafka_resp_err_t code, const char *where, const char *what)
 {
 	return gc_fail(err, gc_kafka_verdict(code), rd_kafka_err2name(code), where, "%s: %s", what, gc_kafka_sentence(code));
-}
-
-/* ---- configuration ---- */
-
-enum gc_verdict gc_kafka_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct gc_err *err)
-{
-	char text[256] = "";
-
-	if (rd_kafka_conf_set(conf, name, value, text, sizeof(text)) == RD_KAFKA_CONF_OK)
-		return GC_OK;
-	return gc_fail(err, GC_FATAL, "kafka.properties", name, "librdkafka refuses the property %s: %s", name, text);
-}
-
-const char *gc_kafka_property(const struct gc_config *cfg, const char *name)
-{
-	for (size_t i = 0; i < cfg->kafka_property_count; i++)
-		if (strcmp(cfg->kafka_properties[i].name, name) == 0)
-			return cfg->kafka_properties[i].value;
-	return NULL;
-}
-
-bool gc_kafka_has_property(const struct gc_config *cfg, const char *name)
-{
-	return gc_kafka_property(cfg, name) != NULL;
-}
-
-static enum gc_verdict set_ours(rd_kafka_conf_t *conf, struct gc_err *err)
-{
-	enum gc_verdict verdict = gc_kafka_set(conf, "client.id", "gracecube", err);
-
-	/* The thread's name would stand before every line, and make equal lines differ. */
-	return verdict ? verdict : gc_kafka_set(conf, "log.thread.name", "false", err);
-}
-
-static enum gc_verdict set_users(rd_kafka_conf_t *conf, const struct gc_config *cfg, const char *role, struct gc_err *err)
-{
-	for (size_t i = 0; i < cfg->kafka_property_count; i++) {
-		const struct gc_property *property = &cfg->kafka_properties[i];
-		char text[256] = "";
-
-		if (rd_kafka_conf_set(conf, property->name, property->value, text, sizeof(text)) != RD_KAFKA_CONF_OK)
-			return gc_fail(err, GC_FATAL, "kafka.properties", property->name,
-				       "kafka.properties.%s is not for librdkafka %s (%s): %s", property->name,
-				       rd_kafka_version_str(), role, text);
-	}
-	return GC_OK;
-}
-
-/* "" where the user did not set it. */
-static const char *property(const struct gc_config *cfg, const char *name)
-{
-	const char *value = gc_kafka_property(cfg, name);
-
-	return value ? value : "";
-}
-
-static const char *mechanism_of(const struct gc_config *cfg)
-{
-	const char *mechanism = property(cfg, "sasl.mechanism");
-
-	return *mechanism ? mechanism : property(cfg, "sasl.mechanisms");
-}
-
-/* Versions of librdkafka, as rd_kafka_version() gives them. */
-#define RENEWS_TOKENS 0x020200ff    /* before, the timer of the renewal meets a queue that is not there */
-#define SENDS_NONCE_ONCE 0x020601ff /* https://github.com/confluentinc/librdkafka/pull/4895 */
-
-/* What this version of the library cannot do, before it does it. */
-static enum gc_verdict check_library(const struct gc_config *cfg, struct gc_err *err)
-{
-	if (strcasecmp(mechanism_of(cfg), "OAUTHBEARER") != 0 || rd_kafka_version() >= RENEWS_TOKENS ||
-	    strcmp(property(cfg, "enable.sasl.oauthbearer.unsecure.jwt"), "true") != 0)
-		return GC_OK;
-	return gc_fail(
-		err, GC_FATAL, "kafka.properties", "enable.sasl.oauthbearer.unsecure.jwt",
-		"librdkafka before 2.2.0 crashes when it renews an unsecured token, and this is %s; use a newer librdkafka, or "
-		"another sasl.mechanism",
-		rd_kafka_version_str());
-}
-
-const char *gc_kafka_login_hint(const struct gc_config *cfg)
-{
-	bool is_scram = strncasecmp(mechanism_of(cfg), "SCRAM-", strlen("SCRAM-")) == 0;
-
-	return is_scram && rd_kafka_version() < SENDS_NONCE_ONCE
-		       ? "; brokers of Kafka 3.8.1 and newer refuse every SCRAM login of librdkafka before 2.6.1, which this is: use a "
-			 "newer librdkafka, or PLAIN over TLS"
-		       : "";
-}
-
-enum gc_verdict gc_kafka_conf(const struct gc_config *cfg, const char *role, rd_kafka_conf_t **ret_conf, struct gc_err *err)
-{
-	enum gc_verdict verdict = check_library(cfg, err);
-	rd_kafka_conf_t *conf;
-
-	if (verdict)
-		return verdict;
-	conf = rd_kafka_conf_new();
-	rd_kafka_conf_set_log_cb(conf, gc_kafka_log);
-	verdict = set_ours(conf, err);
-	if (!verdict)
-		verdict = set_users(conf, cfg, role, err);
-	if (!verdict)
-		verdict = gc_kafka_set(conf, "bootstrap.servers", cfg->kafka_brokers, err);
-	if (verdict) {
-		rd_kafka_conf_destroy(conf);
-		return verdict;
-	}
-	*ret_conf = conf;
-	return GC_OK;
 }
 
 /* ---- a client that only asks ---- */

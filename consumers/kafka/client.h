@@ -23,6 +23,10 @@ enum gc_verdict gc_kafka_set(rd_kafka_conf_t *conf, const char *name, const char
 const char *gc_kafka_property(const struct gc_config *cfg, const char *name);
 /* True when the user set the property himself. */
 bool gc_kafka_has_property(const struct gc_config *cfg, const char *name);
+/* The brokers deal out partitions (group.protocol=consumer), not the members. */
+bool gc_kafka_is_kip848(const struct gc_config *cfg);
+/* The group gives and takes single partitions, not all at once. */
+bool gc_kafka_is_incremental(const struct gc_config *cfg);
 /* librdkafka's lines into our log. A line that repeats is held back at growing intervals. */
 void gc_kafka_log(const rd_kafka_t *rk, int level, const char *facility, const char *text);
 

@@ -23,23 +23,24 @@
  * those that have revoked their partitions wait for the last one: one second, not librdkafka's three. */
 static const struct {
 	const char *name, *value;
-	bool fixed;
+	bool is_fixed;
+	bool is_classic; /* under KIP-848 the brokers decide it */
 } properties[] = {
-	{ "enable.auto.commit", "false", true },
-	{ "enable.auto.offset.store", "false", true },
-	{ "auto.offset.reset", "error", true },
-	{ "isolation.level", "read_committed", true },
-	{ "allow.auto.create.topics", "false", true },
-	{ "enable.partition.eof", "true", true },
-	{ "check.crcs", "true", false },
-	{ "partition.assignment.strategy", "roundrobin", false },
-	{ "session.timeout.ms", "15000", false },
-	{ "heartbeat.interval.ms", "1000", false },
-	{ "max.poll.interval.ms", "300000", false },
-	{ "topic.metadata.refresh.interval.ms", "10000", false },
-	{ "fetch.wait.max.ms", "100", false },
-	{ "socket.nagle.disable", "true", false },
-	{ "fetch.message.max.bytes", "2097152", false },
+	{ "enable.auto.commit", "false", .is_fixed = true },
+	{ "enable.auto.offset.store", "false", .is_fixed = true },
+	{ "auto.offset.reset", "error", .is_fixed = true },
+	{ "isolation.level", "read_committed", .is_fixed = true },
+	{ "allow.auto.create.topics", "false", .is_fixed = true },
+	{ "enable.partition.eof", "true", .is_fixed = true },
+	{ .name = "check.crcs", .value = "true" },
+	{ "partition.assignment.strategy", "roundrobin", .is_classic = true },
+	{ "session.timeout.ms", "15000", .is_classic = true },
+	{ "heartbeat.interval.ms", "1000", .is_classic = true },
+	{ .name = "max.poll.interval.ms", .value = "300000" },
+	{ .name = "topic.metadata.refresh.interval.ms", .value = "10000" },
+	{ .name = "fetch.wait.max.ms", .value = "100" },
+	{ .name = "socket.nagle.disable", .value = "true" },
+	{ .name = "fetch.message.max.bytes", .value = "2097152" },
 };
 
 /* Whether fetching resumes soon after the queue was full: from librdkafka 2.2.0 on, as loaded and not as compiled against. */
@@ -85,46 +86,31 @@ static enum gc_verdict configure(const struct gc_config *config, int index, bool
 	if (verdict == GC_OK && !is_apart)
 		verdict = set_instance(config, index, conf, err);
 	for (size_t i = 0; verdict == GC_OK && i < sizeof(properties) / sizeof(properties[0]); i++) {
-		if (properties[i].fixed || !gc_kafka_has_property(config, properties[i].name))
+		if (properties[i].is_classic && gc_kafka_is_kip848(config))
+			continue;
+		if (properties[i].is_fixed || !gc_kafka_has_property(config, properties[i].name))
 			verdict = gc_kafka_set(conf, properties[i].name, properties[i].value, err);
 	}
 	/* writers wait while the last records are fetched */
 	if (verdict == GC_OK && is_apart)
 		verdict = gc_kafka_set(conf, "fetch.wait.max.ms", "10", err);
+	if (verdict == GC_OK && is_apart && gc_kafka_is_kip848(config))
+		verdict = gc_kafka_set(conf, "group.protocol", "classic", err); /* of no group */
 	return verdict == GC_OK ? set_queue(config, conf, err) : verdict;
 }
 
-/* Called inside a poll. The assignment is only noted: claiming needs the database, which may be away, and a group that is not answered at
- * once rebalances again. One assignment may follow another without a revocation between them. */
-static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *partitions, void *opaque)
-{
-	struct gc_consumer *c = opaque;
-
-	c->rebalances++;
-	atomic_store(c->at_end, 0); /* before a halt is forgotten: gc_run_is_caught_up() */
-	gc_pending_forget(c);
-	gc_assignments_release(c);
-	c->needs_restart = false;
-	c->is_revoked = code != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-	if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-		gc_debug("partitions assigned", GC_I("partitions", partitions->cnt));
-		c->pending = rd_kafka_topic_partition_list_copy(partitions);
-		gc_assign_nothing(rk);
-	} else {
-		gc_debug("partitions revoked", GC_I("partitions", partitions ? partitions->cnt : 0),
-			 GC_I("lost", rd_kafka_assignment_lost(rk)));
-		gc_assign(rk, NULL);
-	}
-}
-
-/* Keeps the reason of a fatal error of librdkafka, after which the client cannot be used. */
+/* Keeps the reason of a fatal error of librdkafka, after which the client cannot be used. Under KIP-848 much is fatal that passes: the id of
+ * a member that was killed and whose session has not ended, a group that was deleted. Another client may do what this one cannot. */
 static void note_end(struct gc_consumer *c)
 {
 	char text[512] = "";
 	rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(c->rk, text, sizeof(text));
 
 	gc_kafka_fail(&c->broken, fatal, c->config->kafka_group_id, text);
-	c->broken.verdict = GC_FATAL;
+	if (!c->is_kip848 || (!c->joined && gc_kafka_verdict(fatal) == GC_FATAL))
+		c->broken.verdict = GC_FATAL;
+	else
+		c->broken.verdict = GC_RETRY;
 }
 
 /* Errors that librdkafka reports are informational: it retries connections by itself, as when a broker restarts behind TLS or does not know
@@ -184,7 +170,7 @@ static enum gc_verdict make_client(struct gc_consumer *c, struct gc_err *err)
 		return verdict;
 	}
 	rd_kafka_conf_set_opaque(conf, c);
-	rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+	rd_kafka_conf_set_rebalance_cb(conf, gc_membership_changed);
 	rd_kafka_conf_set_error_cb(conf, on_error);
 	c->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
 	if (!c->rk) {
@@ -207,6 +193,8 @@ enum gc_verdict gc_consumer_open(const struct gc_config *config, struct gc_posit
 	c->index = index;
 	c->at_end = at_end;
 	c->is_apart = reading->place_count > 0;
+	c->is_kip848 = !c->is_apart && gc_kafka_is_kip848(config);
+	c->is_incremental = !c->is_apart && gc_kafka_is_incremental(config);
 	c->broken.verdict = GC_OK;
 	c->source.calls = &gc_consumer_calls;
 	name_owner(c, index);
@@ -475,6 +463,7 @@ void gc_consumer_poll(struct gc_consumer *c, int64_t wait_us)
 		if (take(c, message) || c->broken.verdict != GC_OK)
 			wait_ms = 0;
 	}
+	gc_membership_note(c);
 }
 
 /* ---- the rest ---- */

@@ -2,7 +2,7 @@
  *
  * The position of a partition is PostgreSQL's, never Kafka's: what the group assigns is claimed in cube.etl_offset first and read from
  * there; Kafka's committed offset follows as a hint for lag tools. A revocation discards what was fetched and not applied: the next owner
- * reads it again from the same position.
+ * reads it again from the same position. Whether the group takes all partitions at once or some is membership.c's.
  *
  * A consumer that is apart is no member: it reads the partitions that it is told to, each up to its limit, and commits no offsets.
  * `gracecube rebuild` reads so, beside the members that keep the cube.
@@ -42,6 +42,9 @@ struct gc_consumer {
 	rd_kafka_t *rk;
 	rd_kafka_topic_partition_list_t *pending; /* assigned by the group, to be claimed */
 	bool is_apart;
+	bool is_incremental; /* the group gives and takes single partitions: membership.c */
+	bool is_kip848;
+	int64_t member_since_us; /* monotonic: of a member that was given nothing */
 	bool joined;
 	bool is_revoked;    /* what it held was taken away, and what it gets is not known yet */
 	bool needs_restart; /* a position is out of range, or a seek was refused: see gc_consumer_restart() */
@@ -50,7 +53,7 @@ struct gc_consumer {
 	uint64_t troubles;             /* reports of connections, brokers and topics that librdkafka deals with itself */
 	struct gc_complaint complaint; /* of these */
 	int64_t topics_check_us;       /* monotonic: when missing topics are looked up again */
-	struct gc_err broken;          /* GC_FATAL: the client cannot be used any more */
+	struct gc_err broken;          /* the client cannot be used any more; GC_RETRY: another one may */
 };
 
 enum gc_verdict gc_consumer_open(const struct gc_config *config, struct gc_positions *positions, int index,

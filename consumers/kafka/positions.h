@@ -20,6 +20,7 @@ struct gc_position {
 	_Atomic int64_t target;               /* high watermark when it was claimed */
 	_Atomic int64_t limit;                /* no record at or behind it is taken; INT64_MAX: there is none */
 	_Atomic int64_t holder;               /* index of the worker that reads it, 0 for none here */
+	_Atomic int64_t given_up_us;          /* monotonic: taken from a worker here, not claimed here since; 0 */
 	_Atomic int64_t lag;                  /* records behind Kafka's end */
 	_Atomic int64_t oldest_us;            /* Kafka's time of the first record that is fetched and not in the cube, 0 for none */
 	_Atomic int64_t data_us;              /* Kafka's time of the newest record in the cube, as far as this process knows; 0 */

@@ -26,6 +26,26 @@ void gc_consumer_discard(struct gc_consumer *c)
 	gc_consumer_done(c, c->source.record_count);
 }
 
+void gc_records_keep(struct gc_consumer *c, const size_t *now_at)
+{
+	struct gc_source *source = &c->source;
+	size_t kept = 0;
+
+	source->generation++;
+	for (size_t i = 0; i < source->record_count; i++) {
+		struct gc_record record = source->records[i];
+
+		if (now_at[record.assignment] == GC_GONE) {
+			source->record_bytes -= record.fetched->len + record.fetched->key_len;
+			rd_kafka_message_destroy(record.fetched);
+		} else {
+			record.assignment = (uint32_t)now_at[record.assignment];
+			source->records[kept++] = record;
+		}
+	}
+	source->record_count = kept;
+}
+
 /* ---- the source ---- */
 
 static struct gc_consumer *consumer_of(struct gc_source *source)

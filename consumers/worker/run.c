@@ -295,13 +295,32 @@ bool gc_run_is_halted(const struct gc_run *run, struct gc_err *ret_why)
 	return ret_why->verdict != GC_OK;
 }
 
+/* Between two members of a group that takes single partitions. The next owner learns of it with a heartbeat, 15 s after the last one at
+ * most (group.consumer.max.heartbeat.interval.ms); who has it by then is another process, and it is not ours to wait for. */
+#define ON_ITS_WAY_US (20 * GC_SECOND_US)
+
+static void find_on_its_way(void *arg, const struct gc_position *position)
+{
+	int64_t since_us = atomic_load(&((struct gc_position *)position)->given_up_us);
+
+	*(bool *)arg |= since_us != 0 && gc_monotonic_us() - since_us < ON_ITS_WAY_US;
+}
+
+static bool is_on_its_way(const struct gc_run *run)
+{
+	bool found = false;
+
+	gc_positions_each(run->positions, find_on_its_way, &found);
+	return found;
+}
+
 /* A rebalance makes a worker forget that it is at its end first, then what is halted: what is asked in between two ends is true of both. */
 bool gc_run_is_caught_up(const struct gc_run *run, struct gc_err *ret_why)
 {
 	bool was_at_end = all_at_end(run);
 
 	gc_run_is_halted(run, ret_why);
-	return was_at_end && all_at_end(run);
+	return was_at_end && !is_on_its_way(run) && all_at_end(run);
 }
 
 int64_t gc_run_silent_us(const struct gc_run *run)

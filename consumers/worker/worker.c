@@ -15,6 +15,7 @@
 /* Of what is read apart: others may wait for it. */
 #define APART_WAIT_US (10 * 1000)
 #define LAST_OFFSETS_US (2 * GC_SECOND_US)
+#define ATTEND_AGAIN_US (2 * GC_SECOND_US)
 
 static bool is_draining(const struct gc_worker *w)
 {
@@ -134,23 +135,48 @@ static enum gc_verdict work(struct gc_worker *w, struct gc_err *err)
 	return verdict;
 }
 
+static enum gc_verdict attend(struct gc_worker *w, struct gc_err *err)
+{
+	enum gc_verdict verdict = gc_consumer_open(w->config, w->positions, w->index, &w->reading, &w->counters.at_end,
+						   &w->consumer, err);
+
+	if (verdict == GC_OK)
+		verdict = work(w, err);
+	atomic_store(&w->counters.at_end, 0);
+	atomic_store(&w->counters.joined, 0);
+	gc_consumer_close(w->consumer);
+	w->consumer = NULL;
+	return verdict;
+}
+
+/* Before the client is made anew. */
+static void wait_to_attend(struct gc_worker *w, struct gc_complaint *complaint, const struct gc_err *why)
+{
+	int64_t repeated, until = gc_monotonic_us() + ATTEND_AGAIN_US;
+
+	if (gc_complain(complaint, gc_monotonic_us(), &repeated))
+		gc_warn("joining the group again", GC_ERR_FIELDS(why), GC_I("repeated", repeated));
+	while (!is_draining(w) && gc_monotonic_us() < until) {
+		gc_counter_set(&w->counters.ticked_us, gc_monotonic_us());
+		gc_sleep_us(IDLE_WAIT_US);
+	}
+}
+
 void *gc_worker_main(void *argument)
 {
 	struct gc_worker *w = argument;
 	struct gc_err err = { .verdict = GC_OK };
+	struct gc_complaint complaint = { 0 };
 	char name[16];
 	enum gc_verdict verdict;
 
 	snprintf(name, sizeof(name), "%d", w->index);
 	gc_log_context("worker", name);
-	verdict = gc_consumer_open(w->config, w->positions, w->index, &w->reading, &w->counters.at_end, &w->consumer, &err);
-	if (verdict == GC_OK)
-		verdict = work(w, &err);
-	gc_consumer_close(w->consumer);
+	while ((verdict = attend(w, &err)) == GC_RETRY && !is_draining(w))
+		wait_to_attend(w, &complaint, &err);
 	atomic_store(&w->counters.cpu_us, gc_thread_cpu_us());
-	if (verdict != GC_OK)
+	if (verdict != GC_OK && verdict != GC_RETRY)
 		w->failure = err;
-	atomic_store(&w->counters.at_end, 0);
 	gc_log_context(NULL, NULL);
 	return NULL;
 }

@@ -32,13 +32,26 @@ for strategy in range roundrobin range,roundrobin; do
 	catch_up -s run.workers=2 -X partition.assignment.strategy=$strategy
 	tell 20
 done
-refused 2 'must be roundrobin or range' -X partition.assignment.strategy=cooperative-sticky
+refused 2 'must be roundrobin or range' -X partition.assignment.strategy=sticky
 refused 2 'must be roundrobin or range' -X partition.assignment.strategy=roundrobin,cooperative-sticky
-refused 2 'group.protocol must be classic' -X group.protocol=consumer
+refused 2 'group.protocol must be classic or consumer' -X group.protocol=share
 STATUS=0
-GRACECUBE_KAFKA_PROPERTIES_GROUP_PROTOCOL=consumer "$CUBE_TEST_BIN" run >refused.out 2>&1 || STATUS=$?
+GRACECUBE_KAFKA_PROPERTIES_GROUP_PROTOCOL=share "$CUBE_TEST_BIN" run >refused.out 2>&1 || STATUS=$?
 equal 'from the environment: exit code' "$STATUS" 78
-shown 'range, roundrobin and both work; cooperative-sticky and KIP-848 are refused by check and run with the values to use'
+version=$("$CUBE_TEST_BIN" --version | sed -n 's/.*librdkafka \([0-9.]*\).*/\1/p')
+older_than() { [ "$(printf '%s\n' "$1" "$version" | sort -V | head -n 1)" = "$version" ] && [ "$1" != "$version" ]; }
+refuses=()
+if older_than 2.6.1; then
+	refused 78 'with cooperative-sticky librdkafka before 2.6.1 may hang, loop or give a partition to two owners' -X partition.assignment.strategy=cooperative-sticky
+	refuses+=(cooperative-sticky)
+fi
+if older_than 2.12.0; then
+	refused 78 'group.protocol=consumer needs librdkafka 2.12.0 or newer' -X group.protocol=consumer
+	refuses+=(group.protocol=consumer)
+else
+	refused 78 'with group.protocol=consumer the brokers decide session.timeout.ms' -X group.protocol=consumer -X session.timeout.ms=1500
+fi
+shown "range, roundrobin and both work; of what this librdkafka ($version) cannot do check and run say what to use: ${refuses[*]:-nothing}"
 
 # --- Static membership: one id a worker ---
 static=(-s run.workers=2 -X group.instance.id=pod-a -X session.timeout.ms=10000)
@@ -67,8 +80,6 @@ verify_agrees
 shown "group.instance.id with two workers: one id each; killed and started within session.timeout.ms, the other member saw $rebalances rebalance(s)"
 
 # --- What this librdkafka cannot do ---
-version=$(sed -n 's/.*librdkafka=\([0-9.]*\).*/\1/p' one.log | head -n 1)
-older_than() { [ "$(printf '%s\n' "$1" "$version" | sort -V | head -n 1)" = "$version" ] && [ "$1" != "$version" ]; }
 oauth=(-X security.protocol=sasl_plaintext -X sasl.mechanism=OAUTHBEARER -X enable.sasl.oauthbearer.unsecure.jwt=true)
 if older_than 2.2.0; then
 	refused 78 'crashes when it renews an unsecured token' "${oauth[@]}"
