@@ -131,6 +131,8 @@ const struct gc_option gc_options[] = {
 	  .description = "Brokers to ask first, host:port, separated by commas." },
 	{ "kafka.group_id", GC_OPTION_TEXT, "", INTO(kafka_group_id),
 	  .description = "Consumer group; positions in the cube are kept under this name. Empty: gracecube, or, where cube.schema is sales, gracecube-sales." },
+	{ "kafka.password_file", GC_OPTION_TEXT, "", INTO(kafka_password_file),
+	  .description = "File, mode 0600, whose first line is the password of sasl.username; it wins over sasl.password, and is looked at again while the program runs." },
 	{ "kafka.queue_bytes", GC_OPTION_BYTES, "0", INTO(kafka_queue_bytes),
 	  .min = 0, .max = 64 * GIB,
 	  .description = "How much the process may fetch ahead, divided by the workers; 0: 64 MiB, with librdkafka before 2.2 160 MiB." },

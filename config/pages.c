@@ -242,8 +242,8 @@ static const char rules[] =
 	"has a default, `${VAR:?message}` a message of its own, and `$$` is a dollar sign. They are replaced after\n"
 	"the YAML is read, so a value never adds structure.\n"
 	"\n"
-	"Secrets come from `postgres.password_file`, from `${VAR}` or from the environment. They are refused as\n"
-	"flags and never printed. A newline behind the only line of a variable (`PGPASSWORD` too) is dropped.\n";
+	"Secrets come from `postgres.password_file`, `kafka.password_file`, from `${VAR}` or from the environment. They are\n"
+	"refused as flags and never printed. A newline behind the only line of a variable (`PGPASSWORD` too) is dropped.\n";
 
 void gc_config_reference(const char *const *stream_names, FILE *out)
 {

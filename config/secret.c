@@ -132,11 +132,15 @@ char *gc_secret_mask(const char *text)
 	return masked;
 }
 
-/* -- the password file -- */
+/* -- the password files -- */
 
-static enum gc_verdict fail_file(const struct gc_config *config, const char *code, const char *problem, struct gc_err *err)
+struct secret_file {
+	const char *option, *path;
+};
+
+static enum gc_verdict fail_file(const struct secret_file *file, const char *code, const char *problem, struct gc_err *err)
 {
-	return gc_fail(err, GC_FATAL, code, config->postgres_password_file, "postgres.password_file %s", problem);
+	return gc_fail(err, GC_FATAL, code, file->path, "%s %s", file->option, problem);
 }
 
 /* systemd and Kubernetes hand secrets over as root's files that our group, or an access list shown as its rights, may read. */
@@ -146,17 +150,17 @@ static bool is_handed_by_root(const struct stat *status)
 }
 
 /* As libpq does it with .pgpass: a secret that others can read is no secret. */
-static enum gc_verdict check_mode(const struct gc_config *config, int fd, struct gc_err *err)
+static enum gc_verdict check_mode(const struct secret_file *file, int fd, struct gc_err *err)
 {
 	struct stat status;
 	if (fstat(fd, &status) || !S_ISREG(status.st_mode))
-		return fail_file(config, "config_unreadable", "is no plain file", err);
+		return fail_file(file, "config_unreadable", "is no plain file", err);
 	if (status.st_mode & (is_handed_by_root(&status) ? 037 : 077))
-		return fail_file(config, "config_secret", "can be read by others; its mode must be 0600 or stricter", err);
+		return fail_file(file, "config_secret", "can be read by others; its mode must be 0600 or stricter", err);
 	return GC_OK;
 }
 
-static enum gc_verdict read_password(const struct gc_config *config, int fd, char **ret_password, struct gc_err *err)
+static enum gc_verdict read_password(const struct secret_file *file, int fd, char **ret_password, struct gc_err *err)
 {
 	char *buffer = gc_calloc(1, PASSWORD_BYTES_MAX + 1);
 	size_t len = 0;
@@ -167,25 +171,35 @@ static enum gc_verdict read_password(const struct gc_config *config, int fd, cha
 	if (got < 0 || *buffer == '\0' || strlen(buffer) == PASSWORD_BYTES_MAX) {
 		explicit_bzero(buffer, PASSWORD_BYTES_MAX);
 		free(buffer);
-		return fail_file(config, "config_unreadable", "must hold a password in its first line", err);
+		return fail_file(file, "config_unreadable", "must hold a password in its first line", err);
 	}
 	*ret_password = buffer;
 	return GC_OK;
 }
 
-enum gc_verdict gc_config_password(const struct gc_config *config, char **ret_password, struct gc_err *err)
+static enum gc_verdict read_file(const struct secret_file *file, char **ret_password, struct gc_err *err)
 {
-	if (*config->postgres_password_file == '\0') {
+	if (!file->path || *file->path == '\0') {
 		*ret_password = NULL;
 		return GC_OK;
 	}
-	int fd = open(config->postgres_password_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
-		return gc_fail(err, GC_FATAL, "config_unreadable", config->postgres_password_file,
-			       "postgres.password_file cannot be opened: %s", strerror(errno));
-	enum gc_verdict verdict = check_mode(config, fd, err);
+		return gc_fail(err, GC_FATAL, "config_unreadable", file->path, "%s cannot be opened: %s", file->option,
+			       strerror(errno));
+	enum gc_verdict verdict = check_mode(file, fd, err);
 	if (!verdict)
-		verdict = read_password(config, fd, ret_password, err);
+		verdict = read_password(file, fd, ret_password, err);
 	close(fd);
 	return verdict;
+}
+
+enum gc_verdict gc_config_password(const struct gc_config *config, char **ret_password, struct gc_err *err)
+{
+	return read_file(&(struct secret_file){ "postgres.password_file", config->postgres_password_file }, ret_password, err);
+}
+
+enum gc_verdict gc_config_kafka_password(const struct gc_config *config, char **ret_password, struct gc_err *err)
+{
+	return read_file(&(struct secret_file){ "kafka.password_file", config->kafka_password_file }, ret_password, err);
 }

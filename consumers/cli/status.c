@@ -371,8 +371,10 @@ static int show_until_stopped(struct sources *sources, bool as_json)
 
 	gc_stop_on_signals(0);
 	while (!gc_stop_was_asked() && !ferror(stdout)) {
-		enum gc_verdict verdict = take_snapshot(sources, &snapshot, &err);
+		enum gc_verdict verdict;
 
+		gc_kafka_login_renew(&sources->kafka->login, sources->kafka->rk, sources->cfg);
+		verdict = take_snapshot(sources, &snapshot, &err);
 		if (verdict && (verdict != GC_RETRY || !has_seen))
 			return gc_command_fail(&err);
 		if (verdict) {

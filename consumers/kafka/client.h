@@ -8,6 +8,7 @@
 
 #include <gracecube/config.h>
 #include <gracecube/err.h>
+#include <gracecube/log.h>
 #include <librdkafka/rdkafka.h>
 
 #define GC_KAFKA_TIMEOUT_US (10 * GC_SECOND_US) /* for questions that a person waits for */
@@ -30,6 +31,16 @@ bool gc_kafka_is_incremental(const struct gc_config *cfg);
 /* librdkafka's lines into our log. A line that repeats is held back at growing intervals. */
 void gc_kafka_log(const rd_kafka_t *rk, int level, const char *facility, const char *text);
 
+/* The password of a client that lives long, from kafka.password_file. */
+struct gc_kafka_login {
+	uint64_t hash;     /* of the one that is used; 0: not known */
+	int64_t looked_us; /* monotonic */
+	struct gc_complaint complaint;
+};
+/* Looks at the file, every five seconds however often it is called. A password that was changed is used for the connections that are made
+ * from then on. One that cannot be read leaves the old one in use, with a warning. */
+void gc_kafka_login_renew(struct gc_kafka_login *login, rd_kafka_t *rk, const struct gc_config *cfg);
+
 /* What the next step is after an error of librdkafka or of a broker. */
 enum gc_verdict gc_kafka_verdict(rd_kafka_resp_err_t code);
 /* TLS or the login failed: final for who asks once, and to be tried again by who was answered before. */
@@ -47,6 +58,7 @@ struct gc_kafka_client {
 	rd_kafka_resp_err_t heard; /* the most definite trouble that librdkafka reported so far */
 	char heard_text[256];
 	const char *login_hint; /* see gc_kafka_login_hint(); may be NULL */
+	struct gc_kafka_login login;
 };
 /* What else a refused login may mean with this library; "" for nothing. */
 const char *gc_kafka_login_hint(const struct gc_config *cfg);

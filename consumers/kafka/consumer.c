@@ -464,6 +464,7 @@ void gc_consumer_poll(struct gc_consumer *c, int64_t wait_us)
 			wait_ms = 0;
 	}
 	gc_membership_note(c);
+	gc_kafka_login_renew(&c->login, c->rk, c->config);
 }
 
 /* ---- the rest ---- */

@@ -11,6 +11,7 @@
 #ifndef GRACECUBE_CONSUMER_H
 #define GRACECUBE_CONSUMER_H
 
+#include "kafka/client.h"
 #include "kafka/source.h"
 
 #include <gracecube/config.h>
@@ -52,8 +53,9 @@ struct gc_consumer {
 	uint64_t rebalances;
 	uint64_t troubles;             /* reports of connections, brokers and topics that librdkafka deals with itself */
 	struct gc_complaint complaint; /* of these */
-	int64_t topics_check_us;       /* monotonic: when missing topics are looked up again */
-	struct gc_err broken;          /* the client cannot be used any more; GC_RETRY: another one may */
+	struct gc_kafka_login login;
+	int64_t topics_check_us; /* monotonic: when missing topics are looked up again */
+	struct gc_err broken;    /* the client cannot be used any more; GC_RETRY: another one may */
 };
 
 enum gc_verdict gc_consumer_open(const struct gc_config *config, struct gc_positions *positions, int index,

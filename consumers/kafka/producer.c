@@ -95,6 +95,7 @@ static bool is_stopping(const struct gc_producer *producer)
 void gc_producer_poll(struct gc_producer *producer, int64_t wait_us)
 {
 	rd_kafka_poll(producer->client.rk, (int)(wait_us / 1000));
+	gc_kafka_login_renew(&producer->client.login, producer->client.rk, producer->cfg);
 }
 
 static enum gc_verdict fail_stopped(struct gc_err *err)

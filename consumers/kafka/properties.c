@@ -3,8 +3,11 @@
  * Threads: no shared state.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include <gracecube/time.h>
 
 #include "kafka/client.h"
 
@@ -142,6 +145,61 @@ static enum gc_verdict check_library(const struct gc_config *cfg, struct gc_err 
 	return check_protocol(cfg, err);
 }
 
+/* ---- the password ---- */
+
+#define PASSWORD_LOOK_US (5 * GC_SECOND_US)
+
+/* NULL is allowed. */
+static void forget(char *password)
+{
+	if (password)
+		explicit_bzero(password, strlen(password));
+	free(password);
+}
+
+static void use_password(struct gc_kafka_login *login, rd_kafka_t *rk, const struct gc_config *cfg, const char *password)
+{
+	uint64_t hash = gc_span_hash(gc_span_of(password));
+
+	if (hash == login->hash)
+		return;
+	rd_kafka_error_destroy(rd_kafka_sasl_set_credentials(rk, property(cfg, "sasl.username"), password));
+	if (login->hash != 0)
+		gc_info("the password for Kafka was changed; new connections use it", GC_S("file", cfg->kafka_password_file));
+	login->hash = hash;
+}
+
+static enum gc_verdict set_password(rd_kafka_conf_t *conf, const struct gc_config *cfg, struct gc_err *err)
+{
+	char *password = NULL;
+	enum gc_verdict verdict = gc_config_kafka_password(cfg, &password, err);
+
+	if (verdict == GC_OK && password)
+		verdict = gc_kafka_set(conf, "sasl.password", password, err);
+	forget(password);
+	return verdict;
+}
+
+void gc_kafka_login_renew(struct gc_kafka_login *login, rd_kafka_t *rk, const struct gc_config *cfg)
+{
+	int64_t repeated, now = gc_monotonic_us();
+	char *password = NULL;
+	struct gc_err err;
+
+	if (login->looked_us != 0 && now - login->looked_us < PASSWORD_LOOK_US)
+		return;
+	login->looked_us = now;
+	if (gc_config_kafka_password(cfg, &password, &err) == GC_OK) {
+		if (password)
+			use_password(login, rk, cfg, password);
+		gc_complaint_over(&login->complaint);
+	} else if (gc_complain(&login->complaint, now, &repeated)) {
+		gc_warn("the password for Kafka cannot be read; the one of before is used", GC_ERR_FIELDS(&err),
+			GC_I("repeated", repeated));
+	}
+	forget(password);
+}
+
 const char *gc_kafka_login_hint(const struct gc_config *cfg)
 {
 	bool is_scram = strncasecmp(mechanism_of(cfg), "SCRAM-", strlen("SCRAM-")) == 0;
@@ -164,6 +222,8 @@ enum gc_verdict gc_kafka_conf(const struct gc_config *cfg, const char *role, rd_
 	verdict = set_ours(conf, err);
 	if (!verdict)
 		verdict = set_users(conf, cfg, role, err);
+	if (!verdict)
+		verdict = set_password(conf, cfg, err);
 	if (!verdict)
 		verdict = gc_kafka_set(conf, "bootstrap.servers", cfg->kafka_brokers, err);
 	if (verdict) {

@@ -112,6 +112,7 @@ static enum gc_verdict check_topics(struct gc_run *run, struct gc_err *err)
 			break;
 		if (gc_complain(&complaint, gc_monotonic_us(), &repeated))
 			gc_warn("waiting for Kafka", GC_ERR_FIELDS(err));
+		gc_kafka_login_renew(&client->login, client->rk, run->config);
 		gc_sleep_us(GC_SECOND_US / 2);
 		verdict = GC_OK;
 	}

@@ -38,6 +38,7 @@ struct gc_config {
 
 	char *kafka_brokers;
 	char *kafka_group_id;
+	char *kafka_password_file;
 	bool kafka_group_follows;  /* it is the default of cube_schema */
 	int64_t kafka_queue_bytes; /* prefetch budget of the process, divided by the workers; 0: as librdkafka needs */
 	struct gc_property *kafka_properties;
@@ -123,6 +124,8 @@ const char *gc_config_default_group(const struct gc_config *config, char *buffer
 /* The first line of postgres.password_file, NULL when that option is empty. Read anew at each call, so that a changed
  * secret is taken up; erase and free it after use. GC_FATAL when others than its owner may read the file. */
 enum gc_verdict gc_config_password(const struct gc_config *config, char **ret_password, struct gc_err *err) GC_MUST_CHECK;
+/* The same of kafka.password_file. */
+enum gc_verdict gc_config_kafka_password(const struct gc_config *config, char **ret_password, struct gc_err *err) GC_MUST_CHECK;
 
 /* Every option with its value as a user would type it and its origin: "default", "config/gracecube.yaml:12",
  * "GRACECUBE_RUN_WORKERS", "flag". Secrets are masked. The texts live as long as the call of `visit`. */

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Properties of the group and of the login: each works, or is refused with what to use instead; and what this librdkafka cannot do is said.
+# A password that is changed is taken from its file.
 . "$CUBE_TEST_ROOT/tests/lib/scenario.sh"
+. "$CUBE_TEST_ROOT/tests/lib/librdkafka.sh"
 # shellcheck source=/dev/null
 . "$CUBE_TEST_ROOT/deploy/lib/kafka.sh"
 
@@ -94,8 +96,11 @@ export KAFKA_LISTENERS=LOGIN://127.0.0.1:$port KAFKA_ADVERTISED=LOGIN://127.0.0.
 	listener.name.login.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;"
 trap 'kafka_stop "$PWD/kafka"' EXIT
 kafka_start "$PWD/kafka" >&2
-(kafka_java "$PWD/kafka" kafka.admin.ConfigCommand --bootstrap-server "$(kafka_brokers "$PWD/kafka")" --alter --entity-type users --entity-name gc \
-	--add-config 'SCRAM-SHA-256=[password=right]') >&2
+password_is() { # password_is WORD → from now on, at the brokers
+	(kafka_java "$PWD/kafka" kafka.admin.ConfigCommand --bootstrap-server "$(kafka_brokers "$PWD/kafka")" --alter --entity-type users --entity-name gc \
+		--add-config "SCRAM-SHA-256=[password=$1]") >&2
+}
+password_is right
 STATUS=0
 GRACECUBE_KAFKA_PROPERTIES_SASL_PASSWORD=right "$CUBE_TEST_BIN" check -s kafka.brokers="127.0.0.1:$port" -X security.protocol=sasl_plaintext \
 	-X sasl.mechanism=SCRAM-SHA-256 -X sasl.username=gc >scram.out 2>&1 || STATUS=$?
@@ -111,8 +116,8 @@ if ! older_than 2.2.0; then
 	export GRACECUBE_KAFKA_BROKERS=127.0.0.1:$port GRACECUBE_KAFKA_PROPERTIES_SASL_OAUTHBEARER_CONFIG='principal=gc lifeSeconds=6'
 	tell_by_token() {
 		number=$((number + 1))
-		printf '{"topic": "%s.approval_requests", "value": "{\\"id\\": \\"%s\\", \\"created_at\\": \\"2026-11-20T10:00:00Z\\", \\"status\\": \\"pending\\"}"}\n' "$CUBE_TEST_PREFIX" "$number" >told.jsonl
-		"$CUBE_TEST_BIN" publish "${oauth[@]}" --create-topics --progress none told.jsonl >&2
+		printf '{"topic": "%s.approval_requests", "value": "{\\"id\\": \\"%s\\", \\"created_at\\": \\"2026-11-20T10:00:00Z\\", \\"status\\": \\"pending\\"}"}\n' "$CUBE_TEST_PREFIX" "$number" >token.jsonl
+		"$CUBE_TEST_BIN" publish "${oauth[@]}" --create-topics --progress none token.jsonl >&2
 	}
 	before=$(position)
 	tell_by_token
@@ -128,4 +133,40 @@ if ! older_than 2.2.0; then
 	ends "$run" 20
 	equal 'exit code' "$STATUS" 0
 	shown "OAUTHBEARER with librdkafka $version: check, publish and run, over two renewals of their tokens"
+	unset GRACECUBE_KAFKA_PROPERTIES_SASL_OAUTHBEARER_CONFIG
 fi
+
+# --- A password that is changed while the program runs ---
+use_librdkafka_since 2.6.1 "$PWD/library"
+new_cube login
+own_topics "${CUBE_TEST_PREFIX}_login"
+GRACECUBE_KAFKA_BROKERS=$(kafka_brokers "$PWD/kafka")
+sed "s/$CUBE_TEST_PREFIX\./${CUBE_TEST_PREFIX}_login./" told.jsonl >tell.jsonl
+login=(-s kafka.brokers="127.0.0.1:$port" -X security.protocol=sasl_plaintext -X sasl.mechanism=SCRAM-SHA-256 -X sasl.username=gc -s kafka.password_file=password)
+(umask 077 && echo right >password && echo changed >password.new)
+publish tell.jsonl
+start changed "$CUBE_TEST_BIN" run "${login[@]}" -X reconnect.backoff.max.ms=1000
+run=$PID
+reaches 20 30
+password_is changed
+kafka_stop "$PWD/kafka"
+kafka_start "$PWD/kafka" >&2
+is_refused() { grep -q 'a broker cannot be reached; it is tried again.*_AUTHENTICATION' changed.log; }
+wait_until 40 is_refused || fail "no word of the password: $(tail -n 2 changed.log)"
+publish tell.jsonl
+stays 1 lives_on "$run" || fail "the process has ended: $(tail -n 2 changed.log)"
+equal 'records before the file has the new password' "$(position)" 20
+mv password.new password
+reaches 40 40
+contains 'its log' changed.log 'the password for Kafka was changed; new connections use it'
+kill -TERM "$run"
+ends "$run" 20
+equal 'exit code' "$STATUS" 0
+"$CUBE_TEST_BIN" check "${login[@]}" >check.out 2>&1 || fail "check: $(grep BAD check.out)"
+chmod 644 password
+STATUS=0
+"$CUBE_TEST_BIN" check "${login[@]}" >check.out 2>&1 || STATUS=$?
+equal 'check of a password that everybody can read' "$STATUS" 1
+contains 'check' check.out 'kafka.password_file can be read by others'
+verify_agrees
+shown "a SCRAM password changed under a process, at a broker that is started anew: it waits, takes the new one from kafka.password_file, and goes on"

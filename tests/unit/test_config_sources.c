@@ -342,6 +342,23 @@ static void password_comes_from_its_file(void **state)
 	gc_config_free(&config);
 }
 
+static void password_for_kafka_comes_from_its_file(void **state)
+{
+	(void)state;
+	struct gc_err err;
+	char *password = NULL;
+	struct gc_config config = load_good("kafka: {password_file: password}\n");
+	write_file("password", "hunter3\n", strlen("hunter3\n"));
+	assert_int_equal(chmod("password", 0600), 0);
+	assert_int_equal(gc_config_kafka_password(&config, &password, &err), GC_OK);
+	assert_string_equal(password, "hunter3");
+	free(password);
+	assert_int_equal(chmod("password", 0644), 0);
+	assert_int_equal(gc_config_kafka_password(&config, &password, &err), GC_FATAL);
+	assert_non_null(strstr(err.text, "kafka.password_file can be read by others"));
+	gc_config_free(&config);
+}
+
 static void password_file_must_be_private(void **state)
 {
 	(void)state;
@@ -391,6 +408,7 @@ int main(void)
 		cmocka_unit_test_teardown(secrets_are_not_shown, clear_variables),
 		cmocka_unit_test_teardown(secrets_are_not_in_messages, clear_variables),
 		cmocka_unit_test_teardown(password_comes_from_its_file, clear_variables),
+		cmocka_unit_test_teardown(password_for_kafka_comes_from_its_file, clear_variables),
 		cmocka_unit_test_teardown(password_file_must_be_private, clear_variables),
 		cmocka_unit_test_teardown(password_file_must_hold_one, clear_variables),
 	};
