@@ -119,6 +119,18 @@ static enum gc_verdict compare(struct gc_rebuild_telling *telling, struct gc_reb
 
 /* ---- the swap ---- */
 
+/* The workers know the new cube by a name that it has no longer. */
+static void clear_up(struct gc_rebuild_reader *reader)
+{
+	struct gc_err err;
+
+	if (gc_rebuild_pause(reader, &err) != GC_OK)
+		gc_debug("a worker had ended", GC_ERR_FIELDS(&err));
+	if (gc_rebuild_finish_swap(reader->rebuild, &err) != GC_OK)
+		gc_warn("views and functions of the cube before the swap still answer for the new one; `gracecube rebuild --swap` again ends that",
+			GC_ERR_FIELDS(&err));
+}
+
 static enum gc_verdict swap(struct gc_rebuild_reader *reader, struct gc_err *err)
 {
 	enum gc_verdict verdict = gc_rebuild_begin_swap(reader->rebuild, err);
@@ -129,6 +141,8 @@ static enum gc_verdict swap(struct gc_rebuild_reader *reader, struct gc_err *err
 		verdict = gc_rebuild_commit_swap(reader->rebuild, err);
 	if (verdict != GC_OK)
 		gc_rebuild_cancel_swap(reader->rebuild);
+	else
+		clear_up(reader);
 	return verdict;
 }
 

@@ -102,7 +102,7 @@ enum gc_verdict gc_rebuild_begin_swap(struct gc_rebuild *rebuild, struct gc_err 
 /* While it is held and both stand at the same positions. */
 enum gc_verdict gc_rebuild_commit_swap(struct gc_rebuild *rebuild, struct gc_err *err) GC_MUST_CHECK;
 void gc_rebuild_cancel_swap(struct gc_rebuild *rebuild);
-/* The last step of a swap, once more where gc_rebuild_commit_swap() did not come to it: the code of the cube before says its new name. */
+/* The last step of a swap, and the first of the next program where this one ended before it: the code of the cube before says its new name. */
 enum gc_verdict gc_rebuild_finish_swap(struct gc_rebuild *rebuild, struct gc_err *err) GC_MUST_CHECK;
 
 /* Views in other schemas that read a schema, which no swap changes: "a.x, b.y"; empty when there are none. */

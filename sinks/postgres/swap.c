@@ -227,18 +227,13 @@ enum gc_verdict gc_rebuild_is_unfinished(struct gc_rebuild *r, bool *ret_is, str
 enum gc_verdict gc_rebuild_commit_swap(struct gc_rebuild *r, struct gc_err *err)
 {
 	const char *old = r->old_schema;
-	struct gc_err why;
 	enum gc_verdict verdict = gc_pg_query(r->live, "SELECT cube.take_place($1)", &old, 1, NULL, NULL, err);
 
 	if (verdict == GC_OK)
 		verdict = gc_pg_do(r->live, "COMMIT", err);
-	if (verdict != GC_OK)
-		return verdict;
-	r->is_swapping = r->is_held = false;
-	if (gc_rebuild_finish_swap(r, &why) != GC_OK)
-		gc_warn("views and functions of the cube before the swap still answer for the new one; `gracecube rebuild --swap` again ends that",
-			GC_ERR_FIELDS(&why));
-	return GC_OK;
+	if (verdict == GC_OK)
+		r->is_swapping = r->is_held = false;
+	return verdict;
 }
 
 /* ---- dropping ---- */

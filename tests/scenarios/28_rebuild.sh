@@ -243,7 +243,8 @@ equal 'what differs of one stream' "$(jq -r '[.differences[] | select(.kind == "
 	"fact_verification_executions 1 $contract"
 [ "$(jq .records stream.json)" -lt $((records * 2 / 3)) ] || fail "a rebuild of one stream reads $(jq .records stream.json) of $records records"
 touch hurry
-rebuild --swap >&2
+rebuild --swap >&2 2>swapped.log || fail "rebuild --swap ended with $?: $(tail -n 2 swapped.log)"
+equal 'warnings of a swap' "$(grep level=warn swapped.log || true)" ''
 ends "$publisher" 60
 reaches $((records + 2)) 60
 ledger_is $((records + 2))
