@@ -105,7 +105,7 @@ const struct gc_section gc_sections[] = {
 	{ "streams", "The topics of each stream, and the unit of its times." },
 	{ "limits", "What is larger becomes a dead letter." },
 	{ "dead", "How many dead letters are kept." },
-	{ "cube", "Where in its database the cube is, and what it calls business hours." },
+	{ "cube", "Where in its database the cube is, what it calls business hours, and metrics of your own." },
 	{ "retention",
 	  "How long what is kept: older data goes, by `gracecube retention` and by `gracecube run` itself. 0 keeps it for ever." },
 	{ "http", "Probes and metrics of `gracecube run`." },
@@ -181,6 +181,8 @@ const struct gc_option gc_options[] = {
 	  .description = "Hours of a business day; the second is not included." },
 	{ "cube.business_zone", GC_OPTION_TEXT, "UTC", INTO(cube_business_zone), .check = check_zone,
 	  .description = "Time zone in which days and hours are counted, a name of the IANA list." },
+	{ "cube.metrics_files", GC_OPTION_COMMAS, "", INTO(cube_metrics_files),
+	  .description = "Files with metrics of your own, which `gracecube migrate` puts into the cube beside its own; `gracecube metrics check` looks at them." },
 
 	{ "retention.facts", GC_OPTION_DURATION, "0", INTO(retention_facts_us),
 	  .min = 0, .max = AGE_MAX,

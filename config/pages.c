@@ -66,7 +66,7 @@ static const char **sort_names(const char *const *names)
 
 static void sample_value(const struct gc_option *option, const char *value, FILE *out)
 {
-	if (option->type == GC_OPTION_TEXT)
+	if (option->type == GC_OPTION_TEXT || !*value)
 		fprintf(out, "\"%s\"", value);
 	else
 		fputs(value, out);

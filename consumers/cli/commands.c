@@ -10,6 +10,7 @@ extern const struct gc_command gc_command_check;
 extern const struct gc_command gc_command_config_pages; /* `config`; gc_command_config() is what loads it */
 extern const struct gc_command gc_command_dead;
 extern const struct gc_command gc_command_help;
+extern const struct gc_command gc_command_metrics;
 extern const struct gc_command gc_command_migrate;
 extern const struct gc_command gc_command_publish;
 extern const struct gc_command gc_command_rebuild;
@@ -34,6 +35,7 @@ const struct gc_command *const gc_commands[] = {
 	&gc_command_rebuild,
 	&gc_command_reconcile,
 	&gc_command_retention,
+	&gc_command_metrics,
 	&gc_command_serve,
 	&gc_command_token,
 	&gc_command_publish,

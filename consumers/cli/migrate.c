@@ -103,10 +103,10 @@ static enum gc_verdict migrate_patiently(const struct gc_config *cfg, int64_t wa
 
 static void print_json(const struct gc_migration *migration, const struct telling *telling)
 {
-	gc_output_print_json(json_pack("{s:o, s:i, s:i, s:b, s:O, s:O, s:O}", "found",
+	gc_output_print_json(json_pack("{s:o, s:i, s:i, s:b, s:O, s:O, s:O, s:I}", "found",
 				       migration->found ? json_integer(migration->found) : json_null(), "now", migration->now,
 				       "needed", gc_schema_version(), "dry_run", telling->dry_run, "steps", telling->steps, "fills",
-				       telling->fills, "older_programs", telling->old),
+				       telling->fills, "older_programs", telling->old, "metrics", (json_int_t)migration->metrics),
 			     false);
 }
 
@@ -132,10 +132,15 @@ static void print_result(const struct gc_migration *migration)
 	else if (migration->found == migration->now && migration->steps)
 		printf("migrate: schema version %d found, its functions and views are now those of this program\n",
 		       migration->found);
+	else if (migration->found == migration->now && migration->metrics)
+		printf("migrate: schema version %d found, and that is the one needed\n", migration->found);
 	else if (migration->found == migration->now)
 		printf("migrate: schema version %d found, and that is the one needed; nothing to do\n", migration->found);
 	else
 		printf("migrate: schema version %d found, now it is %d\n", migration->found, migration->now);
+	if (migration->found && migration->metrics)
+		printf("migrate: %" PRId64 " metrics were new or differed, and are those of the registry now\n",
+		       migration->metrics);
 }
 
 static void print_old(const struct telling *telling)
@@ -205,8 +210,9 @@ static int run_migrate(struct gc_command_line *line)
 	if (gc_command_config(line, &cfg, &err))
 		return gc_command_fail(&err);
 	if (options->print_sql)
-		gc_pg_print_schema(&cfg, stdout);
-	code = options->print_sql ? GC_EXIT_DONE : migrate(line, &cfg);
+		code = gc_pg_print_schema(&cfg, stdout, &err) == GC_OK ? GC_EXIT_DONE : gc_command_fail(&err);
+	else
+		code = migrate(line, &cfg);
 	gc_config_free(&cfg);
 	return code;
 }

@@ -134,12 +134,13 @@ struct gc_migration {
 	/* answers */
 	int found, now;        /* complete schema versions, before and after; found 0: there was no cube */
 	size_t steps, waiting; /* files; older programs, for whose end the rest waits */
+	int64_t metrics;       /* definitions of metrics that were written or taken away */
 };
 
 /* Makes the schema, or brings it to this program's version while the cube is in use; safe to repeat, to kill and to start twice at once. */
 enum gc_verdict gc_pg_migrate(const struct gc_config *config, struct gc_migration *migration, struct gc_err *err) GC_MUST_CHECK;
 /* The SQL that makes a cube in its schema, to a stream. */
-void gc_pg_print_schema(const struct gc_config *config, void *stdio_file);
+enum gc_verdict gc_pg_print_schema(const struct gc_config *config, void *stdio_file, struct gc_err *err) GC_MUST_CHECK;
 
 /* A message that speaks of cube.something, or of a role, says it of the configured cube: in place. */
 void gc_cube_name(const struct gc_config *config, char *text, size_t bytes);

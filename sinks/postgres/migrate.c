@@ -83,31 +83,6 @@ static enum gc_verdict note_version(struct gc_pg *pg, int version, struct gc_err
 	return gc_pg_query(pg, sql, values, 2, NULL, NULL, err);
 }
 
-/* The settings that SQL reads, asked first, so that whoever may not write can see that there is nothing to write. */
-static void count_equal(void *arg, const char *const *values, int columns)
-{
-	(void)columns;
-	*(int *)arg = (int)strtol(values[0], NULL, 10);
-}
-
-static enum gc_verdict write_settings(struct gc_pg *pg, const struct gc_config *config, struct gc_err *err)
-{
-	static const char same[] = "SELECT count(*) FROM cube.setting WHERE (name, value) IN (('cube.business_days', $1),"
-				   " ('cube.business_hours', $2), ('cube.business_zone', $3), ('serve.audit_retention', $4))";
-	static const char sql[] =
-		"INSERT INTO cube.setting (name, value) VALUES ('cube.business_days', $1), ('cube.business_hours', $2),"
-		" ('cube.business_zone', $3), ('serve.audit_retention', $4) ON CONFLICT (name) DO UPDATE SET value = excluded.value, loaded_at = now()"
-		" WHERE setting.value <> excluded.value";
-	char audit_us[24];
-	const char *values[] = { config->cube_business_days, config->cube_business_hours, config->cube_business_zone, audit_us };
-	int equal = 0;
-	enum gc_verdict verdict;
-
-	snprintf(audit_us, sizeof(audit_us), "%lld", (long long)config->serve_audit_retention_us);
-	verdict = gc_pg_query(pg, same, values, 4, count_equal, &equal, err);
-	return verdict != GC_OK || equal == 4 ? verdict : gc_pg_query(pg, sql, values, 4, NULL, NULL, err);
-}
-
 /* ---- the plan ---- */
 
 static bool has_engine(const struct migration *m)
@@ -369,7 +344,9 @@ static enum gc_verdict make_cube(struct migration *m, const struct gc_sql_file *
 		verdict = gc_pg_do(m->pg, "SELECT cube.have_nothing_to_fill()", err);
 	if (verdict == GC_OK)
 		verdict = complete_versions(m, NULL, err);
-	return verdict == GC_OK ? write_settings(m->pg, m->config, err) : verdict;
+	if (verdict == GC_OK)
+		verdict = gc_migration_write_settings(m, err);
+	return verdict == GC_OK ? gc_migration_put_metrics(m, err) : verdict;
 }
 
 /* ---- the older programs ---- */
@@ -466,12 +443,14 @@ static enum gc_verdict replace_all(struct migration *m, struct gc_err *err)
 	if (has_other_code(m))
 		verdict = gc_migration_transact(m, replace_writing, NULL, err);
 	if (verdict == GC_OK)
-		verdict = write_settings(m->pg, m->config, err);
+		verdict = gc_migration_write_settings(m, err);
 	if (verdict == GC_OK)
 		verdict = gc_migration_protect(m, err);
 	if (verdict == GC_OK)
 		verdict = gc_migration_fill(m, err);
-	return verdict == GC_OK ? replace_views(m, err) : verdict;
+	if (verdict == GC_OK)
+		verdict = replace_views(m, err);
+	return verdict == GC_OK ? gc_migration_put_metrics(m, err) : verdict;
 }
 
 static enum gc_verdict upgrade(struct migration *m, struct gc_err *err)
@@ -567,9 +546,12 @@ enum gc_verdict gc_pg_migrate(const struct gc_config *config, struct gc_migratio
 		"SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;"
 		" SET search_path = pg_catalog, pg_temp; SET check_function_bodies = off; SET client_connection_check_interval = '5s'";
 	struct migration m = { .config = config, .answer = migration };
-	enum gc_verdict verdict = gc_pg_connect(config, "gracecube migrate", &m.pg, err);
+	enum gc_verdict verdict = gc_registry_load(config->cube_metrics_files, &m.registry, err);
 
 	migration->steps = migration->waiting = 0;
+	migration->metrics = 0;
+	if (verdict == GC_OK)
+		verdict = gc_pg_connect(config, "gracecube migrate", &m.pg, err);
 	if (verdict == GC_OK)
 		verdict = gc_pg_do(m.pg, session, err);
 	if (verdict == GC_OK && !migration->dry_run)
@@ -579,5 +561,6 @@ enum gc_verdict gc_pg_migrate(const struct gc_config *config, struct gc_migratio
 	if (verdict == GC_OK)
 		verdict = migrate_locked(&m, err);
 	gc_pg_close(m.pg);
+	gc_registry_free(m.registry);
 	return verdict;
 }

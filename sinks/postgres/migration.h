@@ -1,8 +1,11 @@
-/* Inside of `migrate`: migrate.c knows the order of things, migrate_online.c the work that takes its time. Threads: none. */
+/* Inside of `migrate`: migrate.c knows the order of things, migrate_online.c the work that takes its time, migrate_settings.c what
+ * comes from the configuration. Threads: none. */
 #ifndef GRACECUBE_MIGRATION_H
 #define GRACECUBE_MIGRATION_H
 
 #include "schema.h"
+
+#include <gracecube/registry.h>
 
 struct migration {
 	struct gc_pg *pg;
@@ -10,6 +13,7 @@ struct migration {
 	struct gc_migration *answer;
 	struct gc_schema schema; /* as it was found */
 	bool lacks_rights;       /* it was restored without its roles, say */
+	struct gc_registry *registry;
 };
 
 /* Statements, which belong to a file of sinks/sql. *ret_result, if asked for, is the caller's. */
@@ -30,6 +34,10 @@ enum gc_verdict gc_migration_replace_in_parts(struct migration *m, const struct 
 					      struct gc_err *err) GC_MUST_CHECK;
 /* Row-level security and triggers for changes by hand where they are missing, a table in a transaction. */
 enum gc_verdict gc_migration_protect(struct migration *m, struct gc_err *err) GC_MUST_CHECK;
+
+/* What the configuration says to SQL, and the metrics: written where they differ. */
+enum gc_verdict gc_migration_write_settings(struct migration *m, struct gc_err *err) GC_MUST_CHECK;
+enum gc_verdict gc_migration_put_metrics(struct migration *m, struct gc_err *err) GC_MUST_CHECK;
 
 /* Has rollups that are new hold the facts that are there. */
 enum gc_verdict gc_migration_fill(struct migration *m, struct gc_err *err) GC_MUST_CHECK;

@@ -72,7 +72,7 @@ static bool is_behind(const char *text, const char *at, const char *what)
 
 static bool is_option(const char *name, size_t length)
 {
-	static const char *const options[] = { "business_days", "business_hours", "business_zone", "schema" };
+	static const char *const options[] = { "business_days", "business_hours", "business_zone", "metrics_files", "schema" };
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
 		if (strlen(options[i]) == length && memcmp(options[i], name, length) == 0)

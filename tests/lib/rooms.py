@@ -17,6 +17,7 @@ ROOMS = {
     'sinks/http/server': 'sinks/http/api sinks/postgres include',
     'sinks/http/api': 'include',
     'sinks/postgres': 'include',
+    'config/registry': 'config include',
     'config': 'include',
     'transforms/streams': 'transforms transforms/rules include',
     'transforms/rules': 'transforms include',
@@ -28,7 +29,7 @@ ROOMS = {
 WALLS = {
     r'librdkafka/': ('consumers/',),
     r'(libpq|postgres)': ('sinks/postgres', 'sinks/http', 'consumers/cli/version.c'),
-    r'jansson': ('consumers/', 'sinks/http'),
+    r'jansson': ('consumers/', 'sinks/http', 'config/registry'),
     r'microhttpd': ('consumers/cli/version.c', 'consumers/service', 'sinks/http/server'),
     r'yaml': ('config', 'consumers/cli/version.c'),
     r'(cmocka)': ('tests/',),

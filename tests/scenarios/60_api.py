@@ -18,6 +18,7 @@ import urllib.parse
 
 sys.path.insert(0, os.path.join(os.environ['CUBE_TEST_ROOT'], 'tests', 'lib'))
 from scenario import *  # noqa: E402,F403
+import questions  # noqa: E402
 
 RATE = '/api/cube/metrics/verification-success-rate'
 VOLATILE = {'seconds_since_commit', 'seconds_since'}  # a clock runs in them
@@ -446,6 +447,137 @@ def tokens(server, token):
     if kept in token or token.split('_')[2] in psql('SELECT * FROM cube.api_token'):
         fail('the secret is in the database')
     shown('missing, wrong, expired, revoked and unknown tokens: 401; roles: 403; no secret is kept or shown')
+
+
+# --- The registry of metrics ------------------------------------------------------------------------------------------
+
+def about_equal(name, found, wanted):
+    if found is None or wanted is None:
+        return found == wanted
+    if name in questions.CLOCKS:
+        return abs(found - wanted) < 60
+    within = 0.0101 if re.search(r'_p\d\d$', name) else 1e-9
+    return abs(found - wanted) <= max(within * max(abs(found), abs(wanted)), 2e-9)
+
+
+class Question:
+    """One question in three ways: cube.metric(), plain SQL over facts, the API."""
+
+    def __init__(self, name, begin=None, end=None, grain=None, by=(), among=None):
+        self.name, self.how = name, (begin, end, grain, by, among)
+
+    def path(self):
+        begin, end, grain, by, among = self.how
+        asked = {'from': begin, 'to': end, 'grain': grain, 'by': ','.join(by), 'where': json.dumps(among) if among else None}
+        return '/api/cube/metrics/%s?%s' % (self.name, urllib.parse.urlencode({name: text for name, text in asked.items() if text}))
+
+    def compare(self, what, found, wanted):
+        if found.keys() != wanted.keys() or not all(about_equal(self.name, found[row], wanted[row]) for row in wanted):
+            differing = [(row, found.get(row, 'none'), wanted.get(row, 'none')) for row in sorted(found.keys() | wanted.keys(), key=str)
+                         if row not in found or row not in wanted or not about_equal(self.name, found[row], wanted[row])]
+            fail('%s of %s, %s: %s' % (what, self.name, self.how, differing[:3]))
+
+
+def of_rows(found):
+    return {(re.sub(r'\+00:00$', 'Z', row['at'] or ''), json.dumps(row['dimensions'], sort_keys=True)): row['value'] for row in found}
+
+
+def answer_all(asked, statement):
+    """All questions in one session: lists of rows."""
+    lines = psql(';'.join("SELECT coalesce(json_agg(q), '[]') FROM (%s) q" % statement(question.name, *question.how) for question in asked).replace(';', ';\n') + ';')
+    return [of_rows(json.loads(line)) for line in lines.replace('\n ', ' ').splitlines()]
+
+
+def make_questions(catalog, chance):
+    asked = []
+    for metric in catalog:
+        name, cuts, timed = metric['name'], metric['dimensions'], metric['has_time']
+        asked += [Question(name)] + [Question(name, by=(cut,)) for cut in cuts]
+        for grain in ('minute', 'hour', 'day', 'week', 'month', None) if timed else ():
+            begin, end = ('2026-11-%02dT%02d:%02d:%02dZ' % (day, chance.choice((0, 0, 13)), chance.choice((0, 0, 17)), chance.choice((0, 31)))
+                          for day in (chance.randint(1, 12), chance.randint(13, 24)))
+            asked.append(Question(name, chance.choice((begin, None)), chance.choice((end, None)), grain, tuple(chance.sample(cuts, min(len(cuts), chance.randint(0, 2))))))
+    return asked
+
+
+def among_members(asked, answers, chance):
+    """Some of these questions again, about some members only."""
+    narrowed = []
+    for question, found in zip(asked, answers):
+        begin, end, grain, by, _ = question.how
+        if len(by) == 1 and found and not begin and not grain:
+            members = [json.loads(dimensions)[by[0]] for _, dimensions in found]
+            narrowed.append(Question(question.name, begin, end, grain, chance.choice(((), by)), {by[0]: chance.sample(members, min(2, len(members)))}))
+    return narrowed
+
+
+def registry(server, token):
+    catalog = server.rows('/api/cube/metrics', token)
+    equal('metrics that the tests know', sorted(metric['name'] for metric in catalog), sorted(questions.METRICS))
+    equal('what the program says without a server', [metric['name'] for metric in json.loads(program('metrics', 'list', '--json'))], [metric['name'] for metric in catalog])
+    chance = random.Random(13)
+    asked = make_questions(catalog, chance)
+    asked += among_members(asked, answer_all(asked, questions.sql), chance)
+    for question, found, wanted in zip(asked, answer_all(asked, questions.of_metric), answer_all(asked, questions.sql)):
+        question.compare('cube.metric()', found, wanted)
+        question.wanted = found
+    over_http = chance.sample(asked, 150)
+    for question in over_http:
+        question.compare('the API', of_rows(server.rows(question.path(), token)), question.wanted)
+    shown('%d metrics, %d questions: cube.metric() answers what SQL over facts does, and so does the API (%d of them)' % (len(catalog), len(asked), len(over_http)))
+    refused_questions(server, token)
+    compared_periods(server, token)
+    limited_metrics(server)
+
+
+def refused_questions(server, token):
+    for question, says in (('errors?by=tier', 'errors has no dimension tier; it has severity'), ('missions?by=tier', 'missions do not add over tiers'),
+                           ('errors?where=tier=a', 'no dimension tier'), ('errors?where=severity', 'where cannot be read'), ('errors?where={"severity"', 'where is no JSON'),
+                           ('errors?by=severity,severity', 'twice'), ('shard_silence?grain=day', 'how things are now'), ('errors?compare=week', 'needs from'),
+                           ('errors?from=2026-11-01&to=2026-11-11&grain=week&compare=previous', 'same buckets'), ('errors?where={"severity":{"like":"x"}}', '"not"')):
+        detail = problem(server.ask('/api/cube/metrics/' + question.replace('"', '%22'), token), 422)['detail']
+        if says not in detail:
+            fail('%s is refused with: %s' % (question, detail))
+    problem(server.ask('/api/cube/metrics/errors?grain=year', token), 422, 'grain')
+    detail = problem(server.ask('/api/cube/metrics/eror', token), 404)['detail']
+    if 'did you mean errors?' not in detail:
+        fail('no nearest name: ' + detail)
+    hostile_filter = urllib.parse.quote("severity=x' OR true --,$1,\\")
+    equal('rows of members that are none', server.rows('/api/cube/metrics/errors?by=severity&where=' + hostile_filter, token), [])
+    in_csv = list(csv.DictReader(io.StringIO(server.ask('/api/cube/metrics/errors?by=severity&as=csv', token).body.decode())))
+    equal('CSV', [(json.loads(row['dimensions']), float(row['value'])) for row in in_csv],
+          [(row['dimensions'], row['value']) for row in server.rows('/api/cube/metrics/errors?by=severity', token)])
+    of_program = json.loads(program('metrics', 'query', 'errors', '--by', 'severity', '--where', 'component!=hunter', '--json'))
+    equal('what the program answers', of_rows(of_program), of_rows(server.rows('/api/cube/metrics/errors?by=severity&where=component!=hunter', token)))
+    program('metrics', 'query', 'missions', '--by', 'tier', expect=2)
+    program('metrics', 'query', 'eror', expect=1)
+    shown('questions without a right answer are refused with a sentence; what is typed is never SQL')
+
+
+def compared_periods(server, token):
+    window = 'from=2026-11-09&to=2026-11-16'
+    for name in ('errors', 'verification_success_rate', 'duration_p95', 'missions'):
+        before = of_rows(server.rows('/api/cube/metrics/%s?from=2026-11-02&to=2026-11-09' % name, token))
+        for comparison in ('previous', 'week'):
+            found, = server.rows('/api/cube/metrics/%s?%s&compare=%s' % (name, window, comparison), token)
+            equal('%s of the period before' % name, [found['value_before']], list(before.values()))
+            equal('the change', found['change'], found['value'] - found['value_before'])
+    days = server.rows('/api/cube/metrics/errors?%s&grain=day&by=severity&compare=week' % window, token)
+    before = of_rows(server.rows('/api/cube/metrics/errors?from=2026-11-02&to=2026-11-09&grain=day&by=severity', token))
+    equal('days of the week before', sorted(row['value_before'] for row in days if row['value_before'] is not None), sorted(before.values()))
+    early, = server.rows('/api/cube/metrics/errors?from=1999-01-01&to=2026-11-16&compare=previous', token)
+    equal('a comparison with a time before the data', (early['value_before'], early['change']), (None, None))
+    shown('compare: the week before, by day and severity too; none with a time before the first fact')
+
+
+def limited_metrics(server):
+    """Row-level security holds for metrics, from rollups and from facts."""
+    limited = new_token('for metrics', '--highest-tier', 'tier_1')
+    for name in ('executions', 'executions_open', 'duration_p95', 'approvals_requested', 'compliance_rate', 'missions_with_executions'):
+        equal('tiers of %s that tier_1 sees' % name, {row['dimensions']['tier'] for row in server.rows('/api/cube/metrics/%s?by=tier' % name, limited)} - {'tier_1'}, set())
+    whole, = server.rows('/api/cube/metrics/executions?from=2026-11-02T00:30:00Z', limited)
+    equal('executions that tier_1 sees', whole['value'], value(questions.sql('executions', '2026-11-02T00:30:00Z', among={'tier': ['tier_1']}).replace('SELECT', 'SELECT value FROM (SELECT', 1) + ') q'))
+    shown('a token limited to a tier sees that tier in every metric')
 
 
 def tiers(server, token):
@@ -976,6 +1108,7 @@ def ask_everything(token, dsn):
     errors(server, token)
     tokens(server, token)
     tiers(server, token)
+    registry(server, token)
     audit(server, token)
     metrics(server, token)
     access_log(server, token)

@@ -93,12 +93,13 @@ start_prometheus() {
 
 pages_are_current() {
 	"$CUBE_TEST_BIN" config metrics | diff "$DEPLOY/METRICS.md" - >&2 || fail 'deploy/METRICS.md is not what gracecube config metrics prints'
+	"$CUBE_TEST_BIN" metrics reference | diff "$CUBE_TEST_ROOT/config/metrics.md" - >&2 || fail 'config/metrics.md is not what gracecube metrics reference prints'
 	sed -n 's/.*runbook_url: deploy.RUNBOOK.md#//p' "$DEPLOY/prometheus/rules.yaml" | sort >links
 	sed -n 's/^## \(Gracecube.*\)/\1/p' "$DEPLOY/RUNBOOK.md" | tr '[:upper:]' '[:lower:]' | sort >headings
 	cmp links headings >&2 || fail "alerts and sections of the runbook: $(diff links headings | grep '^[<>]' | tr '\n' ' ')"
 	equal 'alerts whose link is their own' "$(awk '/- alert:/ { name = tolower($3) } /runbook_url:/ && $0 ~ "#" name "$" { n++ } END { print n }' \
 		"$DEPLOY/prometheus/rules.yaml")" "$(wc -l <links)"
-	shown "$(wc -l <links) alerts, each with its section in the runbook; the page of metrics is the table's"
+	shown "$(wc -l <links) alerts, each with its section in the runbook; the pages of metrics are those of their tables"
 }
 
 files_are_right() {

@@ -30,6 +30,11 @@ static void paths_find_their_route(void **state)
 		{ "/api/cube/executions/c-1/timeline", "/api/cube/executions/{contract_id}/timeline", "c-1" },
 		{ "/api/cube/executions/timeline", "/api/cube/executions/{contract_id}", "timeline" },
 		{ "/assets/app.js", "/assets/{file}", "app.js" },
+		/* the registry knows whether there is such a metric */
+		{ "/api/cube/metrics", "/api/cube/metrics", NULL },
+		{ "/api/cube/metrics/errors", "/api/cube/metrics/{name}", "errors" },
+		{ "/api/cube/metrics/approvals", "/api/cube/metrics/approvals", NULL },
+		{ RATE "/", "/api/cube/metrics/{name}", "verification-success-rate/" },
 	};
 
 	(void)state;
@@ -45,17 +50,9 @@ static void paths_find_their_route(void **state)
 
 static void other_paths_find_none(void **state)
 {
-	static const char *const paths[] = { "",
-					     "//",
-					     "/api",
-					     "/api/",
-					     "/api/cube",
-					     RATE "/",
-					     "/api/cube/metrics/",
-					     "/api/cube/executions/",
-					     "/assets/",
-					     "/API/cube/me",
-					     "/api/cube/metrics/api_token" };
+	static const char *const paths[] = {
+		"", "//", "/api", "/api/", "/api/cube", "/api/cube/metrics/", "/api/cube/executions/", "/assets/", "/API/cube/me"
+	};
 	struct gc_span part;
 
 	(void)state;

@@ -123,7 +123,7 @@ static bool is_prose(const char *text, const char *at)
 {
 	static const char *const before[] = { "the ", "The ", "this ",  "a ",    "A ",   "another ",
 					      "new ", "no ",  "whole ", "Data ", "one ", "of " };
-	static const char *const after[] = { ".business_", ".schema", "\\_%", "\\\\_%" };
+	static const char *const after[] = { ".business_", ".metrics_files", ".schema", "\\_%", "\\\\_%" };
 
 	for (size_t i = 0; i < COUNT(before); i++) {
 		size_t length = strlen(before[i]);

@@ -72,6 +72,25 @@ static const struct gc_parameter offset = { "offset", "Rows to leave out first."
 static const struct gc_parameter bom = { "bom", "CSV begins with a byte order mark, by which Excel knows UTF-8.",
 					 .type = GC_PARAMETER_CHOICE, .choices = booleans };
 
+static const char *const grains[] = { "minute", "hour", "day", "week", "month", NULL };
+static const char *const comparisons[] = { "previous", "week", "month", NULL };
+
+static const struct gc_parameter by = {
+	"by", "Dimensions, with commas between: a value for each member. The catalog has those of a metric.",
+	.type = GC_PARAMETER_TEXT, .pattern = "^[a-z][a-z0-9_]*(,[a-z][a-z0-9_]*)*$"
+};
+static const struct gc_parameter grain = { "grain", "A value for each of these, which are of UTC; else one for the whole window.",
+					   .type = GC_PARAMETER_CHOICE, .choices = grains };
+static const struct gc_parameter where = {
+	"where", "Members: tier=tier_1,tier_2;component!=hunter, or as JSON {\"tier\": [\"tier_1\", \"tier_2\"]}.",
+	.type = GC_PARAMETER_TEXT
+};
+static const struct gc_parameter compare = { "compare",
+					     "Beside it the period before: as long and right before, a week or a month earlier.",
+					     .type = GC_PARAMETER_CHOICE, .choices = comparisons };
+static const struct gc_parameter as = { "as", "The same as `format`.", .type = GC_PARAMETER_CHOICE, .choices = formats,
+					.instead_of = "format" };
+
 const struct gc_filter gc_common_filters[] = {
 	{ &format, NULL }, { &limit, NULL }, { &offset, NULL }, { &bom, NULL }, { NULL, NULL }
 };
@@ -114,6 +133,8 @@ static const struct gc_filter of_executions[] = { BY_CREATION, { &tier, NULL }, 
 						  END };
 static const struct gc_filter of_errors[] = { BY_CREATION, BY_SEVERITY, { &component, NULL }, { &error_type, "error_type = $" }, { &status, "status = $" }, END };
 static const struct gc_filter of_approvals[] = { BY_CREATION, { &tier, NULL }, { &status, "status = $" }, END };
+static const struct gc_filter of_metric[] = { { &by, NULL }, { &from, NULL }, { &to, NULL }, { &days, NULL }, { &grain, NULL }, { &where, NULL },
+					      { &compare, NULL }, { &as, NULL }, END };
 static const struct gc_filter of_audit[] = { { &from, "asked_at >= $::timestamptz" }, { &to, "asked_at < $::timestamptz" }, { &days, "asked_at >= " DAYS_AGO }, END };
 /* clang-format on */
 
@@ -183,6 +204,13 @@ const struct gc_route gc_routes[] = {
 	{ METRIC("freshness"), "How far each stream has come.", "cube_freshness", NULL, NULL, "stream", 0 },
 	{ METRIC("lag"), "How much of each stream was read, and how long ago it last moved.", "cube_lag", NULL, NULL, "stream", 0 },
 	{ METRIC("etl-metadata"), "Watermark and ledger of each topic and partition.", "cube_etl_metadata", NULL, NULL, "group_id, topic, partition", 0 },
+
+	/* the registry's: whatever has no row of its own above */
+	{ "/api/cube/metrics", GC_ANSWER_ROWS, GC_ACCESS_VIEWER, "Every metric: what it says, how it is computed, what it may be cut by.", "metric_catalog",
+	  NULL, NULL, NULL, 0 },
+	{ METRIC("{name}"), "A metric of the catalog: in a window, by grain and dimensions, filtered, beside the period before.", "cube_metric_answer",
+	  "SELECT * FROM cube.metric_compared(:name, " WINDOW ", :grain, string_to_array(:by, ','), cube.metric_filter(:where), :compare)", of_metric,
+	  "at, dimensions", 0 },
 
 	{ "/api/cube/executions", GC_ANSWER_ROWS, GC_ACCESS_ANALYST, "Executions, the newest first.", "cube_executions",
 	  "SELECT * FROM cube.executions(:tier, :component, :actor, :mission)", of_executions,

@@ -172,12 +172,15 @@ static enum gc_verdict (*const answers[])(struct gc_request *request, struct gc_
 
 /* ---- failures ---- */
 
-/* By how the code begins, an SQLSTATE or one of ours; the first row that fits decides. What the database said goes to the log only. */
+/* By how the code begins, an SQLSTATE or one of ours; the first row that fits decides. What the database said goes to the log only, but for our
+ * own sentences about a question (cube.refuse_metric). */
 static const struct {
 	const char *code;
 	int status;
-	const char *detail;
+	const char *detail; /* NULL: what the database said */
 } failures[] = {
+	{ "GC022", 422, NULL },
+	{ "GC404", 404, NULL },
 	{ "57014", 503, "The database took too long for this answer. Ask for less: a shorter time, or a limit." },
 	{ "22", 422, "The database can not read one of the values." },
 	{ "42", 500, "The question does not fit the cube. The server's log says more." },
@@ -191,8 +194,8 @@ static void answer_failure(struct gc_request *request, struct gc_database *db, c
 
 	while (strncmp(err->code, failures[i].code, strlen(failures[i].code)) != 0)
 		i++;
-	gc_request_fail(request, failures[i].status, "%s", failures[i].detail);
-	if (failures[i].status != 422 && gc_complain(&db->complaint, gc_monotonic_us(), &repeated))
+	gc_request_fail(request, failures[i].status, "%s", failures[i].detail ? failures[i].detail : err->text);
+	if (failures[i].status >= 500 && gc_complain(&db->complaint, gc_monotonic_us(), &repeated))
 		gc_warn("a request could not be answered", GC_S("path", request->path), GC_ERR_FIELDS(err),
 			GC_I("repeated", repeated));
 }

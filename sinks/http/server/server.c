@@ -66,10 +66,11 @@ static bool takes_gzip(const char *accept)
 
 static void read_format(struct gc_request *request)
 {
-	const char *format = gc_values_get(&request->values, "format");
+	const char *format = gc_values_get(&request->values, "format"), *as = gc_values_get(&request->values, "as");
 	const char *accept = MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Accept");
 
 	request->accepts_gzip = takes_gzip(MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Accept-Encoding"));
+	format = format ? format : as;
 	request->wants_csv = format ? strcmp(format, "csv") == 0 : accept && strstr(accept, "text/csv");
 }
 

@@ -1,0 +1,383 @@
+/* gracecube metrics: what the cube's numbers mean, and the numbers.
+ *
+ * list, show, check and reference read the registry and ask no server; query asks the cube, which answers by cube.metric().
+ * Threads: the main thread.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include <gracecube/human.h>
+#include <gracecube/registry.h>
+#include <gracecube/sink.h>
+
+#include "cli/output.h"
+#include "cli/command.h"
+
+static const char *const grains[] = { "all", "minute", "hour", "day", "week", "month", NULL };
+static const char *const comparisons[] = { "none", "previous", "week", "month", NULL };
+
+struct metrics_options {
+	int64_t from_us, to_us;
+	int grain, compare;
+	struct gc_flag_list by;
+	const char *where;
+};
+
+static const struct gc_flag flags[] = {
+	{ "from", 0, "TIME", "query: begin, included", GC_FLAG_TIME, .offset = offsetof(struct metrics_options, from_us) },
+	{ "to", 0, "TIME", "query: end, not included", GC_FLAG_TIME, .offset = offsetof(struct metrics_options, to_us) },
+	{ "grain", 0, "GRAIN", "query: a value for each of these; all is one for the whole window", GC_FLAG_CHOICE,
+	  .offset = offsetof(struct metrics_options, grain), .initially = "all", .choices = grains },
+	{ "by", 0, "DIMENSIONS", "query: a value for each member", GC_FLAG_LIST, .offset = offsetof(struct metrics_options, by) },
+	{ "where", 0, "FILTER", "query: members, like tier=tier_1,tier_2;component!=hunter", GC_FLAG_TEXT,
+	  .offset = offsetof(struct metrics_options, where) },
+	{ "compare", 0, "PERIOD", "query: beside it the period before", GC_FLAG_CHOICE,
+	  .offset = offsetof(struct metrics_options, compare), .initially = "none", .choices = comparisons },
+	{ .name = NULL },
+};
+
+/* ---- without a server ---- */
+
+/* The registry of the configuration, or of these files. */
+static enum gc_verdict load(const struct gc_command_line *line, const char *files, struct gc_registry **ret_registry,
+			    struct gc_err *err)
+{
+	struct gc_config cfg;
+	enum gc_verdict verdict = gc_command_config(line, &cfg, err);
+
+	if (verdict != GC_OK)
+		return verdict;
+	verdict = gc_registry_load(files ? files : cfg.cube_metrics_files, ret_registry, err);
+	gc_config_free(&cfg);
+	return verdict;
+}
+
+static json_t *cuts_json(const struct gc_definition *metric)
+{
+	json_t *cuts = json_array();
+
+	for (size_t i = 0; i < metric->cut_count; i++)
+		json_array_append_new(cuts, json_string(metric->cuts[i]->name));
+	return cuts;
+}
+
+static json_t *metric_json(const struct gc_definition *metric)
+{
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:s, s:s, s:b, s:s, s:I}", "name", metric->name, "label",
+			 metric->label, "about", metric->about, "unit", metric->unit, "fact", metric->fact->name, "formula",
+			 metric->formula, "filter", metric->filter, "dimensions", cuts_json(metric), "additivity",
+			 gc_additivity_names[metric->additivity], "better", gc_better_names[metric->better], "has_time",
+			 metric->fact->time != NULL, "file", metric->file, "line", (json_int_t)metric->line);
+}
+
+static void print_list(const struct gc_registry *registry)
+{
+	static const struct gc_table_column columns[] = {
+		{ "name", false, 0 }, { "unit", false, 0 }, { "fact", false, 0 }, { "about", false, 90 }
+	};
+	const struct gc_definition *metric;
+	struct gc_table table;
+
+	gc_table_init(&table, columns, sizeof(columns) / sizeof(columns[0]));
+	for (size_t i = 0; (metric = gc_registry_at(registry, i)); i++) {
+		gc_table_add(&table, metric->name);
+		gc_table_add(&table, metric->unit);
+		gc_table_add(&table, metric->fact->name);
+		gc_table_add(&table, metric->about);
+	}
+	gc_table_print(&table, stdout);
+	gc_table_done(&table);
+}
+
+static void print_list_json(const struct gc_registry *registry)
+{
+	const struct gc_definition *metric;
+	json_t *all = json_array();
+
+	for (size_t i = 0; (metric = gc_registry_at(registry, i)); i++)
+		json_array_append_new(all, metric_json(metric));
+	gc_output_print_json(all, false);
+}
+
+static int run_list(struct gc_command_line *line)
+{
+	struct gc_registry *registry = NULL;
+	struct gc_err err;
+	int code = GC_EXIT_DONE;
+
+	if (load(line, NULL, &registry, &err))
+		code = gc_command_fail(&err);
+	else if (line->json)
+		print_list_json(registry);
+	else
+		print_list(registry);
+	gc_registry_free(registry);
+	return code;
+}
+
+static void print_member(const char *name, const char *value)
+{
+	if (value)
+		printf("  %-11s %s\n", name, value);
+}
+
+static void print_metric(const struct gc_definition *metric)
+{
+	printf("%s: %s\n  %s\n", metric->name, metric->label, metric->about);
+	print_member("unit", metric->unit);
+	print_member("formula", metric->formula);
+	print_member("of rows", metric->filter);
+	printf("  %-11s %s (%s): %s\n", "fact", metric->fact->name, metric->fact->table, metric->fact->about);
+	printf("  %-11s ", "dimensions");
+	for (size_t i = 0; i < metric->cut_count; i++)
+		printf("%s%s", i ? ", " : "", metric->cuts[i]->name);
+	puts(metric->cut_count ? "" : "none");
+	print_member("adds", gc_additivity_names[metric->additivity]);
+	print_member("better", gc_better_names[metric->better]);
+	for (int i = 0; i < GC_THRESHOLDS; i++)
+		print_member(gc_threshold_names[i], metric->thresholds[i]);
+	printf("  %-11s %s:%zu\n", "defined in", metric->file, metric->line);
+}
+
+static enum gc_verdict fail_name(const struct gc_registry *registry, const char *name, struct gc_err *err)
+{
+	const char *nearest = gc_registry_nearest(registry, name);
+
+	if (nearest)
+		return gc_fail(err, GC_REJECT, "no_metric", "metrics", "there is no metric %.80s; did you mean %s?", name, nearest);
+	return gc_fail(err, GC_REJECT, "no_metric", "metrics", "there is no metric %.80s; `gracecube metrics list` shows all",
+		       name);
+}
+
+static int run_show(struct gc_command_line *line)
+{
+	struct gc_registry *registry = NULL;
+	const struct gc_definition *metric = NULL;
+	struct gc_err err;
+	enum gc_verdict verdict = load(line, NULL, &registry, &err);
+
+	if (verdict == GC_OK && !(metric = gc_registry_find(registry, line->args[0])))
+		verdict = fail_name(registry, line->args[0], &err);
+	if (metric && line->json)
+		gc_output_print_json(metric_json(metric), false);
+	else if (metric)
+		print_metric(metric);
+	gc_registry_free(registry);
+	return verdict == GC_OK ? GC_EXIT_DONE : gc_command_fail(&err);
+}
+
+static char *join(char *const *words, int count)
+{
+	size_t bytes = 1;
+	char *text;
+
+	for (int i = 0; i < count; i++)
+		bytes += strlen(words[i]) + 1;
+	text = gc_calloc(1, bytes);
+	for (int i = 0; i < count; i++)
+		snprintf(text + strlen(text), bytes - strlen(text), "%s%s", i ? "," : "", words[i]);
+	return text;
+}
+
+static int run_check(struct gc_command_line *line)
+{
+	char *files = line->arg_count ? join(line->args, line->arg_count) : NULL;
+	struct gc_registry *registry = NULL;
+	struct gc_err err;
+	size_t count = 0;
+	enum gc_verdict verdict = load(line, files, &registry, &err);
+
+	while (verdict == GC_OK && gc_registry_at(registry, count))
+		count++;
+	if (verdict == GC_OK && line->json)
+		gc_output_print_json(json_pack("{s:I}", "metrics", (json_int_t)count), false);
+	else if (verdict == GC_OK)
+		printf("metrics: %zu, and all are well defined\n", count);
+	gc_registry_free(registry);
+	free(files);
+	return verdict == GC_OK ? GC_EXIT_DONE : gc_command_fail(&err);
+}
+
+static int run_reference(struct gc_command_line *line)
+{
+	struct gc_registry *registry = NULL;
+	struct gc_err err;
+	enum gc_verdict verdict;
+
+	if (line->json)
+		return gc_command_misuse(line, "--json does not go with reference");
+	verdict = gc_registry_load("", &registry, &err);
+	if (verdict == GC_OK)
+		gc_registry_page(registry, stdout);
+	gc_registry_free(registry);
+	return verdict == GC_OK ? GC_EXIT_DONE : gc_command_fail(&err);
+}
+
+/* ---- the numbers ---- */
+
+enum answer {
+	ANSWER_AT,
+	ANSWER_DIMENSIONS,
+	ANSWER_VALUE,
+	ANSWER_NUMERATOR,
+	ANSWER_DENOMINATOR,
+	ANSWER_N,
+	ANSWER_BEFORE,
+	ANSWER_N_BEFORE,
+	ANSWER_COUNT
+};
+
+static const struct {
+	const char *name, *title;
+} answers[ANSWER_COUNT] = {
+	{ "at", "at" }, { "dimensions", "dimensions" }, { "value", "value" },       { "numerator", "of" }, { "denominator", "per" },
+	{ "n", "n" },   { "value_before", "before" },   { "n_before", "n before" },
+};
+
+struct rows {
+	struct gc_table table;
+	json_t *json; /* NULL when a table is wanted */
+	int columns;  /* without a comparison the last two are not shown */
+};
+
+/* As PostgreSQL prints it, a JSON value but for the time. */
+static json_t *value_json(int column, const char *value)
+{
+	json_t *json;
+
+	if (!value)
+		return json_null();
+	if (column == ANSWER_AT)
+		return gc_output_time_json(gc_output_int(value, GC_NO_TIME));
+	json = json_loads(value, JSON_DECODE_ANY, NULL);
+	return json ? json : json_null(); /* NaN */
+}
+
+static void take_row(void *arg, const char *const *values, int columns)
+{
+	struct rows *rows = arg;
+	json_t *row = rows->json ? json_object() : NULL;
+	char time[GC_OUTPUT_BYTES];
+
+	(void)columns;
+	for (int i = 0; i < rows->columns; i++) {
+		if (row)
+			json_object_set_new(row, answers[i].name, value_json(i, values[i]));
+		else if (i == ANSWER_AT)
+			gc_table_add(&rows->table, gc_output_time(gc_output_int(values[i], GC_NO_TIME), time, sizeof(time)));
+		else
+			gc_table_add(&rows->table, values[i]);
+	}
+	if (row)
+		json_array_append_new(rows->json, row);
+}
+
+/* GC_FLAG_TIME has 0 for what was not given. */
+static const char *time_text(int64_t us, char *buffer, size_t bytes)
+{
+	if (us == 0)
+		return NULL;
+	gc_time_format(us, buffer, bytes);
+	return buffer;
+}
+
+static enum gc_verdict query(struct gc_pg *pg, const struct gc_command_line *line, struct rows *rows, struct gc_err *err)
+{
+	static const char sql[] = "SELECT " GC_SQL_US(
+		"m.at") ", m.dimensions, m.value, m.numerator, m.denominator, m.n, m.value_before, m.n_before FROM cube.metric_compared($1, $2::timestamptz,"
+			" $3::timestamptz, $4, string_to_array($5, ','), cube.metric_filter($6), $7) m ORDER BY m.at, m.dimensions";
+	const struct metrics_options *options = line->options;
+	char from[64], to[64], *by = options->by.count ? join(options->by.items, (int)options->by.count) : NULL;
+	const char *values[] = {
+		line->args[0],
+		time_text(options->from_us, from, sizeof(from)),
+		time_text(options->to_us, to, sizeof(to)),
+		options->grain ? grains[options->grain] : NULL,
+		by,
+		options->where,
+		options->compare ? comparisons[options->compare] : NULL,
+	};
+	enum gc_verdict verdict = gc_pg_query(pg, sql, values, 7, take_row, rows, err);
+
+	free(by);
+	/* what was asked is wrong, not the program */
+	if (verdict != GC_OK && strcmp(err->code, "GC022") == 0)
+		return gc_fail(err, GC_FATAL, "usage", "metrics", "%s", err->text);
+	if (verdict != GC_OK && strcmp(err->code, "GC404") == 0)
+		return gc_fail(err, GC_REJECT, "no_metric", "metrics", "%s", err->text);
+	return verdict;
+}
+
+static void print_rows(struct rows *rows)
+{
+	if (rows->json) {
+		gc_output_print_json(rows->json, false);
+		rows->json = NULL;
+	} else {
+		gc_table_print(&rows->table, stdout);
+	}
+}
+
+static int run_query(struct gc_command_line *line)
+{
+	const struct metrics_options *options = line->options;
+	struct gc_table_column columns[ANSWER_COUNT];
+	struct rows rows = { .json = line->json ? json_array() : NULL, .columns = options->compare ? ANSWER_COUNT : ANSWER_BEFORE };
+	struct gc_config cfg;
+	struct gc_err err = { .verdict = GC_OK };
+	struct gc_pg *pg = NULL;
+	enum gc_verdict verdict;
+
+	for (int i = 0; i < ANSWER_COUNT; i++)
+		columns[i] = (struct gc_table_column){ answers[i].title, i >= ANSWER_VALUE, 0 };
+	if (gc_command_config(line, &cfg, &err) != GC_OK)
+		return gc_command_fail(&err);
+	gc_table_init(&rows.table, columns, (size_t)rows.columns);
+	verdict = gc_pg_open_reader(&cfg, "gracecube metrics", &pg, &err);
+	if (verdict == GC_OK)
+		verdict = query(pg, line, &rows, &err);
+	if (verdict == GC_OK)
+		print_rows(&rows);
+	json_decref(rows.json);
+	gc_table_done(&rows.table);
+	gc_pg_close(pg);
+	gc_config_free(&cfg);
+	return verdict == GC_OK ? GC_EXIT_DONE : gc_command_fail(&err);
+}
+
+static const struct gc_verb verbs[] = {
+	{ "list", "all metrics, in a line each", run_list, .args_max = 0 },
+	{ "show", "what one metric says and how it is computed", run_show, .args_min = 1, .args_max = 1 },
+	{ "check", "looks at files of metrics; without one at those of cube.metrics_files", run_check, .args_max = -1 },
+	{ "query", "asks the cube for a metric's values", run_query, .args_min = 1, .args_max = 1 },
+	{ "reference", "the page about the program's own metrics (Markdown)", run_reference, .args_max = 0 },
+	{ .name = NULL },
+};
+
+const struct gc_command gc_command_metrics = {
+	.name = "metrics",
+	.summary = "says what each number of the cube means, and answers it",
+	.usage = "metrics list | show NAME | check [FILE…] | query NAME [options] | reference",
+	.help = "Examples:\n"
+		"  gracecube metrics list\n"
+		"  gracecube metrics show mission_success_rate\n"
+		"  gracecube metrics check my-metrics.yaml            before it goes into cube.metrics_files\n"
+		"  gracecube metrics query verification_success_rate --from 2026-11-01 --by tier\n"
+		"  gracecube metrics query errors --from 2026-11-01 --grain day --by severity --where component=hunter --json\n"
+		"  gracecube metrics query approvals_requested --from 2026-11-01 --to 2026-12-01 --compare previous\n"
+		"\n"
+		"Every metric is defined once, in config/metrics.yaml, which the program carries, or in a file of cube.metrics_files; `gracecube migrate`\n"
+		"puts them into the cube. SQL (cube.metric), the API and query answer the same. Days, weeks and months are of UTC.\n"
+		"list, show, check and reference ask no server.\n"
+		"\n"
+		"A file of your own has the section metrics, and in it by name: label, about, unit (count, ratio, seconds, score), fact, formula, and where\n"
+		"wanted filter, dimensions, better (up, down), thresholds (good, warning, critical). A formula is count, count(condition), sum(value),\n"
+		"average(value), percentile(value, 0.95), distinct(value), max(value), min(value) or ratio(measure, measure) over columns of the fact.\n"
+		"\n"
+		"Exit codes: 0 done; 1 no such metric; 2 a question without a right answer; 69 PostgreSQL not reachable; 78 a definition, or the\n"
+		"configuration, is wrong.\n",
+	.flags = flags,
+	.options_bytes = sizeof(struct metrics_options),
+	.has_json = true,
+	.verbs = verbs,
+};

@@ -1,0 +1,48 @@
+/* What a cube has from the configuration: settings that SQL reads, and the metrics of the registry. Threads: none. */
+#include "migration.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void take_number(void *arg, const char *const *values, int columns)
+{
+	(void)columns;
+	*(int64_t *)arg = strtoll(values[0], NULL, 10);
+}
+
+/* Both are asked first, so that whoever may not write can see that there is nothing to write. */
+enum gc_verdict gc_migration_write_settings(struct migration *m, struct gc_err *err)
+{
+	static const char same[] = "SELECT count(*) FROM cube.setting WHERE (name, value) IN (('cube.business_days', $1),"
+				   " ('cube.business_hours', $2), ('cube.business_zone', $3), ('serve.audit_retention', $4))";
+	static const char sql[] =
+		"INSERT INTO cube.setting (name, value) VALUES ('cube.business_days', $1), ('cube.business_hours', $2),"
+		" ('cube.business_zone', $3), ('serve.audit_retention', $4) ON CONFLICT (name) DO UPDATE SET value = excluded.value, loaded_at = now()"
+		" WHERE setting.value <> excluded.value";
+	char audit_us[24];
+	const char *values[] = { m->config->cube_business_days, m->config->cube_business_hours, m->config->cube_business_zone,
+				 audit_us };
+	int64_t equal = 0;
+	enum gc_verdict verdict;
+
+	snprintf(audit_us, sizeof(audit_us), "%lld", (long long)m->config->serve_audit_retention_us);
+	verdict = gc_pg_query(m->pg, same, values, 4, take_number, &equal, err);
+	return verdict != GC_OK || equal == 4 ? verdict : gc_pg_query(m->pg, sql, values, 4, NULL, NULL, err);
+}
+
+enum gc_verdict gc_migration_put_metrics(struct migration *m, struct gc_err *err)
+{
+	static const char same[] =
+		"SELECT (coalesce(jsonb_object_agg(d.name, d.definition), '{}') = $1::jsonb)::int FROM cube.metric_definition d";
+	static const char sql[] = "SELECT cube.put_metrics($1::jsonb)";
+	char *json = gc_registry_json(m->registry);
+	const char *values[] = { json };
+	int64_t equal = 0, written = 0;
+	enum gc_verdict verdict = gc_pg_query(m->pg, same, values, 1, take_number, &equal, err);
+
+	if (verdict == GC_OK && !equal)
+		verdict = gc_pg_query(m->pg, sql, values, 1, take_number, &written, err);
+	free(json);
+	m->answer->metrics = written;
+	return verdict;
+}
