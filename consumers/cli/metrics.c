@@ -228,16 +228,17 @@ enum answer {
 };
 
 static const struct {
-	const char *name, *title;
+	const char *name, *title; /* in JSON; in a table */
 } answers[ANSWER_COUNT] = {
-	{ "at", "at" }, { "dimensions", "dimensions" }, { "value", "value" },       { "numerator", "of" }, { "denominator", "per" },
-	{ "n", "n" },   { "value_before", "before" },   { "n_before", "n before" },
+	{ "at", "at" },           { "dimensions", NULL }, { "value", "value" },         { "numerator", "of" },
+	{ "denominator", "per" }, { "n", "n" },           { "value_before", "before" }, { "n_before", "n before" },
 };
 
 struct rows {
 	struct gc_table table;
 	json_t *json; /* NULL when a table is wanted */
 	int columns;  /* without a comparison the last two are not shown */
+	const struct gc_flag_list *by;
 };
 
 /* As PostgreSQL prints it, a JSON value but for the time. */
@@ -253,23 +254,51 @@ static json_t *value_json(int column, const char *value)
 	return json ? json : json_null(); /* NaN */
 }
 
+static void append_row(struct rows *rows, const char *const *values)
+{
+	json_t *row = json_object();
+
+	for (int i = 0; i < rows->columns; i++)
+		json_object_set_new(row, answers[i].name, value_json(i, values[i]));
+	json_array_append_new(rows->json, row);
+}
+
+/* A column for each dimension, in the order in which they were asked for. */
+static void add_members(struct rows *rows, const char *dimensions)
+{
+	json_t *members = json_loads(dimensions, 0, NULL);
+
+	for (size_t i = 0; i < rows->by->count; i++)
+		gc_table_add(&rows->table, json_string_value(json_object_get(members, rows->by->items[i])));
+	json_decref(members);
+}
+
+/* Four decimals are enough for people; --json has all. */
+static void add_number(struct gc_table *table, const char *value)
+{
+	char text[GC_OUTPUT_BYTES];
+
+	if (value && strpbrk(value, ".e")) {
+		snprintf(text, sizeof(text), "%.4f", strtod(value, NULL));
+		value = text;
+	}
+	gc_table_add(table, value);
+}
+
 static void take_row(void *arg, const char *const *values, int columns)
 {
 	struct rows *rows = arg;
-	json_t *row = rows->json ? json_object() : NULL;
 	char time[GC_OUTPUT_BYTES];
 
 	(void)columns;
-	for (int i = 0; i < rows->columns; i++) {
-		if (row)
-			json_object_set_new(row, answers[i].name, value_json(i, values[i]));
-		else if (i == ANSWER_AT)
-			gc_table_add(&rows->table, gc_output_time(gc_output_int(values[i], GC_NO_TIME), time, sizeof(time)));
-		else
-			gc_table_add(&rows->table, values[i]);
+	if (rows->json) {
+		append_row(rows, values);
+		return;
 	}
-	if (row)
-		json_array_append_new(rows->json, row);
+	gc_table_add(&rows->table, gc_output_time(gc_output_int(values[ANSWER_AT], GC_NO_TIME), time, sizeof(time)));
+	add_members(rows, values[ANSWER_DIMENSIONS]);
+	for (int i = ANSWER_VALUE; i < rows->columns; i++)
+		add_number(&rows->table, values[i]);
 }
 
 /* GC_FLAG_TIME has 0 for what was not given. */
@@ -318,21 +347,36 @@ static void print_rows(struct rows *rows)
 	}
 }
 
+/* The columns of a table: at, the dimensions, the numbers. */
+#define CUTS_MAX 16
+static size_t name_columns(const struct rows *rows, struct gc_table_column columns[ANSWER_COUNT + CUTS_MAX])
+{
+	size_t count = 0;
+
+	columns[count++] = (struct gc_table_column){ answers[ANSWER_AT].title, false, 0 };
+	for (size_t i = 0; i < rows->by->count; i++)
+		columns[count++] = (struct gc_table_column){ rows->by->items[i], false, 60 };
+	for (int i = ANSWER_VALUE; i < rows->columns; i++)
+		columns[count++] = (struct gc_table_column){ answers[i].title, true, 0 };
+	return count;
+}
+
 static int run_query(struct gc_command_line *line)
 {
 	const struct metrics_options *options = line->options;
-	struct gc_table_column columns[ANSWER_COUNT];
-	struct rows rows = { .json = line->json ? json_array() : NULL, .columns = options->compare ? ANSWER_COUNT : ANSWER_BEFORE };
+	struct gc_table_column columns[ANSWER_COUNT + CUTS_MAX];
+	struct rows rows = { .columns = options->compare ? ANSWER_COUNT : ANSWER_BEFORE, .by = &options->by };
 	struct gc_config cfg;
 	struct gc_err err = { .verdict = GC_OK };
 	struct gc_pg *pg = NULL;
 	enum gc_verdict verdict;
 
-	for (int i = 0; i < ANSWER_COUNT; i++)
-		columns[i] = (struct gc_table_column){ answers[i].title, i >= ANSWER_VALUE, 0 };
+	if (options->by.count > CUTS_MAX)
+		return gc_command_misuse(line, "--by has more than %d dimensions", CUTS_MAX);
 	if (gc_command_config(line, &cfg, &err) != GC_OK)
 		return gc_command_fail(&err);
-	gc_table_init(&rows.table, columns, (size_t)rows.columns);
+	rows.json = line->json ? json_array() : NULL;
+	gc_table_init(&rows.table, columns, name_columns(&rows, columns));
 	verdict = gc_pg_open_reader(&cfg, "gracecube metrics", &pg, &err);
 	if (verdict == GC_OK)
 		verdict = query(pg, line, &rows, &err);

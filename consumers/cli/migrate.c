@@ -139,8 +139,7 @@ static void print_result(const struct gc_migration *migration)
 	else
 		printf("migrate: schema version %d found, now it is %d\n", migration->found, migration->now);
 	if (migration->found && migration->metrics)
-		printf("migrate: %" PRId64 " metrics were new or differed, and are those of the registry now\n",
-		       migration->metrics);
+		printf("migrate: definitions of metrics that were written or taken away: %" PRId64 "\n", migration->metrics);
 }
 
 static void print_old(const struct telling *telling)

@@ -544,9 +544,9 @@ def refused_questions(server, token):
         fail('no nearest name: ' + detail)
     hostile_filter = urllib.parse.quote("severity=x' OR true --,$1,\\")
     equal('rows of members that are none', server.rows('/api/cube/metrics/errors?by=severity&where=' + hostile_filter, token), [])
-    in_csv = list(csv.DictReader(io.StringIO(server.ask('/api/cube/metrics/errors?by=severity&as=csv', token).body.decode())))
-    equal('CSV', [(json.loads(row['dimensions']), float(row['value'])) for row in in_csv],
-          [(row['dimensions'], row['value']) for row in server.rows('/api/cube/metrics/errors?by=severity', token)])
+    in_csv = list(csv.DictReader(io.StringIO(server.ask('/api/cube/metrics/errors?by=severity,component&as=csv', token).body.decode())))
+    equal('CSV, a column for each dimension', [({cut: row[cut] for cut in ('severity', 'component')}, float(row['value'])) for row in in_csv],
+          [(row['dimensions'], row['value']) for row in server.rows('/api/cube/metrics/errors?by=severity,component', token)])
     of_program = json.loads(program('metrics', 'query', 'errors', '--by', 'severity', '--where', 'component!=hunter', '--json'))
     equal('what the program answers', of_rows(of_program), of_rows(server.rows('/api/cube/metrics/errors?by=severity&where=component!=hunter', token)))
     program('metrics', 'query', 'missions', '--by', 'tier', expect=2)

@@ -76,7 +76,8 @@ static const char *const grains[] = { "minute", "hour", "day", "week", "month", 
 static const char *const comparisons[] = { "previous", "week", "month", NULL };
 
 static const struct gc_parameter by = {
-	"by", "Dimensions, with commas between: a value for each member. The catalog has those of a metric.",
+	"by",
+	"Dimensions, with commas between: a value for each member. The catalog has those of a metric; in CSV each has a column.",
 	.type = GC_PARAMETER_TEXT, .pattern = "^[a-z][a-z0-9_]*(,[a-z][a-z0-9_]*)*$"
 };
 static const struct gc_parameter grain = { "grain", "A value for each of these, which are of UTC; else one for the whole window.",

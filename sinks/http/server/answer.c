@@ -3,10 +3,11 @@
 
 #include <gracecube/arena.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char json_type[] = "application/json", csv_type[] = "text/csv; charset=utf-8; header=present";
+static const char type_of_json[] = "application/json", type_of_csv[] = "text/csv; charset=utf-8; header=present";
 
 /* Smaller ones are not worth the time: they fill a few packets. */
 #define GZIP_BYTES_MIN 4096
@@ -62,35 +63,63 @@ static void put_json(struct gc_text *body, const PGresult *result, const struct 
 	gc_text_puts(body, "]\n");
 }
 
-static void put_csv(struct gc_text *body, const PGresult *result, const struct column *columns, int count, int rows, bool has_bom)
+/* A metric's dimensions are an object in JSON; in CSV each has a column. `dimensions` NULL: their names. */
+static void put_members(struct gc_text *body, const char *by, const char *dimensions)
 {
-	gc_text_puts(body, has_bom ? "\xEF\xBB\xBF" : "");
-	for (int row = -1; row < rows; row++) {
-		for (int i = 0; i < count; i++) {
-			gc_text_puts(body, i ? "," : "");
-			if (row < 0)
-				gc_csv_put_cell(body, GC_CELL_TEXT, PQfname(result, i));
-			else
-				gc_csv_put_cell(body, columns[i].cell, cell(result, row, i));
-		}
-		gc_text_puts(body, "\r\n");
+	json_t *members = dimensions ? json_loads(dimensions, 0, NULL) : NULL;
+	struct gc_span rest = gc_span_of(by), name;
+
+	while (gc_span_next_item(&rest, ',', &name)) {
+		char text[80];
+
+		snprintf(text, sizeof(text), "%.*s", (int)name.len, name.ptr);
+		gc_text_puts(body, ",");
+		gc_csv_put_cell(body, GC_CELL_TEXT, dimensions ? json_string_value(json_object_get(members, text)) : text);
 	}
+	json_decref(members);
+}
+
+/* Row -1 is the names. */
+static void put_csv_row(struct gc_text *body, const PGresult *result, const struct column *columns, int count, int row,
+			const char *by)
+{
+	for (int i = 0; i < count; i++) {
+		if (by && strcmp(PQfname(result, i), "dimensions") == 0) {
+			put_members(body, by, row < 0 ? NULL : cell(result, row, i));
+			continue;
+		}
+		gc_text_puts(body, i ? "," : "");
+		if (row < 0)
+			gc_csv_put_cell(body, GC_CELL_TEXT, PQfname(result, i));
+		else
+			gc_csv_put_cell(body, columns[i].cell, cell(result, row, i));
+	}
+	gc_text_puts(body, "\r\n");
+}
+
+static void put_csv(struct gc_text *body, const PGresult *result, const struct column *columns, int count, int rows,
+		    const struct gc_values *values)
+{
+	const char *bom = gc_values_get(values, "bom"), *by = gc_values_get(values, "by");
+
+	gc_text_puts(body, bom && strcmp(bom, "true") == 0 ? "\xEF\xBB\xBF" : "");
+	for (int row = -1; row < rows; row++)
+		put_csv_row(body, result, columns, count, row, by);
 }
 
 static void put_rows(struct gc_request *request, const PGresult *result, int64_t limit)
 {
 	int rows = PQntuples(result), count = PQnfields(result);
 	struct column *columns = make_columns(result);
-	const char *bom = gc_values_get(&request->values, "bom");
 
 	request->has_more = rows > limit;
 	if (request->has_more)
 		rows = (int)limit;
 	request->rows = rows;
 	request->status = 200;
-	request->content_type = request->wants_csv ? csv_type : json_type;
+	request->content_type = request->wants_csv ? type_of_csv : type_of_json;
 	if (request->wants_csv)
-		put_csv(&request->body, result, columns, count, rows, bom && strcmp(bom, "true") == 0);
+		put_csv(&request->body, result, columns, count, rows, &request->values);
 	else
 		put_json(&request->body, result, columns, count, rows);
 	free_columns(columns, count);
@@ -136,7 +165,7 @@ static enum gc_verdict answer_me(struct gc_request *request, struct gc_database 
 	gc_json_put_member(&request->body, "expires_at", or_null(request->token_expires));
 	gc_text_puts(&request->body, "}\n");
 	request->status = 200;
-	request->content_type = json_type;
+	request->content_type = type_of_json;
 	return GC_OK;
 }
 
@@ -151,7 +180,7 @@ static enum gc_verdict answer_openapi(struct gc_request *request, struct gc_data
 		return verdict;
 	gc_text_add(&request->body, (struct gc_span){ db->openapi.ptr, db->openapi.len });
 	request->status = 200;
-	request->content_type = json_type;
+	request->content_type = type_of_json;
 	return GC_OK;
 }
 
