@@ -226,16 +226,33 @@ static json_t *definition_json(const struct gc_definition *metric, size_t positi
 	return json;
 }
 
-char *gc_registry_json(const struct gc_registry *registry)
+/* Takes the JSON. */
+static char *to_text(json_t *json)
 {
-	json_t *all = json_object();
-	char *text;
+	char *text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15));
 
-	for (size_t i = 0; i < registry->metric_count; i++)
-		json_object_set_new(all, registry->metrics[i].name, definition_json(&registry->metrics[i], i + 1));
-	text = json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(15));
-	json_decref(all);
+	json_decref(json);
 	if (!text)
 		abort();
 	return text;
+}
+
+char *gc_registry_json(const struct gc_registry *registry)
+{
+	json_t *all = json_object();
+
+	for (size_t i = 0; i < registry->metric_count; i++)
+		json_object_set_new(all, registry->metrics[i].name, definition_json(&registry->metrics[i], i + 1));
+	return to_text(all);
+}
+
+char *gc_registry_files_json(const char *files)
+{
+	struct gc_span rest = gc_span_of(files), item;
+	json_t *all = json_array();
+
+	json_array_append_new(all, json_string(OWN_PATH));
+	while (gc_span_next_item(&rest, ',', &item))
+		json_array_append_new(all, json_stringn(item.ptr, item.len));
+	return to_text(all);
 }

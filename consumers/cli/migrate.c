@@ -18,14 +18,14 @@
 #define PAUSE_MAX_US (5 * GC_SECOND_US)
 
 struct migrate_options {
-	bool dry_run, print_sql;
+	bool dry_run, print_sql, prune_metrics;
 	int64_t wait_us;
 };
 
 /* What is told while it happens, and kept for JSON. */
 struct telling {
 	bool dry_run, as_json;
-	json_t *steps, *fills, *old;
+	json_t *steps, *fills, *old, *kept;
 	char rollup[64]; /* that is being filled */
 	struct gc_progress progress;
 };
@@ -74,6 +74,13 @@ static void take_old(void *arg, const char *program, const char *pid, const char
 						      "since", since));
 }
 
+static void take_kept(void *arg, const char *file, int64_t metrics)
+{
+	struct telling *telling = arg;
+
+	json_object_set_new(telling->kept, file, json_integer(metrics));
+}
+
 static int64_t smaller(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
@@ -103,10 +110,11 @@ static enum gc_verdict migrate_patiently(const struct gc_config *cfg, int64_t wa
 
 static void print_json(const struct gc_migration *migration, const struct telling *telling)
 {
-	gc_output_print_json(json_pack("{s:o, s:i, s:i, s:b, s:O, s:O, s:O, s:I}", "found",
+	gc_output_print_json(json_pack("{s:o, s:i, s:i, s:b, s:O, s:O, s:O, s:I, s:O}", "found",
 				       migration->found ? json_integer(migration->found) : json_null(), "now", migration->now,
 				       "needed", gc_schema_version(), "dry_run", telling->dry_run, "steps", telling->steps, "fills",
-				       telling->fills, "older_programs", telling->old, "metrics", (json_int_t)migration->metrics),
+				       telling->fills, "older_programs", telling->old, "metrics", (json_int_t)migration->metrics,
+				       "metrics_kept", telling->kept),
 			     false);
 }
 
@@ -115,6 +123,10 @@ static void print_plan(const struct gc_migration *migration)
 	if (migration->found == 0)
 		printf("\nmigrate: no cube found; the %zu files above would make one with schema version %d\n", migration->steps,
 		       gc_schema_version());
+	else if (migration->steps == 0 && migration->found == gc_schema_version() && migration->metrics)
+		printf("migrate: schema version %d found, and that is the one needed; definitions of metrics that would be written or taken"
+		       " away: %" PRId64 "\n",
+		       migration->found, migration->metrics);
 	else if (migration->steps == 0 && migration->found == gc_schema_version())
 		printf("migrate: schema version %d found, and that is the one needed; there is nothing to do\n", migration->found);
 	else
@@ -160,6 +172,19 @@ static void print_old(const struct telling *telling)
 	gc_arena_done(&arena);
 }
 
+static void print_kept(const struct telling *telling)
+{
+	const char *file;
+	json_t *metrics;
+	struct gc_arena arena;
+
+	gc_arena_init(&arena);
+	json_object_foreach(telling->kept, file, metrics) printf(
+		"migrate: cube.metrics_files does not name %s, whose metrics (%lld) stay in the cube; --prune-metrics takes them away\n",
+		gc_output_escape(gc_span_of(file), false, &arena), (long long)json_integer_value(metrics));
+	gc_arena_done(&arena);
+}
+
 static void print_answer(const struct gc_migration *migration, const struct telling *telling)
 {
 	if (telling->as_json) {
@@ -170,6 +195,7 @@ static void print_answer(const struct gc_migration *migration, const struct tell
 		print_plan(migration);
 	else
 		print_result(migration);
+	print_kept(telling);
 	print_old(telling);
 }
 
@@ -181,10 +207,15 @@ static int migrate(const struct gc_command_line *line, const struct gc_config *c
 				   .steps = json_array(),
 				   .fills = json_array(),
 				   .old = json_array(),
+				   .kept = json_object(),
 				   .progress = { .mode = GC_PROGRESS_NONE } };
-	struct gc_migration migration = {
-		.dry_run = options->dry_run, .step = take_step, .fill = take_fill, .old = take_old, .arg = &telling
-	};
+	struct gc_migration migration = { .dry_run = options->dry_run,
+					  .prune_metrics = options->prune_metrics,
+					  .step = take_step,
+					  .fill = take_fill,
+					  .old = take_old,
+					  .kept = take_kept,
+					  .arg = &telling };
 	struct gc_err err;
 	enum gc_verdict verdict = migrate_patiently(cfg, options->wait_us, &migration, &err);
 
@@ -194,6 +225,7 @@ static int migrate(const struct gc_command_line *line, const struct gc_config *c
 	json_decref(telling.steps);
 	json_decref(telling.fills);
 	json_decref(telling.old);
+	json_decref(telling.kept);
 	return verdict == GC_OK ? GC_EXIT_DONE : gc_command_fail(&err);
 }
 
@@ -204,8 +236,9 @@ static int run_migrate(struct gc_command_line *line)
 	struct gc_err err;
 	int code;
 
-	if (options->print_sql && (line->json || options->wait_us || options->dry_run))
-		return gc_command_misuse(line, "--sql asks no database: --json, --wait and --dry-run do not go with it");
+	if (options->print_sql && (line->json || options->wait_us || options->dry_run || options->prune_metrics))
+		return gc_command_misuse(line,
+					 "--sql asks no database: --json, --wait, --dry-run and --prune-metrics do not go with it");
 	if (gc_command_config(line, &cfg, &err))
 		return gc_command_fail(&err);
 	if (options->print_sql)
@@ -221,6 +254,8 @@ static const struct gc_flag flags[] = {
 	  .offset = offsetof(struct migrate_options, dry_run) },
 	{ "sql", 0, NULL, "print the SQL of a whole new cube; ask no database", GC_FLAG_BOOL,
 	  .offset = offsetof(struct migrate_options, print_sql) },
+	{ "prune-metrics", 0, NULL, "take metrics away whose file cube.metrics_files does not name; else they stay", GC_FLAG_BOOL,
+	  .offset = offsetof(struct migrate_options, prune_metrics) },
 	{ "wait", 'w', "TIME", "how long to wait for the database; 0s is one try", GC_FLAG_DURATION,
 	  .offset = offsetof(struct migrate_options, wait_us), .initially = "0s", .max = GC_DAY_US },
 	{ .name = NULL },
@@ -238,7 +273,8 @@ const struct gc_command gc_command_migrate = {
 		"\n"
 		"Makes the schema of cube.schema in the database of postgres.dsn, or brings that of any earlier gracecube to what this one needs,\n"
 		"while the cube is in use. It says which schema version was found and which is there now, and writes cube.business_*\n"
-		"there. Safe to repeat, to kill and to start twice at once.\n"
+		"and the metrics of the program and of cube.metrics_files there; those of files that are not named stay, unless --prune-metrics\n"
+		"is given. Safe to repeat, to kill and to start twice at once.\n"
 		"\n"
 		"A cube is upgraded step by step: expand (tables get what is new), code (functions and triggers in one short transaction), fill\n"
 		"(rollups that are new get the facts that are there), code again (rights, and views that differ, each a short transaction), online\n"

@@ -135,6 +135,8 @@ bool gc_sums_hold(const struct gc_sums *sums, const struct gc_definition *metric
 
 /* As `migrate` hands it to the cube: an object of definitions by name. malloc'ed. */
 char *gc_registry_json(const struct gc_registry *registry);
+/* An array of the files that it was loaded from with these. malloc'ed. */
+char *gc_registry_files_json(const char *files);
 /* The reference page (Markdown). */
 void gc_registry_page(const struct gc_registry *registry, FILE *out);
 

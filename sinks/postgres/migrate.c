@@ -485,6 +485,8 @@ static enum gc_verdict plan(struct migration *m, struct gc_err *err)
 	tell_plan(m);
 	if (m->schema.version > 0 && has_engine(m))
 		verdict = gc_migration_tell_fills(m, err);
+	if (verdict == GC_OK && m->schema.version > 0 && !has_other_code(m))
+		verdict = gc_migration_put_metrics(m, err);
 	return verdict == GC_OK && m->schema.version > 0 && !is_complete(m) ? count_old(m, err) : verdict;
 }
 

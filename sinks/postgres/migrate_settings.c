@@ -10,6 +10,15 @@ static void take_number(void *arg, const char *const *values, int columns)
 	*(int64_t *)arg = strtoll(values[0], NULL, 10);
 }
 
+static void take_kept(void *arg, const char *const *values, int columns)
+{
+	const struct migration *m = arg;
+
+	(void)columns;
+	if (m->answer->kept)
+		m->answer->kept(m->answer->arg, values[0], strtoll(values[1], NULL, 10));
+}
+
 /* Both are asked first, so that whoever may not write can see that there is nothing to write. */
 enum gc_verdict gc_migration_write_settings(struct migration *m, struct gc_err *err)
 {
@@ -32,17 +41,20 @@ enum gc_verdict gc_migration_write_settings(struct migration *m, struct gc_err *
 
 enum gc_verdict gc_migration_put_metrics(struct migration *m, struct gc_err *err)
 {
-	static const char same[] =
-		"SELECT (coalesce(jsonb_object_agg(d.name, d.definition), '{}') = $1::jsonb)::int FROM cube.metric_definition d";
-	static const char sql[] = "SELECT cube.put_metrics($1::jsonb)";
-	char *json = gc_registry_json(m->registry);
-	const char *values[] = { json };
-	int64_t equal = 0, written = 0;
-	enum gc_verdict verdict = gc_pg_query(m->pg, same, values, 1, take_number, &equal, err);
+	static const char differ[] = "SELECT count(*) FROM cube.metrics_that_differ($1::jsonb, $2::jsonb)";
+	static const char put[] = "SELECT cube.put_metrics($1::jsonb, $2::jsonb)";
+	static const char kept[] =
+		"SELECT definition ->> 'file', count(*) FROM cube.metric_definition WHERE NOT $1::jsonb ? (definition ->> 'file') GROUP BY 1 ORDER BY 1";
+	char *definitions = gc_registry_json(m->registry), *files = gc_registry_files_json(m->config->cube_metrics_files);
+	const char *values[] = { definitions, m->answer->prune_metrics ? NULL : files };
+	const char *named = files;
+	enum gc_verdict verdict = gc_pg_query(m->pg, differ, values, 2, take_number, &m->answer->metrics, err);
 
-	if (verdict == GC_OK && !equal)
-		verdict = gc_pg_query(m->pg, sql, values, 1, take_number, &written, err);
-	free(json);
-	m->answer->metrics = written;
+	if (verdict == GC_OK && m->answer->metrics && !m->answer->dry_run)
+		verdict = gc_pg_query(m->pg, put, values, 2, take_number, &m->answer->metrics, err);
+	if (verdict == GC_OK)
+		verdict = gc_pg_query(m->pg, kept, &named, 1, take_kept, m, err);
+	free(definitions);
+	free(files);
 	return verdict;
 }

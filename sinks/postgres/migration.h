@@ -35,7 +35,7 @@ enum gc_verdict gc_migration_replace_in_parts(struct migration *m, const struct 
 /* Row-level security and triggers for changes by hand where they are missing, a table in a transaction. */
 enum gc_verdict gc_migration_protect(struct migration *m, struct gc_err *err) GC_MUST_CHECK;
 
-/* What the configuration says to SQL, and the metrics: written where they differ. */
+/* What the configuration says to SQL, and the metrics: written where they differ; of metrics a dry run tells only how many. */
 enum gc_verdict gc_migration_write_settings(struct migration *m, struct gc_err *err) GC_MUST_CHECK;
 enum gc_verdict gc_migration_put_metrics(struct migration *m, struct gc_err *err) GC_MUST_CHECK;
 

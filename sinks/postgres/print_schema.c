@@ -49,7 +49,7 @@ static enum gc_verdict put_metrics(const struct gc_config *config, FILE *out, st
 
 		fprintf(out, "SELECT %s.put_metrics(", config->cube_schema);
 		put_quoted(json, out);
-		fputs(");\n", out);
+		fputs(", NULL);\n", out);
 		free(json);
 	}
 	gc_registry_free(registry);

@@ -86,6 +86,8 @@ equal 'exit code of who makes two months' "$STATUS" 0
 # what people have made beside it
 sql -c "DO 'BEGIN CREATE ROLE rebuild_guest; EXCEPTION WHEN duplicate_object OR unique_violation THEN END'" -c 'GRANT SELECT ON cube.cube_executions TO rebuild_guest' \
 	-c 'CREATE SCHEMA mine' -c 'CREATE VIEW mine.executions AS SELECT count(*) AS n FROM cube.fact_verification_executions'
+printf 'metrics:\n  mine:\n    label: Mine\n    about: Mine.\n    unit: count\n    fact: executions\n    formula: count\n' >mine.yaml
+"$CUBE_TEST_BIN" migrate -s cube.metrics_files=mine.yaml >&2
 
 port=$(free_port)
 "$CUBE_TEST_BIN" token create alice --role operator --json >token.json
@@ -204,6 +206,7 @@ equal 'requests in the audit' "$(one "count(*) >= $(jq .asked asked.json) FROM c
 equal 'what says the name of the shadow' "$(one "count(*) FROM pg_proc WHERE prosrc ~ 'cube_rebuild' OR proconfig::text ~ 'cube_rebuild'")" 0
 equal "the old cube's answer by its own functions" "$(one "was_successful FROM cube_old.cube_executions WHERE contract_id = '$contract'")" t
 equal 'a right that was granted by hand' "$(one "has_table_privilege('rebuild_guest', 'cube.cube_executions', 'SELECT')")" t
+equal 'metrics that the rebuild was not told of' "$(one "count(*) FROM cube.metric_catalog WHERE file = 'mine.yaml'")" 1
 contains 'views elsewhere' rebuild.log 'mine.executions'
 STATUS=0
 rebuild --drop-old >drop.out 2>&1 || STATUS=$?

@@ -155,12 +155,14 @@ def same_in_csv(path, body, rows_of_json):
 
 def every_route(server, token, document):
     compared = 0
+    # these questions are written down there, too
+    audited = '?limit=10000&to=' + value("SELECT to_char(max(asked_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') FROM cube.api_audit")
     for path, item in document['paths'].items():
         content = item['get']['responses']['200']['content']
         if 'text/csv' not in content or '{' in path:
             continue
         some_days = any(p['name'] == 'days' and 'default' in p['schema'] for p in item['get']['parameters'])
-        window = '?days=90' if path == RATE else '?from=1970-01-01' if some_days else '?limit=10000'
+        window = '?days=90' if path == RATE else '?from=1970-01-01' if some_days else audited if path == '/api/cube/audit' else '?limit=10000'
         answer = server.ask(path + window, token)
         equal('status of %s (%s)' % (path, answer.body[:200]), answer.status, 200)
         if not answer.headers['X-Cube-As-Of']:
@@ -527,6 +529,7 @@ def registry(server, token):
     shown('%d metrics, %d questions: cube.metric() answers what SQL over facts does, and so does the API (%d of them)' % (len(catalog), len(asked), len(over_http)))
     refused_questions(server, token)
     compared_periods(server, token)
+    own_metrics(server, token)
     limited_metrics(server)
 
 
@@ -568,6 +571,56 @@ def compared_periods(server, token):
     early, = server.rows('/api/cube/metrics/errors?from=1999-01-01&to=2026-11-16&compare=previous', token)
     equal('a comparison with a time before the data', (early['value_before'], early['change']), (None, None))
     shown('compare: the week before, by day and severity too; none with a time before the first fact')
+
+
+MINE = """metrics:
+  %s:
+    label: Mine
+    about: Contracts that need an approval.
+    unit: count
+    fact: executions
+    filter: requires_approval
+    formula: count
+    dimensions: [tier]
+"""
+
+
+def migrated(*arguments, files=None):
+    """What `migrate` says of metrics, with these files in cube.metrics_files: how many it wrote or took away, and those that it kept."""
+    said = json.loads(program('migrate', '--json', *arguments, *(('-s', 'cube.metrics_files=' + files) if files is not None else ())))
+    return said['metrics'], said['metrics_kept']
+
+
+def own_metrics(server, token):
+    """Metrics of files: they come, change and go with their file, and who migrates without it leaves them."""
+    for path, name in (('mine.yaml', 'need_approval'), ('yours.yaml', 'also_need_approval')):
+        with open(path, 'w', encoding='utf-8') as file:
+            file.write(MINE % name)
+    equal('a dry run', migrated('--dry-run', files='mine.yaml'), (1, {}))
+    equal('a metric of a file', migrated(files='mine.yaml'), (1, {}))
+    equal('a metric of another file, with neither option nor file of the first', migrated(files='yours.yaml'), (1, {'mine.yaml': 1}))
+    equal('no file', migrated(), (0, {'mine.yaml': 1, 'yours.yaml': 1}))
+    answers = [server.rows('/api/cube/metrics/%s?by=tier' % name, token) for name in ('need_approval', 'also_need_approval')]
+    equal('metrics of both files', answers[0], answers[1])
+    equal('what it counts', {row['dimensions']['tier']: row['value'] for row in answers[0]},
+          {tier: int(count) for tier, count in rows('SELECT tier_code, count(*) FROM cube.fact_verification_executions f JOIN cube.dim_tier USING (tier_key) WHERE f.requires_approval GROUP BY 1')})
+    with open('mine.yaml', 'w', encoding='utf-8') as file:
+        file.write(MINE % 'need_none')
+    equal('one that its file has no more, and one that it has now', migrated(files='mine.yaml'), (2, {'yours.yaml': 1}))
+    problem(server.ask('/api/cube/metrics/need_approval', token), 404)
+    with open('mine.yaml', 'w', encoding='utf-8') as file:
+        file.write('metrics:\n')
+    equal('a file without metrics', migrated(files='mine.yaml'), (1, {'yours.yaml': 1}))
+    if 'does not name yours.yaml, whose metrics (1) stay' not in program('migrate'):
+        fail('migrate does not say which metrics stay')
+    equal('a dry run that takes away', migrated('--prune-metrics', '--dry-run'), (1, {'yours.yaml': 1}))
+    equal('files that are no longer named', migrated('--prune-metrics'), (1, {}))
+    equal('nothing to do', migrated('--prune-metrics'), (0, {}))
+    with open('mine.yaml', 'w', encoding='utf-8') as file:
+        file.write(MINE.replace('approval\n', 'aproval\n') % 'need_approval')
+    program('migrate', '-s', 'cube.metrics_files=mine.yaml', expect=78)
+    equal('metrics of a wrong file', server.status('/api/cube/metrics/need_approval', token), 404)
+    shown('metrics of files come and go with their file; who migrates without it leaves them, until told otherwise')
 
 
 def limited_metrics(server):

@@ -41,6 +41,14 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cube.copy_rows(text, text, text) IS 'Copies rows of a table from the live one.';
 
+-- Metrics of files that this one was not told of. A cube of before version 16 has none.
+CREATE OR REPLACE FUNCTION cube.take_metrics(p_live text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	IF to_regclass(format('%I.metric_definition', p_live)) IS NULL THEN RETURN; END IF;
+	PERFORM cube.copy_rows(p_live, 'metric_definition', $sql$NOT EXISTS (SELECT FROM cube.metric_definition n WHERE n.definition ->> 'file' = t.definition ->> 'file')$sql$);
+END $$;
+COMMENT ON FUNCTION cube.take_metrics(text) IS 'Takes over metrics that people have defined from the live one.';
+
 -- Numbers ---------------------------------------------------------------------------------------------------------------------
 
 -- The live one goes on giving numbers, and so does this one: each gets a block of its own, so that no number means two things. Whoever takes a
@@ -416,6 +424,7 @@ BEGIN
 	END IF;
 
 	PERFORM cube.take_grants(p_old);
+	PERFORM cube.take_metrics(p_old);
 	PERFORM cube.take_members(p_old, (SELECT u.members FROM cube.rebuild u WHERE u.swapped_at IS NULL));
 	PERFORM cube.describe_members(p_old);
 	DELETE FROM cube.api_token;

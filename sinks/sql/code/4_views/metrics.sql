@@ -36,14 +36,22 @@ SELECT cube.describe('cube.metric_catalog', 'Every metric: what it says, how it 
 $$);
 
 -- ----
--- How many it wrote or took away. A cube that has them is not written to.
-CREATE OR REPLACE FUNCTION cube.put_metrics(p_definitions jsonb) RETURNS bigint LANGUAGE sql AS $$
-	WITH gone AS (DELETE FROM cube.metric_definition m WHERE NOT p_definitions ? m.name RETURNING 1),
-	put AS (INSERT INTO cube.metric_definition AS m (name, definition) SELECT key, value FROM jsonb_each(p_definitions)
-		ON CONFLICT (name) DO UPDATE SET definition = excluded.definition, loaded_at = now() WHERE m.definition <> excluded.definition RETURNING 1)
-	SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM put)
+-- What the cube has otherwise than it is defined; a definition of NULL is no more. Metrics of other files than these are left alone: whoever
+-- migrates without somebody's file, by hand or from another machine, does not take theirs away. NULL: there are no others.
+CREATE OR REPLACE FUNCTION cube.metrics_that_differ(p_definitions jsonb, p_files jsonb) RETURNS TABLE (name text, definition jsonb) LANGUAGE sql STABLE AS $$
+	SELECT coalesce(d.key, m.name), d.value FROM cube.metric_definition m FULL JOIN jsonb_each(p_definitions) d ON d.key = m.name
+	WHERE m.definition IS DISTINCT FROM d.value AND (d.key IS NOT NULL OR coalesce(p_files ? (m.definition ->> 'file'), true))
 $$;
-COMMENT ON FUNCTION cube.put_metrics(jsonb) IS 'Makes these the metrics of the cube; how many differed.';
+COMMENT ON FUNCTION cube.metrics_that_differ(jsonb, jsonb) IS 'Metrics that are not in the cube as these files define them.';
+
+CREATE OR REPLACE FUNCTION cube.put_metrics(p_definitions jsonb, p_files jsonb) RETURNS bigint LANGUAGE sql AS $$
+	WITH other AS MATERIALIZED (SELECT * FROM cube.metrics_that_differ(p_definitions, p_files)),
+	gone AS (DELETE FROM cube.metric_definition m USING other o WHERE o.name = m.name AND o.definition IS NULL),
+	put AS (INSERT INTO cube.metric_definition (name, definition) SELECT o.name, o.definition FROM other o WHERE o.definition IS NOT NULL
+		ON CONFLICT (name) DO UPDATE SET definition = excluded.definition, loaded_at = now())
+	SELECT count(*) FROM other
+$$;
+COMMENT ON FUNCTION cube.put_metrics(jsonb, jsonb) IS 'Makes the metrics of these files what they are defined as; how many differed.';
 
 -- Whoever asks wrongly is told in one sentence what is right. The API answers SQLSTATE GC022 with 422, and GC404 with 404.
 CREATE OR REPLACE FUNCTION cube.refuse_metric(p_message text, p_code text DEFAULT 'GC022') RETURNS void LANGUAGE plpgsql IMMUTABLE AS $$
