@@ -74,7 +74,7 @@ lives_on "$flow" || fail 'nothing flowed any more'
 rm flows
 ends "$flow" 300
 equal 'exit code of what flowed' "$STATUS" 0
-is_read() { [ "$("$CUBE_TEST_BIN" status --json | jq .totals.lag)" = 0 ]; }
+is_read() { [ "$("$CUBE_TEST_BIN" status --json | jq .totals.lag_records)" = 0 ]; }
 wait_until 120 is_read || fail 'what has flowed is not read'
 kill -TERM "$run"
 ends "$run" 30
