@@ -9,7 +9,8 @@ import sys
 
 def ready(text):
     text = text.replace('$__rate_interval', '1m')
-    text = re.sub(r'\$__timeFilter\(((?:[^()]|\([^()]*\))*)\)', r"\1 BETWEEN '2000-01-01' AND '2100-01-01'", text)
+    # as Grafana has it: up to the first closing parenthesis, and of what is between commas the first
+    text = re.sub(r'\$__timeFilter\(([^)]*)\)', lambda found: "%s BETWEEN '2000-01-01T00:00:00Z' AND '2100-01-01T00:00:00Z'" % found.group(1).split(',')[0].strip(), text)
     left = re.search(r'\$\w+', text)
     if left:
         sys.exit('a variable that is not known: %s in %s' % (left.group(), text))

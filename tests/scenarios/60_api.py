@@ -229,7 +229,7 @@ OF_COMPONENT = {  # over f: facts of the component, the tier and the window, wit
     'daily-verification-by-tier': """SELECT date_part('year', day) AS year, date_part('month', day) AS month, date_part('day', day) AS day, tier_name,
         count(*) AS total_executions, count(*) FILTER (WHERE was_successful) AS successful_executions, avg(confidence_score) AS avg_confidence,
         avg(duration_seconds) AS avg_duration_seconds, count(*) FILTER (WHERE was_rolled_back) AS rollbacks,
-        count(*) FILTER (WHERE created_snapshot) AS with_snapshot FROM f GROUP BY f.day, tier_name""",
+        count(*) FILTER (WHERE created_snapshot) AS with_snapshot, f.day AS date FROM f GROUP BY f.day, tier_name""",
     'hourly-verification': """SELECT date_trunc('hour', created_at) AS hour, tier_name, tier_code, count(*) AS total_executions,
         count(*) FILTER (WHERE was_successful) AS successful_executions, count(*) FILTER (WHERE was_rolled_back) AS rollbacks,
         avg(confidence_score) AS avg_confidence, avg(duration_seconds) AS avg_duration_seconds FROM f GROUP BY 1, 2, 3""",

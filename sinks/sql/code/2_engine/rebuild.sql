@@ -49,6 +49,15 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cube.take_metrics(text) IS 'Takes over metrics that people have defined from the live one.';
 
+-- What people have added to it or changed in it since stays theirs. A cube of before version 17 has none.
+CREATE OR REPLACE FUNCTION cube.take_severities(p_live text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	IF to_regclass(format('%I.dim_severity', p_live)) IS NULL THEN RETURN; END IF;
+	DELETE FROM cube.dim_severity;
+	PERFORM cube.copy_rows(p_live, 'dim_severity');
+END $$;
+COMMENT ON FUNCTION cube.take_severities(text) IS 'Takes over the order of severities from the live one.';
+
 -- Numbers ---------------------------------------------------------------------------------------------------------------------
 
 -- The live one goes on giving numbers, and so does this one: each gets a block of its own, so that no number means two things. Whoever takes a
@@ -221,6 +230,7 @@ BEGIN
 	END IF;
 
 	PERFORM cube.copy_rows(p_live, t) FROM unnest(ARRAY['setting', 'rebuild', 'etl_verification', 'api_token', 'api_audit', 'horizon', 'closed_month', 'closed_link']) t;
+	PERFORM cube.take_severities(p_live);
 	FOR r IN SELECT * FROM cube.rollup LOOP PERFORM cube.copy_rows(p_live, r.rollup, 'lane = -1'); END LOOP;
 	PERFORM cube.take_positions(p_live, p_partitions, p_low);
 
@@ -428,7 +438,7 @@ BEGIN
 	PERFORM cube.take_members(p_old, (SELECT u.members FROM cube.rebuild u WHERE u.swapped_at IS NULL));
 	PERFORM cube.describe_members(p_old);
 	DELETE FROM cube.api_token;
-	PERFORM cube.copy_rows(p_old, 'api_token'), cube.copy_rows(p_old, 'etl_verification'), cube.copy_rows(p_old, 'etl_gap', format('detected_at > %L', began)),
+	PERFORM cube.take_severities(p_old), cube.copy_rows(p_old, 'api_token'), cube.copy_rows(p_old, 'etl_verification'), cube.copy_rows(p_old, 'etl_gap', format('detected_at > %L', began)),
 		cube.copy_rows(p_old, 'api_audit', format('audit_id > %s', (SELECT coalesce(max(audit_id), 0) - 100000 FROM cube.api_audit)));
 
 	-- dead letters: what people have done about them since

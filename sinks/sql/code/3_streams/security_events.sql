@@ -84,6 +84,19 @@ SELECT cube.define_rollup('rollup_errors_daily', 'fact_error_events',
 	ARRAY['errors bigint = 1', 'auto_resolved bigint = f.was_auto_resolved::int', 'human bigint = f.required_human_intervention::int',
 		'resolution_n bigint = (f.resolution_time_seconds IS NOT NULL)::int', 'resolution_us bigint = round(f.resolution_time_seconds * 1e6)::bigint']);
 
+SELECT cube.define_rollup('rollup_errors_by_status', 'fact_error_events',
+	ARRAY['day date = cube.day_of(f.time_key)', 'severity text = f.severity', 'status text = coalesce(f.status, ''unknown'')', 'component_key int = f.component_key'],
+	ARRAY['errors bigint = 1', 'resolution_n bigint = (f.resolution_time_seconds IS NOT NULL)::int', 'resolution_us bigint = round(f.resolution_time_seconds * 1e6)::bigint']);
+
+SELECT cube.describe('cube.dim_severity', 'Which severity is worse than which. Add rows for words of your sources that are missing, by INSERT; `migrate` and `rebuild` leave them as they are.', $$
+	severity: as the records have it, trimmed, lower case
+	severity_order: the higher the worse: 0 unknown, 10 info, 20 low, 30 medium, 40 high, 50 critical, 60 sev0
+$$);
+CREATE OR REPLACE FUNCTION cube.is_open_error(p_status text, p_resolved_at timestamptz) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT p_resolved_at IS NULL AND (p_status NOT IN ('archived', 'closed', 'false_positive', 'ignored', 'resolved'))
+$$;
+COMMENT ON FUNCTION cube.is_open_error(text, timestamptz) IS 'Is an error neither resolved nor laid aside (archived, closed, ignored, a false positive)? NULL where no status is given, as of errors of the log.';
+
 -- Whole hours for the parts of days at the edges: without them a busy day's errors were read one by one.
 SELECT cube.define_rollup('rollup_errors_hourly', 'fact_error_events', ARRAY['hour int = f.time_key / 60', 'severity text = f.severity'],
 	ARRAY['errors bigint = 1', 'auto_resolved bigint = f.was_auto_resolved::int']);

@@ -61,10 +61,30 @@ SELECT cube.describe('cube.cube_horizons', 'Up to where each fact was thrown awa
 $$);
 
 -- ----
+-- From the row ledgers, a few rows a day, and with the rights of the owner, so that it is the same for who is limited to a tier.
+CREATE OR REPLACE FUNCTION cube.usual_gap(p_stream text) RETURNS double precision LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = cube, pg_temp AS $$
+DECLARE
+	target constant text := (SELECT u.target FROM (VALUES ('action_contracts', 'verification_executions'), ('agentic_insights', 'agentic_insights'),
+		('approval_requests', 'approvals'), ('benchmark_runs', 'benchmark_runs'), ('constitutional_compliance', 'compliance_checks'),
+		('execution_tasks', 'execution_tasks'), ('governance_members', 'governance_members'), ('governance_sessions', 'governance_sessions'),
+		('governance_votes', 'governance_votes'), ('healing_actions', 'healing_actions'), ('immutable_log', 'agentic_events'), ('playbook_runs', 'playbook_runs'),
+		('playbook_step_runs', 'playbook_step_runs'), ('safe_hold_snapshots', 'snapshots'), ('security_events', 'error_events'),
+		('shard_heartbeats', 'shard_heartbeats')) u (stream, target) WHERE u.stream = p_stream);
+	gap double precision;
+BEGIN
+	IF target IS NULL THEN RETURN NULL; END IF;
+	EXECUTE format('SELECT 86400.0 * least(7, e.last - e.first + 1) / nullif(sum(l.row_count), 0)
+		FROM (SELECT min(day) AS first, max(day) AS last FROM cube.%1$I WHERE row_count <> 0) e JOIN cube.%1$I l ON l.day > e.last - 7 AND l.row_count <> 0
+		GROUP BY e.first, e.last HAVING 7 * count(DISTINCT l.day) >= 5 * least(7, e.last - e.first + 1)',
+		'rollup_' || target || '_ledger') INTO gap;
+	RETURN gap;
+END $$;
+COMMENT ON FUNCTION cube.usual_gap(text) IS 'Seconds from one row of a stream to the next, on average over the last seven days of its data; NULL of streams that bring rows on fewer than five of seven days, or none with a time of their own (missions, policies, events of the mesh).';
+
 SELECT cube.define_view('cube_freshness', $$
 SELECT stream, max(last_record_at) AS data_through, max(updated_at) AS last_commit_at,
 	date_part('epoch', now() - max(updated_at)) AS seconds_since_commit,
-	sum(next_offset - first_offset)::bigint AS records_read, sum(dead)::bigint AS dead_letters
+	sum(next_offset - first_offset)::bigint AS records_read, sum(dead)::bigint AS dead_letters, cube.usual_gap(stream) AS usual_gap_seconds
 FROM cube.etl_offset GROUP BY stream$$);
 SELECT cube.describe('cube.cube_freshness', 'How far each stream has come.', $$
 	stream: the kind of record
@@ -73,6 +93,24 @@ SELECT cube.describe('cube.cube_freshness', 'How far each stream has come.', $$
 	seconds_since_commit: how long ago that is
 	records_read: records read so far
 	dead_letters: those of them that became dead letters
+	usual_gap_seconds: from one of its rows to the next, on average over the last seven days of its data: silence for many times as long is unusual; NULL where it brings rows on fewer than five of seven days, or none with a time of their own
+$$);
+
+-- ----
+-- The first and last cell that is not empty, by their order in the index.
+SELECT cube.define_view('cube_extents', $$
+SELECT 'executions' AS subject, (SELECT cube.day_of(r.hour * 60) FROM cube.rollup_verification_hourly r WHERE r.component_key = -1 GROUP BY r.hour HAVING cube.total(r.executions) <> 0
+		ORDER BY r.hour LIMIT 1) AS first_day,
+	(SELECT cube.day_of(r.hour * 60) FROM cube.rollup_verification_hourly r WHERE r.component_key = -1 GROUP BY r.hour HAVING cube.total(r.executions) <> 0
+		ORDER BY r.hour DESC LIMIT 1) AS last_day
+UNION ALL SELECT 'errors', (SELECT r.day FROM cube.rollup_errors_daily r GROUP BY r.day HAVING cube.total(r.errors) <> 0 ORDER BY r.day LIMIT 1),
+	(SELECT r.day FROM cube.rollup_errors_daily r GROUP BY r.day HAVING cube.total(r.errors) <> 0 ORDER BY r.day DESC LIMIT 1)
+UNION ALL SELECT 'approvals', (SELECT r.day FROM cube.rollup_approvals_daily r GROUP BY r.day HAVING cube.total(r.approvals) <> 0 ORDER BY r.day LIMIT 1),
+	(SELECT r.day FROM cube.rollup_approvals_daily r GROUP BY r.day HAVING cube.total(r.approvals) <> 0 ORDER BY r.day DESC LIMIT 1)$$);
+SELECT cube.describe('cube.cube_extents', 'On which UTC day the data of a subject begin, and on which they end: before it there is nothing to compare with. Of the tiers that who asks may see.', $$
+	subject: executions, errors, approvals
+	first_day: the first UTC day with data; NULL where there are none
+	last_day: the last one
 $$);
 
 -- ----

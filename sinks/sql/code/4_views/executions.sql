@@ -28,7 +28,8 @@ RETURNS TABLE (year int, month int, day int, tier_name text, total_executions bi
 $$;
 COMMENT ON FUNCTION cube.daily_verification(date, timestamptz, text, text) IS 'Rows of cube_daily_verification_by_tier for the UTC days that touch a window; NULL means no begin, no end, all tiers, all components.';
 
-SELECT cube.define_view('cube_daily_verification_by_tier', $$SELECT * FROM cube.daily_verification(NULL, NULL, NULL, NULL)$$);
+SELECT cube.define_view('cube_daily_verification_by_tier', $$
+SELECT v.*, make_date(v.year, v.month, v.day) AS date FROM cube.daily_verification(NULL, NULL, NULL, NULL) v$$);
 SELECT cube.describe('cube.cube_daily_verification_by_tier', 'Executions, successes, rollbacks and averages by UTC day and tier.', $$
 	year: of the UTC day
 	month: of the UTC day
@@ -40,6 +41,7 @@ SELECT cube.describe('cube.cube_daily_verification_by_tier', 'Executions, succes
 	avg_duration_seconds: mean duration of those that have one, seconds
 	rollbacks: those of them that were rolled back
 	with_snapshot: those of them that have a snapshot
+	date: the UTC day
 $$);
 
 -- ----
@@ -59,6 +61,41 @@ SELECT cube.describe('cube.cube_mission_metrics', 'Missions that have executions
 	successful_missions: those of them whose final_status is success
 	avg_confidence: mean confidence_score of their executions, 0 to 1
 	executions: their executions
+$$);
+
+-- ----
+SELECT cube.define_view('cube_missions', $$
+SELECT mission_id, mission_name, mission_type, started_at, completed_at, final_status, final_status IS NULL AS is_running,
+	cube.seconds_between(started_at, completed_at) AS duration_seconds, is_inferred
+FROM cube.dim_mission WHERE mission_key <> 0$$);
+SELECT cube.describe('cube.cube_missions', 'One row a mission, as it is now. Of all tiers, whoever asks.', $$
+	mission_id: the mission
+	mission_name: its name
+	mission_type: type of mission, unknown where none is given
+	started_at: begin
+	completed_at: end; NULL while it is running
+	final_status: success, failed, partial, rolled_back; NULL while it is running
+	is_running: it has no final_status yet
+	duration_seconds: completed_at − started_at, seconds
+	is_inferred: known only from records that name it
+$$);
+
+-- ----
+SELECT cube.define_view('cube_missions_by_type', $$
+SELECT mission_type, count(*) AS missions, count(*) FILTER (WHERE final_status = 'success') AS successful, count(*) FILTER (WHERE final_status = 'partial') AS partial,
+	count(*) FILTER (WHERE final_status = 'failed') AS failed, count(*) FILTER (WHERE final_status = 'rolled_back') AS rolled_back,
+	count(*) FILTER (WHERE is_running) AS running, avg(duration_seconds) AS avg_duration_seconds, count(duration_seconds) AS timed_missions
+FROM cube.cube_missions GROUP BY mission_type$$);
+SELECT cube.describe('cube.cube_missions_by_type', 'Missions by type, each once: of these counts the sum is right, unlike that of cube_mission_metrics over tiers. Of all tiers, whoever asks.', $$
+	mission_type: type of mission, unknown where none is given
+	missions: missions
+	successful: those of them whose final_status is success
+	partial: those of them whose final_status is partial
+	failed: those of them whose final_status is failed
+	rolled_back: those of them whose final_status is rolled_back
+	running: those of them that have none yet; they neither succeeded nor failed
+	avg_duration_seconds: mean duration of those that ended, seconds
+	timed_missions: missions of which the duration is known, and avg_duration_seconds the mean
 $$);
 
 -- ----
@@ -193,7 +230,7 @@ SELECT cube.describe('cube.cube_verification_success_rate', 'Success rate by tie
 	tier_name: tier, unknown where none is given
 	total: contracts created in the window
 	successful: those of them that are verified
-	success_rate_pct: successful of total, per cent, two decimals
+	success_rate_pct: successful of total, per cent, two decimals; pending and executing ones are in the total, and not successful yet
 $$);
 
 -- ----
@@ -269,7 +306,8 @@ COMMENT ON FUNCTION cube.mission_key_of(text) IS 'Key of a mission; NULL when th
 SELECT cube.define_flat_view('cube_executions', $$
 SELECT f.contract_id, f.created_at, t.tier_code, t.tier_name, c.component_name, a.actor_id, m.mission_id, f.action_type, f.contract_status,
 	f.was_successful, f.was_rolled_back, f.duration_seconds, f.confidence_score, f.drift_score, f.created_snapshot, f.passed_benchmark,
-	f.playbook_id, f.executed_at, f.verified_at, f.triggered_by, f.error_message, f.time_key, f.target_resource
+	f.playbook_id, f.executed_at, f.verified_at, f.triggered_by, f.error_message, f.time_key, f.target_resource,
+	m.mission_type, f.requires_approval, f.contract_status IN ('pending', 'executing') AS is_open
 FROM cube.fact_verification_executions f JOIN cube.dim_tier t USING (tier_key) JOIN cube.dim_component c USING (component_key)
 JOIN cube.dim_actor a USING (actor_key) JOIN cube.dim_mission m USING (mission_key)
 $$, 'executions', 'p_tier text, p_component text, p_actor text, p_mission text',
@@ -285,7 +323,7 @@ SELECT cube.describe('cube.cube_executions', 'One row a contract, with the names
 	actor_id: who triggered it
 	mission_id: mission, unknown where there is none
 	action_type: what was done
-	contract_status: pending, executing, verified, partial_success, failed, rolled_back
+	contract_status: pending, executing, verified, partial_success, failed, rolled_back, cancelled
 	was_successful: status is verified
 	was_rolled_back: status is rolled_back
 	duration_seconds: verified_at − created_at, seconds
@@ -300,6 +338,9 @@ SELECT cube.describe('cube.cube_executions', 'One row a contract, with the names
 	error_message: the record's own
 	time_key: the minute of created_at
 	target_resource: what it acts on, as its expected effect says
+	mission_type: type of its mission, unknown where there is none
+	requires_approval: as the contract has it
+	is_open: pending or executing
 $$);
 
 -- ----
@@ -316,14 +357,14 @@ RETURNS TABLE (at timestamptz, what text, detail text, fact text, key text) LANG
 		FROM cube.fact_verification_executions f WHERE f.contract_id = p_contract_id
 		UNION ALL SELECT f.executed_at, 'contract executed', NULL, 'fact_verification_executions', f.contract_id
 		FROM cube.fact_verification_executions f WHERE f.contract_id = p_contract_id AND f.executed_at IS NOT NULL
-		UNION ALL SELECT f.verified_at, 'contract ' || coalesce(f.contract_status, 'verified'), format('confidence %s', f.confidence_score), 'fact_verification_executions', f.contract_id
+		UNION ALL SELECT f.verified_at, 'contract ' || coalesce(f.contract_status, 'verified'), 'confidence ' || f.confidence_score, 'fact_verification_executions', f.contract_id
 		FROM cube.fact_verification_executions f WHERE f.contract_id = p_contract_id AND f.verified_at IS NOT NULL
 		UNION ALL SELECT s.created_at, 'snapshot taken', s.snapshot_type, 'fact_snapshots', s.snapshot_id FROM cube.fact_snapshots s WHERE s.contract_id = p_contract_id
 		UNION ALL SELECT s.restored_at, 'snapshot restored', s.snapshot_type, 'fact_snapshots', s.snapshot_id
 		FROM cube.fact_snapshots s WHERE s.contract_id = p_contract_id AND s.restored_at IS NOT NULL
-		UNION ALL SELECT b.created_at, 'benchmark ' || CASE WHEN b.passed THEN 'passed' ELSE 'failed' END, format('drift %s', b.drift_score), 'fact_benchmark_runs', b.benchmark_id
+		UNION ALL SELECT b.created_at, 'benchmark ' || CASE WHEN b.passed THEN 'passed' ELSE 'failed' END, 'drift ' || b.drift_score, 'fact_benchmark_runs', b.benchmark_id
 		FROM cube.fact_benchmark_runs b WHERE b.contract_id = p_contract_id
-		UNION ALL SELECT c.created_at, 'compliance ' || CASE WHEN c.is_compliant THEN 'passed' ELSE 'failed' END, format('score %s', c.compliance_score), 'fact_compliance_checks', c.check_id
+		UNION ALL SELECT c.created_at, 'compliance ' || CASE WHEN c.is_compliant THEN 'passed' ELSE 'failed' END, 'score ' || c.compliance_score, 'fact_compliance_checks', c.check_id
 		FROM cube.key_compliance_checks k JOIN cube.fact_compliance_checks c ON c.check_id = k.check_id AND c.created_at = k.created_at WHERE k.contract_id = p_contract_id
 		UNION ALL SELECT a.created_at, 'approval asked for', a.action_description, 'fact_approvals', a.approval_id
 		FROM cube.key_approvals k JOIN cube.fact_approvals a ON a.approval_id = k.approval_id AND a.created_at = k.created_at WHERE k.contract_id = p_contract_id

@@ -2,7 +2,8 @@
 
 SELECT cube.define_view('cube_playbook_performance', $$
 SELECT r.day, r.playbook_id, c.component_name, cube.total(r.runs) AS runs, cube.total(r.ended) AS ended, cube.total(r.successful) AS successful,
-	cube.mean(sum(r.duration_us), cube.total(r.duration_n), 1e6) AS avg_duration_seconds
+	cube.mean(sum(r.duration_us), cube.total(r.duration_n), 1e6) AS avg_duration_seconds, cube.total(r.duration_n) AS timed_runs,
+	(sum(r.duration_us) / 1e6)::double precision AS sum_duration_seconds
 FROM cube.rollup_playbooks_daily r JOIN cube.dim_component c USING (component_key)
 GROUP BY r.day, r.playbook_id, c.component_name HAVING cube.total(r.runs) <> 0$$);
 SELECT cube.describe('cube.cube_playbook_performance', 'Playbook runs by UTC day, playbook and component. Of all tiers, whoever asks.', $$
@@ -13,6 +14,8 @@ SELECT cube.describe('cube.cube_playbook_performance', 'Playbook runs by UTC day
 	ended: those of them that ended
 	successful: those of them that succeeded
 	avg_duration_seconds: mean duration, seconds
+	timed_runs: runs of which the duration is known
+	sum_duration_seconds: what they took together, seconds: of several rows the mean is sum(sum_duration_seconds) / sum(timed_runs)
 $$);
 
 -- ----

@@ -215,12 +215,12 @@ BEGIN
 	FOR r IN SELECT p.oid::regprocedure AS name FROM pg_proc p WHERE p.pronamespace = 'cube'::regnamespace AND p.proname IN ('activity_heatmap', 'actor_key_of',
 			'approvals', 'as_of', 'bucket_at', 'bucket_value', 'check_metric_cut', 'check_metric_question', 'component_cell', 'confidence_distribution',
 			'cube_execution_timeline', 'cube_tier_as_of', 'daily_verification', 'day_of', 'days_until', 'duration_percentiles', 'error_trends', 'errors',
-			'errors_of_minutes', 'executions', 'first_minute', 'hourly_verification', 'issue_last_found', 'lane', 'log_bucket', 'log_integrity',
+			'errors_of_minutes', 'executions', 'first_minute', 'hourly_verification', 'is_open_error', 'issue_last_found', 'lane', 'log_bucket', 'log_integrity',
 			'mean', 'metric', 'metric_answer_sql', 'metric_bucket_sql', 'metric_compared', 'metric_cut_column', 'metric_facts_sql', 'metric_filter',
 			'metric_filter_form', 'metric_filter_sql', 'metric_has_facts_at', 'metric_keys_sql', 'metric_measure_sql', 'metric_named', 'metric_part_sql',
 			'metric_parts_sql', 'metric_shift', 'metric_statement', 'metric_sum_sql', 'metric_sums_for', 'metric_sums_sql', 'metric_time_sql', 'metric_whole_sql',
-			'minute_at', 'mission_key_of', 'nearest_word', 'records_read', 'refuse_metric', 'tier_key_of', 'time_before', 'time_key', 'total',
-			'verification_success_rate', 'window_of') LOOP
+			'minute_at', 'mission_key_of', 'nearest_word', 'records_read', 'refuse_metric', 'seconds_between', 'tier_key_of', 'time_before', 'time_key', 'total',
+			'usual_gap', 'verification_success_rate', 'window_of') LOOP
 		EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', r.name, p_role);
 	END LOOP;
 END $$;
@@ -251,7 +251,8 @@ COMMENT ON FUNCTION cube.is_for_writing(pg_class) IS 'Do consumers read this tab
 CREATE OR REPLACE FUNCTION cube.is_for_calling(p pg_proc) RETURNS boolean LANGUAGE sql STABLE AS $$
 	SELECT CASE WHEN p.prosecdef THEN p.proname IN ('add_dead_letters', 'add_quality_issues', 'advance', 'aged', 'begin_retry', 'claim', 'closed_before',
 			'discard_dead_letters', 'do_step', 'end_retry', 'ensure_hours', 'ensure_partitions', 'import_dead_letters', 'next_step', 'note_verification',
-			'plan_retention', 'relink_slice', 'repair_step', 'tell_halts', 'trim_piece', 'unfilled_rollups', 'verify', 'verify_plan', 'verify_step', 'errors_of_minutes', 'issue_last_found', 'log_integrity')
+			'plan_retention', 'relink_slice', 'repair_step', 'tell_halts', 'trim_piece', 'unfilled_rollups', 'verify', 'verify_plan', 'verify_step',
+			'errors_of_minutes', 'issue_last_found', 'log_integrity', 'usual_gap')
 		OR p.proname ~ '^resolve_' OR p.proname IN (SELECT u.verb || t.target FROM unnest(ARRAY['merge_', 'lock_']) u (verb),
 			(SELECT f.target FROM cube.fact f UNION SELECT unnest(ARRAY['missions', 'tiers', 'mesh_events'])) t)
 		ELSE p.prokind IN ('f', 'a') AND p.proname !~ '(^|_)api_' END
