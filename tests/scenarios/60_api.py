@@ -797,6 +797,82 @@ def forms(server, token):
     shown('CSV runs no formula and has a name; gzip makes %d of %d bytes; 304 by ETag; strangers are not told when data moves' % (len(zipped.body), len(plain_one.body)))
 
 
+def paging(server, token):
+    """JSON in pages, of which each names the next one; CSV is whole up to the row limit, and its name says when it is not."""
+    contracts = {row[0] for row in rows('SELECT contract_id FROM cube.fact_verification_executions')}
+    path, seen, pages = '/api/cube/executions?q=c&limit=40', [], 0
+    while path:
+        answer = server.ask(path, token)
+        seen += [row['contract_id'] for row in json.loads(answer.body)]
+        pages += 1
+        link = answer.headers['Link']
+        equal('more rows behind page %d' % pages, answer.headers['X-Cube-More'], 'true' if link else 'false')
+        path = re.fullmatch('<(/api/cube/executions[?][^>]*)>; rel="next"', link).group(1) if link else None
+    equal('executions of all pages', (len(seen), set(seen)), (len(contracts), contracts))
+
+    def file(server, path):
+        answer = server.ask(path, token)
+        return len(list(csv.reader(io.StringIO(answer.body.decode(), newline='')))) - 1, answer.headers['Content-Disposition'], answer.headers['Link']
+    equal('a file', file(server, '/api/cube/executions?format=csv'), (len(contracts), 'attachment; filename="executions.csv"', None))
+    equal('a part of it', file(server, '/api/cube/executions?format=csv&limit=20&offset=30'), (
+        20, 'attachment; filename="executions-rows-31-50.csv"', '</api/cube/executions?offset=50&format=csv&limit=20>; rel="next"'))
+    short = Server('-s', 'serve.row_limit=50')
+    equal('a file that is cut', file(short, '/api/cube/executions?format=csv'), (
+        50, 'attachment; filename="executions-rows-1-50.csv"', '</api/cube/executions?offset=50&format=csv>; rel="next"'))
+    short.stop()
+    shown('%d executions in %d pages, by Link; CSV has all of them, or says in its name which' % (len(seen), pages))
+
+
+def drills(server, token):
+    """Lists of facts behind a mark: as many as the mark says."""
+    def found(query):
+        return len(server.rows('/api/cube/executions?limit=10000&' + query, token))
+    for bucket, n in rows('SELECT bucket, sum(executions) FROM cube.cube_window_confidence GROUP BY 1'):
+        equal('executions of confidence bucket %s' % bucket, found('confidence_from=%.2f&confidence_to=%.2f' % (bucket / 20, (bucket + 1) / 20)), n)
+    for weekday, hour, n in rows('SELECT iso_weekday, hour, sum(executions) FROM cube.cube_activity_heatmap GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 12'):
+        equal('executions of weekday %s, hour %s' % (weekday, hour), found('weekday=%s&hour=%s' % (weekday, hour)), n)
+    for kind, tier, n in rows('SELECT m.mission_type, t.tier_code, m.executions FROM cube.cube_mission_metrics m JOIN cube.dim_tier t USING (tier_name)'
+                              " WHERE t.tier_code ~ '^(tier_[1-9]|unknown)$'"):
+        equal('executions of missions of type %s, %s' % (kind, tier), found('mission_type=%s&tier=%s' % (urllib.parse.quote(kind), tier)), n)
+    shown('executions by confidence, weekday and hour, type of mission: each list is as long as its sum says')
+
+
+def definitions():
+    """Views whose rows may be summed, against the facts: each mission once, each error in one status, durations by the runs they are of."""
+    equal('missions by type', rows('SELECT mission_type, missions, successful, running, successful + partial + failed + rolled_back + running FROM cube.cube_missions_by_type ORDER BY 1'), rows(
+        "SELECT mission_type, count(*), count(*) FILTER (WHERE final_status = 'success'), count(*) FILTER (WHERE final_status IS NULL), count(*)"
+        ' FROM cube.dim_mission WHERE mission_key > 0 GROUP BY 1 ORDER BY 1'))
+    equal('missions one by one', rows('SELECT count(*), count(*) FILTER (WHERE is_running) FROM cube.cube_missions'), rows(
+        'SELECT count(*), count(*) FILTER (WHERE final_status IS NULL) FROM cube.dim_mission WHERE mission_key > 0'))
+    by_facts = """SELECT cube.day_of(f.time_key), f.severity, count(*), count(*) FILTER (WHERE f.status = 'open'), count(*) FILTER (WHERE f.status = 'resolved'),
+            count(*) FILTER (WHERE f.status = 'false_positive'), count(*) FILTER (WHERE coalesce(f.status, '') NOT IN ('open', 'resolved', 'false_positive')),
+            round(avg(f.resolution_time_seconds) FILTER (WHERE f.status IS DISTINCT FROM 'false_positive')::numeric, 3) FROM cube.fact_error_events f GROUP BY 1, 2 ORDER BY 1, 2"""
+    equal('errors by status', rows('SELECT date, severity, error_count, open_count, resolved_count, false_positive_count, other_count, round(avg_true_resolution_seconds::numeric, 3)'
+                                   ' FROM cube.cube_error_trends ORDER BY date, severity'), rows(by_facts))
+    equal('errors of the view by status', rows('SELECT status, sum(errors) FROM cube.cube_errors_by_status GROUP BY 1 ORDER BY 1'), rows(
+        "SELECT coalesce(status, 'unknown'), count(*) FROM cube.fact_error_events GROUP BY 1 ORDER BY 1"))
+    equal('open errors', rows('SELECT is_open, is_false_positive, count(*) FROM cube.cube_errors GROUP BY 1, 2 ORDER BY 1, 2'), rows(
+        "SELECT CASE WHEN resolved_at IS NULL THEN status NOT IN ('archived', 'closed', 'false_positive', 'ignored', 'resolved') ELSE false END, coalesce(status, '') = 'false_positive', count(*)"
+        ' FROM cube.fact_error_events GROUP BY 1, 2 ORDER BY 1, 2'))
+    equal('severities that have no order', rows('SELECT DISTINCT severity FROM cube.cube_errors WHERE severity_order IS NULL'), [])
+    equal('the worst of them', value('SELECT severity FROM cube.cube_errors ORDER BY severity_order DESC LIMIT 1'), 'sev0')
+    psql("INSERT INTO cube.dim_severity VALUES ('sev0', 70), ('minor', 15) ON CONFLICT (severity) DO UPDATE SET severity_order = excluded.severity_order")
+    equal('an order that was changed', value("SELECT max(severity_order) FROM cube.cube_error_trends"), 70)
+    equal('playbooks', rows('SELECT playbook_id, round((sum(sum_duration_seconds) / sum(timed_runs))::numeric, 3) FROM cube.cube_playbook_performance GROUP BY 1 ORDER BY 1'), rows(
+        "SELECT coalesce(playbook_id, 'unknown'), round(avg(duration_seconds)::numeric, 3) FROM cube.fact_playbook_runs GROUP BY 1 ORDER BY 1"))
+    equal('dates', value('SELECT count(*) FROM cube.cube_daily_verification_by_tier WHERE date <> make_date(year, month, day) OR date IS NULL'), 0)
+    equal('open executions', rows('SELECT contract_status, bool_and(is_open), bool_or(is_open) FROM cube.cube_executions GROUP BY 1 ORDER BY 1'), [
+        [status, status in ('pending', 'executing'), status in ('pending', 'executing')] for status, in rows('SELECT DISTINCT contract_status FROM cube.fact_verification_executions ORDER BY 1')])
+    equal('where data begin and end', rows('SELECT * FROM cube.cube_extents ORDER BY 1'), rows(' UNION ALL '.join(
+        "SELECT '%s', min(cube.day_of(time_key)), max(cube.day_of(time_key)) FROM cube.%s" % pair for pair in (
+            ('approvals', 'fact_approvals'), ('errors', 'fact_error_events'), ('executions', 'fact_verification_executions')))))
+    equal('the usual silence of the log', value("SELECT round(usual_gap_seconds) FROM cube.cube_freshness WHERE stream = 'immutable_log'"), value(
+        'SELECT round(7 * 86400.0 / count(*)) FROM cube.fact_agentic_events WHERE cube.day_of(time_key) > (SELECT max(cube.day_of(time_key)) FROM cube.fact_agentic_events) - 7'))
+    equal('of what limited roles see', psql("SET ROLE gracecube_tier_1; SELECT count(usual_gap_seconds) FROM cube.cube_freshness"), psql('SELECT count(usual_gap_seconds) FROM cube.cube_freshness'))
+    equal('texts of a story that end with a blank', value("SELECT count(*) FROM cube.fact_verification_executions f, cube.cube_execution_timeline(f.contract_id) t WHERE t.detail ~ ' $'"), 0)
+    shown('missions are counted once, errors by how they ended, false positives apart; playbooks, dates, severities, extents and usual gaps: equal to the facts')
+
+
 # --- What one client may take -----------------------------------------------------------------------------------------
 
 def ended(connection, seconds):
@@ -1166,6 +1242,9 @@ def ask_everything(token, dsn):
     metrics(server, token)
     access_log(server, token)
     forms(server, token)
+    paging(server, token)
+    drills(server, token)
+    definitions()
     pages = live(server, token)
     server.stop()
     wait_until(5, 'the end of the streams', lambda: not any(page.alive for page in pages))

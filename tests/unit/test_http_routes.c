@@ -133,6 +133,15 @@ static void values_are_checked(void **state)
 		{ "/api/cube/executions", "tier", "tier_100", 422 },
 		{ "/api/cube/executions", "status", "it's; DROP TABLE x --", 200 },
 		{ "/api/cube/executions", "q", "\xff\xfe", 422 },
+		{ "/api/cube/executions", "confidence_from", "0.95", 200 },
+		{ "/api/cube/executions", "confidence_to", "1", 200 },
+		{ "/api/cube/executions", "confidence_to", "1.5", 422 },
+		{ "/api/cube/executions", "confidence_from", "NaN", 422 },
+		{ "/api/cube/executions", "confidence_from", ".", 422 },
+		{ "/api/cube/executions", "hour", "0", 200 },
+		{ "/api/cube/executions", "hour", "24", 422 },
+		{ "/api/cube/executions", "weekday", "7", 200 },
+		{ "/api/cube/executions", "weekday", "0", 422 },
 		{ "/api/cube/events", "token", "abc", 422 },
 		{ "/api/cube/events", "format", "csv", 422 },
 		{ "/api/cube/me", "token", "abc", 422 },
@@ -289,6 +298,60 @@ static void a_part_of_the_path_is_one_parameter(void **state)
 	done(&asked);
 }
 
+/* A file is whole, up to the largest limit, unless it is asked to be shorter. */
+static void files_have_another_limit(void **state)
+{
+	const struct gc_route *route = route_of("/api/cube/executions");
+	struct gc_values values = { .row_limit = 500 };
+	struct gc_problem problem;
+	struct gc_query query;
+
+	(void)state;
+	gc_query_make(&query, route, &values, NULL);
+	assert_int_equal(query.limit, 100);
+	gc_query_done(&query);
+	values.wants_all = true;
+	gc_query_make(&query, route, &values, NULL);
+	assert_int_equal(query.limit, 500);
+	gc_query_done(&query);
+	assert_true(gc_values_put(&values, route, GC_LIT("limit"), GC_LIT("20"), &problem));
+	gc_query_make(&query, route, &values, NULL);
+	assert_int_equal(query.limit, 20);
+	gc_query_done(&query);
+	gc_values_done(&values);
+}
+
+/* The same question, further on: what was not asked for is not in it. */
+static void the_next_page_is_an_address(void **state)
+{
+	static const struct {
+		const char *path, *pairs[9], *next;
+		int64_t rows;
+	} cases[] = {
+		{ "/api/cube/executions", { NULL }, "/api/cube/executions?offset=100", 100 },
+		{ RATE, { "tier", "tier_1" }, RATE "?offset=2&tier=tier_1", 2 },
+		{ RATE, { "from", "2026-11-05" }, RATE "?offset=1&from=2026-11-05T00%3A00%3A00.000000Z", 1 },
+		{ "/api/cube/executions",
+		  { "offset", "40", "q", "a&b=c d/\xc3\xa9\"<", "limit", "20", "format", "csv" },
+		  "/api/cube/executions?offset=60&q=a%26b%3Dc%20d%2F%C3%A9%22%3C&limit=20&format=csv",
+		  20 },
+		{ "/api/cube/executions/a b>/timeline", { NULL }, "/api/cube/executions/a%20b%3E/timeline?offset=10", 10 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct gc_text address = { NULL, 0, 0 };
+		struct asked asked;
+
+		ask(&asked, cases[i].path, cases[i].pairs);
+		assert_true(asked.good);
+		gc_next_page(&address, cases[i].path, &asked.values, cases[i].rows);
+		assert_string_equal(address.ptr, cases[i].next);
+		gc_text_done(&address);
+		done(&asked);
+	}
+}
+
 static json_t *document_of_all(void)
 {
 	static char schema[] = "sales";
@@ -355,6 +418,8 @@ int main(void)
 		cmocka_unit_test(a_route_names_its_parameters),
 		cmocka_unit_test(conditions_are_those_that_were_asked_for),
 		cmocka_unit_test(a_part_of_the_path_is_one_parameter),
+		cmocka_unit_test(files_have_another_limit),
+		cmocka_unit_test(the_next_page_is_an_address),
 		cmocka_unit_test(the_document_has_every_route),
 	};
 

@@ -101,11 +101,20 @@ static json_t *headers(void)
 			      "#/components/headers/AsOf", "X-Cube-Records", "$ref", "#/components/headers/Records"));
 }
 
+static json_t *headers_of_rows(void)
+{
+	json_t *all = headers();
+
+	json_object_set_new(all, "Link", json_pack("{s:s}", "$ref", "#/components/headers/Link"));
+	json_object_set_new(all, "X-Cube-More", json_pack("{s:s}", "$ref", "#/components/headers/More"));
+	return all;
+}
+
 static json_t *rows_answer(json_t *columns)
 {
 	return sure(json_pack("{s:s, s:o, s:{s:{s:{s:s, s:{s:s, s:o}}}, s:{s:{s:s}}}}", "description", "Rows.", "headers",
-			      headers(), "content", "application/json", "schema", "type", "array", "items", "type", "object",
-			      "properties", columns, "text/csv", "schema", "type", "string"));
+			      headers_of_rows(), "content", "application/json", "schema", "type", "array", "items", "type",
+			      "object", "properties", columns, "text/csv", "schema", "type", "string"));
 }
 
 static json_t *other_answer(const struct gc_route *route)
@@ -188,12 +197,16 @@ static json_t *problem_schema(void)
 static json_t *components(void)
 {
 	return sure(json_pack(
-		"{s:{s:{s:s, s:s}}, s:{s:{s:s, s:{s:s, s:s}}, s:{s:s, s:{s:s}}}, s:{s:o}}", "securitySchemes", "token", "type",
-		"http", "scheme", "bearer", "headers", "AsOf", "description", "The newest commit that the answer holds.", "schema",
-		"type", "string", "format", "date-time", "Records", "description",
+		"{s:{s:{s:s, s:s}}, s:{s:{s:s, s:{s:s, s:s}}, s:{s:s, s:{s:s}}, s:{s:s, s:{s:s}}, s:{s:s, s:{s:s}}}, s:{s:o}}",
+		"securitySchemes", "token", "type", "http", "scheme", "bearer", "headers", "AsOf", "description",
+		"The newest commit that the answer holds.", "schema", "type", "string", "format", "date-time", "Records",
+		"description",
 		"How many records the cube of the answer accounts for; it grows with every commit, so answers with the "
 		"same number are of the same commit.",
-		"schema", "type", "integer", "schemas", "Problem", problem_schema()));
+		"schema", "type", "integer", "Link", "description",
+		"Where the rows go on: an address with rel=\"next\" (RFC 8288); not there when these are the last.", "schema",
+		"type", "string", "More", "description", "Are there rows behind these?", "schema", "type", "boolean", "schemas",
+		"Problem", problem_schema()));
 }
 
 json_t *gc_openapi_new(void)

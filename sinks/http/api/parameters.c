@@ -7,6 +7,8 @@
 #include <gracecube/arena.h>
 #include <gracecube/human.h>
 #include <gracecube/time.h>
+#include <ctype.h>
+#include <inttypes.h>
 #include <regex.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -175,10 +177,10 @@ static bool lost_a_plus(const struct gc_parameter *parameter, struct gc_span val
 	return parameter->type == GC_PARAMETER_TIME && value.len > 16 && memchr(value.ptr + 16, ' ', value.len - 16);
 }
 
-static void add_value(struct gc_values *values, const struct gc_parameter *parameter, const char *text)
+static void add_value(struct gc_values *values, const struct gc_parameter *parameter, const char *text, bool is_default)
 {
 	if (values->count < GC_VALUES_MAX)
-		values->items[values->count++] = (struct gc_given){ parameter, gc_strdup(text) };
+		values->items[values->count++] = (struct gc_given){ parameter, gc_strdup(text), is_default };
 }
 
 bool gc_values_put(struct gc_values *values, const struct gc_route *route, struct gc_span name, struct gc_span value,
@@ -200,7 +202,7 @@ bool gc_values_put(struct gc_values *values, const struct gc_route *route, struc
 		describe_allowed(parameter, values->row_limit, problem->allowed, sizeof(problem->allowed));
 		return false;
 	}
-	add_value(values, parameter, normal);
+	add_value(values, parameter, normal, false);
 	return true;
 }
 
@@ -233,7 +235,7 @@ bool gc_values_finish(struct gc_values *values, const struct gc_route *route, st
 	}
 	for (size_t n = 0; (filter = gc_route_filter(route, n)); n++) {
 		if (filter->parameter->initially && !gc_values_get(values, filter->parameter->name))
-			add_value(values, filter->parameter, filter->parameter->initially);
+			add_value(values, filter->parameter, filter->parameter->initially, true);
 	}
 	return true;
 }
@@ -245,6 +247,36 @@ const char *gc_values_get(const struct gc_values *values, const char *name)
 			return values->items[i].text;
 	}
 	return NULL;
+}
+
+/* ---- the next page ---- */
+
+/* What RFC 3986 reserves for nothing, and the slashes of a path. */
+static void put_escaped(struct gc_text *address, const char *text, const char *also)
+{
+	for (; *text; text++) {
+		if (isalnum((unsigned char)*text) || strchr("-._~", *text) || strchr(also, *text))
+			gc_text_add(address, (struct gc_span){ text, 1 });
+		else
+			gc_text_printf(address, "%%%02X", (unsigned char)*text);
+	}
+}
+
+void gc_next_page(struct gc_text *address, const char *path, const struct gc_values *values, int64_t rows)
+{
+	const char *offset = gc_values_get(values, "offset");
+	int64_t before = offset ? strtoll(offset, NULL, 10) : 0;
+
+	put_escaped(address, path, "/");
+	gc_text_printf(address, "?offset=%" PRId64, before + rows);
+	for (size_t i = 0; i < values->count; i++) {
+		const struct gc_given *given = &values->items[i];
+
+		if (given->is_default || strcmp(given->parameter->name, "offset") == 0)
+			continue;
+		gc_text_printf(address, "&%s=", given->parameter->name);
+		put_escaped(address, given->text, "");
+	}
 }
 
 void gc_values_done(struct gc_values *values)

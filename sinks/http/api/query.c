@@ -104,7 +104,8 @@ static void put_conditions(struct gc_text *sql, struct gc_query *query, const st
 static void put_page(struct gc_text *sql, struct gc_query *query, const struct gc_route *route, const struct gc_values *values)
 {
 	const char *limit = gc_values_get(values, "limit"), *offset = gc_values_get(values, "offset");
-	int64_t wanted = route->limit && route->limit < values->row_limit ? route->limit : values->row_limit;
+	bool is_short = route->limit && route->limit < values->row_limit && !values->wants_all;
+	int64_t wanted = is_short ? route->limit : values->row_limit;
 
 	if (limit)
 		wanted = strtoll(limit, NULL, 10);

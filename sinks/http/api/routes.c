@@ -8,6 +8,7 @@
 
 #define TIER_NAME "(SELECT x.tier_name FROM cube.dim_tier x WHERE x.tier_code = $)"
 #define UTC_DAY "($::timestamptz AT TIME ZONE 'UTC')::date"
+#define CONFIDENCE "^(0|1|0?\\.[0-9]{1,6}|1\\.0{1,6})$"
 #define DAYS_AGO "now() - make_interval(days => $::int)"
 
 const char *const gc_access_names[] = { "anybody", "viewer", "analyst", "operator", NULL };
@@ -61,12 +62,24 @@ static const struct gc_parameter status = { "status", "Status, as the records ha
 static const struct gc_parameter error_type = { "type", "Type of error.", .type = GC_PARAMETER_TEXT };
 static const struct gc_parameter search = { "q", "Text that id, action, trigger or error message must contain, in any case.",
 					    .type = GC_PARAMETER_TEXT };
+static const struct gc_parameter confidence_from = { "confidence_from", "Confidence, 0 to 1: at least this.",
+						     .type = GC_PARAMETER_TEXT, .pattern = CONFIDENCE };
+static const struct gc_parameter confidence_to = { "confidence_to",
+						   "Confidence: less than this; 1 is included in a range that ends with 1.",
+						   .type = GC_PARAMETER_TEXT, .pattern = CONFIDENCE };
+static const struct gc_parameter weekday = { "weekday", "Created on this day of the week, UTC: 1 is Monday, 7 is Sunday.",
+					     .type = GC_PARAMETER_INTEGER, .min = 1, .max = 7 };
+static const struct gc_parameter hour = { "hour", "Created in this hour of the day, UTC.", .type = GC_PARAMETER_INTEGER,
+					  .max = 23 };
 static const struct gc_parameter format = {
 	"format",
 	"Form of the answer; else the Accept header decides. In CSV a text that a spreadsheet would take for a formula has an apostrophe before it.",
 	.type = GC_PARAMETER_CHOICE, .choices = formats
 };
-static const struct gc_parameter limit = { "limit", "Rows at most.", .type = GC_PARAMETER_INTEGER, .min = 1 };
+static const struct gc_parameter limit = {
+	"limit", "Rows at most. When it is not given, lists of facts give 100 as JSON; CSV gives all, up to the largest limit.",
+	.type = GC_PARAMETER_INTEGER, .min = 1
+};
 static const struct gc_parameter offset = { "offset", "Rows to leave out first.", .type = GC_PARAMETER_INTEGER, .max = 100000000 };
 
 static const struct gc_parameter bom = { "bom", "CSV begins with a byte order mark, by which Excel knows UTF-8.",
@@ -125,11 +138,16 @@ static const struct gc_filter by_day_tier_actor[] = { BY_DAY, BY_TIER_NAME, BY_A
 static const struct gc_filter by_day_actor[] = { BY_DAY, BY_ACTOR, END };
 static const struct gc_filter by_day_component[] = { BY_DAY, BY_COMPONENT, END };
 static const struct gc_filter by_error_type[] = { BY_DAY, BY_SEVERITY, BY_COMPONENT, { &error_type, "error_type = $" }, END };
+static const struct gc_filter by_error_status[] = { BY_DAY, BY_SEVERITY, { &status, "status = $" }, BY_COMPONENT, END };
+static const struct gc_filter by_type[] = { { &mission_type, "mission_type = $" }, END };
 static const struct gc_filter by_component[] = { BY_COMPONENT, END };
 static const struct gc_filter by_actor[] = { BY_ACTOR, END };
 static const struct gc_filter by_creation[] = { BY_CREATION, END };
 static const struct gc_filter of_executions[] = { BY_CREATION, { &tier, NULL }, { &component, NULL }, { &actor, NULL }, { &status, "contract_status = $" },
-						  { &mission, NULL },
+						  { &mission, NULL }, { &mission_type, "mission_type = $ AND mission_id <> 'unknown'" },
+						  { &confidence_from, "confidence_score * 20 >= $::float8 * 20" },
+						  { &confidence_to, "confidence_score * 20 < CASE WHEN $::float8 = 1 THEN 21 ELSE $::float8 * 20 END" },
+						  { &weekday, "(time_key / 1440 + 3) % 7 + 1 = $::int" }, { &hour, "time_key / 60 % 24 = $::int" },
 						  { &search, "strpos(lower(concat_ws(' ', contract_id, action_type, triggered_by, error_message)), lower($)) > 0" },
 						  END };
 static const struct gc_filter of_errors[] = { BY_CREATION, BY_SEVERITY, { &component, NULL }, { &error_type, "error_type = $" }, { &status, "status = $" }, END };
@@ -157,7 +175,7 @@ const struct gc_route gc_routes[] = {
 	  "SELECT * FROM cube.error_trends(" WINDOW ")", by_trend, "year, month, day, severity", 0 },
 
 	{ METRIC("daily-verification-by-tier"), "Executions, successes, rollbacks and averages by UTC day and tier.",
-	  "cube_daily_verification_by_tier", "SELECT * FROM cube.daily_verification(" DAYS ")", by_window, "year, month, day, tier_name", 0 },
+	  "cube_daily_verification_by_tier", "SELECT v.*, make_date(v.year, v.month, v.day) AS date FROM cube.daily_verification(" DAYS ") v", by_window, "year, month, day, tier_name", 0 },
 	{ METRIC("hourly-verification"), "Executions, successes, rollbacks and averages by hour and tier.", "cube_hourly_verification",
 	  "SELECT * FROM cube.hourly_verification(:tier, :component, " WINDOW ")", by_week, "hour, tier_code", 0 },
 	{ METRIC("activity-heatmap"), "Executions by weekday and hour of the day.", "cube_activity_heatmap",
@@ -173,6 +191,7 @@ const struct gc_route gc_routes[] = {
 	  by_window, "tier_name, bucket", 0 },
 	{ METRIC("mission-metrics"), "Missions that have executions, by type and tier.", "cube_mission_metrics", NULL, by_mission_type,
 	  "mission_type, tier_name", 0 },
+	{ METRIC("missions-by-type"), "Missions by type, each once.", "cube_missions_by_type", NULL, by_type, "missions DESC, mission_type", 0 },
 	{ METRIC("approvals"), "Approvals by the UTC day on which they were asked for.", "cube_daily_approvals", NULL, by_day, "day", 0 },
 	{ METRIC("daily-approvals"), "Approvals by the UTC day on which they were asked for.", "cube_daily_approvals", NULL, by_day, "day", 0 },
 	{ METRIC("approvals-by-approver"), "Decisions by the one who decided.", "cube_approvals_by_approver", NULL, by_actor,
@@ -180,6 +199,8 @@ const struct gc_route gc_routes[] = {
 	{ METRIC("errors-by-component"), "Errors by component.", "cube_errors_by_component", NULL, by_component, "errors DESC, component_name", 0 },
 	{ METRIC("top-error-types"), "Errors by UTC day, type, severity and component.", "cube_top_error_types", NULL, by_error_type,
 	  "day, errors DESC, error_type, severity, component_name", 0 },
+	{ METRIC("errors-by-status"), "Errors by UTC day, severity, status and component: how they ended, false positives apart.",
+	  "cube_errors_by_status", NULL, by_error_status, "day, severity, status, component_name", 0 },
 	{ METRIC("playbook-performance"), "Playbook runs by UTC day, playbook and component.", "cube_playbook_performance", NULL, by_day_component,
 	  "day, playbook_id, component_name", 0 },
 	{ METRIC("playbook-steps"), "Steps of playbook runs by UTC day, component and position.", "cube_playbook_steps", NULL, by_day_component,
@@ -203,6 +224,7 @@ const struct gc_route gc_routes[] = {
 	{ METRIC("quality-issues"), "What was senseless in records, and how often.", "cube_quality_issues", NULL, NULL,
 	  "issues DESC, stream, field, rule", 0 },
 	{ METRIC("freshness"), "How far each stream has come.", "cube_freshness", NULL, NULL, "stream", 0 },
+	{ METRIC("extents"), "On which UTC day the data of a subject begin and end.", "cube_extents", NULL, NULL, "subject", 0 },
 	{ METRIC("lag"), "How much of each stream was read, and how long ago it last moved.", "cube_lag", NULL, NULL, "stream", 0 },
 	{ METRIC("etl-metadata"), "Watermark and ledger of each topic and partition.", "cube_etl_metadata", NULL, NULL, "group_id, topic, partition", 0 },
 
@@ -230,6 +252,8 @@ const struct gc_route gc_routes[] = {
 	  "SELECT * FROM cube.cube_executions WHERE contract_id = :contract_id", NULL, NULL, 0 },
 	{ "/api/cube/components", GC_ANSWER_ROWS, GC_ACCESS_VIEWER, "Components by which answers can be narrowed.", "cube_components", NULL, NULL,
 	  "component_name", 0 },
+	{ "/api/cube/severities", GC_ANSWER_ROWS, GC_ACCESS_VIEWER, "Severities, in their order.", "cube_severities", NULL, NULL,
+	  "severity_order, severity", 0 },
 	{ "/api/cube/audit", GC_ANSWER_ROWS, GC_ACCESS_OPERATOR, "Requests to this API, the newest first.", "cube_api_audit", NULL, of_audit,
 	  "asked_at DESC, audit_id DESC", 100 },
 

@@ -6,7 +6,7 @@
 #ifndef GRACECUBE_HTTP_ROUTES_H
 #define GRACECUBE_HTTP_ROUTES_H
 
-#include <gracecube/span.h>
+#include "http/api/text.h"
 
 enum gc_parameter_type {
 	GC_PARAMETER_TEXT,
@@ -56,7 +56,7 @@ struct gc_route {
 	const char *sql;                 /* without WHERE when there are conditions; ":name" is a parameter's value */
 	const struct gc_filter *filters; /* NULL: none */
 	const char *order;               /* ORDER BY */
-	int64_t limit;                   /* rows when no limit is asked for; 0: serve.row_limit */
+	int64_t limit;                   /* rows when no limit is asked for, but for a file; 0: serve.row_limit */
 };
 
 /* In the order in which they are tried; ends with a NULL path. */
@@ -87,9 +87,11 @@ struct gc_values {
 	struct gc_given {
 		const struct gc_parameter *parameter;
 		char *text; /* as the database reads it */
+		bool is_default;
 	} items[GC_VALUES_MAX];
 	size_t count;
 	int64_t row_limit; /* serve.row_limit, the largest limit */
+	bool wants_all;    /* row_limit is also the limit when none is asked for: a file is whole */
 };
 
 /* One parameter as it was given. False with what is allowed. */
@@ -102,6 +104,9 @@ const char *gc_values_get(const struct gc_values *values, const char *name);
 void gc_values_done(struct gc_values *values);
 /* The n-th parameter of a route, its own first and then the common ones; NULL behind the last. */
 const struct gc_filter *gc_route_filter(const struct gc_route *route, size_t n);
+
+/* Where the rows go on behind `rows` of them: the same path and parameters with another offset, as an address. */
+void gc_next_page(struct gc_text *address, const char *path, const struct gc_values *values, int64_t rows);
 
 /* ---- query.c: SQL ---- */
 

@@ -4,7 +4,10 @@
  */
 #include "http/server/server.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+
+#define LINK_BYTES_MAX 4096
 
 static const char content_policy[] =
 	"default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'";
@@ -50,17 +53,43 @@ static struct gc_span name_of(const struct gc_route *route)
 	return name;
 }
 
-/* Whoever opens a CSV in the browser wants it as a file, with a name. */
+static int64_t offset_of(const struct gc_request *request)
+{
+	const char *offset = gc_values_get(&request->values, "offset");
+
+	return offset ? strtoll(offset, NULL, 10) : 0;
+}
+
+/* Whoever opens a CSV in the browser wants it as a file, with a name. A file that is a part of the rows says so in its name: nobody sees
+ * the headers. */
 static void add_disposition(struct MHD_Response *response, const struct gc_request *request)
 {
-	char text[120];
+	char text[160], part[64] = "";
+	int64_t offset = offset_of(request);
 	struct gc_span name;
 
 	if (request->status != 200 || !request->wants_csv || request->rows < 0)
 		return;
 	name = name_of(request->route);
-	snprintf(text, sizeof(text), "attachment; filename=\"%.*s.csv\"", (int)name.len, name.ptr);
+	if (request->has_more || offset > 0)
+		snprintf(part, sizeof(part), "-rows-%" PRId64 "-%" PRId64, offset + 1, offset + request->rows);
+	snprintf(text, sizeof(text), "attachment; filename=\"%.*s%s.csv\"", (int)name.len, name.ptr, part);
 	add_header(response, "Content-Disposition", text);
+}
+
+/* RFC 8288. One that is very long would not leave room for the other headers. */
+static void add_next_page(struct MHD_Response *response, const struct gc_request *request)
+{
+	struct gc_text link = { NULL, 0, 0 };
+
+	if (!request->has_more)
+		return;
+	gc_text_puts(&link, "<");
+	gc_next_page(&link, request->path, &request->values, request->rows);
+	gc_text_puts(&link, ">; rel=\"next\"");
+	if (link.len <= LINK_BYTES_MAX)
+		add_header(response, "Link", link.ptr);
+	gc_text_done(&link);
 }
 
 static void add_headers(struct MHD_Response *response, struct gc_request *request)
@@ -70,6 +99,7 @@ static void add_headers(struct MHD_Response *response, struct gc_request *reques
 	add_header(response, "ETag", request->etag);
 	add_header(response, "Content-Encoding", is_zipped(request) ? "gzip" : NULL);
 	add_disposition(response, request);
+	add_next_page(response, request);
 	add_header(response, "X-Content-Type-Options", "nosniff");
 	add_header(response, "Vary", is_api(request) ? "Accept, Accept-Encoding, Authorization" : NULL);
 	add_header(response, "X-Cube-More", request->rows < 0 ? NULL : request->has_more ? "true" : "false");

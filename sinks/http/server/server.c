@@ -72,6 +72,7 @@ static void read_format(struct gc_request *request)
 	request->accepts_gzip = takes_gzip(MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Accept-Encoding"));
 	format = format ? format : as;
 	request->wants_csv = format ? strcmp(format, "csv") == 0 : accept && strstr(accept, "text/csv");
+	request->values.wants_all = request->wants_csv;
 }
 
 /* ---- a request's way ---- */
