@@ -40,7 +40,7 @@ publish_markup() {
 }
 
 start_server() {
-	start serve "$CUBE_TEST_BIN" serve -s serve.listen="127.0.0.1:$port"
+	start serve "$CUBE_TEST_BIN" serve -s serve.listen="127.0.0.1:$port" -s serve.row_limit=700 # long answers come in pieces
 	server=$PID
 	wait_until 10 curl -fsS -o /dev/null "http://127.0.0.1:$port/readyz" || fail "serve is not ready: $(tail -n 2 serve.log)"
 }

@@ -23,7 +23,7 @@ export class Problem extends Error {
 		case 0: return 'The server cannot be reached. It is tried again by itself; if that takes long, see whether “gracecube serve” runs.';
 		case 401: return 'The token is not known, has expired or was revoked. Use another one.';
 		case 403: return 'Your token does not reach this. Ask for one with a higher tier or role.';
-		case 404: return 'This server does not have it. Page and server may be of different versions: reload.';
+		case 404: return /record/.test(this.message) ? 'Compare its id with where it came from, or ask for a token with a higher tier.' : 'This server does not have it. Page and server may be of different versions: reload.';
 		case 422: return 'The server does not accept this filter. Choose another range, tier or component.';
 		case 429: return 'Too many requests at once. It is tried again in a moment.';
 		case 503: return 'The database does not answer. The server heals by itself; “gracecube check” says what is wrong.';
@@ -77,11 +77,9 @@ export async function getAll(path, parameters, tries = 5) {
 	}
 }
 
-// A download needs the token's header, which no plain link sends.
-export async function download(path, parameters, name) {
-	const answer = await request(address(path, { ...parameters, format: 'csv' }));
+export function save(parts, name) {
 	const link = document.createElement('a');
-	link.href = URL.createObjectURL(await answer.blob());
+	link.href = URL.createObjectURL(new Blob(parts, { type: 'text/csv' }));
 	link.download = name;
 	link.click();
 	setTimeout(() => URL.revokeObjectURL(link.href), 10000);
@@ -109,6 +107,27 @@ function stream(path) {
 	}
 	read().catch(() => {}).then(() => stop.signal.aborted || mine.onerror());
 	return mine;
+}
+
+// A list as one file, piece by piece (a plain link sends no token). Says how many rows it has when there are more than that, and whether rows came
+// and went meanwhile: like getAll() it begins again when they do, but for a cube that never rests.
+export async function download(path, parameters, name, tries = 5) {
+	const parts = [];
+	let records = null, next = 0, isMixed = false;
+	while (next != null && next < MOST) {
+		const answer = await request(address(path, { ...parameters, format: 'csv', offset: next || null }));
+		if (next && answer.headers.get('X-Cube-Records') !== records) {
+			if (tries > 1) return download(path, parameters, name, tries - 1);
+			isMixed = true;
+		}
+		records ??= answer.headers.get('X-Cube-Records');
+		const text = await answer.text();
+		parts.push(next ? text.slice(text.indexOf('\n') + 1) : `\ufeff${text}`);
+		const link = /[?&]offset=(\d+)/.exec(answer.headers.get('Link') ?? '');
+		next = link ? Number(link[1]) : null;
+	}
+	save(parts, next == null ? name : name.replace('.csv', `-first-${next}-rows.csv`));
+	return { cutAt: next, isMixed };
 }
 
 // listen({changed, state}): tells of commits. The stream is left in a hidden tab; when it breaks it is tried again, later and

@@ -1,10 +1,10 @@
 // The page: what it shows is in its address; what changes is read again, at most once a second.
 
-import { h, DAY, HOUR, count, plural, duration, isoDay, dayName, clock, moment, floorDay } from './format.js';
+import { h, DAY, HOUR, count, plural, duration, isoDay, dayName, clock, moment, floorDay, wordsOf, csvOf, plainly } from './format.js';
 import * as api from './api.js';
-import { panels, sources, numbers, learnTiers, knownTiers, tierName, freshnessOf } from './panels.js';
+import { panels, sources, numbers, learnTiers, learnSeverities, limitTiers, limitText, knownTiers, tierName, freshnessOf, extentOf } from './panels.js';
 import { spark, hideTip, moveTip } from './charts.js';
-import { showFacts, showTimeline, onClose } from './drawer.js';
+import { showFacts, showTimeline, connect, readList, writeList } from './drawer.js';
 
 const $ = id => document.getElementById(id);
 const RANGES = { '24h': DAY, '7d': 7 * DAY, '30d': 30 * DAY, '90d': 90 * DAY };
@@ -14,27 +14,47 @@ const filters = $('filters');
 // --- What is shown: the address and the controls ----------------------------------------------------------------------
 
 const isDay = text => /^\d{4}-\d\d-\d\d$/.test(text || '') && !isNaN(Date.parse(text));
+let misread = []; // what of the address was not understood: it is said, and the address put right
 function readAddress() {
 	const query = new URLSearchParams(location.search);
-	const chosen = { range: query.get('range') || '30d', tier: query.get('tier') || '', component: query.get('component') || '', from: query.get('from'), to: query.get('to'), contract: query.get('contract') };
-	if (chosen.range === 'custom' && !(isDay(chosen.from) && isDay(chosen.to) && chosen.from <= chosen.to)) chosen.range = '30d';
-	if (!RANGES[chosen.range] && !['all', 'custom'].includes(chosen.range)) chosen.range = '30d';
-	return chosen;
+	const read = { range: query.get('range') || '30d', tier: query.get('tier') || '', component: query.get('component') || '', from: query.get('from'), to: query.get('to'),
+		contract: query.get('contract'), list: readList(query.get('list')) };
+	misread = [];
+	const wrong = (words, right) => {
+		misread.push(words);
+		Object.assign(read, right);
+	};
+	if (!RANGES[read.range] && !['all', 'custom'].includes(read.range)) wrong(`there is no range “${read.range}”`, { range: '30d' });
+	if (read.range === 'custom' && !(isDay(read.from) && isDay(read.to))) wrong('its days are not like 2026-11-05', { range: '30d' });
+	if (read.range === 'custom' && read.from > read.to) wrong('its first day was later than its last, and they changed places', { from: read.to, to: read.from });
+	if (read.tier && !/^(tier_[1-9]\d?|unknown)$/.test(read.tier)) wrong(`there is no tier “${read.tier}”`, { tier: '' });
+	if (misread.length) writeAddress(read, true, history.state);
+	return read;
 }
-function writeAddress(chosen, replace) {
+function writeAddress(chosen, replace, state = null) {
 	const query = new URLSearchParams({ range: chosen.range });
 	if (chosen.range === 'custom') {
 		query.set('from', chosen.from);
 		query.set('to', chosen.to);
 	}
 	for (const name of ['tier', 'component', 'contract']) if (chosen[name]) query.set(name, chosen[name]);
+	if (chosen.list) query.set('list', writeList(chosen.list));
 	const url = `?${query}`;
-	if (url !== location.search) history[replace ? 'replaceState' : 'pushState'](null, '', url);
+	if (url !== location.search) history[replace ? 'replaceState' : 'pushState'](state, '', url);
+}
+function showMisread() {
+	const words = [...misread];
+	if (chosen.component && components.size && !components.has(chosen.component)) words.push(`no record names the component “${chosen.component}”`);
+	if (chosen.tier && !knownTiers().includes(chosen.tier)) words.push(limitText() ? `${tierName(chosen.tier)} is not for you: you see ${limitText()}` : `no record is of ${chosen.tier}`);
+	$('misread').textContent = words.length ? plainly(`Of this link: ${words.join('; ')}.`) : '';
+	$('misread').hidden = !words.length;
 }
 
 let offset = 0; // the server's clock − this one
 const now = () => Date.now() + offset;
-let chosen = readAddress();
+let chosen = readAddress(), me = null; // me: what the token may do
+const answers = new Map(); // source → {rows, asOf} of this view
+let view = makeView();
 
 // The range in times. Ranges of days are whole UTC days with today as the last; the period before is as long.
 function makeView() {
@@ -47,9 +67,17 @@ function makeView() {
 		from = Date.parse(chosen.from);
 		to = Date.parse(chosen.to) + DAY;
 	} else if (range !== 'all') from = to - RANGES[range];
+	// beyond the data there is nothing to be shown
+	const extent = extentOf(answers.get('extents'));
+	let asked = null;
+	if (range === 'custom' && extent && from < extent.to && extent.from < to && (from < extent.from || to > extent.to)) {
+		asked = { from, to };
+		from = Math.max(from, extent.from);
+		to = Math.min(to, extent.to);
+	}
 	const dayAligned = time => time == null ? null : floorDay(time);
 	return {
-		range, from, to, tier: chosen.tier, component: chosen.component,
+		range, from, to, asked, tier: chosen.tier, component: chosen.component,
 		before: from == null ? null : from - (to - from),
 		hourly: from != null && to - from <= 3 * DAY,
 		dayAligned, wholeDays: () => ({ from: dayAligned(from), to: Math.ceil(to / DAY) * DAY }),
@@ -80,7 +108,8 @@ function showControls() {
 }
 
 function choose(change) {
-	chosen = { ...chosen, ...change };
+	chosen = { ...chosen, ...change, contract: null, list: null };
+	misread = [];
 	writeAddress(chosen);
 	showControls();
 	hideTip();
@@ -97,16 +126,47 @@ filters.addEventListener('change', event => {
 	} else choose({ [name]: value });
 });
 filters.addEventListener('submit', event => event.preventDefault());
-addEventListener('popstate', () => {
-	chosen = readAddress();
-	showControls();
-	reload();
-	if (chosen.contract) showTimeline(chosen.contract);
+
+// --- The drawer: a list of facts, or one contract's story. Each is a place of the browser's history: back leads out of it, on a phone, too ----------
+
+let isClosing = false;
+const depth = () => history.state?.drawer ?? 0; // how many places of the history it takes
+const place = ({ range, from, to, tier, component }) => JSON.stringify([range, from, to, tier, component]);
+const withoutDrawer = () => ({ ...chosen, contract: null, list: null });
+
+function showDrawer() {
+	const canGoBack = !!history.state?.isOver;
+	if (chosen.contract) showTimeline(chosen.contract, canGoBack);
+	else if (chosen.list) showFacts(chosen.list, canGoBack);
 	else $('drawer').close();
+}
+function openDrawer(page) {
+	const isOver = $('drawer').open;
+	chosen = { ...withoutDrawer(), ...page };
+	writeAddress(chosen, !isOver && depth() > 0, { drawer: isOver ? depth() + 1 : 1, isOver });
+	showDrawer();
+}
+connect({
+	open: openDrawer,
+	closed() {
+		if (!chosen.contract && !chosen.list) return;
+		chosen = withoutDrawer();
+		isClosing = depth() > 0;
+		if (isClosing) history.go(-depth());
+		else writeAddress(chosen, true);
+	},
 });
-onClose(contract => {
-	chosen.contract = contract;
-	writeAddress(chosen, true);
+addEventListener('popstate', () => {
+	const before = place(chosen);
+	chosen = readAddress();
+	if (isClosing && (chosen.contract || chosen.list)) { // a link led into the drawer
+		chosen = withoutDrawer();
+		writeAddress(chosen, true);
+	}
+	isClosing = false;
+	showControls();
+	if (place(chosen) !== before) reload();
+	showDrawer();
 });
 
 // --- Light and dark ---------------------------------------------------------------------------------------------------
@@ -125,13 +185,16 @@ showTheme();
 
 // --- Panels -----------------------------------------------------------------------------------------------------------
 
-let view = makeView();
-const answers = new Map(); // source → {rows, asOf} of this view
 const boxes = new Map();
 
-function open(kind, filter, of) {
+function open(kind, filters, of) {
 	hideTip();
-	showFacts(kind, filter, of);
+	openDrawer({ list: { kind, filters, of } });
+}
+// The table below the picture, whether it is shown or not.
+function saveTable(panel) {
+	const { data } = boxes.get(panel.id), name = [`gracecube-${panel.id}`, ...(panel.always || view.from == null ? [] : [isoDay(view.from), isoDay(view.to - 1)]), ...panel.heeds.map(filter => view[filter]).filter(Boolean)];
+	if (data) api.save([csvOf(data)], `${name.join('_')}.csv`);
 }
 
 for (const panel of panels) {
@@ -141,17 +204,14 @@ for (const panel of panels) {
 		part.toggle.setAttribute('aria-pressed', part.tabular);
 		draw(panel);
 	} }, 'Table');
-	const csv = h('button', { type: 'button', class: 'quiet', title: 'The same numbers as CSV', onclick: async () => {
-		const { path, parameters } = sources[panel.needs[0]](view);
-		try { await api.download(path, parameters, `gracecube-${panel.id}.csv`); } catch (problem) { notice(problem.message, problem.advice); }
-	} }, 'CSV');
-	const facts = panel.facts && h('button', { type: 'button', class: 'quiet', title: 'The list behind the picture', onclick: () => {
+	const csv = h('button', { type: 'button', class: 'quiet', title: 'The same numbers as CSV', onclick: () => saveTable(panel) }, 'CSV');
+	part.facts = panel.facts && h('button', { type: 'button', class: 'quiet', title: 'The list behind the picture', onclick: () => {
 		const [kind, filter] = panel.facts(view);
 		const span = panel.days ? view.wholeDays() : { from: view.from, to: view.to };
 		open(kind, { ...span, ...(kind === 'executions' ? { tier: view.tier } : {}), ...filter }, rangeText(view));
 	} }, 'Facts');
 	part.box = h('section', { class: `panel ${panel.size}`, id: `panel-${panel.id}`, 'aria-labelledby': `title-${panel.id}`, 'data-state': 'loading' },
-		h('header', {}, h('h2', { id: `title-${panel.id}` }, panel.title), h('div', { class: 'tools' }, part.toggle, facts, csv), h('p', { class: 'unit' }, panel.unit)),
+		h('header', {}, h('h2', { id: `title-${panel.id}` }, panel.title), h('div', { class: 'tools' }, part.toggle, part.facts, csv), h('p', { class: 'unit' }, panel.unit)),
 		part.says, part.legend, part.host, part.table, part.foot);
 	boxes.set(panel.id, part);
 	$('panels').append(part.box);
@@ -160,6 +220,7 @@ for (const panel of panels) {
 function state(panel, name, ...content) {
 	const part = boxes.get(panel.id);
 	part.box.dataset.state = name;
+	part.data = null;
 	part.says.textContent = '';
 	part.legend.replaceChildren();
 	part.table.hidden = true;
@@ -168,11 +229,13 @@ function state(panel, name, ...content) {
 	part.host.replaceChildren(h('div', { class: 'empty' }, ...content));
 }
 
+const isByTier = panel => panel.heeds.includes('tier') || panel.id === 'approvals';
 function scopeText(panel) {
 	const notes = [];
 	if (panel.always) notes.push('all time');
 	else if (panel.days && view.range === '24h') notes.push(`whole days ${dayName(view.dayAligned(view.from))} and ${dayName(view.to - 1)}`);
-	if (view.tier && !panel.heeds.includes('tier')) notes.push('all tiers');
+	if (limitText()) notes.push(isByTier(panel) ? limitText() : 'all tiers');
+	else if (view.tier && !panel.heeds.includes('tier')) notes.push('all tiers');
 	if (view.component && !panel.heeds.includes('component')) notes.push('all components');
 	return notes;
 }
@@ -209,12 +272,14 @@ function draw(panel) {
 	if (!said) {
 		const read = answers.get('freshness')?.rows.filter(row => !panel.streams || panel.streams.includes(row.stream)).reduce((n, row) => n + row.records_read, 0);
 		if (read === 0) return state(panel, 'empty', h('strong', {}, 'The cube holds nothing of this yet.'), h('p', {}, 'Start “gracecube run” and publish events, or try “gracecube sandbox”.'));
-		return state(panel, 'zero', h('strong', {}, `None ${view.from == null || panel.always ? 'so far' : 'in this range'}${view.tier && panel.heeds.includes('tier') ? `, ${tierName(view.tier)}` : ''}${view.component && panel.heeds.includes('component') ? `, ${view.component}` : ''}.`),
+		return state(panel, 'zero', h('strong', {}, `None ${limitText() && isByTier(panel) ? `that your token sees (${limitText()}) ` : ''}${view.from == null || panel.always ? 'so far' : 'in this range'}${view.tier && panel.heeds.includes('tier') ? `, ${tierName(view.tier)}` : ''}${view.component && panel.heeds.includes('component') ? `, ${view.component}` : ''}.`),
 			view.from == null || panel.always ? '' : h('p', {}, `Shown is ${rangeText(view)}.`),
 			view.from == null || panel.always ? '' : h('button', { type: 'button', onclick: () => choose({ range: 'all' }) }, 'Show all time'),
 			(view.tier || view.component) ? h('button', { type: 'button', onclick: () => choose({ tier: '', component: '' }) }, 'Remove the filter') : '');
 	}
 	part.box.dataset.state = failed ? 'stale' : 'ready';
+	part.data = said.table;
+	if (part.facts) part.facts.hidden = me?.role === 'viewer';
 	const { asOf } = data[panel.needs[0]];
 	sayWhen(part.foot, ...panel.needs.map(need => data[need]));
 	part.foot.textContent = [...scopeText(panel), `as of ${asOf ? `${dayName(asOf)} ${clock(asOf, true)} UTC` : '–'}${failed ? `, not newer: ${failed.message}` : ''}`].join(' · ');
@@ -223,7 +288,7 @@ function draw(panel) {
 	if (part.tabular && said.table) {
 		const scrolled = part.table.scrollTop;
 		part.table.replaceChildren(h('table', {}, h('caption', {}, panel.title), h('thead', {}, h('tr', {}, said.table.head.map((name, i) => h('th', { scope: 'col', class: i ? 'number' : null }, name)))),
-			h('tbody', {}, said.table.rows.map(row => h('tr', {}, row.map((cell, i) => h(i ? 'td' : 'th', { class: i ? 'number' : null, scope: i ? null : 'row' }, cell)))))));
+			h('tbody', {}, said.table.rows.map(row => h('tr', {}, row.map((cell, i) => h(i ? 'td' : 'th', { class: i ? 'number' : null, scope: i ? null : 'row' }, wordsOf(cell))))))));
 		part.table.scrollTop = scrolled;
 	}
 }
@@ -240,7 +305,7 @@ function level() {
 
 const tiles = new Map();
 const SOURCE_OF = { freshness: 'freshness', lag: 'freshness', 'success-rate': 'verification', 'execution-count': 'verification', 'rollback-rate': 'verification', 'error-count': 'errors', 'approval-count': 'approvals' };
-let told = new Map();
+let told = new Map(), isCompared = false;
 function drawNumbers() {
 	const data = Object.fromEntries(answers), list = numbers(data, view, now());
 	const place = $('numbers');
@@ -249,6 +314,7 @@ function drawNumbers() {
 		return;
 	}
 	const said = [];
+	isCompared = list.some(item => item.was != null);
 	place.replaceChildren(...list.map(item => {
 		let tile = tiles.get(item.id);
 		if (!tile) tiles.set(item.id, tile = h('div', { class: 'tile', id: `number-${item.id}`, role: 'group', 'aria-label': item.label }));
@@ -258,10 +324,10 @@ function drawNumbers() {
 		const mood = item.change == null || !item.better || !item.sure ? '' : item.change * item.better > 0 ? 'good' : 'bad';
 		tile.replaceChildren(
 			h('h2', {}, item.label, item.word ? h('span', { class: `state ${item.state}` }, item.word) : ''),
-			h('p', { class: 'value' }, h('b', { 'data-since': item.since }, item.value), item.unit ? ` ${item.unit}` : ''),
+			h('p', { class: 'value' }, h('b', { 'data-since': item.since, 'data-usual': item.usual }, item.value), item.unit ? ` ${item.unit}` : ''),
 			h('p', { class: 'detail' }, item.detail),
 			item.goal ? h('p', { class: 'detail' }, item.advice || item.goal)
-				: item.change == null ? h('p', { class: 'detail' }, view.before == null ? '' : 'before: none')
+				: item.change == null ? h('p', { class: 'detail' }, view.before == null ? '' : `before: ${item.lacks ?? 'none'}`)
 					: h('p', { class: 'detail' }, h('span', { class: `change ${mood}` }, `${arrow} ${item.as === 'points' ? `${Math.abs(item.change * 100).toFixed(1)} points` : /times/.test(item.as) ? '' : item.as.replace(/^[+−]/, '')}`), `${/times/.test(item.as) ? 'from' : ' on'} ${item.was}`),
 			item.spark ? spark(item.spark) : '');
 		if (told.has(item.id) && told.get(item.id) !== item.value && !item.quiet) said.push(`${item.label} ${item.value}`);
@@ -275,11 +341,12 @@ setInterval(() => {
 	if (document.hidden) return;
 	for (const cell of document.querySelectorAll('[data-since]')) {
 		const age = Math.max(0, (now() - Number(cell.dataset.since)) / 1000);
-		const words = duration(age);
+		const words = duration(age), state = freshnessOf(age, Number(cell.dataset.usual ?? 0));
 		if (cell.textContent !== words) cell.textContent = words;
-		if (cell.classList.contains('age')) cell.className = `number age ${freshnessOf(age)}`;
-		else {
-			const tile = cell.closest('.tile'), state = freshnessOf(age);
+		if (cell.classList.contains('age')) {
+			if (cell.dataset.usual) cell.className = `number age ${state}`;
+		} else {
+			const tile = cell.closest('.tile');
 			if (tile && tile.dataset.state !== state) drawNumbers();
 		}
 	}
@@ -305,7 +372,7 @@ function reload() {
 	view = makeView();
 	generation++;
 	answers.delete('verification');
-	for (const name of Object.keys(sources)) if (!['freshness', 'missions'].includes(name)) answers.delete(name);
+	for (const name of Object.keys(sources)) if (!['freshness', 'extents', 'missions', 'missionTypes', 'severities'].includes(name)) answers.delete(name);
 	told = new Map();
 	for (const part of boxes.values()) part.problem = null;
 	for (const panel of panels) if (panel.needs.some(need => !answers.has(need))) state(panel, 'loading', 'Loading …');
@@ -315,6 +382,19 @@ function reload() {
 	timer = 0;
 	due = 'all';
 	read();
+}
+
+// Who asks; what this finds out stays for as long as the token does. When it fails, the questions beside it have failed, too, and say so.
+async function meet() {
+	if (me) return;
+	try {
+		me = (await api.get('me')).rows;
+	} catch {
+		return;
+	}
+	limitTiers(me.highest_tier);
+	$('limit').textContent = limitText() ?? '';
+	$('limit').hidden = !limitText();
 }
 
 async function read() {
@@ -330,10 +410,10 @@ async function read() {
 	if (fresh.to !== view.to) view = fresh;
 	const affected = panels.filter(panel => streams === 'all' || !panel.streams || panel.streams.some(stream => streams.has(stream)));
 	const needs = new Set(affected.flatMap(panel => panel.needs));
-	if (needs.size > 1) needs.add('components'); // an event may have brought a new one
+	if (needs.size > 1) for (const name of ['components', 'extents', 'severities']) needs.add(name); // an event may have brought a new one
 	const asked = new Map(); // two sources may be one question
 	let refused = null, unreachable = null;
-	await Promise.all([...needs].map(async name => {
+	await Promise.all([meet(), ...[...needs].map(async name => {
 		const { path, parameters } = sources[name](view), key = JSON.stringify([path, parameters]);
 		if (!asked.has(key)) asked.set(key, api.getAll(path, parameters));
 		let problem = null;
@@ -346,6 +426,7 @@ async function read() {
 				if (row) offset = Date.parse(row.last_commit_at) + row.seconds_since_commit * 1000 - Date.now();
 			}
 			if (name === 'verification' || name === 'heat') learnTiers(answer.rows);
+			if (name === 'severities') learnSeverities(answer.rows);
 			if (name === 'components') for (const row of answer.rows) components.add(row.component_name);
 		} catch (error) {
 			problem = error;
@@ -354,11 +435,14 @@ async function read() {
 		}
 		if (mine !== generation) return;
 		for (const panel of panels) if (panel.needs.includes(name)) (boxes.get(panel.id).problem ||= {})[name] = problem;
-	}));
+	})]);
 	if (mine !== generation) return;
 	busy = false;
 	if (refused) return gate(refused);
+	const known = makeView(); // where the data begin and end may be news
+	if (known.from !== view.from || known.to !== view.to) return reload();
 	showControls();
+	showMisread();
 	for (const panel of affected) draw(panel);
 	level();
 	drawNumbers();
@@ -376,7 +460,8 @@ async function read() {
 function shown() {
 	const asOf = [...answers.values()].map(answer => answer.asOf).filter(Boolean).sort().pop();
 	const place = $('shown');
-	place.replaceChildren(h('strong', {}, rangeText(view)), view.before == null ? '' : `, compared with ${beforeText(view)}`, view.tier ? ` · tier ${tierName(view.tier)}` : '', view.component ? ` · component ${view.component}` : '', ' · cube as of ', h('time', { id: 'as-of', datetime: asOf }, asOf ? `${moment(asOf)} UTC` : '–'));
+	place.replaceChildren(h('strong', {}, rangeText(view)), view.asked ? ` (of ${dayName(view.asked.from, true)} to ${dayName(view.asked.to - 1, true)}: beyond there are no data)` : '', isCompared ? `, compared with ${beforeText(view)}` : '',
+		view.tier ? ` · tier ${tierName(view.tier)}` : '', view.component ? plainly(` · component ${view.component}`) : '', ' · cube as of ', h('time', { id: 'as-of', datetime: asOf }, asOf ? `${moment(asOf)} UTC` : '–'));
 }
 
 function notice(message, advice) {
@@ -393,7 +478,7 @@ function gate(problem) {
 	api.dropToken();
 	live?.close();
 	$('main').hidden = filters.hidden = true;
-	$('connection').hidden = true;
+	$('connection').hidden = $('limit').hidden = $('misread').hidden = true;
 	notice(null);
 	$('gate').hidden = false;
 	if (problem) $('gate-why').textContent = `${problem.message} ${problem.advice}`;
@@ -423,6 +508,7 @@ function showConnection(name = connection) {
 	$('connection').textContent = silent ? 'no answer' : CONNECTION[name];
 }
 function enter() {
+	me = null;
 	$('gate').hidden = true;
 	$('main').hidden = filters.hidden = $('connection').hidden = false;
 	reload();
@@ -430,7 +516,7 @@ function enter() {
 	else {
 		live = api.listen({ changed: refresh, state: showConnection });
 	}
-	if (chosen.contract) showTimeline(chosen.contract);
+	if (chosen.contract || chosen.list) showDrawer();
 }
 
 // --- Start ------------------------------------------------------------------------------------------------------------

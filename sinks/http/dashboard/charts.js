@@ -1,7 +1,7 @@
 // Charts, drawn by hand as SVG. Each fills its host's width, shows a tooltip under the mouse or at the keyboard's cursor, and
 // may lead to the facts behind a mark. Colours are classes; no mark is told by its colour alone.
 
-import { h, duration, percent, count } from './format.js';
+import { h, duration, percent, count, plainly } from './format.js';
 
 export function svg(tag, attributes, ...children) {
 	const node = document.createElementNS('http://www.w3.org/2000/svg', tag);
@@ -9,7 +9,7 @@ export function svg(tag, attributes, ...children) {
 	node.append(...children.flat().filter(child => child != null && child !== false));
 	return node;
 }
-const text = (x, y, words, attributes) => svg('text', { x, y, ...attributes }, words);
+const text = (x, y, words, attributes) => svg('text', { x, y, ...attributes }, plainly(words));
 const r1 = x => Math.round(x * 10) / 10;
 
 // --- Scales -----------------------------------------------------------------------------------------------------------
@@ -363,6 +363,14 @@ export function stack(host, { label, labels, rows, series, under, root: squareRo
 
 // --- Heat map hour × weekday; on a narrow screen it stands upright ----------------------------------------------------
 
+// Every cell says its number: shorter where there is no room, and then smaller.
+const shorter = n => n < 1000 ? [count(n)] : n < 1e6 ? [count(n), `${(n / 1e3).toFixed(1)}k`, `${Math.round(n / 1e3)}k`] : [count(n), `${(n / 1e6).toFixed(1)}M`, `${Math.round(n / 1e6)}M`];
+const WIDE = 0.58; // of a digit, by its height
+function fitting(n, room) {
+	const words = shorter(n), fits = words.find(word => word.length * 10 * WIDE <= room);
+	return fits ? { words: fits, size: 10 } : { words: words.at(-1), size: Math.max(5, Math.min(10, room / words.at(-1).length / WIDE)) };
+}
+
 export function heat(host, { label, cells, weekdays, tell, pick }) {
 	const upright = (host.clientWidth || 600) < 460;
 	const columns = upright ? 7 : 24, lines = upright ? 24 : 7;
@@ -377,7 +385,10 @@ export function heat(host, { label, cells, weekdays, tell, pick }) {
 			const cell = at(column, line), strength = Math.sqrt(cell.n / most);
 			const px = left + column * cellWidth, py = top + line * cellHeight;
 			root.append(svg('rect', { x: r1(px) + 0.5, y: r1(py) + 0.5, width: r1(cellWidth - 1), height: r1(cellHeight - 1), rx: 2, class: cell.n ? 'heat' : 'heat none', 'fill-opacity': cell.n ? (0.08 + 0.92 * strength).toFixed(3) : null }));
-			if (cell.n && cellWidth >= 3 + 5.8 * String(cell.n).length) root.append(text(r1(px + cellWidth / 2), r1(py + cellHeight / 2) + 3.5, count(cell.n), { class: strength > 0.9 ? 'cell strong' : strength > 0.66 ? 'cell mid' : 'cell', 'text-anchor': 'middle' }));
+			if (!cell.n) continue;
+			const { words, size } = fitting(cell.n, cellWidth - 3);
+			const label = root.appendChild(text(r1(px + cellWidth / 2), r1(py + cellHeight / 2 + size * 0.35), words, { class: strength > 0.9 ? 'cell strong' : strength > 0.66 ? 'cell mid' : 'cell', 'text-anchor': 'middle' }));
+			if (size < 10) label.style.fontSize = `${r1(size)}px`;
 		}
 	}
 	for (let column = 0; column < columns; column++) {

@@ -1,14 +1,15 @@
-// The facts behind a mark, and one contract's timeline, in a drawer. What events say is put in as text only.
+// The facts behind a mark, and one contract's timeline, in a drawer. What events say is put in as text only. Where the drawer is, and the way
+// back, the page knows, which has them in its address.
 
 import { h, count, plural, percent, duration, moment, millis, dayName } from './format.js';
 import { get, download } from './api.js';
 import { tierName } from './panels.js';
 
-const PAGE = 50, SEARCH = 1000;
+const PAGE = 50;
 const drawer = document.getElementById('drawer');
 const state = status => h('span', { class: `state ${({ verified: 'good', approved: 'good', resolved: 'good', rolled_back: 'bad', failed: 'bad', rejected: 'bad' })[status] || ''}` }, String(status ?? '–').replaceAll('_', ' '));
 const when = time => h('time', { datetime: time }, moment(time));
-const contract = (id, words = id) => h('button', { type: 'button', class: 'link', title: id, onclick: () => showTimeline(id) }, words);
+const contract = (id, words = id) => h('button', { type: 'button', class: 'link', title: id, onclick: () => page.open({ contract: id }) }, words);
 const seconds = value => value == null ? '–' : duration(value);
 
 // columns of each list: [head, cell(row), class]
@@ -26,96 +27,86 @@ const LISTS = {
 		['decided in', row => seconds(row.decision_time_seconds), 'number'], ['asked by', row => row.requested_by], ['why', row => row.decision_reason, 'long'], ['contract', row => row.contract_id ? contract(row.contract_id) : '–'], ['approval', row => row.approval_id]] },
 };
 
-let trail = [], turn = 0, closed = () => {};
-export const onClose = f => { closed = f; };
+// What the address says of a list: kind, filters, and of what it is, in words. Whatever else is there is left out; the server checks the values.
+const FILTERS = ['from', 'to', 'tier', 'component', 'type', 'mission_type', 'confidence_from', 'confidence_to', 'weekday', 'hour', 'status', 'severity'];
+const instant = time => time == null || time === '' ? null : new Date(time).toISOString();
+export function writeList({ kind, filters, of }) {
+	const query = new URLSearchParams();
+	for (const name of FILTERS) if (filters[name] != null && filters[name] !== '') query.set(name, ['from', 'to'].includes(name) ? instant(filters[name]) : filters[name]);
+	query.set('of', of);
+	return `${kind}?${query}`;
+}
+export function readList(text) {
+	const [kind, rest] = (text ?? '').split(/\?(.*)/s), query = new URLSearchParams(rest);
+	if (!Object.hasOwn(LISTS, kind)) return null;
+	const filters = Object.fromEntries(FILTERS.filter(name => query.get(name)).map(name => [name, query.get(name)]));
+	if (['from', 'to'].some(name => filters[name] && isNaN(Date.parse(filters[name])))) return null;
+	return { kind, filters, of: (query.get('of') ?? '').slice(0, 120) };
+}
 
-function page(title, subtitle, ...body) {
+let turn = 0, page = { open() {}, closed() {} };
+// open({contract} or {list}): the page shows it here, by showTimeline() or showFacts(); closed(): by whoever looks at it
+export const connect = callbacks => { page = callbacks; };
+
+function fill(canGoBack, title, subtitle, ...body) {
 	drawer.replaceChildren(
 		h('header', {},
-			trail.length > 1 && h('button', { type: 'button', class: 'quiet', onclick: back }, '← back'),
+			canGoBack && h('button', { type: 'button', class: 'quiet', onclick: () => history.back() }, '← back'),
 			h('h2', { id: 'drawer-title', tabindex: '-1' }, title),
 			h('button', { type: 'button', class: 'quiet close', 'aria-label': 'Close', onclick: () => drawer.close() }, '✕')),
 		h('p', { class: 'about' }, subtitle), ...body);
 	if (!drawer.open) drawer.showModal();
 	drawer.querySelector('h2').focus();
 }
-function back() {
-	trail.pop();
-	trail[trail.length - 1]();
-}
 drawer.addEventListener('close', () => {
 	if (drawer.open) return; // the event comes a moment later; it was opened anew meanwhile
-	trail = [];
 	turn++;
-	closed(null);
+	page.closed();
 });
 drawer.addEventListener('click', event => { if (event.target === drawer) drawer.close(); });
 
 const trouble = (problem, again) => h('div', { class: 'empty' }, h('strong', {}, problem.message), h('p', {}, problem.advice || ''), h('button', { type: 'button', onclick: again }, 'Try again'));
 
-function start(open) {
-	if (!drawer.open) {
-		trail = [];
-		closed(null);
-	}
-	trail.push(open);
-	open();
-}
-
-// showFacts('executions', {from, to, tier, …, match}, 'of what')
-export function showFacts(kind, filters, of) {
-	start(() => list(kind, filters, of));
-}
-
-async function list(kind, { from, to, match, ...rest }, of) {
+// showFacts({kind: 'executions', filters: {from, to, tier, …}, of: 'of what'})
+export async function showFacts({ kind, filters: { from, to, ...rest }, of }, canGoBack) {
 	const mine = ++turn, { title, columns } = LISTS[kind];
-	const instant = time => time == null ? undefined : new Date(time).toISOString();
 	const parameters = { from: instant(from), to: instant(to), ...rest };
 	const body = h('tbody'), foot = h('p', { class: 'about', role: 'status' }, 'Reading …'), more = h('button', { type: 'button', hidden: true }, 'Show more');
-	page(`${title}: ${of}`, `${Object.entries(rest).filter(([, value]) => value).map(([name, value]) => `${name} ${value}`).concat(from == null ? 'all times' : `${moment(from)} to ${moment(to)} UTC`).join(' · ')}; newest first`,
+	fill(canGoBack, `${title}: ${of}`, `${Object.entries(rest).filter(([, value]) => value != null && value !== '').map(([name, value]) => `${name.replaceAll('_', ' ')} ${value}`).concat(from == null ? 'all times' : `${moment(from)} to ${moment(to)} UTC`).join(' · ')}; newest first`,
 		h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': title }, h('table', {}, h('thead', {}, h('tr', {}, columns.map(([name, , css]) => h('th', { scope: 'col', class: css }, name)))), body)),
-		h('div', { class: 'foot' }, foot, more, !match && h('button', { type: 'button', class: 'quiet', onclick: () => download(kind, parameters, `${kind}.csv`).catch(problem => { foot.textContent = problem.message; }) }, 'CSV')));
-	let offset = 0, shown = 0, looked = 0, ended = false;
+		h('div', { class: 'foot' }, foot, more, h('button', { type: 'button', class: 'quiet', title: 'The whole list as CSV', onclick: event => saveList(event.target) }, 'CSV')));
+	let shown = 0;
 	async function next() {
 		more.hidden = true;
 		try {
-			let wanted = PAGE;
-			while (wanted > 0 && !ended) {
-				const limit = match ? SEARCH : PAGE;
-				const { rows, asOf } = await get(kind, { ...parameters, limit, offset });
-				if (mine !== turn) return;
-				let used = 0;
-				for (const row of rows) {
-					if (wanted === 0) break;
-					used++;
-					if (match && !match(row)) continue;
-					body.append(h('tr', {}, columns.map(([, cell, css]) => h('td', { class: css }, cell(row) ?? '–'))));
-					shown++;
-					wanted--;
-				}
-				looked += used;
-				offset += used;
-				ended = used === rows.length && rows.length < limit;
-				foot.textContent = `${plural(shown, 'row')}${ended ? ', all there are' : ''}${match ? `, found among ${count(looked)}` : ''} · as of ${asOf ? moment(asOf) : '–'} UTC`;
-			}
+			const answer = await get(kind, { ...parameters, limit: PAGE, offset: shown });
+			if (mine !== turn) return;
+			for (const row of answer.rows) body.append(h('tr', {}, columns.map(([name, cell, css]) => h('td', { class: css, 'data-head': name }, cell(row) ?? '–'))));
+			shown += answer.rows.length;
+			foot.textContent = `${plural(shown, 'row')}${answer.more ? '' : ', all there are'} · as of ${moment(answer.asOf)} UTC`;
 			if (!shown) foot.textContent = 'Nothing here: the facts of this time are gone or filtered out.';
-			more.hidden = ended;
+			more.hidden = !answer.more;
 		} catch (problem) {
 			if (mine === turn) body.parentElement.parentElement.after(trouble(problem, event => { event.target.parentElement.remove(); next(); }));
 		}
+	}
+	async function saveList(button) {
+		button.disabled = true;
+		try {
+			const { cutAt, isMixed } = await download(kind, parameters, `gracecube-${kind}.csv`);
+			if (mine === turn) foot.textContent = `${cutAt == null ? 'The file has all rows' : `The file has the first ${count(cutAt)} rows only: choose a shorter time`}${isMixed ? '; while it was read, rows came and went: one may be in it twice, or be missing' : ''}.`;
+		} catch (problem) {
+			if (mine === turn) foot.textContent = `${problem.message} ${problem.advice ?? ''}`;
+		}
+		button.disabled = false;
 	}
 	more.addEventListener('click', next);
 	next();
 }
 
-export function showTimeline(id) {
-	start(() => timeline(id));
-}
-
-async function timeline(id) {
+export async function showTimeline(id, canGoBack) {
 	const mine = ++turn, place = h('div', {}, h('p', { class: 'about', role: 'status' }, 'Reading …'));
-	page('One contract’s story', h('code', {}, id), place);
-	closed(id);
+	fill(canGoBack, 'One contract’s story', h('code', {}, id), place);
 	try {
 		const [fact, story] = await Promise.all([get(`executions/${encodeURIComponent(id)}`), get(`executions/${encodeURIComponent(id)}/timeline`)]);
 		if (mine !== turn) return;
@@ -138,6 +129,6 @@ async function timeline(id) {
 			})),
 			h('p', { class: 'about' }, `${plural(story.rows.length, 'step')} · as of ${story.asOf ? moment(story.asOf) : '–'} UTC`));
 	} catch (problem) {
-		if (mine === turn) place.replaceChildren(trouble(problem, () => timeline(id)));
+		if (mine === turn) place.replaceChildren(trouble(problem, () => showTimeline(id, canGoBack)));
 	}
 }

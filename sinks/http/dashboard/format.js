@@ -72,6 +72,34 @@ export function group(rows, by) {
 	return groups;
 }
 
+// --- Cells of a table: what people read, and what a file holds ---------------------------------------------------------
+
+const cell = (words, value, unit = '') => ({ words, value, unit });
+export const cells = {
+	count: n => cell(count(n), n),
+	part: (part, total) => cell(percent(share(part, total)), total > 0 ? +(part / total * 100).toFixed(4) : null, '%'),
+	interval: (part, total) => cell(interval(part, total), wilson(part, total)?.map(share => (share * 100).toFixed(2)).join('–'), '%'),
+	seconds: s => cell(duration(s), s ?? null, 's'),
+	score: v => cell(v == null ? '–' : v.toFixed(3), v ?? null),
+	time: (words, value) => cell(words, value),
+	none: cell('–', null),
+};
+export const wordsOf = cell => cell?.words ?? cell;
+
+// RFC 4180, with the mark by which spreadsheets know UTF-8. What a spreadsheet would take for a formula has an apostrophe before it, as in the API's.
+const field = value => {
+	const text = value == null ? '' : typeof value === 'string' ? value.replace(/^[=+\-@\t\r]/, "'$&") : String(value);
+	return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+};
+export function csvOf({ head, rows }) {
+	const units = head.map((_, i) => rows.map(row => row[i]?.unit).find(Boolean));
+	const lines = [head.map((name, i) => units[i] && !name.includes('%') ? `${name} (${units[i]})` : name), ...rows.map(row => row.map(one => one?.words == null ? one : one.value))];
+	return `\ufeff${lines.map(line => `${line.map(field).join(',')}\r\n`).join('')}`;
+}
+
+// Characters that turn the text behind them round make one word look like another: they are shown as what they are.
+export const plainly = text => String(text).replace(/[\u202a-\u202e\u2066-\u2069]/g, mark => `‹U+${mark.charCodeAt().toString(16).toUpperCase()}›`);
+
 // h('p', {class: 'x', onclick: f}, 'text', node, …): text goes in as text, never as markup
 export function h(tag, properties, ...children) {
 	const node = document.createElement(tag);
@@ -80,6 +108,6 @@ export function h(tag, properties, ...children) {
 		if (name.startsWith('on')) node.addEventListener(name.slice(2), value);
 		else node.setAttribute(name, value === true ? '' : value);
 	}
-	node.append(...children.flat().filter(child => child != null && child !== false));
+	node.append(...children.flat().filter(child => child != null && child !== false).map(child => child instanceof Node ? child : plainly(child)));
 	return node;
 }
