@@ -83,6 +83,10 @@ static inline int64_t gc_version_own_us(const struct gc_version *version)
  * tests/contract/persons.csv its cases. */
 bool gc_error_names_person(struct gc_span note);
 
+/* Which contract the reason of an approval names: the first id behind "contract=", where that begins a word; it ends at a blank, a comma, a
+ * semicolon or a closing bracket. cube.contract_in() is the same rule, and tests/contract/contracts_in_reasons.csv its cases. */
+struct gc_span gc_approval_names_contract(struct gc_span reason);
+
 enum gc_op { GC_UPSERT, GC_DELETE, GC_IGNORE };
 
 /* One change, whatever shape it came in. */

@@ -15,6 +15,7 @@ import gzip
 import json
 import math
 import os
+import re
 import sys
 from collections import defaultdict
 from datetime import datetime, timedelta, timezone
@@ -286,6 +287,10 @@ def approvals_of(final):
         }
 
 
+def named_contract(reason):
+    return next((word.removeprefix('contract=') for word in re.split(r'[\s,;()\[\]]', reason or '') if word.startswith('contract=') and word != 'contract='), None)
+
+
 # --- Links --------------------------------------------------------------------------------------------------------------
 
 def links_of(final):
@@ -303,7 +308,7 @@ def links_of(final):
                                  ('contract compliance check', 'constitutional_compliance', ['action_id']),
                                  ('contract approval', 'approval_requests', ['contract_id'])):
         for row in final[stream].values():
-            contract = next((row[field] for field in fields if row[field]), None)
+            contract = next((row[field] for field in fields if row[field]), None) or named_contract(row['reason'] if stream == 'approval_requests' else None)
             yield link, contract if contract in contracts else None, row['id']
     for entry in final['immutable_log'].values():
         payload = nested(entry['payload'])

@@ -37,16 +37,18 @@ restored() {
 }
 
 # kept → all rows of 0.1.0 but those of bookkeeping of the schema itself, and the checksums of contracts, which have one more column; one hash a
-# table; the mesh's errors apart, where versions stand, and which transaction wrote a key. What is asked is written down the first time, before the upgrade: columns and
-# tables that are new say nothing of what was there.
+# table; the mesh's errors apart, where versions stand, which transaction wrote a key, and the contracts of approvals, which were not read from their
+# reasons. What is asked is written down the first time, before the upgrade: columns and tables that are new say nothing of what was there.
 kept() {
 	[ -s kept.sql ] || sql >kept.sql <<-'SQL'
 		SELECT format('SELECT %L, count(*), sum(hashtext(ROW(%s)::text)::bigint) FROM %s t %s;', relname,
 			(SELECT string_agg(format('t.%I', a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-				AND NOT (relname ~ '^version_' AND attname = 'at_us') AND attname <> 'xid'),
-			c.oid::regclass, CASE WHEN relname ~ '^(fact|key)_error_events$' THEN 'WHERE error_id NOT LIKE ''error:%''' WHEN relname = 'setting' THEN 'WHERE name LIKE ''cube.%''' ELSE '' END)
+				AND NOT (relname ~ '^version_' AND attname = 'at_us') AND attname <> 'xid'
+				AND NOT (relname ~ '^(fact|key)_approvals$' AND attname IN ('contract_id', 'contract_tier_key', 'tier_key', 'loaded_at'))),
+			c.oid::regclass, CASE WHEN relname ~ '^(fact|key)_error_events$' THEN 'WHERE error_id NOT LIKE ''error:%''' WHEN relname = 'setting' THEN 'WHERE name LIKE ''cube.%'''
+				WHEN relname = 'key_verification_executions' THEN 'WHERE kafka_us > 0' ELSE '' END)
 		FROM pg_class c WHERE relnamespace = 'cube'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
-			AND relname !~ '^schema_|^(fact|rollup)$|^rollup_error|^rollup_verification_(executions_ledger|mission)$' ORDER BY relname
+			AND relname !~ '^schema_|^(fact|rollup)$|^rollup_(error|approvals)|^rollup_verification_(executions_ledger|mission)$' ORDER BY relname
 	SQL
 	sql -f kept.sql
 }
@@ -74,6 +76,8 @@ for n in 1 2 3; do start "migrate$n" "$CUBE_TEST_BIN" migrate && pids+=" $PID"; 
 for pid in $pids; do ends "$pid" 120 && equal 'exit code of one of three migrations at once' "$STATUS" 0; done
 equal 'migrations that changed something' "$(cat migrate?.out | grep -c "schema version 1 found, now it is $newest")" 1
 kept | diff before - >&2 || fail 'rows differ after the upgrade'
+equal 'approvals whose reason names a contract, and those that have it, and its tier' "$(sql -c "SELECT count(*) > 5, count(*) = count(contract_id), bool_and(a.tier_key = coalesce(c.tier_key, 0))
+	FROM cube.fact_approvals a LEFT JOIN cube.fact_verification_executions c USING (contract_id) WHERE a.action_description LIKE '%contract=%'")" 't|t|t'
 equal 'errors of the mesh' "$(human)" 'error:mesh-1 true false, error:mesh-2 false true, error:mesh-3 false true, error:mesh-4 false true, error:mesh-5 false false'
 "$CUBE_TEST_BIN" token list | grep alice >/dev/null || fail 'the token is gone'
 verify_agrees

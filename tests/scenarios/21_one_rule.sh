@@ -43,6 +43,7 @@ holds 'errors that SQL judges otherwise' errors.csv 'what text, severity text, r
 	OR cube.is_auto_resolved(CASE WHEN resolved THEN now() END, cube.names_person(note)) IS DISTINCT FROM auto_resolved'
 holds 'approvals of which SQL says another status' approvals.csv 'status text, was_approved boolean, of_the_mesh boolean' \
 	'SELECT n, status FROM c WHERE (cube.approval_status(was_approved) = status) IS DISTINCT FROM of_the_mesh AND (of_the_mesh OR was_approved IS NOT NULL AND status = lower(status))'
+holds 'reasons in which SQL reads another contract' contracts_in_reasons.csv 'reason text, contract text' 'SELECT n, reason FROM c WHERE cube.contract_in(reason) IS DISTINCT FROM contract'
 holds 'actors of another type or name in SQL' actors.csv 'text text, actor_id text, actor_type text, actor_name text' \
 	'SELECT c.n, c.actor_id FROM c LEFT JOIN cube.dim_actor d USING (actor_id) WHERE c.actor_id IS NOT NULL AND (d.actor_type, d.actor_name) IS DISTINCT FROM (c.actor_type, c.actor_name)' \
 	-c 'DO $$BEGIN PERFORM cube.resolve_actor(ARRAY(SELECT DISTINCT actor_id FROM c WHERE actor_id IS NOT NULL)); END$$'

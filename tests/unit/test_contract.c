@@ -259,6 +259,21 @@ static void notes_name_persons(void **state)
 	close_cases(&cases, 18);
 }
 
+static void reasons_name_contracts(void **state)
+{
+	struct cases cases;
+
+	(void)state;
+	open_cases(&cases, "contracts_in_reasons.csv");
+	while (next_case(&cases)) {
+		struct gc_span found = gc_approval_names_contract(cases.fields[0]);
+
+		if (!gc_span_equal(found, cases.fields[1]))
+			fail_case(&cases);
+	}
+	close_cases(&cases, 17);
+}
+
 static void errors_are_judged(void **state)
 {
 	struct cases cases;
@@ -559,6 +574,7 @@ int main(void)
 		cmocka_unit_test(times_have_their_hour_and_month),
 		cmocka_unit_test(durations_are_measures),
 		cmocka_unit_test(notes_name_persons),
+		cmocka_unit_test(reasons_name_contracts),
 		cmocka_unit_test_setup_teardown(errors_are_judged, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(approvals_are_decided, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(actors_have_a_prefix, set_up, tear_down),

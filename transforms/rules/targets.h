@@ -38,4 +38,7 @@ extern const struct gc_target gc_target_error_events;
 void gc_error_derive(struct gc_decode *decode, struct gc_row *row, struct gc_span severity, struct gc_span actor,
 		     struct gc_span component);
 
+/* The contract that an approval is about: its own field, else what its reason names. */
+struct gc_span gc_approval_contract(struct gc_decode *decode, struct gc_span own, struct gc_span reason);
+
 #endif

@@ -142,12 +142,14 @@ static const struct gc_json *problem_of(struct gc_decode *decode, const struct g
 static void derive_links(struct gc_decode *decode, struct gc_row *row, const struct gc_json *payload, const struct kind *kind)
 {
 	struct gc_span error = gc_decode_key(decode, payload, "error_id");
-	struct gc_span contract = gc_decode_member(decode, gc_decode_text(decode, payload, "contract_id"), "contract_id");
+	struct gc_span contract;
 
 	if (!kind->of_approval) {
 		gc_decode_link(decode, "error_events", row->key);
 		return;
 	}
+	contract = gc_approval_contract(decode, gc_decode_text(decode, payload, "contract_id"),
+					kind->is_decision ? GC_SPAN_NULL : gc_row_get_text(row, AT_note));
 	if (error.len == 0)
 		error = gc_decode_key(decode, problem_of(decode, payload), "error_id");
 	if (error.len > 0) {

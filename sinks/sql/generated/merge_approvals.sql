@@ -63,7 +63,7 @@ BEGIN
 		WHERE i.deleted OR i.created_at >= closed_before
 		ON CONFLICT (approval_id) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
 			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
-			offset_id = excluded.offset_id , own_tier_key = excluded.own_tier_key, contract_id = excluded.contract_id
+			offset_id = excluded.offset_id , own_tier_key = excluded.own_tier_key, contract_id = CASE WHEN excluded.contract_id = '__debezium_unavailable_value' THEN k.contract_id ELSE excluded.contract_id END
 		-- a key that was only locked is no delete: it has no version yet
 		WHERE (k.created_at IS NULL OR k.created_at >= closed_before) AND cube.replaces(
 			excluded.created_at IS NULL, excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,
@@ -72,6 +72,9 @@ BEGIN
 	SELECT array_agg(w.approval_id), array_agg(w.approval_id) FILTER (WHERE w.created_at IS NULL AND w.prev_created_at IS NOT NULL),
 		array_agg(w.approval_id) FILTER (WHERE w.created_at <> w.prev_created_at), array_agg(w.prev_created_at), array_agg(w.contract_tier_key)
 	INTO winners, deleted_keys, moved_keys, known_prev_created_at, known_contract_tier_key FROM w;
+
+	-- of a key that is new there is nothing to keep
+	UPDATE cube.key_approvals SET contract_id = NULL WHERE approval_id = ANY (winners) AND contract_id = '__debezium_unavailable_value';
 
 	-- 2. the others were older than what is there, or of a closed month: the ledger counts them as superseded, or as expired
 	IF winners IS NULL OR cardinality(winners) < cardinality(merge_approvals.approval_id) THEN
@@ -117,7 +120,7 @@ BEGIN
 		f.created_at,
 		f.decided_at,
 		f.status,
-		f.contract_id,
+		CASE WHEN f.contract_id = '__debezium_unavailable_value' AND k.prev_created_at IS NULL THEN NULL ELSE f.contract_id END,
 		f.error_id,
 		f.requested_by,
 		CASE WHEN f.decision_reason = '__debezium_unavailable_value' AND k.prev_created_at IS NULL THEN NULL ELSE f.decision_reason END,
@@ -137,12 +140,12 @@ BEGIN
 		risk_score = excluded.risk_score,
 		decided_at = excluded.decided_at,
 		status = excluded.status,
-		contract_id = excluded.contract_id,
+		contract_id = CASE WHEN excluded.contract_id = '__debezium_unavailable_value' THEN t.contract_id ELSE excluded.contract_id END,
 		error_id = excluded.error_id,
 		requested_by = excluded.requested_by,
 		decision_reason = CASE WHEN excluded.decision_reason = '__debezium_unavailable_value' THEN t.decision_reason ELSE excluded.decision_reason END,
 		loaded_at = excluded.loaded_at
-	WHERE (t.approval_id, t.time_key, t.tier_key, t.actor_key, t.approval_type, t.action_description, t.was_approved, t.decision_time_seconds, t.risk_score, t.created_at, t.decided_at, t.status, t.contract_id, t.error_id, t.requested_by, t.decision_reason) IS DISTINCT FROM (excluded.approval_id, excluded.time_key, excluded.tier_key, excluded.actor_key, excluded.approval_type, CASE WHEN excluded.action_description = '__debezium_unavailable_value' THEN t.action_description ELSE excluded.action_description END, excluded.was_approved, excluded.decision_time_seconds, excluded.risk_score, excluded.created_at, excluded.decided_at, excluded.status, excluded.contract_id, excluded.error_id, excluded.requested_by, CASE WHEN excluded.decision_reason = '__debezium_unavailable_value' THEN t.decision_reason ELSE excluded.decision_reason END);
+	WHERE (t.approval_id, t.time_key, t.tier_key, t.actor_key, t.approval_type, t.action_description, t.was_approved, t.decision_time_seconds, t.risk_score, t.created_at, t.decided_at, t.status, t.contract_id, t.error_id, t.requested_by, t.decision_reason) IS DISTINCT FROM (excluded.approval_id, excluded.time_key, excluded.tier_key, excluded.actor_key, excluded.approval_type, CASE WHEN excluded.action_description = '__debezium_unavailable_value' THEN t.action_description ELSE excluded.action_description END, excluded.was_approved, excluded.decision_time_seconds, excluded.risk_score, excluded.created_at, excluded.decided_at, excluded.status, CASE WHEN excluded.contract_id = '__debezium_unavailable_value' THEN t.contract_id ELSE excluded.contract_id END, excluded.error_id, excluded.requested_by, CASE WHEN excluded.decision_reason = '__debezium_unavailable_value' THEN t.decision_reason ELSE excluded.decision_reason END);
 	RETURN not_applied;
 END $function$;
 

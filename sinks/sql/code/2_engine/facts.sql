@@ -189,7 +189,7 @@ BEGIN
 		RETURNING k.%4$I, k.created_at, %13$s)
 	SELECT array_agg(w.%4$I), array_agg(w.%4$I) FILTER (WHERE w.created_at IS NULL AND w.prev_created_at IS NOT NULL),
 		array_agg(w.%4$I) FILTER (WHERE w.created_at <> w.prev_created_at), %14$s
-	INTO winners, deleted_keys, moved_keys, %15$s FROM w;
+	INTO winners, deleted_keys, moved_keys, %15$s FROM w;%18$s
 
 	-- 2. the others were older than what is there, or of a closed month: the ledger counts them as superseded, or as expired
 	IF winners IS NULL OR cardinality(winners) < cardinality(%9$s) THEN
@@ -227,7 +227,9 @@ END $body$$sql$,
 		key_table, key_column,                                                -- 3, 4
 		cube.list(', %I', own, ''), cube.list(', i.%I', own, ''),             -- 5, 6
 		cube.list(source, ARRAY[key_column, 'created_at'] || own || ARRAY['deleted', 'lsn', 'source_us', 'kafka_us', 'record_offset', 'offset_id']), -- 7
-		(SELECT coalesce(string_agg(format(CASE WHEN o = ANY (p_key_keeps) THEN ', %1$I = coalesce(excluded.%1$I, k.%1$I)' ELSE ', %1$I = excluded.%1$I' END, o), '' ORDER BY n), '')
+		(SELECT coalesce(string_agg(format(CASE WHEN o = ANY (p_key_keeps) THEN ', %1$I = coalesce(excluded.%1$I, k.%1$I)'
+				WHEN o = ANY (p_keeps) THEN ', %1$I = CASE WHEN excluded.%1$I = %2$L THEN k.%1$I ELSE excluded.%1$I END'
+				ELSE ', %1$I = excluded.%1$I' END, o, cube.unavailable_value(p_fact, o)), '' ORDER BY n), '')
 			FROM unnest(own) WITH ORDINALITY u (o, n)),                       -- 8
 		format('merge_%s.%I', p_target, key_column), format('merge_%s.offset_id', p_target), -- 9, 10
 		p_fact,                                                               -- 11
@@ -247,7 +249,9 @@ END $body$$sql$,
 			key_table, cube.list('%1$I = n.%1$I', names), key_column,
 			(SELECT string_agg(format('(%s) AS %I', e, n), ', ' ORDER BY i) FROM unnest(names, expressions) WITH ORDINALITY u (n, e, i)),
 			cube.list('t.%I', names), cube.list('n.%I', names), p_target, looked_up) END, -- 16
-		p_fact);                                                              -- 17
+		p_fact,                                                               -- 17
+		coalesce((SELECT string_agg(format(E'\n\n\t-- of a key that is new there is nothing to keep\n\tUPDATE cube.%1$I SET %2$I = NULL WHERE %3$I = ANY (winners) AND %2$I = %4$L;',
+			key_table, o, key_column, cube.unavailable_value(p_fact, o)), '') FROM unnest(own) o WHERE o = ANY (p_keeps)), '')); -- 18
 	EXECUTE format('COMMENT ON FUNCTION cube.merge_%s(%s, boolean[], bigint[], bigint[], bigint[], bigint[], bigint[]) IS %L', p_target, cube.list('%s[]', types),
 		format('Merges a batch of versions into %s, exactly once and never backwards.', p_fact));
 	PERFORM cube.lead_older_merges(p_target, key_column, inputs, types, ARRAY(SELECT CASE WHEN i = ANY (p_keeps) THEN cube.unavailable_value(p_fact, i) END FROM unnest(inputs) WITH ORDINALITY u (i, n) ORDER BY n));
