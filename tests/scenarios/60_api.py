@@ -869,6 +869,12 @@ def definitions():
     equal('the usual silence of the log', value("SELECT round(usual_gap_seconds) FROM cube.cube_freshness WHERE stream = 'immutable_log'"), value(
         'SELECT round(7 * 86400.0 / count(*)) FROM cube.fact_agentic_events WHERE cube.day_of(time_key) > (SELECT max(cube.day_of(time_key)) FROM cube.fact_agentic_events) - 7'))
     equal('of what limited roles see', psql("SET ROLE gracecube_tier_1; SELECT count(usual_gap_seconds) FROM cube.cube_freshness"), psql('SELECT count(usual_gap_seconds) FROM cube.cube_freshness'))
+    for table in ('fact_verification_executions', 'fact_approvals', 'dim_mission'):
+        found = {name: (n, filled, is_empty) for name, n, filled, is_empty in rows("SELECT column_name, row_count, filled, is_empty FROM cube.column_fill WHERE table_name = '%s'" % table)}
+        columns = [row[0] for row in rows("SELECT attname FROM pg_attribute WHERE attrelid = 'cube.%s'::regclass AND attnum > 0 AND NOT attisdropped" % table)]
+        n, *filled = rows('SELECT count(*), %s FROM cube.%s' % (', '.join('count(%s)' % name for name in columns), table))[0]
+        equal('how full %s is' % table, found, {name: (n, count, count == 0) for name, count in zip(columns, filled)})
+    equal('a column that no record fills', value("SELECT is_empty FROM cube.column_fill WHERE table_name = 'fact_approvals' AND column_name = 'risk_score'"), True)
     equal('texts of a story that end with a blank', value("SELECT count(*) FROM cube.fact_verification_executions f, cube.cube_execution_timeline(f.contract_id) t WHERE t.detail ~ ' $'"), 0)
     shown('missions are counted once, errors by how they ended, false positives apart; playbooks, dates, severities, extents and usual gaps: equal to the facts')
 

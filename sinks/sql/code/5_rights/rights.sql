@@ -187,7 +187,8 @@ END $$;
 CREATE OR REPLACE FUNCTION cube.is_for_reading(c pg_class) RETURNS boolean LANGUAGE sql STABLE AS $$
 	SELECT NOT c.relispartition AND ((c.relkind = 'v' AND c.relname LIKE 'cube\_%' AND c.relname <> 'cube_api_audit')
 		OR (c.relkind IN ('r', 'p') AND c.relname ~ '^(dim|fact|rollup)_' AND c.relname !~ '_ledger$')
-		OR c.relname IN ('etl_offset', 'etl_dead_letter_ledger', 'schema_version', 'schema_file', 'horizon', 'closed_month', 'metric_catalog', 'metric_definition', 'rebuild'))
+		OR c.relname IN ('etl_offset', 'etl_dead_letter_ledger', 'schema_version', 'schema_file', 'horizon', 'closed_month', 'column_fill', 'metric_catalog', 'metric_definition',
+			'rebuild'))
 $$;
 COMMENT ON FUNCTION cube.is_for_reading(pg_class) IS 'May analysts read this table or view of the cube?';
 
@@ -215,7 +216,7 @@ BEGIN
 	FOR r IN SELECT p.oid::regprocedure AS name FROM pg_proc p WHERE p.pronamespace = 'cube'::regnamespace AND p.proname IN ('activity_heatmap', 'actor_key_of',
 			'approvals', 'as_of', 'bucket_at', 'bucket_value', 'check_metric_cut', 'check_metric_question', 'component_cell', 'confidence_distribution',
 			'cube_execution_timeline', 'cube_tier_as_of', 'daily_verification', 'day_of', 'days_until', 'duration_percentiles', 'error_trends', 'errors',
-			'errors_of_minutes', 'executions', 'first_minute', 'hourly_verification', 'is_open_error', 'issue_last_found', 'lane', 'log_bucket', 'log_integrity',
+			'errors_of_minutes', 'executions', 'fill_of', 'first_minute', 'hourly_verification', 'is_open_error', 'issue_last_found', 'lane', 'log_bucket', 'log_integrity',
 			'mean', 'metric', 'metric_answer_sql', 'metric_bucket_sql', 'metric_compared', 'metric_cut_column', 'metric_facts_sql', 'metric_filter',
 			'metric_filter_form', 'metric_filter_sql', 'metric_has_facts_at', 'metric_keys_sql', 'metric_measure_sql', 'metric_named', 'metric_part_sql',
 			'metric_parts_sql', 'metric_shift', 'metric_statement', 'metric_sum_sql', 'metric_sums_for', 'metric_sums_sql', 'metric_time_sql', 'metric_whole_sql',
