@@ -89,12 +89,12 @@ export function select(data, view) {
 
 // --- The time axis ----------------------------------------------------------------------------------------------------
 
-// Of all time a few stray rows, long before the others, would take most of the axis: where these begin. Strays are less than 1 % of all.
+// Of all time a few stray rows, long before the others, would take most of the axis: where these begin. Strays are a tenth of all at most.
 function settled(rows, to) {
 	const sorted = [...rows].sort((a, b) => a.t - b.t), total = sum(sorted, row => row.n), first = sorted[0].t;
 	let before = 0;
 	for (const row of sorted) {
-		if (before > total / 100) break;
+		if (before > total / 10) break;
 		if (row.t - first > (to - first) / 2) return row.t;
 		before += row.n;
 	}
