@@ -14,8 +14,8 @@ SELECT cube.define_view('column_fill', $$
 SELECT c.relname::text AS table_name, f.column_name, f.row_count, f.filled, (100.0 * f.filled / nullif(f.row_count, 0))::double precision AS filled_pct,
 	f.row_count > 0 AND f.filled = 0 AS is_empty, col_description(c.oid, a.attnum) AS meaning
 FROM pg_class c CROSS JOIN LATERAL cube.fill_of(c.relname::text) f JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = f.column_name
-WHERE c.relnamespace = 'cube'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname ~ '^(fact|dim)_'$$);
-SELECT cube.describe('cube.column_fill', 'How full each column of facts and dimensions is, counted when it is asked. It reads whole tables: ask for one, by WHERE table_name = …', $$
+WHERE c.relnamespace = 'cube'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname ~ '^(fact|dim)_' AND c.relname <> 'fact_link'$$);
+SELECT cube.describe('cube.column_fill', 'How full each column of facts and dimensions is, counted when it is asked. It reads whole tables: ask for one, by WHERE table_name = …. Of the tiers that who asks may see.', $$
 	table_name: fact or dimension
 	column_name: its column
 	row_count: rows of the table
