@@ -113,7 +113,7 @@ COMMENT ON FUNCTION cube.describe_members(text) IS 'Takes from the live one what
 
 -- A key without offset_id is of a fact that a record told of beside its own, or an event of the mesh.
 CREATE OR REPLACE FUNCTION cube.told_beside(p_target text, p_key text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-	SELECT CASE WHEN p_target = 'error_events' AND p_key LIKE 'log:%' THEN 'immutable_log' ELSE 'trigger_events' END
+	SELECT CASE p_target WHEN 'error_events' THEN cube.error_stream(p_key) ELSE 'trigger_events' END
 $$;
 COMMENT ON FUNCTION cube.told_beside(text, text) IS 'The stream that a key without offset_id is of.';
 
