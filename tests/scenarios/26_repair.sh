@@ -41,7 +41,7 @@ damage 'buckets at the end of integers, in two lanes' "$ROLLUP" rollup_verificat
 	"UPDATE cube.rollup_verification_duration SET n0 = 2147483647 WHERE $(first_cell rollup_verification_duration);
 	INSERT INTO cube.rollup_verification_duration SELECT component_key, day, tier_key, bucket_group, 30000, executions, n0, n1, n2, n3, n4, n5, n6, n7, n8, n9, n10, n11,
 		n12, n13, n14, n15 FROM cube.rollup_verification_duration WHERE n0 = 2147483647"
-damage 'a block of the log' "$ROLLUP" rollup_log_links rollup_log_links "UPDATE cube.rollup_log_links SET links = links + 1 WHERE $(first_cell rollup_log_links)"
+damage 'a block of the log' "$ROLLUP" rollup_log_chain rollup_log_chain "UPDATE cube.rollup_log_chain SET links = links + 1 WHERE $(first_cell rollup_log_chain)"
 damage 'a row ledger that counts one too many' "$ROLLUP" rollup_verification_executions_ledger rollup_verification_executions_ledger \
 	"UPDATE cube.rollup_verification_executions_ledger SET row_count = row_count + 1 WHERE $(first_cell rollup_verification_executions_ledger)"
 # of a fact that no traffic comes of: a ledger that has begun anew before the repair came is one that differs, and its facts are not touched

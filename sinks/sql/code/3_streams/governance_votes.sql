@@ -24,6 +24,11 @@ SELECT cube.define_fact('fact_governance_votes', 'governance_votes',
 		"outcome text": "(SELECT s.outcome FROM cube.key_governance_sessions p JOIN cube.fact_governance_sessions s ON s.governance_session_id = p.governance_session_id AND s.created_at = p.created_at WHERE p.governance_session_id = k.governance_session_id)"}',
 	p_links => '{"actor_key": "coalesce(k.member_actor_key, 0)", "session_outcome": "k.outcome"}',
 	p_depends_on => ARRAY['governance_session_id = fact_governance_sessions', 'governance_member_id = fact_governance_members']);
+SELECT cube.define_rollup('rollup_votes_daily', 'fact_governance_votes',
+	ARRAY['governance_session_id text COLLATE "C" = coalesce(f.governance_session_id, ''unknown'')', 'actor_key int = f.actor_key', 'day date = cube.day_of(f.time_key)'],
+	ARRAY['votes bigint = 1', 'approve bigint = coalesce(f.vote = ''approve'', false)::int', 'reject bigint = coalesce(f.vote = ''reject'', false)::int', 'abstain bigint = coalesce(f.vote = ''abstain'', false)::int']);
+-- What it was until 0016, for as long as programs of before read it. No month was closed by then: retention is of the same release.
 SELECT cube.define_rollup('rollup_votes', 'fact_governance_votes',
 	ARRAY['governance_session_id text COLLATE "C" = coalesce(f.governance_session_id, ''unknown'')', 'actor_key int = f.actor_key'],
-	ARRAY['votes bigint = 1', 'approve bigint = coalesce(f.vote = ''approve'', false)::int', 'reject bigint = coalesce(f.vote = ''reject'', false)::int', 'abstain bigint = coalesce(f.vote = ''abstain'', false)::int']);
+	ARRAY['votes bigint = 1', 'approve bigint = coalesce(f.vote = ''approve'', false)::int', 'reject bigint = coalesce(f.vote = ''reject'', false)::int', 'abstain bigint = coalesce(f.vote = ''abstain'', false)::int'])
+WHERE to_regclass('cube.rollup_votes') IS NOT NULL;

@@ -54,16 +54,24 @@ SELECT cube.define_trigger('link_log_mission_delete', 'delete', 'fact_agentic_ev
 
 -- Is the chain whole? A link needs its neighbour, which no rollup knows; but both ends of each link can be summed on their own: an entry says
 -- of its own place which hash should stand before it, and of the next place which hash does. A block of 256 places in which 256 entries
--- are, and in which both sums are equal, is complete, each entry once, with no broken link: were a place empty, its next one would have
--- the first end of a link and not the second. So only the other blocks are read entry by entry: the newest one, and where something is wrong.
--- 54 bits of a hash, so that 256 of them fit an integer.
+-- are, and in which the first ends less the second ends are nothing, is complete, each entry once, with no broken link: were a place empty, its
+-- next one would have the first end of a link and not the second. So only the other blocks are read entry by entry: the newest one, and where
+-- something is wrong. 54 bits of a hash, of which a difference fits a bigint; their sum is a numeric, because a log may give the same numbers
+-- as often as it likes.
 CREATE OR REPLACE FUNCTION cube.link_hash(p_hash text, p_sequence bigint) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 	SELECT hashtextextended(coalesce(p_hash, 'none'), p_sequence) & 18014398509481983
 $$;
 COMMENT ON FUNCTION cube.link_hash(text, bigint) IS 'One end of a link of the log: which hash stands before the entry with this sequence number.';
 
+SELECT cube.define_rollup('rollup_log_chain', 'fact_agentic_events', ARRAY['block bigint = e.block', 'day date = cube.day_of(f.time_key)'],
+	ARRAY['entries bigint = e.entries', 'changed bigint = e.changed', 'links numeric = e.links'], p_beside => 'CROSS JOIN LATERAL (VALUES
+		(f.sequence >> 8, 1, coalesce(NOT f.hash_matches, false)::int, cube.link_hash(f.previous_hash, f.sequence)),
+		((f.sequence + 1) >> 8, 0, 0, -cube.link_hash(f.entry_hash, f.sequence + 1))) e (block, entries, changed, links)');
+-- What it was until 0016, for as long as programs of before read it. No month was closed by then: retention is of the same release.
 SELECT cube.define_rollup('rollup_log_blocks', 'fact_agentic_events',
 	ARRAY['block bigint = f.sequence >> 8', 'day date = cube.day_of(f.time_key)'],
-	ARRAY['entries bigint = 1', 'changed bigint = coalesce(NOT f.hash_matches, false)::int', 'links bigint = cube.link_hash(f.previous_hash, f.sequence)']);
+	ARRAY['entries bigint = 1', 'changed bigint = coalesce(NOT f.hash_matches, false)::int', 'links bigint = cube.link_hash(f.previous_hash, f.sequence)'])
+WHERE to_regclass('cube.rollup_log_blocks') IS NOT NULL;
 SELECT cube.define_rollup('rollup_log_links', 'fact_agentic_events',
-	ARRAY['block bigint = (f.sequence + 1) >> 8'], ARRAY['links bigint = cube.link_hash(f.entry_hash, f.sequence + 1)']);
+	ARRAY['block bigint = (f.sequence + 1) >> 8'], ARRAY['links bigint = cube.link_hash(f.entry_hash, f.sequence + 1)'])
+WHERE to_regclass('cube.rollup_log_links') IS NOT NULL;

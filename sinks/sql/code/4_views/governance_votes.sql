@@ -6,7 +6,7 @@ SELECT s.governance_session_id, s.session_id, s.created_at, s.status, s.outcome,
 	(coalesce(v.votes, 0) / nullif(m.members, 0)::double precision) AS turnout, s.decision_seconds, s.time_key
 FROM cube.fact_governance_sessions s
 LEFT JOIN LATERAL (SELECT sum(r.votes) AS votes, sum(r.approve) AS approve, sum(r.reject) AS reject, sum(r.abstain) AS abstain
-	FROM cube.rollup_votes r WHERE r.governance_session_id = s.governance_session_id) v ON true
+	FROM cube.rollup_votes_daily r WHERE r.governance_session_id = s.governance_session_id) v ON true
 CROSS JOIN (SELECT count(*) AS members FROM cube.fact_governance_members WHERE coalesce(is_active, true) AND NOT coalesce(is_suspended, false)) m$$);
 SELECT cube.describe('cube.cube_votes_by_session', 'Sessions of the parliament with their votes and turnout. Of all tiers, whoever asks.', $$
 	governance_session_id: session
@@ -28,7 +28,7 @@ $$);
 -- ----
 SELECT cube.define_view('cube_votes_by_member', $$
 SELECT a.actor_id, cube.total(r.votes) AS votes, cube.total(r.approve) AS approve, cube.total(r.reject) AS reject, cube.total(r.abstain) AS abstain
-FROM cube.rollup_votes r JOIN cube.dim_actor a USING (actor_key) GROUP BY a.actor_id HAVING cube.total(r.votes) <> 0$$);
+FROM cube.rollup_votes_daily r JOIN cube.dim_actor a USING (actor_key) GROUP BY a.actor_id HAVING cube.total(r.votes) <> 0$$);
 SELECT cube.describe('cube.cube_votes_by_member', 'Votes by member. Of all tiers, whoever asks.', $$
 	actor_id: the member
 	votes: votes cast

@@ -15,12 +15,8 @@ CREATE OR REPLACE FUNCTION cube.log_integrity()
 RETURNS TABLE (day date, entries bigint, missing_entries bigint, broken_links bigint, changed_entries bigint, first_sequence bigint, last_sequence bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 WITH cells AS (
-	SELECT block, day, cube.total(entries) AS entries, cube.total(changed) AS changed, sum(links) AS links
-	FROM cube.rollup_log_blocks GROUP BY 1, 2 HAVING cube.total(entries) <> 0),
-suspects AS (
-	SELECT b.block FROM (SELECT block, sum(entries) AS entries, sum(links) AS links FROM cells GROUP BY 1) b
-	LEFT JOIN (SELECT block, sum(links) AS links FROM cube.rollup_log_links GROUP BY 1) l USING (block)
-	WHERE b.entries <> 256 OR b.links IS DISTINCT FROM l.links),
+	SELECT block, day, cube.total(entries) AS entries, cube.total(changed) AS changed, sum(links) AS links FROM cube.rollup_log_chain GROUP BY 1, 2),
+suspects AS (SELECT block FROM cells GROUP BY 1 HAVING sum(entries) <> 0 AND (sum(entries) <> 256 OR sum(links) <> 0)),
 many AS (SELECT count(*) > 64 AS are FROM suspects),
 found AS (
 	SELECT e.day, sum(greatest(e.sequence - e.before - 1, 0))::bigint AS missing,
@@ -42,7 +38,7 @@ found AS (
 SELECT d.day, d.entries, coalesce(f.missing, 0) AS missing_entries, coalesce(f.broken, 0) AS broken_links, d.changed AS changed_entries,
 	(SELECT min(e.sequence) FROM cube.fact_agentic_events e WHERE e.sequence >= d.first_block * 256 AND e.sequence < (d.first_block + 1) * 256 AND cube.day_of(e.time_key) = d.day) AS first_sequence,
 	(SELECT max(e.sequence) FROM cube.fact_agentic_events e WHERE e.sequence >= d.last_block * 256 AND e.sequence < (d.last_block + 1) * 256 AND cube.day_of(e.time_key) = d.day) AS last_sequence
-FROM (SELECT day, cube.total(entries) AS entries, cube.total(changed) AS changed, min(block) AS first_block, max(block) AS last_block FROM cells GROUP BY day) d
+FROM (SELECT day, cube.total(entries) AS entries, cube.total(changed) AS changed, min(block) AS first_block, max(block) AS last_block FROM cells WHERE entries <> 0 GROUP BY day) d
 LEFT JOIN found f USING (day)
 $$;
 COMMENT ON FUNCTION cube.log_integrity() IS 'Rows of cube_log_integrity.';
