@@ -153,6 +153,7 @@ const struct gc_command gc_command_retention = {
 		"detached, then dropped. Rollups and what is read from them stay as they were; `gracecube verify` says up to where they\n"
 		"can no longer be computed again. From then on a record of such a month changes nothing and is counted as expired\n"
 		"(`gracecube status`): late ones, changes and deletes of facts that went, corrections into or out of the month.\n"
+		"Of histories goes what had ended before; what held then stays, so that each later time can be looked back to.\n"
 		"What else is kept for a time, and for how long, is in the configuration under retention; without it nothing goes.\n"
 		"`gracecube run` does the same by itself, every retention.interval.\n"
 		"\n"

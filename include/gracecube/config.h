@@ -74,6 +74,7 @@ struct gc_config {
 	int64_t retention_quality_issues_us;
 	int64_t retention_gaps_us;
 	int64_t retention_marks_us;
+	int64_t retention_histories_us;
 	int64_t retention_interval_us; /* how often `run` looks */
 
 	char *http_listen; /* "127.0.0.1:9187", "" for none */

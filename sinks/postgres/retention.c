@@ -25,6 +25,7 @@ static const struct {
 	{ "quality_issues", offsetof(struct gc_config, retention_quality_issues_us) },
 	{ "gaps", offsetof(struct gc_config, retention_gaps_us) },
 	{ "marks", offsetof(struct gc_config, retention_marks_us) },
+	{ "histories", offsetof(struct gc_config, retention_histories_us) },
 	{ "hourly_rollups", offsetof(struct gc_config, retention_hourly_rollups_us) },
 	{ "daily_rollups", offsetof(struct gc_config, retention_daily_rollups_us) },
 };

@@ -138,6 +138,28 @@ SQL
 equal 'means of sums that no bigint holds' "$(xargs <means)" '9223372037|1 864000000|250000'
 shown "how long each of $(sed -n 's/^numbers|//p' lifetimes) numbers of the schema lasts at 10,000 events a second is written in sinks/sql/lifetimes.csv"
 
+# --- Nothing grows for ever unseen: of each table it is written down what bounds it, and which options do is what retention does ---
+cat >bounds.sql <<'SQL'
+CREATE TEMP TABLE bound (tables text, options text, what text);
+\copy bound FROM bounds.csv CSV HEADER
+CREATE TEMP TABLE kept AS SELECT c.relname::text AS name FROM pg_class c WHERE c.relnamespace = 'cube'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition;
+SELECT 'tables', count(*) FROM kept;
+SELECT 'wrong', k.name, coalesce(string_agg(b.tables, ' and '), 'is not in sinks/sql/bounds.csv') FROM kept k LEFT JOIN bound b ON k.name ~ format('^(%s)$', b.tables) GROUP BY 1, 2 HAVING count(b.tables) <> 1;
+SELECT 'wrong', b.tables, 'is of no table' FROM bound b WHERE NOT EXISTS (SELECT FROM kept k WHERE k.name ~ format('^(%s)$', b.tables));
+WITH written AS (SELECT k.name, o.name AS option FROM bound b JOIN kept k ON k.name ~ format('^(%s)$', b.tables), regexp_split_to_table(b.options, ' ') o (name)),
+	done AS (SELECT fact AS name, 'retention.facts' AS option FROM cube.fact UNION ALL SELECT relation, 'retention.facts' FROM cube.aged('minutes', now())
+		UNION ALL SELECT t, 'retention.histories' FROM cube.histories() h, unnest(ARRAY[h.dimension || '_history', 'version_' || h.target]) t
+		UNION ALL SELECT a.relation, 'retention.' || kind FROM unnest(ARRAY['dead_letters', 'quality_issues', 'gaps', 'marks', 'hourly_rollups', 'daily_rollups']) kind, cube.aged(kind, now()) a)
+SELECT 'wrong', name, option, CASE WHEN w.name IS NULL THEN 'is not written' ELSE 'is not done' END FROM written w FULL JOIN done d USING (name, option) WHERE w.name IS NULL OR d.name IS NULL;
+SQL
+cp "$CUBE_TEST_ROOT/sinks/sql/bounds.csv" .
+sql -f bounds.sql >bounds
+equal 'tables of which it is not written, or otherwise, what bounds them' "$(grep ^wrong bounds)" ''
+for option in $("$CUBE_TEST_BIN" config reference | grep -o '^| `retention\.[a-z_]*`' | tr -d '|` ' | grep -v 'interval$'); do
+	grep -q "$option" bounds.csv || fail "$option is of no table in sinks/sql/bounds.csv"
+done
+shown "what bounds each of $(sed -n 's/^tables|//p' bounds) tables is written in sinks/sql/bounds.csv, and which options let it go is what retention does"
+
 # --- A live cube ---
 restored live
 # asked NAME SECONDS SQL → in the background, again and again: NAME.out has the answers

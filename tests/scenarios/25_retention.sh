@@ -73,9 +73,9 @@ keeper=$PID
 held() { [ -n "$(sql -c "SELECT 1 FROM pg_locks WHERE relation = 'cube.fact_approvals'::regclass AND pid <> pg_backend_pid()")" ]; }
 wait_until 20 held || fail 'nobody reads fact_approvals'
 port=$(free_port)
-start run "$CUBE_TEST_BIN" run -s "http.listen=127.0.0.1:$port" -s retention.interval=1s -s "retention.facts=$(kept_for 2026-10)" -s run.batch_records=50
+start run "$CUBE_TEST_BIN" run -s "http.listen=127.0.0.1:$port" -s retention.interval=1s -s "retention.facts=$(kept_for 2026-10)" -s retention.histories=1s -s run.batch_records=50
 run=$PID
-start other "$CUBE_TEST_BIN" run -s retention.interval=1s -s "retention.facts=$(kept_for 2026-10)" -s run.batch_records=50
+start other "$CUBE_TEST_BIN" run -s retention.interval=1s -s "retention.facts=$(kept_for 2026-10)" -s retention.histories=1s -s run.batch_records=50
 other=$PID
 touch reading
 while [ -e reading ]; do sql -f reader.sql; done >reader.out 2>reader.log &
@@ -120,7 +120,7 @@ for what in executions days; do
 done
 verify_agrees
 equal 'dead letters' "$(sql -c 'SELECT count(*) FROM cube.etl_dead_letter')" "$(ledger dead)"
-equal 'facts with a horizon, by verify' "$(jq '[.checks[] | select(.check == "closed, can not be computed again")] | length' verify.json)" "$(sql -c 'SELECT count(*) FROM cube.fact')"
+equal 'facts with a horizon, by verify' "$(jq '[.checks[] | select(.check == "closed, can not be computed again" and (.of | startswith("fact_")))] | length' verify.json)" "$(sql -c 'SELECT count(*) FROM cube.fact')"
 contains 'verify says since when' verify.json 'facts before 2026-10-01 are dropped'
 equal 'minutes before' "$(sql -c "SELECT count(*) FROM cube.dim_time WHERE \"timestamp\" < '2026-10-01Z'")" 0
 size_after=$(sql -c "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relnamespace = 'cube'::regnamespace AND relispartition AND relkind = 'r' AND relname !~ '2026_1|2027'")
@@ -201,3 +201,105 @@ equal 'sums by day before October' "$(sql -c "SELECT count(*) FROM cube.rollup_e
 facts_since 2026-11-01 | diff since - >&2 || fail 'facts that stay changed'
 verify_agrees
 shown "$(jq .rows done.json) rows of dead letters, quality issues, marks and old sums went by age, as a dry run had said"
+
+# --- Old versions of missions and tiers ---
+# change STREAM ID LSN DAY 'MORE FIELDS'|null → a change of a row by that day's log; null deletes it
+change() {
+	jq -nc --arg topic "$CUBE_TEST_PREFIX.$1" --arg id "$2" --argjson lsn "$3" --argjson ms "$(date -ud "$4" +%s)000" --argjson row "$5" \
+		'(if $topic | endswith("tier_policies") then {tier_code: $id} else {id: $id, mission_id: $id} end) as $key
+		| {topic: $topic, key: ($key | del(.mission_id) | tojson), value: ({before: (if $row then null else $key end), after: (if $row then $key + $row else null end),
+			op: (if $row then "u" else "d" end), source: {ts_ms: $ms, lsn: $lsn}} | tojson)}'
+}
+steps() { # steps ID → a mission that is told of seven times, is renamed twice and ends
+	change mission_timelines "$1" "$2"1 2026-08-01 '{"mission_name": "first", "started_at": "2026-08-01T00:00:00Z", "status": "planned"}'
+	change mission_timelines "$1" "$2"2 2026-08-20 '{"mission_name": "first", "started_at": "2026-08-01T00:00:00Z", "status": "executing"}'
+	change mission_timelines "$1" "$2"3 2026-09-10 '{"mission_name": "second", "started_at": "2026-08-01T00:00:00Z", "status": "executing"}'
+	change mission_timelines "$1" "$2"4 2026-09-20 '{"mission_name": "second", "started_at": "2026-08-01T00:00:00Z", "status": "executing", "progress_ratio": 0.5}'
+	change mission_timelines "$1" "$2"5 2026-10-20 '{"mission_name": "second", "started_at": "2026-08-01T00:00:00Z", "status": "executing", "progress_ratio": 0.6}'
+	change mission_timelines "$1" "$2"6 2026-11-05 '{"mission_name": "third", "started_at": "2026-08-01T00:00:00Z", "status": "executing"}'
+	change mission_timelines "$1" "$2"7 2026-11-10 '{"mission_name": "third", "started_at": "2026-08-01T00:00:00Z", "status": "completed", "completed_at": "2026-11-09T00:00:00Z"}'
+}
+{
+	steps h-told 10
+	steps h-back 20 | sed -n 1,2p
+	change mission_timelines h-back 203 2026-08-25 null
+	change mission_timelines h-back 204 2026-11-01 '{"mission_name": "again", "started_at": "2026-08-01T00:00:00Z", "status": "completed", "completed_at": "2026-11-01T00:00:00Z"}'
+	steps h-gone 30 | sed -n 1,3p
+	change mission_timelines h-gone 304 2026-09-20 null
+	change mission_timelines h-once 401 2026-08-01 '{"mission_name": "only", "started_at": "2026-08-01T00:00:00Z", "status": "planned"}'
+	change tier_policies tier_9 501 2026-08-01 '{"tier_name": "Ninth", "risk_level": "low"}'
+	change tier_policies tier_9 502 2026-08-05 '{"tier_name": "Ninth", "risk_level": "high"}'
+	change tier_policies tier_9 503 2026-09-05 '{"tier_name": "Ninth", "risk_level": "low", "effective_from": "2026-12-01T00:00:00Z"}' # known then, and not yet in force
+} >versions.jsonl
+publish versions.jsonl
+catch_up
+# as_of → what held on each day from October on, and what holds now
+as_of() {
+	sql -c "SELECT d::date, (to_jsonb(h) - 'loaded_at' - 'is_current')::text FROM generate_series('2026-10-03Z', '2026-12-10Z', interval '1 day') d,
+			LATERAL (SELECT mission_id AS id, to_jsonb(m) AS h, m.effective_from, m.effective_to FROM cube.dim_mission_history m UNION ALL
+				SELECT tier_code, to_jsonb(t), t.effective_from, t.effective_to FROM cube.dim_tier_history t) h
+			WHERE h.effective_from <= d AND (h.effective_to IS NULL OR d < h.effective_to) ORDER BY 1, 2" \
+		-c "SELECT (to_jsonb(m) - 'loaded_at')::text FROM cube.dim_mission m ORDER BY mission_key" -c "SELECT (to_jsonb(t) - 'loaded_at')::text FROM cube.dim_tier t ORDER BY tier_key"
+}
+versions_of() { sql -c "SELECT string_agg(version_number || ' ' || mission_name, ', ' ORDER BY version_number) FROM cube.dim_mission_history WHERE mission_id = '$1'"; }
+told_of() { sql -c "SELECT count(*) FROM cube.version_missions WHERE source_id = '$1'"; }
+histories=(-s "retention.histories=$(kept_for 2026-10)")
+as_of >before
+retention --dry-run "${histories[@]}" >plan.json
+equal 'histories after a dry run' "$(versions_of h-told), $(told_of h-told)" '1 first, 2 second, 3 third, 4 third, 7'
+# a writer of a mission keeps its piece until it ends, and is named
+mkfifo leave
+start writer psql -X -q -At -d "$GRACECUBE_POSTGRES_DSN" -c 'BEGIN' -c "SELECT FROM cube.dim_mission WHERE mission_id = 'h-told' FOR UPDATE" -c '\! cat leave' -c COMMIT
+writer=$PID
+locked() { [ -z "$(sql -c "SELECT 1 FROM cube.dim_mission WHERE mission_id = 'h-told' FOR UPDATE SKIP LOCKED")" ]; }
+wait_until 20 locked || fail 'nobody has locked the mission'
+STATUS=0
+retention --wait 1s "${histories[@]}" >kept.json 2>kept.log || STATUS=$?
+equal 'exit code while a mission is written' "$STATUS" 75
+contains 'who writes it' kept.log 'psql'
+equal 'histories that are being written' "$(versions_of h-told)" '1 first, 2 second, 3 third, 4 third'
+echo >leave
+ends "$writer" 20
+# a reader is in nobody's way
+mkfifo stay_on
+start reads psql -X -q -At -d "$GRACECUBE_POSTGRES_DSN" -c 'BEGIN ISOLATION LEVEL REPEATABLE READ' -c 'SELECT count(*) FROM cube.dim_mission_history, cube.version_tiers' -c '\! cat stay_on' \
+	-c "SELECT count(*) FROM cube.dim_mission_history WHERE mission_id = 'h-told'" -c COMMIT
+reads=$PID
+is_reading() { [ -n "$(sql -c "SELECT 1 FROM pg_locks WHERE relation = 'cube.version_tiers'::regclass AND pid <> pg_backend_pid()")" ]; }
+wait_until 20 is_reading || fail 'nobody reads histories'
+retention "${histories[@]}" >done.json
+echo >stay_on
+ends "$reads" 20
+equal 'what a reader of before sees' "$(tail -n 1 reads.out)" 4
+gone=$(($(jq '[.tables[].rows] | add' kept.json) + $(jq '[.tables[].rows] | add' done.json)))
+equal 'rows of histories that went' "$gone" "$(jq .rows plan.json)"
+[ "$(jq .bytes plan.json)" -gt 0 ] || fail 'a dry run finds no bytes of histories'
+equal 'rows of histories that are left to go' "$(retention --dry-run "${histories[@]}" | jq .rows)" 0
+as_of | diff before - >&2 || fail 'what held since October is not what it was'
+equal 'what is left of a mission' "$(versions_of h-told), $(told_of h-told)" '2 second, 3 third, 4 third, 4'
+equal 'what is left of missions that were deleted' "$(versions_of h-back), $(versions_of h-gone), $(told_of h-gone)" '1 first, 2 again, 2 second, 1'
+equal 'what is left of a mission with one version' "$(versions_of h-once), $(told_of h-once)" '1 only, 1'
+equal 'what is left of a policy that is not in force yet' "$(sql -c "SELECT string_agg(version_number || ' ' || risk_level, ', ' ORDER BY version_number) FROM cube.dim_tier_history WHERE tier_code = 'tier_9'")" '2 high, 3 low'
+verify_agrees
+contains 'verify says since when of histories' verify.json 'what ended before 2026-10-0'
+
+# what is late of it is expired, what is late of the others is not, and what is new goes on from what is left
+expired=$(ledger expired)
+{
+	change mission_timelines h-told 100 2026-08-10 '{"mission_name": "late", "started_at": "2026-08-01T00:00:00Z", "status": "executing"}'
+	change mission_timelines h-gone 300 2026-08-10 null
+	change tier_policies tier_9 500 2026-08-03 '{"tier_name": "late", "risk_level": "none"}'
+	change mission_timelines h-once 400 2026-07-01 '{"mission_name": "earlier", "started_at": "2026-08-01T00:00:00Z", "status": "planned"}'
+	change mission_timelines h-told 108 2026-11-12 '{"mission_name": "fourth", "started_at": "2026-08-01T00:00:00Z", "status": "completed", "completed_at": "2026-11-09T00:00:00Z"}'
+	steps h-gone 30 | sed -n 3p | jq -c '.value |= (fromjson | .source = {ts_ms: 1794441600000, lsn: 305} | tojson)' # back, as it was before its delete, which went
+} >late.jsonl
+publish late.jsonl
+catch_up
+equal 'expired versions' "$(ledger expired)" $((expired + 3))
+equal 'versions after late and new ones' "$(versions_of h-told), $(versions_of h-gone), $(versions_of h-once)" '2 second, 3 third, 4 third, 5 fourth, 2 second, 3 second, 1 earlier, 2 only'
+verify_agrees
+as_of >before
+sql -c "DELETE FROM cube.dim_mission_history WHERE mission_id LIKE 'h-%'" -c "UPDATE cube.dim_tier_history SET effective_from = '2020-01-01Z' WHERE tier_code = 'tier_9'"
+"$CUBE_TEST_BIN" verify --repair --json >repaired.json || fail "a history that goes on from what is left is not repaired: $(jq -c '.checks[] | select(.differing > 0)' repaired.json)"
+as_of | diff before - >&2 || fail 'a repaired history is not what it was'
+shown "$gone old versions of missions and tiers went, as foretold; every day since can be looked back to, late ones are expired, new ones go on, and a repair computes the same"

@@ -271,6 +271,12 @@ while read -r stream; do
 	archive "$stream" >"archive/$CUBE_TEST_PREFIX.$stream.jsonl"
 done < <(sql -c 'SELECT DISTINCT stream FROM cube.etl_offset')
 
+# what is thrown away of histories does not come again, from wherever it is read
+histories() { sql -c "SELECT to_jsonb(h) - 'loaded_at' FROM cube.dim_mission_history h ORDER BY mission_key, version_number" -c 'SELECT count(*) FROM cube.base_missions'; }
+"$CUBE_TEST_BIN" retention -s retention.histories=1s --json >retention.json
+[ "$(jq .rows retention.json)" -gt 0 ] || fail 'no history is thrown away'
+histories >held
+
 # --- Kafka has lost the beginning ------------------------------------------------------------------------------------------------------
 sql -F ' ' -c 'SELECT topic, partition, next_offset * 2 / 3 FROM cube.etl_offset WHERE next_offset > 3 ORDER BY 1, 2' | while read -r topic partition offset; do
 	python3 -B "$CUBE_TEST_ROOT/tests/lib/kafka.py" "$CUBE_TEST_BROKERS" delete-records "$topic" "$partition" "$offset"
@@ -283,6 +289,7 @@ rebuild --swap >&2
 verify_agrees
 answers_are
 ledger_is $((records + 2))
+histories | diff held - >&2 || fail 'histories are not what they were'
 shown "$(jq .records_gone eaten.json) records are no longer in Kafka: their rows stay, $(jq .records eaten.json) are read again; nothing differs, answers as the oracle's"
 rebuild --drop-old >&2
 
@@ -327,6 +334,8 @@ rebuild --swap archive/*.jsonl >&2
 verify_agrees
 answers_are
 ledger_is $((records + 2))
+histories | diff held - >&2 || fail 'histories that were read again are not what they were'
+equal 'versions that were read again and are gone' "$(one 'sum(expired) > 0 FROM cube.etl_offset')" t
 equal 'dead letters' "$(sql -c "SELECT string_agg(coalesce(outcome, 'waits'), ' ' ORDER BY kafka_offset) FROM cube.etl_dead_letter")" 'discarded waits'
 shown "capture files have what Kafka has lost: all is made again from them and what follows on the topics, no row is kept; short, turned and bare files are refused; answers as the oracle's"
 

@@ -24,5 +24,5 @@ done < <(sql -c 'SELECT target, fact FROM cube.fact ORDER BY 1')
 write rollups_of_etl_quality_issue.sql 'rollup_etl_quality_issue_(insert|update|delete)'
 write resolve.sql 'resolve_(actor|component|mission|tier)'
 for target in $(sql -c "SELECT substr(proname, 12) FROM pg_proc WHERE pronamespace = 'cube'::regnamespace AND proname ~ '^history_of_' ORDER BY 1"); do
-	write "merge_$target.sql" "(merge|rebuild|history_of)_$target"
+	write "merge_$target.sql" "(merge|rebuild|history_of|base_of)_$target"
 done

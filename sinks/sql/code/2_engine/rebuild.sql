@@ -190,15 +190,27 @@ CREATE OR REPLACE FUNCTION cube.is_not_read_again(p_offset text, p_group text, p
 $$;
 COMMENT ON FUNCTION cube.is_not_read_again(text, text, bigint[], bigint[]) IS 'The condition that a row t is of a record that a rebuild does not read.';
 
+-- Versions of members, all or those that say whose a source row was, with what stands for those that the live one has thrown away: the base that
+-- reaches further counts.
+CREATE OR REPLACE FUNCTION cube.take_history(p_live text, p_target text, p_all boolean) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	key constant text := (SELECT h.key_column FROM cube.histories() h WHERE h.target = p_target);
+	base constant text := 'base_' || p_target;
+	members int[];
+BEGIN
+	EXECUTE format('INSERT INTO cube.%1$I AS b (%2$s) SELECT %2$s FROM %3$I.%1$I ON CONFLICT (%4$I) DO UPDATE SET (%2$s) = (%5$s) WHERE %6$s < %7$s', base, cube.columns_in_order(base), p_live, key,
+		cube.columns_in_order(base, 'excluded.'), cube.place_of_base('b'), cube.place_of_base('excluded'));
+	PERFORM cube.copy_rows(p_live, 'version_' || p_target, CASE WHEN p_all THEN 'true' ELSE
+		format('EXISTS (SELECT FROM cube.%1$I b WHERE b.%2$I = t.%2$I AND %3$s <= %4$s)', base, key, cube.place_of_version('t'), cube.place_of_base('b')) END);
+	EXECUTE format('SELECT array_agg(m ORDER BY m) FROM (SELECT %1$I FROM cube.%2$I UNION SELECT %1$I FROM cube.%3$I WHERE %1$I IS NOT NULL) u (m)', key, base, 'version_' || p_target) INTO members;
+	EXECUTE format('SELECT cube.known_%1$s(cube.rebuild_%1$s($1))', p_target) USING members;
+END $$;
+COMMENT ON FUNCTION cube.take_history(text, text, boolean) IS 'Takes versions of members, and what stands for old ones, from the live one.';
+
 -- What streams told that has no partition of its own: versions of missions and tiers, and events of the mesh, which may come on any topic.
 CREATE OR REPLACE FUNCTION cube.take_untold(p_live text, p_streams text[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-	IF 'mission_timelines' = ANY (p_streams) AND cube.copy_rows(p_live, 'version_missions') > 0 THEN
-		PERFORM cube.known_missions(cube.rebuild_missions(ARRAY(SELECT DISTINCT v.mission_key FROM cube.version_missions v WHERE v.mission_key IS NOT NULL ORDER BY 1)));
-	END IF;
-	IF 'tier_policies' = ANY (p_streams) AND cube.copy_rows(p_live, 'version_tiers') > 0 THEN
-		PERFORM cube.known_tiers(cube.rebuild_tiers(ARRAY(SELECT DISTINCT v.tier_key FROM cube.version_tiers v WHERE v.tier_key IS NOT NULL ORDER BY 1)));
-	END IF;
+	PERFORM cube.take_history(p_live, h.target, true) FROM cube.histories() h WHERE h.stream = ANY (p_streams);
 	IF 'trigger_events' = ANY (p_streams) THEN PERFORM cube.copy_rows(p_live, 'mesh_aspect'); END IF;
 END $$;
 COMMENT ON FUNCTION cube.take_untold(text, text[]) IS 'Takes versions of members and what the mesh said from the live one, as far as these streams told them.';
@@ -244,6 +256,7 @@ BEGIN
 	INSERT INTO cube.dim_actor (actor_key, actor_id, actor_type, actor_name) OVERRIDING SYSTEM VALUE SELECT * FROM unnest(keys, ids, types, names);
 	PERFORM cube.describe_members(p_live);
 
+	PERFORM cube.take_history(p_live, h.target, false) FROM cube.histories() h WHERE h.stream <> ALL (kept_streams);
 	PERFORM cube.take_untold(p_live, kept_streams);
 	PERFORM cube.keep_keys(p_live, u, p_partitions, p_low, kept_streams) FROM cube.fact u;
 	kept := cube.keep_all_facts(p_live, 'k.kafka_us > 0');

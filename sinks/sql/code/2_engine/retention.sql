@@ -262,7 +262,8 @@ COMMENT ON FUNCTION cube.do_step(text, timestamptz, text) IS 'Does what cube.nex
 -- What is kept for a time ---------------------------------------------------------------------------------------------------
 
 -- Marks tell a late version from a new fact: of keys that were deleted, and of those that went with their month. A key that has only been
--- locked has no version yet; one that is named by a living fact stays, because the link would be lost.
+-- locked has no version yet; one that is named by a living fact stays, because the link would be lost. Of histories they are deletes of source
+-- rows of which nothing else is there.
 CREATE OR REPLACE FUNCTION cube.children_of(p_fact text) RETURNS text LANGUAGE sql STABLE AS $$
 	SELECT coalesce(string_agg(format(' AND NOT EXISTS (SELECT FROM cube.key_%s c WHERE c.%I = t.%I AND c.created_at >= %L)',
 		c.target, f.key_column, f.key_column, cube.closed_before(c.fact)), '' ORDER BY c.target), '')
@@ -287,6 +288,10 @@ SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 	SELECT 'mesh_aspect', format('t.at < %L AND NOT cube.is_living(''error_events'', t.subject_id) AND NOT cube.is_living(''approvals'', substr(t.subject_id, 10))', p_before)
 	WHERE p_kind = 'marks'
 	UNION ALL
+	SELECT 'version_' || h.target, format('t.%1$I IS NULL AND coalesce(t.place_us, t.at_us) < %3$s AND NOT EXISTS (SELECT FROM cube.version_%2$s v WHERE v.source_id = t.source_id AND v.%1$I IS NOT NULL)',
+		h.key_column, h.target, (date_part('epoch', p_before) * 1e6)::bigint)
+	FROM cube.histories() h WHERE p_kind = 'marks'
+	UNION ALL
 	SELECT 'dim_time', format('t.time_key < %s', cube.time_key(p_before)) WHERE p_kind = 'minutes'
 	UNION ALL
 	SELECT r.rollup, format('t.lane = -1 AND %s', CASE p_kind WHEN 'hourly_rollups' THEN format('t.hour < %s', cube.time_key(p_before) / 60)
@@ -308,15 +313,95 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cube.is_living(text, text) IS 'Does a key have a fact, or wait for its first version?';
 
+-- Old versions of members: of a history, what had ended before. A row of cube.base_… stands for them, from which a member's history goes on, and
+-- of each source row one version for each member stays that it ever was of: its later ones, of another member or none, are of that member's
+-- history, too. A time is closed only for members of which something goes: nothing that is not known yet is too late.
+
+-- Members of whose source rows more than one version may be there in vain.
+CREATE OR REPLACE FUNCTION cube.members_with_old_versions(p_target text, p_before timestamptz, p_from bigint DEFAULT 0, p_to bigint DEFAULT 2147483647) RETURNS int[]
+LANGUAGE plpgsql STABLE AS $$
+DECLARE found int[];
+BEGIN
+	EXECUTE (SELECT format($sql$
+		SELECT ARRAY(SELECT s.member FROM (SELECT DISTINCT v.%1$I AS member, v.source_id FROM cube.%2$I v WHERE v.%1$I BETWEEN $2 AND $3) s JOIN cube.%2$I v USING (source_id)
+			WHERE coalesce(v.place_us, v.at_us) <= date_part('epoch', $1) * 1e6 GROUP BY s.member HAVING count(*) > 1)$sql$, h.key_column, 'version_' || h.target)
+		FROM cube.histories() h WHERE h.target = p_target) INTO found USING p_before, p_from, p_to;
+	RETURN found;
+END $$;
+COMMENT ON FUNCTION cube.members_with_old_versions(text, timestamptz, bigint, bigint) IS 'Members, of a range of keys, of whose source rows there is more than one version of before a time.';
+
+-- p_bases: a relation of rows as in cube.base_…. A version is needed as long as it is newer than the base of one member that its source row was ever of.
+CREATE OR REPLACE FUNCTION cube.outdated_versions(p_target text, p_members text, p_bases text) RETURNS text LANGUAGE sql STABLE AS $$
+	SELECT format($sql$
+		SELECT c.id FROM (
+			WITH named AS MATERIALIZED (SELECT DISTINCT v.source_id, v.%1$I FROM cube.%2$I v
+				WHERE v.source_id IN (SELECT s.source_id FROM cube.%2$I s WHERE s.%1$I = ANY (%3$s)) AND v.%1$I IS NOT NULL)
+			SELECT v.ctid AS id, v.%1$I, lead(v.ctid) OVER (PARTITION BY v.source_id, v.%1$I ORDER BY %4$s) AS later FROM cube.%2$I v WHERE v.source_id IN (SELECT n.source_id FROM named n)
+				AND NOT EXISTS (SELECT FROM named n LEFT JOIN %5$s b USING (%1$I) WHERE n.source_id = v.source_id AND (b.%1$I IS NULL OR %6$s < %4$s))) c
+		WHERE c.later IS NOT NULL OR c.%1$I IS NULL$sql$,
+		h.key_column, 'version_' || h.target, p_members, cube.place_of_version('v'), p_bases, cube.place_of_base('b')) FROM cube.histories() h WHERE h.target = p_target
+$$;
+COMMENT ON FUNCTION cube.outdated_versions(text, text, text) IS 'A query of the versions, by ctid, of members that no history needs any more.';
+
+CREATE OR REPLACE FUNCTION cube.size_of_old_versions(p_target text, p_before timestamptz, OUT amount bigint, OUT bytes bigint) LANGUAGE plpgsql STABLE AS $$
+DECLARE h record;
+BEGIN
+	SELECT * INTO h FROM cube.histories() t WHERE t.target = p_target;
+	EXECUTE format($sql$
+		WITH base AS MATERIALIZED (SELECT * FROM cube.base_of_%1$s($1, $2)),
+		gone AS (SELECT pg_column_size(v) AS bytes FROM cube.%2$I v WHERE v.ctid IN (%3$s)
+			UNION ALL SELECT pg_column_size(r) FROM cube.%4$I r JOIN base b USING (%5$I) WHERE r.version_number < b.version_number)
+		SELECT count(*), coalesce(sum(g.bytes), 0) FROM gone g$sql$,
+		p_target, 'version_' || p_target, cube.outdated_versions(p_target, '$1', 'base'), h.dimension || '_history', h.key_column)
+	INTO amount, bytes USING cube.members_with_old_versions(p_target, p_before), p_before;
+END $$;
+COMMENT ON FUNCTION cube.size_of_old_versions(text, timestamptz) IS 'How many rows of a history, and of the versions from which it is computed, would go, and how many bytes they are.';
+
+-- Members with some ten thousand versions together, or one that alone has more. Who writes them waits for as long as this takes: some milliseconds,
+-- of one with 100,000 versions a second. Who reads them waits for nothing.
+CREATE OR REPLACE FUNCTION cube.trim_history(p_target text, p_before timestamptz, p_from bigint, OUT gone bigint, OUT next_member bigint) LANGUAGE plpgsql AS $$
+DECLARE
+	h record;
+	versions constant text := 'version_' || p_target;
+	base constant text := 'base_' || p_target;
+	upto bigint;
+	last bigint;
+	members int[];
+	n bigint;
+BEGIN
+	PERFORM set_config('lock_timeout', '100ms', true);
+	SELECT * INTO h FROM cube.histories() t WHERE t.target = p_target;
+	EXECUTE format('SELECT (SELECT max(u.member) FROM (SELECT %1$I FROM cube.%2$I WHERE %1$I >= $1 ORDER BY 1 LIMIT 10000) u (member)), (SELECT max(%1$I) FROM cube.%2$I)', h.key_column, versions)
+		INTO upto, last USING p_from;
+	next_member := CASE WHEN upto < last THEN upto + 1 END;
+	gone := 0;
+	members := cube.members_with_old_versions(p_target, p_before, p_from, upto);
+	EXECUTE format('SELECT FROM cube.%1$I d WHERE d.%2$I = ANY ($1) ORDER BY d.%2$I FOR UPDATE', h.dimension, h.key_column) USING members;
+	EXECUTE format('INSERT INTO cube.%1$I AS b SELECT * FROM cube.base_of_%2$s($1, $2) ON CONFLICT (%3$I) DO UPDATE SET (%4$s) = (%5$s) WHERE %6$s < %7$s', base, p_target, h.key_column,
+		cube.columns_in_order(base), cube.columns_in_order(base, 'excluded.'), cube.place_of_base('b'), cube.place_of_base('excluded')) USING members, p_before;
+	EXECUTE format('DELETE FROM cube.%1$I v USING (%2$s) o WHERE v.ctid = o.id', versions, cube.outdated_versions(p_target, '$1', 'cube.' || base)) USING members;
+	GET DIAGNOSTICS gone = ROW_COUNT;
+	EXECUTE format('DELETE FROM cube.%1$I r USING cube.%2$I b WHERE r.%3$I = ANY ($1) AND b.%3$I = r.%3$I AND r.version_number < b.version_number', h.dimension || '_history', base, h.key_column)
+		USING members;
+	GET DIAGNOSTICS n = ROW_COUNT;
+	gone := gone + n;
+END $$;
+COMMENT ON FUNCTION cube.trim_history(text, timestamptz, bigint) IS 'Throws old versions of some members away; says where the next ones begin.';
+
 -- A piece of a table, its rows by where they lie: no transaction is long, and each row is looked at once. Their sums stay, in the lane of
 -- closed months. Returns where the next piece begins; NULL at the end.
 CREATE OR REPLACE FUNCTION cube.trim_piece(p_kind text, p_relation text, p_before timestamptz, p_block bigint, OUT gone bigint, OUT next_block bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 DECLARE
 	blocks constant int := 500;
+	history constant text := (SELECT h.target FROM cube.histories() h WHERE p_kind = 'histories' AND p_relation = h.dimension || '_history');
 	r cube.rollup := (SELECT u FROM cube.rollup u WHERE u.fact = p_relation);
 	condition text := (SELECT a.condition FROM cube.aged(p_kind, p_before) a WHERE a.relation = p_relation);
 BEGIN
+	IF history IS NOT NULL THEN
+		SELECT t.gone, t.next_member INTO gone, next_block FROM cube.trim_history(history, p_before, p_block) t;
+		RETURN;
+	END IF;
 	IF condition IS NULL THEN RAISE EXCEPTION '% holds nothing of the kind %', p_relation, p_kind; END IF;
 	EXECUTE format('WITH gone AS (DELETE FROM cube.%I t WHERE t.ctid >= %L::tid AND t.ctid < %L::tid AND %s RETURNING *)%s SELECT count(*) FROM gone',
 		p_relation, format('(%s,0)', p_block), format('(%s,0)', p_block + blocks), condition,
@@ -353,6 +438,10 @@ BEGIN
 		FOR a IN SELECT * FROM cube.aged(k.kind, k.before) LOOP
 			kind := k.kind; subject := a.relation; before := k.before;
 			EXECUTE format('SELECT count(*), coalesce(sum(pg_column_size(t)), 0) FROM cube.%I t WHERE %s', a.relation, a.condition) INTO amount, bytes;
+			IF amount > 0 THEN RETURN NEXT; END IF;
+		END LOOP;
+		FOR a IN SELECT h.dimension || '_history' AS relation, s.* FROM cube.histories() h, cube.size_of_old_versions(h.target, k.before) s WHERE k.kind = 'histories' LOOP
+			kind := k.kind; subject := a.relation; before := k.before; amount := a.amount; bytes := a.bytes;
 			IF amount > 0 THEN RETURN NEXT; END IF;
 		END LOOP;
 	END LOOP;

@@ -27,7 +27,7 @@ SELECT cube.define_fact('fact_governance_votes', 'governance_votes',
 SELECT cube.define_rollup('rollup_votes_daily', 'fact_governance_votes',
 	ARRAY['governance_session_id text COLLATE "C" = coalesce(f.governance_session_id, ''unknown'')', 'actor_key int = f.actor_key', 'day date = cube.day_of(f.time_key)'],
 	ARRAY['votes bigint = 1', 'approve bigint = coalesce(f.vote = ''approve'', false)::int', 'reject bigint = coalesce(f.vote = ''reject'', false)::int', 'abstain bigint = coalesce(f.vote = ''abstain'', false)::int']);
--- What it was until 0016, for as long as programs of before read it. No month was closed by then: retention is of the same release.
+-- What it was until 0018, for as long as programs of before read it. No month was closed by then: retention is of the same release.
 SELECT cube.define_rollup('rollup_votes', 'fact_governance_votes',
 	ARRAY['governance_session_id text COLLATE "C" = coalesce(f.governance_session_id, ''unknown'')', 'actor_key int = f.actor_key'],
 	ARRAY['votes bigint = 1', 'approve bigint = coalesce(f.vote = ''approve'', false)::int', 'reject bigint = coalesce(f.vote = ''reject'', false)::int', 'abstain bigint = coalesce(f.vote = ''abstain'', false)::int'])

@@ -67,7 +67,7 @@ SELECT cube.define_rollup('rollup_log_chain', 'fact_agentic_events', ARRAY['bloc
 	ARRAY['entries bigint = e.entries', 'changed bigint = e.changed', 'links numeric = e.links'], p_beside => 'CROSS JOIN LATERAL (VALUES
 		(f.sequence >> 8, 1, coalesce(NOT f.hash_matches, false)::int, cube.link_hash(f.previous_hash, f.sequence)),
 		((f.sequence + 1) >> 8, 0, 0, -cube.link_hash(f.entry_hash, f.sequence + 1))) e (block, entries, changed, links)');
--- What it was until 0016, for as long as programs of before read it. No month was closed by then: retention is of the same release.
+-- What it was until 0018, for as long as programs of before read it. No month was closed by then: retention is of the same release.
 SELECT cube.define_rollup('rollup_log_blocks', 'fact_agentic_events',
 	ARRAY['block bigint = f.sequence >> 8', 'day date = cube.day_of(f.time_key)'],
 	ARRAY['entries bigint = 1', 'changed bigint = coalesce(NOT f.hash_matches, false)::int', 'links bigint = cube.link_hash(f.previous_hash, f.sequence)'])
