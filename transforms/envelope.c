@@ -85,6 +85,9 @@ static int64_t hash_of_names(const struct gc_json *name, const struct gc_json *d
 	return hash ? (int64_t)hash : 1;
 }
 
+/* Debezium says "lsn": null of a row that it reads for an incremental snapshot. It was captured all the same, and stands first of its time. */
+#define LSN_OF_INCREMENTAL 1
+
 static void read_source(const struct gc_json *source, struct gc_arena *arena, struct gc_change *change)
 {
 	struct gc_version *version = &change->version;
@@ -96,6 +99,8 @@ static void read_source(const struct gc_json *source, struct gc_arena *arena, st
 	change->ends_snapshot = gc_span_equal(snapshot, GC_LIT("last")) ||
 				gc_span_equal(snapshot, GC_LIT("last_in_data_collection"));
 	version->lsn = number_of(gc_json_get(source, GC_LIT("lsn")), arena);
+	if (version->lsn == 0 && change->is_incremental)
+		version->lsn = LSN_OF_INCREMENTAL;
 	version->source_us = number_of(gc_json_get(source, GC_LIT("ts_us")), arena);
 	if (version->source_us == 0)
 		version->source_us = microseconds_of(gc_json_get(source, GC_LIT("ts_ms")), arena);

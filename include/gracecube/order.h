@@ -7,8 +7,8 @@
  *   a change of a source      where its own time says, but behind all that was new of its source before it in the partition, its snapshot too.
  *                             It is new when its position or its time is beyond those of every change before it. One that is not new was sent
  *                             again, or out of turn: it stands where its own time says
- *   a row of a snapshot       where its own time says. One of a full snapshot that is later, at a lower position, than the changes before it
- *                             is of a source that was restored or moved: positions begin again there
+ *   a row of a snapshot       where its own time says; an incremental one has no position. One of a full snapshot that is later, at a lower
+ *                             position, than the changes before it is of a source that was restored or moved: positions begin again there
  *   a row without a position  where its own time says, but not before those before it in the partition
  *   a tombstone               where its delete stands, the last one of the partition; else where its own time says; in a partition without
  *                             positions as a row without one
