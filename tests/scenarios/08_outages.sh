@@ -27,6 +27,7 @@ CUBE_TEST_BROKERS=$(kafka_brokers "$PWD/kafka")
 CUBE_TEST_PGHOST=$(postgres_socket "$PWD/postgres")
 CUBE_TEST_PGPORT=$(postgres_port "$PWD/postgres")
 CUBE_TEST_PGPASSWORD=$(postgres_password "$PWD/postgres")
+CUBE_TEST_MODEL=template1 # it has no other
 
 # 0. On a server that has no cube yet: four cubes are made at once, one of them from three sides.
 pids=()

@@ -51,6 +51,7 @@ ctest --test-dir "$BUILD" --output-on-failure --timeout 200 -j "$(nproc)" >ctest
 shown "address and undefined: $(sed -n 's/^100% tests passed, 0 tests failed out of //p' ctest.log) unit tests"
 
 CUBE_TEST_BIN=$BUILD/gracecube
+CUBE_TEST_MODEL=template1 # migrate is looked at, too
 new_cube
 new_topics capture
 publish capture/*

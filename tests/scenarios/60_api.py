@@ -155,7 +155,8 @@ def same_in_csv(path, body, rows_of_json):
 
 def every_route(server, token, document):
     compared = 0
-    # these questions are written down there, too
+    # these questions are written down there, too, a moment later
+    wait_until(20, 'an audit', lambda: value('SELECT count(*) FROM cube.api_audit') > 0)
     audited = '?limit=10000&to=' + value("SELECT to_char(max(asked_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') FROM cube.api_audit")
     for path, item in document['paths'].items():
         content = item['get']['responses']['200']['content']

@@ -140,7 +140,7 @@ configure() {
 	SERVE=$(free_port)
 	"${ROOT[@]}" cat "$SYSTEM/etc/gracecube/gracecube.yaml" >yaml
 	sed -i -e "s|^  dsn: \"\"|  dsn: \"host=$CUBE_TEST_PGTCP port=$CUBE_TEST_PGPORT user=$CUBE_TEST_PREFIX dbname=$CUBE_TEST_DATABASE\"|" \
-		-e 's|^  password_file: ""|  password_file: /etc/gracecube/postgres_password|' \
+		-e '/^postgres:/,/^kafka:/s|^  password_file: ""|  password_file: /etc/gracecube/postgres_password|' \
 		-e "s|^  brokers: .*|  brokers: $CUBE_TEST_BROKERS|" -e "s|^  group_id: .*|  group_id: $CUBE_TEST_PREFIX|" \
 		-e "s|127.0.0.1:9187|127.0.0.1:$HTTP|" -e "s|127.0.0.1:8080|127.0.0.1:$SERVE|" -e "s|127.0.0.1:9188|127.0.0.1:$(free_port)|" \
 		-e "s/{topics: \[grace\.public\.\([a-z_]*\), [^]]*\]/{topics: [$CUBE_TEST_PREFIX.\1]/" yaml

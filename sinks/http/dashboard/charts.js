@@ -37,13 +37,12 @@ function timeTicks(from, to, y, room) {
 	return kept;
 }
 
-// labels under the x axis, as many as have room
+// labels under the x axis: the first, and from the last one as many as have room
 function bottomLabels(root, labels, x, y, width, room = 58) {
 	const every = Math.max(1, Math.ceil(labels.length * room / width));
-	const last = labels.length - 1;
-	for (let i = last % every; i < labels.length; i += every) {
-		if (labels[i] != null) root.append(text(r1(x(i)), y, labels[i], { class: 'axis', 'text-anchor': 'middle' }));
-	}
+	const print = i => labels[i] != null && root.append(text(r1(x(i)), y, labels[i], { class: 'axis', 'text-anchor': 'middle' }));
+	print(0);
+	for (let i = labels.length - 1; i >= every; i -= every) print(i);
 }
 
 // --- Hatches: the second sign beside colour ---------------------------------------------------------------------------
