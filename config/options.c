@@ -91,6 +91,7 @@ static const char *const off_on[] = { "off", "on", NULL };
 const char *const gc_log_levels[] = { "error", "warn", "info", "debug", NULL };
 static const char *const log_formats[] = { "logfmt", "json", NULL };
 static const char *const time_units[] = { "auto", "s", "ms", "us", "ns", NULL };
+static const char *const truncates[] = { "refuse", "apply", NULL };
 
 #define KIB INT64_C(1024)
 #define MIB (KIB * 1024)
@@ -102,7 +103,7 @@ const struct gc_section gc_sections[] = {
 	{ "postgres", "The database that holds the cube." },
 	{ "kafka", "Where the change events come from." },
 	{ "run", "How much one process does at a time." },
-	{ "streams", "The topics of each stream, and the unit of its times." },
+	{ "streams", "The topics of each stream, the unit of its times, and what a TRUNCATE of its table does." },
 	{ "limits", "What is larger becomes a dead letter." },
 	{ "dead", "How many dead letters are kept." },
 	{ "cube", "Where in its database the cube is, what it calls business hours, and metrics of your own." },
@@ -263,6 +264,9 @@ const struct gc_option gc_stream_options[] = {
 	{ "time_unit", GC_OPTION_CHOICE, "auto", .offset = offsetof(struct gc_stream_config, time_unit),
 	  .choices = time_units,
 	  .description = "Unit of times given as numbers; auto tells it from their size." },
+	{ "truncate", GC_OPTION_CHOICE, "refuse", .offset = offsetof(struct gc_stream_config, truncate),
+	  .choices = truncates,
+	  .description = "A TRUNCATE of the captured table: refuse makes it a dead letter that says what to do, apply deletes what came from the topic before it." },
 	{ "retention", GC_OPTION_DURATION, "0", .offset = offsetof(struct gc_stream_config, retention_us),
 	  .min = 0, .max = AGE_MAX,
 	  .description = "How long the stream's facts are kept; 0 for as long as retention.facts says. Of streams without facts of their own it means nothing." },

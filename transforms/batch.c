@@ -39,8 +39,9 @@ struct gc_batch {
 	struct vector targets;                   /* const struct gc_target * */
 	struct gc_misses misses;
 	size_t messages;
-	bool introduces_missions;
-	gc_headers_fn ask_headers; /* may be NULL */
+	bool introduces_missions, is_truncate;
+	struct gc_truncate truncate; /* where it is one */
+	gc_headers_fn ask_headers;   /* may be NULL */
 };
 
 static void *push(struct vector *vector, size_t item_bytes)
@@ -125,7 +126,7 @@ void gc_batch_reset(struct gc_batch *batch)
 		batch->members[i].count = 0;
 	batch->partitions.count = batch->dead.count = batch->issues.count = batch->missing_partitions.count = 0;
 	batch->hours.count = batch->missions.count = batch->targets.count = batch->messages = 0;
-	batch->introduces_missions = false;
+	batch->introduces_missions = batch->is_truncate = false;
 	gc_arena_reset(&batch->arena, ARENA_KEEP_BYTES);
 	gc_dimension_cache_trim(batch->cache);
 }
@@ -284,83 +285,22 @@ static void finish_message(struct gc_batch *batch, uint32_t partition, const str
 			note_misses(batch, row);
 		}
 	}
-	if (any)
+	if (any || batch->is_truncate)
 		part->applied++;
 	else
 		part->ignored++;
 }
 
-static void delete_row(struct gc_decode *decode)
+void gc_batch_delete(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream, const struct gc_version *version,
+		     struct gc_span key)
 {
-	struct gc_span key = decode->key;
-	struct gc_row *row;
-
-	if (decode->stream->key_prefix)
-		key = gc_arena_printf(decode->arena, "%s%.*s", decode->stream->key_prefix, (int)key.len, key.ptr);
-	row = gc_batch_put_row(decode->batch, decode->stream->targets[0], decode->partition, decode->change->version, key);
-
-	row->deleted = true;
-	if (decode->stream->remove)
-		decode->stream->remove(decode, decode->change, decode->key);
+	gc_batch_put_row(batch, stream->targets[0], partition, *version, key)->deleted = true;
 }
 
-/* A trigger event is decoded as one, whatever topic it comes from. */
-static const struct gc_stream *stream_of(const struct gc_stream *stream, const struct gc_change *change)
+static void note_truncate(struct gc_batch *batch, const struct gc_change *change)
 {
-	return change->payload ? gc_stream_find(GC_LIT("trigger_events")) : stream;
-}
-
-static bool find_key(struct gc_decode *decode)
-{
-	if (gc_envelope_key(decode->change, decode->stream, decode->key_bytes_max, decode->arena, &decode->key, &decode->err) !=
-	    GC_OK)
-		return false;
-	if (decode->stream->key_is_vocabulary)
-		decode->key = gc_decode_vocabulary(decode, decode->key);
-	if (decode->key.len == 0)
-		gc_fail(&decode->err, GC_REJECT, "no_key", decode->stream->key_field, "the key is blank");
-	return decode->key.len > 0;
-}
-
-/* Implausible timestamps become quality issues. */
-static void check_times(struct gc_decode *decode, const struct gc_change *change)
-{
-	const struct gc_message *message = change->message;
-
-	if (message->instead_us)
-		gc_decode_issue(decode, "kafka_timestamp",
-				gc_arena_printf(decode->arena, "%lld", (long long)message->timestamp_us / 1000),
-				"more than a day ahead: the offset decides");
-	if (change->disbelieved_us != 0)
-		gc_decode_issue(decode, "source_timestamp",
-				gc_arena_printf(decode->arena, "%lld", (long long)change->disbelieved_us),
-				"the source's time is more than a day ahead of Kafka's, or beyond 2200: it decides nothing");
-}
-
-static void note_snapshot(struct gc_decode *decode, const struct gc_change *change)
-{
-	struct gc_partition_batch *part = &AT(&decode->batch->partitions, struct gc_partition_batch, decode->partition);
-
-	if (change->is_snapshot && change->ends_snapshot && gc_version_own_us(&change->version) > part->snapshot_us)
-		part->snapshot_us = gc_version_own_us(&change->version);
-}
-
-static void decode_change(struct gc_decode *decode, struct gc_change *change)
-{
-	gc_order_place(&AT(&decode->batch->partitions, struct gc_partition_batch, decode->partition).order, change);
-	note_snapshot(decode, change);
-	decode->stream = stream_of(decode->stream, change);
-	if (change->op == GC_IGNORE || (change->op == GC_DELETE && !decode->stream->key_field))
-		return;
-	if (decode->stream->key_field && !find_key(decode)) {
-		decode->rejected = true;
-		return;
-	}
-	check_times(decode, change);
-	if (change->op == GC_DELETE)
-		delete_row(decode);
-	else
-		decode->stream->decode(decode, change);
+	batch->is_truncate = change->op == GC_TRUNCATE;
+	batch->truncate = (struct gc_truncate){ change->version, change->source };
 }
 
 static bool is_too_large(const struct gc_batch *batch, const struct gc_message *message, struct gc_err *err)
@@ -375,7 +315,7 @@ static bool is_too_large(const struct gc_batch *batch, const struct gc_message *
 	return true;
 }
 
-void gc_batch_add(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream, enum gc_time_unit unit,
+bool gc_batch_add(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream, enum gc_time_unit unit,
 		  const struct gc_message *message)
 {
 	struct gc_change change;
@@ -389,18 +329,28 @@ void gc_batch_add(struct gc_batch *batch, uint32_t partition, const struct gc_st
 				    .key_bytes_max = batch->key_bytes_max };
 	size_t issues = batch->issues.count, links = batch->links.count;
 
-	move_position(batch, partition, message);
-	begin_message(batch);
 	decode.rejected = is_too_large(batch, message, &decode.err) ||
 			  gc_envelope_open(message, decode.arena, &change, &decode.err) != GC_OK;
+	if (!decode.rejected && change.op == GC_TRUNCATE && batch->messages > 0 &&
+	    AT(&batch->partitions, struct gc_partition_batch, partition).applies_truncate)
+		return false;
+	move_position(batch, partition, message);
+	begin_message(batch);
 	if (!decode.rejected)
-		decode_change(&decode, &change);
+		gc_decode_change(&decode, &change);
 	if (!decode.rejected) {
+		note_truncate(batch, &change);
 		finish_message(batch, partition, decode.stream);
 	} else {
 		forget_message(batch, issues, links);
 		put_dead(batch, partition, decode.stream, message, &decode.err);
 	}
+	return true;
+}
+
+const struct gc_truncate *gc_batch_truncate(const struct gc_batch *batch)
+{
+	return batch->is_truncate ? &batch->truncate : NULL;
 }
 
 static int compare_spans(const void *a, const void *b)
@@ -504,7 +454,8 @@ void gc_batch_coalesce(struct gc_batch *batch)
 	for (size_t i = 0; i < batch->partitions.count; i++) {
 		struct gc_partition_batch *part = &AT(&batch->partitions, struct gc_partition_batch, i);
 
-		part->last_hash = part->last ? (int64_t)gc_message_hash(part->last) : 0;
+		if (part->last)
+			part->last_hash = (int64_t)gc_message_hash(part->last);
 	}
 }
 

@@ -113,18 +113,6 @@ static bool is_debezium(const struct gc_json *root)
 						   is_object(gc_json_get(root, GC_LIT("source"))));
 }
 
-/* That a whole table is gone is for people to decide: nothing is deleted, and nobody overlooks it. */
-static enum gc_verdict refuse_truncate(const struct gc_change *change, struct gc_err *err)
-{
-	char text[GC_TIME_TEXT_BYTES];
-	struct gc_span topic = change->message->topic;
-
-	return gc_fail(
-		err, GC_REJECT, "truncate", "op",
-		"the source emptied the table; its rows stay in the cube, unless they are deleted: `gracecube reconcile %.*s --before %s`",
-		(int)topic.len, topic.ptr, gc_time_format(gc_version_own_us(&change->version), text, sizeof(text)));
-}
-
 /* c, r, u carry the row; d its key; t (truncate) and m (logical message) say nothing of a row. */
 static enum gc_verdict open_debezium(const struct gc_json *envelope, struct gc_arena *arena, struct gc_change *change,
 				     struct gc_err *err)
@@ -135,8 +123,10 @@ static enum gc_verdict open_debezium(const struct gc_json *envelope, struct gc_a
 	if (op.len != 1 || !strchr("crudtm", op.ptr[0]))
 		return gc_fail(err, GC_REJECT, "unknown_op", "op", "the operation \"%.*s\" is none of c, r, u, d, t, m",
 			       (int)(op.len > 40 ? 40 : op.len), op.ptr ? op.ptr : "");
-	if (op.ptr[0] == 't')
-		return refuse_truncate(change, err);
+	if (op.ptr[0] == 't') {
+		change->op = GC_TRUNCATE;
+		return GC_OK;
+	}
 	if (op.ptr[0] == 'm') {
 		change->op = GC_IGNORE;
 		change->ignored_because = "logical message";

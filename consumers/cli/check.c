@@ -252,8 +252,8 @@ static void check_schema(struct check *check, struct gc_pg *pg, struct gc_arena 
 /* What `run` and `verify` call, and what all commands read, as code/5_rights/rights.sql gives it to gracecube_writer; said here once more,
  * because who lacks rights cannot ask the cube for them. A function that is not there is no right either. */
 static const char rights_sql[] =
-	"WITH called AS (SELECT unnest('{add_dead_letters,add_quality_issues,advance,claim,do_step,ensure_hours,ensure_partitions,mission_gate,"
-	"next_step,plan_retention,relink_slice,resolve_actor,resolve_component,resolve_mission,resolve_tier,take_lane,tell_halts,trim_piece,verify}'::text[]) AS name),"
+	"WITH called AS (SELECT unnest('{add_dead_letters,add_quality_issues,advance,claim,do_step,ensure_hours,ensure_partitions,gone_keys,mission_gate,"
+	"next_step,note_truncate,plan_retention,relink_slice,resolve_actor,resolve_component,resolve_mission,resolve_tier,take_lane,tell_halts,trim_piece,verify}'::text[]) AS name),"
 	" functions AS (SELECT p.oid, p.proname FROM pg_proc p WHERE p.pronamespace = 'cube'::regnamespace)"
 	" SELECT count(*), min(what) FILTER (WHERE NOT allowed), count(*) FILTER (WHERE NOT allowed), current_user FROM ("
 	"SELECT format('call cube.%s, which is not there', c.name) AS what, false AS allowed FROM called c"

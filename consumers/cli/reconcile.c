@@ -4,7 +4,6 @@
  *
  * Threads: the main thread.
  */
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -80,31 +79,17 @@ static void print_delete(void *arg, const char *const *values, int columns)
 	r->rows++;
 }
 
-/* Sources of one partition: see cube.etl_offset.record_order, which begins with five numbers, and has five of each source;
- * one without a name is 1, as that of the deletes here. */
 static const char topic_sql[] =
-	"SELECT min(o.stream), max(o.snapshot_us), max((SELECT count(*) FROM generate_series(6, cardinality(o.record_order), 5) i"
-	" WHERE o.record_order[i] NOT IN (0, 1))) FROM cube.etl_offset o WHERE o.group_id = $1 AND o.topic = $2";
-static const char facts_sql[] =
-	"SELECT k.%s FROM cube.key_%s k JOIN cube.etl_offset o USING (offset_id) WHERE o.topic = $1 AND k.lsn > 0"
-	" AND k.created_at IS NOT NULL AND cube.place_us(k.source_us, k.kafka_us) < $2::bigint ORDER BY 1";
-static const char versions_sql[] =
-	"SELECT v.source_id FROM cube.version_%s v WHERE $1 <> '' GROUP BY v.source_id HAVING bool_or(v.lsn > 0)"
-	" AND max(coalesce(v.place_us, v.at_us)) < $2::bigint"
-	" AND NOT (array_agg(v.deleted ORDER BY coalesce(v.place_us, v.at_us), v.lsn, v.tie))[count(*)] ORDER BY 1";
+	"SELECT min(o.stream), max(o.snapshot_us), count(DISTINCT s) FROM cube.etl_offset o LEFT JOIN LATERAL cube.sources_of(o.record_order) s ON true"
+	" WHERE o.group_id = $1 AND o.topic = $2";
 
 static enum gc_verdict print_deletes(struct gc_pg *pg, struct reconciling *r, struct gc_err *err)
 {
-	const struct gc_target *target = r->stream->targets[0];
-	char sql[700], before[24];
-	const char *values[] = { r->topic, before };
+	const struct gc_gone gone = {
+		.target = r->stream->targets[0]->name, .topic = r->topic, .before_us = r->before_us, .after = ""
+	};
 
-	snprintf(before, sizeof(before), "%" PRId64, r->before_us);
-	if (target->keep_versions)
-		snprintf(sql, sizeof(sql), versions_sql, target->name);
-	else
-		snprintf(sql, sizeof(sql), facts_sql, target->columns[0].name, target->name);
-	return gc_pg_query(pg, sql, values, 2, print_delete, r, err);
+	return gc_pg_gone(pg, &gone, print_delete, r, err);
 }
 
 static enum gc_verdict check(const struct gc_config *config, const struct reconciling *r, struct gc_err *err)
@@ -170,7 +155,8 @@ const struct gc_command gc_command_reconcile = {
 		"`gracecube publish` takes. Nothing else is done, and a row that has changed since the snapshot stays, whenever they are\n"
 		"published. On the topic the deletes are seen by whoever reads it again, too.\n"
 		"\n"
-		"Only rows that were captured count, those with a log position. Have `gracecube status` say that nothing is behind first:\n"
+		"Only rows that were captured count, those with a log position. A TRUNCATE that is applied needs none of this: see\n"
+		"streams.<stream>.truncate. Have `gracecube status` say that nothing is behind first:\n"
 		"rows of the snapshot that are not read yet would be printed as well, to come back when they are.\n"
 		"\n"
 		"Exit codes: 0 done; 2 wrong usage; 69 PostgreSQL not reachable; 78 configuration, rights or schema are wrong, or it cannot be\n"

@@ -69,6 +69,7 @@ static struct gc_assignment *make_assignments(struct gc_consumer *c, const rd_ka
 		assignments[i].partition = list->elems[i].partition;
 		assignments[i].stream = gc_stream_find(gc_span_of(stream->name));
 		assignments[i].unit = stream->time_unit;
+		assignments[i].applies_truncate = stream->truncate == GC_APPLY;
 	}
 	return assignments;
 }
@@ -191,6 +192,7 @@ static void take_claim(struct gc_assignment *assignment, const struct gc_claim *
 	assignment->next_offset = claim->next_offset;
 	assignment->last_hash = claim->next_offset > mark->low ? claim->last_hash : 0;
 	assignment->order = claim->order;
+	assignment->truncated = claim->truncated;
 	assignment->end = mark->high;
 	assignment->reached = 0;
 	assignment->is_held = false;

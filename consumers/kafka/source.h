@@ -17,24 +17,26 @@ struct gc_assignment {
 	struct gc_position *position;
 	const struct gc_stream *stream;
 	enum gc_time_unit unit;
+	bool applies_truncate; /* as the stream's configuration says */
 	struct gc_clock clock; /* of the records read */
 	int32_t partition;
 	int64_t offset_id, owner_epoch;
-	int64_t next_offset;       /* the next one to be applied */
-	int64_t last_hash;         /* of the record before it, as of the claim; 0: not known */
-	struct gc_order order;     /* as of next_offset */
-	bool verify_previous;      /* read that record first, and compare it */
-	bool at_end;               /* the end was reached once since the claim */
-	bool is_drained;           /* the last event from it was its end: there is no lag */
-	bool is_out_of_range;      /* Kafka does not have next_offset */
-	bool is_paused;            /* halted: see claim.h */
-	bool is_held;              /* its limit is reached: nothing is taken until that is raised */
-	bool is_refused;           /* halted because of the database: what is fetched of it is not applied either */
-	bool is_on_trial;          /* retried after that: it works once a record was applied */
-	int64_t retry_us, wait_us; /* monotonic: when it is retried; the delay before that */
-	char rejected_for[32];     /* code of the last record that the database refused */
-	int rejections;            /* so many of it in a row for that */
-	uint32_t in_batch;         /* index + 1 in the batch under way, 0: not there */
+	int64_t next_offset;         /* the next one to be applied */
+	int64_t last_hash;           /* of the record before it, as of the claim; 0: not known */
+	struct gc_order order;       /* as of next_offset */
+	struct gc_version truncated; /* see gc_partition_batch */
+	bool verify_previous;        /* read that record first, and compare it */
+	bool at_end;                 /* the end was reached once since the claim */
+	bool is_drained;             /* the last event from it was its end: there is no lag */
+	bool is_out_of_range;        /* Kafka does not have next_offset */
+	bool is_paused;              /* halted: see claim.h */
+	bool is_held;                /* its limit is reached: nothing is taken until that is raised */
+	bool is_refused;             /* halted because of the database: what is fetched of it is not applied either */
+	bool is_on_trial;            /* retried after that: it works once a record was applied */
+	int64_t retry_us, wait_us;   /* monotonic: when it is retried; the delay before that */
+	char rejected_for[32];       /* code of the last record that the database refused */
+	int rejections;              /* so many of it in a row for that */
+	uint32_t in_batch;           /* index + 1 in the batch under way, 0: not there */
 	int64_t end, reached; /* Kafka's end, as far as it is known; the last end of the partition, or limit, that was reached */
 	int64_t held_offset;  /* where reading goes on then */
 	int64_t oldest_us;    /* see gc_count_polled() */

@@ -46,8 +46,11 @@ static void fill_batch(struct gc_letters_run *run, struct gc_letter *letters, si
 		const struct gc_stream_config *stream = stream_of(run->config, &letters[i]);
 		uint32_t part = gc_batch_partition(run->batch, message->topic, message->partition, -letters[i].id, 0,
 						   message->offset, NULL);
+		struct gc_partition_batch *parts;
 		struct gc_err unknown;
 
+		gc_batch_partitions(run->batch, &parts);
+		parts[part].truncated = letters[i].truncated;
 		read_clock(&letters[i]);
 		if (!stream)
 			gc_fail(&unknown, GC_REJECT, "unknown_stream", "stream", "this gracecube knows no stream %s",

@@ -8,6 +8,7 @@
 
 #include <gracecube/log.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void gc_pipeline_init(struct gc_pipeline *p, const struct gc_config *config, struct gc_source *source,
@@ -24,16 +25,24 @@ void gc_pipeline_done(struct gc_pipeline *p)
 	gc_pg_close(p->pg);
 	gc_batch_free(p->batch);
 	gc_dimension_cache_done(&p->cache);
+	free(p->emptying.after);
 }
 
 /* ---- steps of one batch ---- */
 
 static uint32_t partition_of(struct gc_pipeline *p, struct gc_assignment *assignment)
 {
-	if (assignment->in_batch == 0)
+	struct gc_partition_batch *parts;
+
+	if (assignment->in_batch == 0) {
 		assignment->in_batch = 1 + gc_batch_partition(p->batch, gc_span_of(assignment->position->topic),
 							      assignment->partition, assignment->offset_id, assignment->owner_epoch,
 							      assignment->next_offset, &assignment->order);
+		gc_batch_partitions(p->batch, &parts);
+		parts[assignment->in_batch - 1].applies_truncate = assignment->applies_truncate;
+		parts[assignment->in_batch - 1].truncated = assignment->truncated;
+		parts[assignment->in_batch - 1].last_hash = assignment->last_hash;
+	}
 	return assignment->in_batch - 1;
 }
 
@@ -53,17 +62,21 @@ size_t gc_pipeline_fill(struct gc_pipeline *p, size_t from, size_t to, const str
 	int64_t started = gc_monotonic_us();
 
 	begin_batch(p, from, to, reject_reason != NULL);
-	for (size_t i = from; i < to; i++) {
+	for (size_t i = from; i < to && !gc_batch_truncate(p->batch); i++) {
 		const struct gc_record *record = &s->records[i];
 		struct gc_assignment *assignment = &s->assignments[record->assignment];
 
+		p->to = i + 1;
 		if (record->message.offset < assignment->next_offset || assignment->is_refused)
 			continue; /* applied already (the answer to a COMMIT was lost), or its partition is halted before it */
 		if (reject_reason)
 			gc_batch_add_dead(p->batch, partition_of(p, assignment), assignment->stream, &record->message,
 					  reject_reason);
-		else
-			gc_batch_add(p->batch, partition_of(p, assignment), assignment->stream, assignment->unit, &record->message);
+		else if (!gc_batch_add(p->batch, partition_of(p, assignment), assignment->stream, assignment->unit,
+				       &record->message)) {
+			p->to = i;
+			break;
+		}
 	}
 	gc_batch_coalesce(p->batch);
 	gc_counter_add(&p->counters->decode_us, gc_monotonic_us() - started);
@@ -152,18 +165,146 @@ enum gc_verdict gc_pipeline_apply(struct gc_pipeline *p, struct gc_err *err)
 	return verdict;
 }
 
+static enum gc_verdict try_batch(struct gc_pipeline *p, struct gc_err *err)
+{
+	enum gc_verdict verdict = gc_pipeline_resolve(p, err);
+
+	if (verdict == GC_OK)
+		verdict = gc_pipeline_apply(p, err);
+	if (verdict == GC_OK)
+		gc_pipeline_notify(p, GC_NOTIFY_INTERVAL_US);
+	return verdict;
+}
+
+/* ---- a TRUNCATE of the source ---- */
+
+/* What stood before it is deleted as by records, some rows a transaction, which leaves the position where it is; the record's own comes last.
+ * Whoever takes over in between deletes what is left. A row that stood before it and comes later, as of another partition, comes with its
+ * delete: all who read the topic know of the TRUNCATE before the first row is asked for. */
+
+/* Rows of a transaction: half a second of work. Halved while that is too much for the server. */
+#define GONE_MAX 5000
+#define GONE_MIN 50
+
+struct gone {
+	struct gc_pipeline *pipeline;
+	struct gc_assignment *assignment;
+	struct gc_truncate truncate;
+	uint32_t part;
+	struct gc_span last;
+	size_t count;
+};
+
+static bool is_begun(const struct gc_emptying *e, const struct gc_assignment *assignment)
+{
+	return e->after && e->offset_id == assignment->offset_id && e->owner_epoch == assignment->owner_epoch &&
+	       e->offset == assignment->next_offset;
+}
+
+static enum gc_verdict note_truncate(const struct gone *gone, struct gc_err *err)
+{
+	struct gc_source *s = gone->pipeline->source;
+	struct gc_claim *held = gc_calloc(s->assignment_count + 1, sizeof(*held));
+	enum gc_verdict verdict;
+
+	held[0] = (struct gc_claim){ .offset_id = gone->assignment->offset_id, .owner_epoch = gone->assignment->owner_epoch };
+	for (size_t i = 0; i < s->assignment_count; i++)
+		held[1 + i] = (struct gc_claim){ .offset_id = s->assignments[i].offset_id,
+						 .owner_epoch = s->assignments[i].owner_epoch };
+	verdict = gc_pg_note_truncate(gone->pipeline->pg, &gone->truncate, held, 1 + s->assignment_count, err);
+	for (size_t i = 0; verdict == GC_OK && i < s->assignment_count; i++) {
+		if (strcmp(s->assignments[i].position->topic, gone->assignment->position->topic) == 0 &&
+		    gc_version_compare(s->assignments[i].truncated, gone->truncate.version) < 0)
+			s->assignments[i].truncated = gone->truncate.version;
+	}
+	free(held);
+	return verdict;
+}
+
+static enum gc_verdict begin_emptying(const struct gone *gone, struct gc_err *err)
+{
+	struct gc_emptying *e = &gone->pipeline->emptying;
+	enum gc_verdict verdict = note_truncate(gone, err);
+
+	if (verdict != GC_OK)
+		return verdict;
+	free(e->after);
+	*e = (struct gc_emptying){ gone->assignment->offset_id, gone->assignment->owner_epoch, gone->assignment->next_offset,
+				   gc_strdup(""), GONE_MAX };
+	return GC_OK;
+}
+
+static void delete_row(void *arg, const char *const *values, int columns)
+{
+	struct gone *gone = arg;
+	struct gc_batch *batch = gone->pipeline->batch;
+
+	(void)columns;
+	gone->last = gc_arena_dup(gc_batch_arena(batch), gc_span_of(values[0]));
+	gc_batch_delete(batch, gone->part, gone->assignment->stream, &gone->truncate.version, gone->last);
+	gone->count++;
+}
+
+static enum gc_verdict delete_some(struct gone *gone, struct gc_err *err)
+{
+	struct gc_pipeline *p = gone->pipeline;
+	const struct gc_gone rows = { gone->assignment->stream->targets[0]->name,
+				      gone->assignment->position->topic,
+				      gone->truncate.version.at_us,
+				      gone->truncate.version.lsn,
+				      p->emptying.after,
+				      p->emptying.rows_max };
+	enum gc_verdict verdict;
+
+	begin_batch(p, p->from, p->to, true);
+	gone->part = partition_of(p, gone->assignment);
+	verdict = gc_pg_gone(p->pg, &rows, delete_row, gone, err);
+	if (verdict == GC_OK && gone->count > 0) {
+		gc_batch_coalesce(p->batch);
+		verdict = try_batch(p, err);
+	}
+	if (verdict == GC_RETRY && gc_sqlstate_wants_less(err->code) && p->emptying.rows_max > GONE_MIN)
+		p->emptying.rows_max /= 2;
+	return verdict;
+}
+
+/* Of the batch, which is this record alone, at `index`. */
+static enum gc_verdict apply_truncate(struct gc_pipeline *p, size_t index, struct gc_err *err)
+{
+	struct gone gone = { .pipeline = p,
+			     .assignment = &p->source->assignments[p->source->records[index].assignment],
+			     .truncate = *gc_batch_truncate(p->batch) };
+	enum gc_verdict verdict = is_begun(&p->emptying, gone.assignment) ? GC_OK : begin_emptying(&gone, err);
+	struct gc_err refusal;
+
+	if (verdict == GC_REJECT) {
+		refusal = *err;
+		gc_pipeline_fill(p, index, index + 1, &refusal);
+		return try_batch(p, err);
+	}
+	if (verdict == GC_OK)
+		verdict = delete_some(&gone, err);
+	if (verdict != GC_OK)
+		return verdict;
+	if (gone.count > 0) {
+		free(p->emptying.after);
+		p->emptying.after = gc_span_strdup(gone.last);
+		p->is_halfway = true;
+		p->to = index;
+		return GC_OK;
+	}
+	gc_pipeline_fill(p, index, index + 1, NULL);
+	return try_batch(p, err);
+}
+
 enum gc_verdict gc_pipeline_try(struct gc_pipeline *p, size_t from, size_t to, const struct gc_err *reject_reason,
 				struct gc_err *err)
 {
 	enum gc_verdict verdict = GC_OK;
 
-	if (gc_pipeline_fill(p, from, to, reject_reason) == 0)
-		return GC_OK;
-	verdict = gc_pipeline_resolve(p, err);
-	if (verdict == GC_OK)
-		verdict = gc_pipeline_apply(p, err);
-	if (verdict == GC_OK)
-		gc_pipeline_notify(p, GC_NOTIFY_INTERVAL_US);
+	p->is_halfway = false;
+	for (; verdict == GC_OK && !p->is_halfway && from < to && gc_pipeline_fill(p, from, to, reject_reason) > 0; from = p->to)
+		verdict = gc_batch_truncate(p->batch) ? apply_truncate(p, p->to - 1, err) : try_batch(p, err);
 	return verdict;
 }
 
@@ -237,7 +378,7 @@ static enum gc_verdict apply_or_bisect(struct gc_pipeline *p, const struct gc_re
 		return policy->attempt(policy->arg, from, to, &reject_reason, err);
 	}
 	verdict = apply_or_bisect(p, policy, from, middle, err);
-	if (verdict != GC_OK || gc_pipeline_is_void(p))
+	if (verdict != GC_OK || gc_pipeline_is_void(p) || p->is_halfway)
 		return verdict;
 	return apply_or_bisect(p, policy, middle, to, err);
 }
@@ -282,16 +423,20 @@ bool gc_pipeline_is_void(const struct gc_pipeline *p)
 
 enum gc_verdict gc_pipeline_run(struct gc_pipeline *p, const struct gc_retry_policy *policy, struct gc_err *err)
 {
-	size_t n = p->source->record_count, from = 0;
+	size_t n = p->source->record_count;
 	enum gc_verdict verdict = GC_OK;
 
 	p->generation = p->source->generation;
-	while (verdict == GC_OK && from < n && !gc_pipeline_is_void(p)) {
-		size_t records = p->slice > 0 && n - from > p->slice ? p->slice : n - from;
+	p->is_halfway = false;
+	p->done = 0;
+	while (verdict == GC_OK && p->done < n && !gc_pipeline_is_void(p) && !p->is_halfway) {
+		size_t records = p->slice > 0 && n - p->done > p->slice ? p->slice : n - p->done;
 
-		verdict = apply_or_bisect(p, policy, from, from + records, err);
-		if (verdict == GC_OK) {
-			from += records;
+		verdict = apply_or_bisect(p, policy, p->done, p->done + records, err);
+		if (verdict == GC_OK && p->is_halfway) {
+			p->done = p->to;
+		} else if (verdict == GC_OK) {
+			p->done += records;
 			grow_slice(p, records);
 		} else if (verdict == GC_RETRY && shrink_slice(p, policy, records, err)) {
 			verdict = GC_OK; /* records of it that were applied are skipped */
@@ -326,7 +471,6 @@ static void skip_to_end(struct gc_pipeline *p, struct gc_assignment *assignment)
 	gc_batch_partitions(p->batch, &parts);
 	parts[index].ignored = end_of(assignment) - assignment->next_offset;
 	parts[index].to_offset = end_of(assignment);
-	parts[index].last_hash = assignment->last_hash;
 }
 
 void gc_pipeline_skip_to_ends(struct gc_pipeline *p)

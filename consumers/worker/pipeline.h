@@ -14,6 +14,13 @@
 #include <gracecube/config.h>
 #include <gracecube/sink.h>
 
+/* A TRUNCATE that is being applied: the record at a position, as claimed. */
+struct gc_emptying {
+	int64_t offset_id, owner_epoch, offset;
+	char *after;      /* the last key that it has deleted, "" for none; NULL: nothing is being emptied */
+	int64_t rows_max; /* of one transaction */
+};
+
 struct gc_pipeline {
 	const struct gc_config *config;
 	struct gc_source *source;            /* not its own, nor are these two */
@@ -21,7 +28,10 @@ struct gc_pipeline {
 	struct gc_pg *pg;                    /* NULL while there is no connection */
 	struct gc_dimension_cache cache;
 	struct gc_batch *batch;
-	size_t from, to;           /* records of the batch */
+	size_t from, to; /* records of the batch */
+	size_t done;     /* records that are done with, of those of the run */
+	bool is_halfway; /* a TRUNCATE, which is the record behind these, has deleted some of its rows */
+	struct gc_emptying emptying;
 	bool is_unread;            /* its records are dead letters that the database rejected, or there are none */
 	uint64_t generation;       /* of the source when the run began */
 	size_t slice;              /* records of one transaction while run.batch_records is too much; 0: it is not */
@@ -38,8 +48,9 @@ void gc_pipeline_done(struct gc_pipeline *pipeline);
 
 /* ---- steps of one batch ---- */
 
-/* Decodes the records [from, to), without those that are applied already or whose partition is halted. With `reject_reason` they are not
- * decoded and become dead letters for that reason. Returns how many are in the batch. */
+/* Decodes the records [from, to), without those that are applied already or whose partition is halted; up to a TRUNCATE that is to be
+ * applied, which is a batch of its own: pipeline->to is behind the last one. With `reject_reason` they are not decoded and become dead letters
+ * for that reason. Returns how many are in the batch. */
 size_t gc_pipeline_fill(struct gc_pipeline *pipeline, size_t from, size_t to, const struct gc_err *reject_reason);
 /* Looks up or makes the keys that the caches miss. */
 enum gc_verdict gc_pipeline_resolve(struct gc_pipeline *pipeline, struct gc_err *err) GC_MUST_CHECK;
@@ -50,7 +61,7 @@ enum gc_verdict gc_pipeline_apply(struct gc_pipeline *pipeline, struct gc_err *e
 
 /* The records of the run were discarded meanwhile: the source has another generation. */
 bool gc_pipeline_is_void(const struct gc_pipeline *pipeline);
-/* The steps once, for [from, to). */
+/* The steps, for each batch of [from, to), but not beyond some rows of a TRUNCATE: is_halfway. */
 enum gc_verdict gc_pipeline_try(struct gc_pipeline *pipeline, size_t from, size_t to, const struct gc_err *reject_reason,
 				struct gc_err *err) GC_MUST_CHECK;
 
@@ -64,7 +75,8 @@ struct gc_retry_policy {
 };
 /* Applies all records of the source, in as few transactions as the database takes. A record that the database rejects is found by
  * bisection, in log order, and becomes a dead letter when it is alone; its neighbours are applied. When one after another is rejected for
- * the same reason, that is not their fault: their partition is halted. */
+ * the same reason, that is not their fault: their partition is halted. Ends early, with GC_OK, where a TRUNCATE has deleted some of its rows, so
+ * that the caller can look around: it is to run again, with the records from pipeline->done on. */
 enum gc_verdict gc_pipeline_run(struct gc_pipeline *pipeline, const struct gc_retry_policy *policy,
 				struct gc_err *err) GC_MUST_CHECK;
 

@@ -87,6 +87,11 @@ static enum gc_verdict note_record(struct gc_replay *replay, const struct gc_cap
 }
 
 /* Each record of one file, until `take` says otherwise. */
+static enum gc_verdict fail_stopped(struct gc_err *err)
+{
+	return gc_fail(err, GC_RETRY, "stopped", "", "stopped by a signal; the same command goes on where it was");
+}
+
 static enum gc_verdict each_record(struct gc_replay *replay, const char *path,
 				   enum gc_verdict (*take)(struct gc_replay *replay, const struct gc_capture *capture,
 							   const struct gc_message *message, struct gc_err *err),
@@ -103,8 +108,7 @@ static enum gc_verdict each_record(struct gc_replay *replay, const char *path,
 		if (verdict == GC_OK && message)
 			verdict = take(replay, capture, message, err);
 		if (verdict == GC_OK && gc_stop_was_asked())
-			verdict = gc_fail(err, GC_RETRY, "stopped", "",
-					  "stopped by a signal; the same command goes on where it was");
+			verdict = fail_stopped(err);
 	} while (verdict == GC_OK && message);
 	gc_capture_close(capture);
 	return verdict;
@@ -191,6 +195,7 @@ static enum gc_verdict claim(struct gc_replay *replay, struct gc_err *err)
 			.partition = run->places[i].partition,
 			.stream = gc_stream_find(gc_span_of(stream->name)),
 			.unit = stream->time_unit,
+			.applies_truncate = stream->truncate == GC_APPLY,
 		};
 		claims[i] = (struct gc_claim){ .stream = stream->name,
 					       .topic = gc_span_of(run->places[i].topic),
@@ -203,6 +208,7 @@ static enum gc_verdict claim(struct gc_replay *replay, struct gc_err *err)
 		replay->source.assignments[i].next_offset = claims[i].next_offset;
 		replay->source.assignments[i].last_hash = claims[i].last_hash;
 		replay->source.assignments[i].order = claims[i].order;
+		replay->source.assignments[i].truncated = claims[i].truncated;
 	}
 	free(claims);
 	return verdict;
@@ -242,8 +248,11 @@ static enum gc_verdict apply_records(struct gc_replay *replay, struct gc_err *er
 	const struct gc_retry_policy policy = { attempt, is_over, replay };
 	enum gc_verdict verdict = GC_OK;
 
-	if (replay->source.record_count > 0)
+	replay->pipeline.done = 0;
+	while (verdict == GC_OK && replay->pipeline.done < replay->source.record_count && !gc_stop_was_asked())
 		verdict = gc_pipeline_run(&replay->pipeline, &policy, err);
+	if (verdict == GC_OK && replay->pipeline.done < replay->source.record_count)
+		verdict = fail_stopped(err);
 	replay->source.record_count = replay->source.record_bytes = 0;
 	gc_arena_reset(&replay->arena, ARENA_KEEP_BYTES);
 	if (verdict == GC_FENCED) /* by another one that goes on with it */

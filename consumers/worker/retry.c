@@ -172,12 +172,11 @@ static bool is_over(void *worker)
 enum gc_verdict gc_apply_polled(struct gc_worker *w, struct gc_err *err)
 {
 	const struct gc_retry_policy policy = { attempt, is_over, w };
-	size_t n = w->consumer->source.record_count;
 	enum gc_verdict verdict = gc_pipeline_run(&w->pipeline, &policy, err);
 
 	if (verdict == GC_FENCED)
 		return handle_fenced(w, err);
 	if (verdict == GC_OK && !gc_pipeline_is_void(&w->pipeline))
-		gc_consumer_done(w->consumer, n);
+		gc_consumer_done(w->consumer, w->pipeline.done);
 	return verdict;
 }

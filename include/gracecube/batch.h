@@ -45,10 +45,12 @@ struct gc_partition_batch {
 	int64_t applied, superseded, dead, ignored;
 	int64_t contradicting;         /* of the superseded ones those whose own time is the later one */
 	struct gc_order order;         /* behind its last record */
+	bool applies_truncate;         /* a TRUNCATE is not refused */
+	struct gc_version truncated;   /* the latest TRUNCATE of the topic that was applied; its place is 0 for none */
 	int64_t snapshot_us;           /* time of the latest full snapshot of which the last row is in the batch; 0: none */
 	int64_t last_kafka_us;         /* of the newest record of the batch */
 	const struct gc_message *last; /* the batch's last record; it stands before to_offset */
-	int64_t last_hash;             /* its gc_message_hash(), once the batch is coalesced */
+	int64_t last_hash; /* its gc_message_hash(), once the batch is coalesced; without one, of the record before the batch */
 };
 
 struct gc_dead_letter {
@@ -89,13 +91,28 @@ void gc_batch_reset(struct gc_batch *batch);
 /* Names a partition; the index is what gc_batch_add takes. `order`: as of from_offset; NULL where nothing stood before. */
 uint32_t gc_batch_partition(struct gc_batch *batch, struct gc_span topic, int32_t partition, int64_t offset_id, int64_t owner_epoch,
 			    int64_t from_offset, const struct gc_order *order);
+/* What the dead letter of one says first. */
+#define GC_TRUNCATE_REFUSED "the source emptied the table; its rows stay in the cube"
+
+/* A TRUNCATE of the source, which is the one message of its batch: all of its topic that stands before it is to be deleted first. */
+struct gc_truncate {
+	struct gc_version version;
+	int64_t source; /* see gc_change */
+};
+/* NULL where the batch is none. */
+const struct gc_truncate *gc_batch_truncate(const struct gc_batch *batch);
+
 /* Decodes one message. The message must live as long as the batch. Moves the partition's to_offset past it; offsets
- * skipped since the last one (compaction, transaction markers) count as ignored. */
-void gc_batch_add(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream, enum gc_time_unit unit,
+ * skipped since the last one (compaction, transaction markers) count as ignored. False: it is a TRUNCATE, which begins a batch of its own;
+ * nothing was added. */
+bool gc_batch_add(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream, enum gc_time_unit unit,
 		  const struct gc_message *message);
 /* The message goes to the dead letters unread: the database refused it when it was alone. */
 void gc_batch_add_dead(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream, const struct gc_message *message,
 		       const struct gc_err *err);
+/* Deletes a row, by its key in the cube, for no record of this batch: the ledger does not count it. */
+void gc_batch_delete(struct gc_batch *batch, uint32_t partition, const struct gc_stream *stream, const struct gc_version *version,
+		     struct gc_span key);
 /* Coalesces: of each key the newest version stays, and what it needs. */
 void gc_batch_coalesce(struct gc_batch *batch);
 /* Replaces natural keys by surrogate keys; the cache must have all of them by now. */

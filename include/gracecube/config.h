@@ -16,11 +16,14 @@ struct gc_property { /* passed to librdkafka as it is */
 	char *name, *value;
 };
 
+enum gc_when_truncated { GC_REFUSE, GC_APPLY };
+
 struct gc_stream_config {
 	const char *name; /* of the stream's descriptor */
 	char **topics;
 	size_t topic_count;
 	enum gc_time_unit time_unit;
+	enum gc_when_truncated truncate;
 	int64_t retention_us; /* of its facts; 0: retention_facts_us */
 };
 

@@ -36,9 +36,10 @@ struct gc_claim {
 	int64_t low_offset; /* Kafka's low watermark */
 	/* answers */
 	int64_t offset_id, owner_epoch, next_offset;
-	int64_t last_hash;     /* gc_message_hash() of the record before next_offset; 0: not known */
-	struct gc_order order; /* as of next_offset */
-	int64_t lost;          /* records that retention deleted before they were read: noted in cube.etl_gap */
+	int64_t last_hash;           /* gc_message_hash() of the record before next_offset; 0: not known */
+	struct gc_order order;       /* as of next_offset */
+	struct gc_version truncated; /* see gc_partition_batch */
+	int64_t lost;                /* records that retention deleted before they were read: noted in cube.etl_gap */
 };
 /* Claims partitions for an owner ("host:process:worker"), raising their epochs: whoever held them is fenced off. */
 enum gc_verdict gc_pg_claim(struct gc_pg *pg, const char *group, const char *owner, struct gc_claim *claims, size_t count,
@@ -51,6 +52,25 @@ enum gc_verdict gc_pg_resolve(struct gc_pg *pg, struct gc_batch *batch, struct g
  * or, with the code GC_PG_NO_PARTITION, the table of its month was taken away.
  * *ret_superseded: how many of the records that the batch counted as applied were older than what the cube holds. */
 enum gc_verdict gc_pg_apply(struct gc_pg *pg, struct gc_batch *batch, int64_t *ret_superseded, struct gc_err *err) GC_MUST_CHECK;
+
+/* ---- a TRUNCATE of the source ---- */
+
+/* Notes it for all partitions of its topic. held[0] is the one that it came by, behind it are all that the caller holds; others are claimed anew
+ * by whoever reads them. From the answer on the cube gets no row of the topic from before it without its delete. GC_REJECT: it does not say which
+ * of the topic's rows it means. */
+enum gc_verdict gc_pg_note_truncate(struct gc_pg *pg, const struct gc_truncate *truncate, const struct gc_claim *held, size_t count,
+				    struct gc_err *err) GC_MUST_CHECK;
+
+/* Rows of a topic, by their keys in the cube: captured ones that stand before a place. */
+struct gc_gone {
+	const char *target, *topic;
+	int64_t before_us, before_lsn;
+	const char *after; /* of those in order only the ones behind this key; "": all */
+	int64_t count_max; /* 0: no limit */
+};
+enum gc_verdict gc_pg_gone(struct gc_pg *pg, const struct gc_gone *gone,
+			   void (*each)(void *arg, const char *const *values, int columns), void *arg,
+			   struct gc_err *err) GC_MUST_CHECK;
 
 /* ---- between batches ---- */
 
@@ -95,6 +115,7 @@ struct gc_letter {
 	int64_t id, tries, dead_us;
 	struct gc_message message;
 	struct gc_span stream, code, where, reason;
+	struct gc_version truncated;    /* see gc_partition_batch */
 	enum gc_letter_outcome outcome; /* once it was retried */
 };
 

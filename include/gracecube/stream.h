@@ -87,7 +87,8 @@ bool gc_error_names_person(struct gc_span note);
  * semicolon or a closing bracket. cube.contract_in() is the same rule, and tests/contract/contracts_in_reasons.csv its cases. */
 struct gc_span gc_approval_names_contract(struct gc_span reason);
 
-enum gc_op { GC_UPSERT, GC_DELETE, GC_IGNORE };
+/* GC_TRUNCATE: all rows of the table were deleted. */
+enum gc_op { GC_UPSERT, GC_DELETE, GC_TRUNCATE, GC_IGNORE };
 
 /* One change, whatever shape it came in. */
 struct gc_change {
@@ -122,8 +123,6 @@ struct gc_stream {
 	const struct gc_target *const *targets; /* ends with NULL; the first is the one deletes go to */
 	/* Makes the rows of one change that is not a delete. Pure: no I/O, no clock. Reports by gc_decode_reject(). */
 	void (*decode)(struct gc_decode *decode, const struct gc_change *change);
-	/* NULL, or what a delete means where it is more than a mark on targets[0]. */
-	void (*remove)(struct gc_decode *decode, const struct gc_change *change, struct gc_span key);
 };
 
 /* All streams in the order in which their rows are applied; ends with NULL. Made by CMake from transforms/streams. */

@@ -235,7 +235,7 @@ static void add_deleted(struct gc_pg_parameters *parameters, struct gc_row *cons
 	end_array(parameters, at);
 }
 
-/* Only the row that counts in the ledger names its partition: its outcome is the record's. */
+/* Only the row that counts in the ledger names its partition: its outcome is the record's. By another one a key keeps the partition it has. */
 static void add_offset_ids(struct gc_pg_parameters *parameters, struct gc_row *const *rows, size_t count,
 			   const struct gc_partition_batch *partitions)
 {

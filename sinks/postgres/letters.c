@@ -30,7 +30,8 @@ static const char count_sql[] = "SELECT count(*), coalesce(max(d.dead_letter_id)
 /* The first one whatever its size, and so many more as the bytes allow. */
 static const char read_sql[] = "SELECT dead_letter_id, tries, " US("dead_at") ", topic, partition, kafka_offset, coalesce(" US(
 	"kafka_timestamp") ", -1), stream,"
-			   " error_code, error_where, reason, headers, key, value FROM (SELECT d.*, sum(cube.dead_letter_bytes(d.key, d.value, d.headers))"
+			   " error_code, error_where, reason, headers, key, value, (SELECT max(o.truncated) FROM cube.etl_offset o"
+			   " WHERE o.group_id = d.group_id AND o.topic = d.topic) FROM (SELECT d.*, sum(cube.dead_letter_bytes(d.key, d.value, d.headers))"
 			   " OVER (ORDER BY d.dead_letter_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM (SELECT d.*" SELECTED
 			   " ORDER BY d.dead_letter_id LIMIT $10::bigint) d) d WHERE coalesce(before, 0) < $11::bigint ORDER BY dead_letter_id";
 
@@ -49,6 +50,7 @@ enum read_column {
 	READ_HEADERS,
 	READ_KEY,
 	READ_VALUE,
+	READ_TRUNCATED,
 };
 
 static void add_selection(struct gc_pg_parameters *p, const struct gc_letter_selection *selection)
@@ -168,6 +170,7 @@ static void take_letter(const PGresult *result, int row, struct gc_arena *arena,
 		.code = take_text(result, row, READ_CODE, arena),
 		.where = take_text(result, row, READ_WHERE, arena),
 		.reason = take_text(result, row, READ_REASON, arena),
+		.truncated = gc_pg_read_place(PQgetvalue(result, row, READ_TRUNCATED)),
 		.message = { .topic = take_text(result, row, READ_TOPIC, arena),
 			     .partition = (int32_t)number(result, row, READ_PARTITION),
 			     .offset = number(result, row, READ_OFFSET),

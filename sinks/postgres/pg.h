@@ -100,6 +100,9 @@ void gc_pg_add_column(struct gc_pg_parameters *parameters, struct gc_row *const 
 void gc_pg_add_versions(struct gc_pg_parameters *parameters, struct gc_row *const *rows, size_t count,
 			const struct gc_partition_batch *partitions);
 
+/* cube.etl_offset.truncated as text; what is none has the place 0. */
+struct gc_version gc_pg_read_place(const char *text);
+
 /* [["name in base64", "value in base64" or null], …]: names too, since a header's name may be any bytes. */
 struct gc_span gc_pg_headers(struct gc_arena *arena, const struct gc_header *headers, size_t count);
 

@@ -143,6 +143,7 @@ static void read_claims(const PGresult *result, struct gc_claim *claims, size_t 
 		claims[n - 1].lost = number(result, row, 4);
 		claims[n - 1].last_hash = number(result, row, 5);
 		claims[n - 1].order = gc_order_read(PQgetvalue(result, row, 6));
+		claims[n - 1].truncated = gc_pg_read_place(PQgetvalue(result, row, 7));
 	}
 }
 

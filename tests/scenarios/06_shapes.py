@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import sys
+from time import monotonic, sleep
 
 sys.path.insert(0, os.path.join(os.environ['CUBE_TEST_ROOT'], 'tests', 'lib'))
 from scenario import *  # noqa: E402,F403
@@ -488,9 +489,121 @@ def reconcile():
     shown('rows that a snapshot lacks, and those of a table that was emptied, are told, and gone once that is published; what changed since stays')
 
 
+def emptied():
+    """A TRUNCATE that is applied: rows of its topic that stand before it go, by whichever partition it comes, with a worker killed in between;
+    so do those that come later; those behind it stay."""
+    begin('empty', 'mission_timelines', 'security_events')
+    broker.create(PREFIX + '.action_contracts', 2)
+    for stream in ('ACTION_CONTRACTS', 'MISSION_TIMELINES', 'SECURITY_EVENTS'):
+        os.environ['GRACECUBE_STREAMS_%s_TRUNCATE' % stream] = 'apply'
+    count = 5500  # the first slice is 5,000
+    contracts = 'SELECT contract_id FROM %s WHERE contract_id NOT IN (%s) ORDER BY 1' % (FACT, "'direct', 'other'")
+
+    def tell(stream, row, second, op='u', partition=0, name='grace'):
+        send(stream, row and text({'id': row['id']}), text({'before': None, 'after': row, 'op': op, 'source': {
+            'name': name, 'db': 'grace', 'lsn': 1000 * second, 'ts_us': DAY + 1000000 * second}}), timestamp=DAY // 1000 + 600000, partition=partition)
+
+    def contract(name):
+        return {'id': name, 'status': 'pending', 'created_at': DAY}
+
+    def mission(number):
+        return {'id': number, 'mission_id': 'm%d' % number, 'status': 'planned', 'started_at': DAY}
+
+    def until(what, query, wanted):
+        end = monotonic() + 60
+        while rows(query) != wanted:
+            if monotonic() > end:
+                fail('%s: %r, not %r' % (what, rows(query), wanted))
+            sleep(0.05)
+
+    def run():
+        return subprocess.Popen([PROGRAM, 'run', '-s', 'run.workers=2', '-s', 'run.stall_timeout=1m'], stderr=open('program.log', 'ab'))
+
+    for number in range(count):
+        tell('action_contracts', contract('e%05d' % number), 1, partition=number % 2)
+    send('action_contracts', b'direct', text(contract('direct')), timestamp=DAY // 1000, partition=0)
+    for number in (1, 2):
+        tell('mission_timelines', mission(number), 1)
+        tell('security_events', {'id': number, 'severity': 'low', 'created_at': DAY}, 1)
+    broker.flush()
+    catch_up()
+    equal('contracts before', value('SELECT count(*) FROM ' + FACT), count + 1)
+    holder = subprocess.Popen(['psql', '-X', '-q', '-d', os.environ['GRACECUBE_POSTGRES_DSN'], '-c', "SET application_name = 'holder'", '-c', 'BEGIN',
+                               '-c', "SELECT FROM cube.key_verification_executions WHERE contract_id = 'e05400' FOR UPDATE", '-c', 'SELECT pg_sleep(600)'],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until('who holds a row', "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'holder' AND query ~ 'pg_sleep'", [[1]])
+    for stream in ('action_contracts', 'mission_timelines', 'security_events'):
+        tell(stream, None, 60, 't')
+    tell('action_contracts', contract('e00001'), 61)
+    tell('mission_timelines', mission(2), 61)
+    broker.flush()
+    killed = run()
+    until('half of it', 'SELECT count(*) FROM ' + FACT, [[count + 1 - 5000]])
+    killed.kill()
+    killed.wait()
+    equal('applied, while half of it is', rows("SELECT applied, next_offset FROM cube.etl_offset WHERE topic ~ 'contracts' AND partition = 0"), [[count // 2 + 1] * 2])
+    psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder'")
+    holder.wait()
+    going = run()
+    until('all of it', contracts, [['e00001']])
+    # a partition that another worker reads: a row from before it, and one behind it
+    tell('action_contracts', contract('late'), 30, 'r', partition=1)
+    tell('action_contracts', contract('e00002'), 62, partition=1)
+    broker.flush()
+    until('what comes later', contracts, [['e00001'], ['e00002']])
+    tell('action_contracts', None, 120, 't')
+    broker.flush()
+    until('a second one', contracts, [])
+    tell('action_contracts', contract('e00002'), 119, partition=1)
+    tell('action_contracts', contract('later'), 119, partition=1)
+    tell('action_contracts', contract('e00003'), 121, partition=1)
+    broker.flush()
+    until('what comes later than the second one', contracts, [['e00003']])
+    going.terminate()
+    equal('the end', going.wait(), 0)
+
+    # a dead letter from before it
+    os.environ['GRACECUBE_LIMITS_KEY_BYTES'] = '64'
+    tell('action_contracts', contract('x' * 100), 100)
+    broker.flush()
+    catch_up()
+    del os.environ['GRACECUBE_LIMITS_KEY_BYTES']
+    equal('a dead letter', rows('SELECT error_code FROM cube.etl_dead_letter'), [['too_long']])
+    program('dead', 'retry', '--all')
+    equal('that is retried', rows('SELECT outcome FROM cube.etl_dead_letter'), [['applied']])
+
+    def check(what):
+        equal(what + ': contracts', rows('SELECT contract_id FROM %s ORDER BY 1' % FACT), [['direct'], ['e00003']])
+        equal(what + ': missions', rows("SELECT mission_id FROM cube.dim_mission_history WHERE is_current AND mission_key > 0 ORDER BY 1"), [['m2']])
+        equal(what + ': alerts', rows('SELECT error_id FROM cube.fact_error_events'), [])
+        equal(what + ': dead letters', rows('SELECT reason FROM cube.etl_dead_letter WHERE outcome IS NULL'), [])
+        equal(what + ': applied', rows("SELECT applied FROM cube.etl_offset WHERE topic ~ '(missions|security|timelines)' ORDER BY topic"), [[4], [3]])
+        verify_agrees()
+
+    check('read as it came')
+    contracts_topic = PREFIX + '.action_contracts'
+    new_cube('_empty')
+    catch_up('-s', 'run.workers=1')
+    check('read again')
+    tell('action_contracts', contract('other'), 130, name='another')
+    tell('action_contracts', None, 140, 't')
+    broker.flush()
+    catch_up()
+    equal('of several databases', rows('SELECT error_code, reason FROM cube.etl_dead_letter'), [['truncate', 'the source emptied the table; its rows stay in the cube:'
+          ' rows of several databases come through this topic, and it is not known which are whose']])
+    equal('contracts of several databases', rows('SELECT contract_id FROM %s ORDER BY 1' % FACT), [['direct'], ['e00003'], ['other']])
+    equal('what is gone', program('reconcile', contracts_topic, '--before', '2026-11-23T00:02:00Z', expect=78), '')
+    verify_agrees()
+    for stream in ('ACTION_CONTRACTS', 'MISSION_TIMELINES', 'SECURITY_EVENTS'):
+        del os.environ['GRACECUBE_STREAMS_%s_TRUNCATE' % stream]
+    shown('%d rows and a TRUNCATE that is applied, its worker killed half way: what stood before it is gone, whichever partition it comes by and whenever;'
+          ' what is behind it stays; read again the same' % count)
+
+
 clocks()
 newer()
 reconcile()
+emptied()
 variants()
 plain_producer()
 tombstones_alone()

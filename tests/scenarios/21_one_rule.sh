@@ -68,11 +68,11 @@ holds 'events of the mesh of which SQL makes something else' mesh_events.csv 'ev
 	-c "DO \$\$BEGIN PERFORM pg_temp.tell('last', 2), pg_temp.tell('first', 1); END\$\$"
 holds 'steps of contracts that SQL judges otherwise' contract_steps.csv '"from" text, "to" text, backward boolean' \
 	'SELECT n, "from", "to" FROM c WHERE cube.is_backward_step("from", "to") IS DISTINCT FROM backward'
-# what a merge function keeps is read from its text
+# what a merge function keeps is read from its text, but for the partition, which is no column of the record
 holds 'columns that may be left out on one side alone' kept.csv 'target text, "column" text, stream text, field text' \
 	"SELECT target, \"column\" FROM c FULL JOIN (SELECT f.target, (regexp_matches(pg_get_functiondef(p.oid), m.kept, 'g'))[1] AS \"column\"
 		FROM cube.fact f JOIN pg_proc p ON p.pronamespace = 'cube'::regnamespace AND p.proname = 'merge_' || f.target CROSS JOIN (VALUES
-			('(\\w+) = CASE WHEN excluded\\.\\1 = ''(?:__debezium_unavailable_value|NaN)'' THEN t\\.\\1'), ('coalesce\\(excluded\\.(\\w+), k\\.\\1\\)')) m (kept)
+			('(\\w+) = CASE WHEN excluded\\.\\1 = ''(?:__debezium_unavailable_value|NaN)'' THEN t\\.\\1'), ('coalesce\\(excluded\\.(?!offset_id)(\\w+), k\\.\\1\\)')) m (kept)
 		GROUP BY 1, 2) s USING (target, \"column\") WHERE c.n IS NULL OR s.target IS NULL"
 holds 'targets that are something else in SQL' targets.csv 'target text, kind text, names_missions boolean, introduces_missions boolean' \
 	"SELECT target FROM c FULL JOIN (SELECT substr(p.proname, 7) AS target,

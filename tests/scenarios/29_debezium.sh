@@ -175,9 +175,14 @@ equal 'rows that the snapshot lacks' "$(jq -r .key gone.jsonl)" "{\"id\":\"mark-
 publish gone.jsonl
 at -c "UPDATE action_contracts SET status = 'later' WHERE id = 'c4'" -c "DELETE FROM action_contracts WHERE id = 'c10'"
 equals_source 'a failover to a restored database'
+
+# --- A TRUNCATE that is applied, whichever of the partitions it comes by ---
+export GRACECUBE_STREAMS_ACTION_CONTRACTS_TRUNCATE=apply
+at -c 'TRUNCATE action_contracts' -c "$TABLE_AGAIN"
+equals_source 'a TRUNCATE that is applied'
 kill "$CAPTURE"
 GRACECUBE_KAFKA_GROUP_ID=${CUBE_TEST_PREFIX}_again catch_up
 sql -c 'SELECT contract_id, contract_status, md5(error_message) FROM cube.fact_verification_executions ORDER BY contract_id' | diff table.rows - >&2 ||
 	fail 'read by a second group the cube is another one'
 verify_agrees >&2
-shown 'a database restored from a dump, at lower positions: the cube is its table, but for what the snapshot lacks, which reconcile deletes; read again by another group it stays so'
+shown 'a database restored from a dump, at lower positions: the cube is its table, but for what the snapshot lacks, which reconcile deletes; a TRUNCATE that is applied; read again by another group it stays so'

@@ -143,6 +143,108 @@ static void one_record_counts_once(void **state)
 	}
 }
 
+/* ---- a TRUNCATE of the source ---- */
+
+#define CHANGE(op, key, us, lsn)                                                                                                   \
+	"{\"op\":\"" op "\",\"after\":{\"id\":\"" key "\",\"mission_id\":\"m\",\"status\":\"planned\",\"created_at\":" T0          \
+	"},\"source\":{\"ts_us\":" us ",\"lsn\":" lsn "}}"
+
+static void begin_truncate(bool applies, struct gc_version truncated)
+{
+	struct gc_partition_batch *parts;
+
+	begin_two_partitions();
+	gc_batch_partitions(batch, &parts);
+	parts[0].applies_truncate = applies;
+	parts[0].truncated = truncated;
+}
+
+static bool add_captured(const char *stream, const char *value)
+{
+	struct gc_message *message = gc_arena_zalloc(&texts, sizeof(*message));
+
+	*message = (struct gc_message){
+		.topic = GC_LIT("topic"), .offset = next_offset[0]++, .timestamp_us = 1795000000000000, .value = gc_span_of(value)
+	};
+	return gc_batch_add(batch, 0, stream_named(stream), GC_UNIT_AUTO, message);
+}
+
+static void a_truncate_is_a_batch_of_its_own(void **state)
+{
+	const char *value = "{\"op\":\"t\",\"source\":{\"ts_us\":1794000000000000,\"lsn\":9}}";
+
+	(void)state;
+	begin_truncate(true, (struct gc_version){ 0 });
+	add_captured("approval_requests", CHANGE("c", "a", "1793000000000000", "8"));
+	assert_false(add_captured("approval_requests", value));
+	assert_null(gc_batch_truncate(batch));
+	assert_int_equal(gc_batch_message_count(batch), 1);
+	assert_ledger(0, 1, 0, 0, 0);
+	begin_truncate(true, (struct gc_version){ 0 });
+	assert_true(add_captured("approval_requests", value));
+	assert_non_null(gc_batch_truncate(batch));
+	assert_int_equal(gc_batch_truncate(batch)->version.at_us, 1794000000000000);
+	assert_int_equal(gc_batch_truncate(batch)->version.lsn, 9);
+	assert_ledger(0, 1, 0, 0, 0);
+}
+
+static void a_truncate_that_means_no_rows_is_refused(void **state)
+{
+	static const struct {
+		bool applies;
+		const char *stream, *source, *reason;
+	} cases[] = {
+		{ false, "approval_requests", "{\"ts_us\":1794000000000000,\"lsn\":9}",
+		  ", unless they are deleted: `gracecube reconcile topic --before " },
+		{ true, "shard_heartbeats", "{\"ts_us\":1794000000000000,\"lsn\":9}", ": rows of shard_heartbeats have no key" },
+		{ true, "approval_requests", "{\"ts_us\":1794000000000000}", ": without a log position" },
+	};
+	const struct gc_dead_letter *letters;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		begin_truncate(cases[i].applies, (struct gc_version){ 0 });
+		assert_true(add_captured(cases[i].stream,
+					 gc_arena_printf(&texts, "{\"op\":\"t\",\"source\":%s}", cases[i].source).ptr));
+		assert_null(gc_batch_truncate(batch));
+		assert_ledger(0, 0, 0, 1, 0);
+		assert_int_equal(gc_batch_dead_letters(batch, &letters), 1);
+		assert_string_equal(letters[0].code, "truncate");
+		assert_int_equal(strncmp(letters[0].reason.ptr, GC_TRUNCATE_REFUSED, strlen(GC_TRUNCATE_REFUSED)), 0);
+		assert_int_equal(strncmp(letters[0].reason.ptr + strlen(GC_TRUNCATE_REFUSED), cases[i].reason,
+					 strlen(cases[i].reason)),
+				 0);
+	}
+}
+
+/* Of another partition, or sent again: it comes with its delete, and where every version counts it is one. */
+static void rows_from_before_a_truncate_are_deleted_at_once(void **state)
+{
+	const struct gc_version truncated = { .at_us = 1794000000000000, .lsn = 9, .source_us = 1794000000000000 };
+	struct gc_row *const *rows;
+
+	(void)state;
+	begin_truncate(true, truncated);
+	add_captured("approval_requests", CHANGE("c", "before", "1793000000000000", "5"));
+	add_captured("approval_requests", CHANGE("c", "same time", "1794000000000000", "8"));
+	add_captured("approval_requests", CHANGE("c", "behind", "1794000000000000", "10"));
+	add_captured("approval_requests", "{\"id\":\"direct\",\"created_at\":" T0 "}");
+	add_captured("mission_timelines", CHANGE("r", "7", "1793000000000000", "4"));
+	gc_batch_coalesce(batch);
+	assert_int_equal(gc_batch_rows(batch, target_of("approval_requests"), &rows), 4);
+	for (size_t i = 0; i < 4; i++) {
+		bool is_gone = gc_span_equal(rows[i]->key, GC_LIT("before")) || gc_span_equal(rows[i]->key, GC_LIT("same time"));
+
+		assert_int_equal(rows[i]->deleted, is_gone);
+		assert_true(rows[i]->counts_in_ledger);
+		assert_int_equal(is_gone, gc_version_compare(rows[i]->version, truncated) == 0);
+	}
+	assert_int_equal(gc_batch_rows(batch, target_of("mission_timelines"), &rows), 2);
+	assert_int_equal(rows[0]->deleted + rows[1]->deleted, 1);
+	assert_int_equal(rows[0]->counts_in_ledger + rows[1]->counts_in_ledger, 1);
+	assert_ledger(0, 5, 0, 0, 0);
+}
+
 /* ---- messages that are refused ---- */
 
 static void refused_messages_leave_nothing_behind(void **state)
@@ -508,6 +610,9 @@ int main(void)
 		cmocka_unit_test(times_ahead_decide_nothing),
 		cmocka_unit_test(source_times_beyond_the_range_decide_nothing),
 		cmocka_unit_test(one_record_counts_once),
+		cmocka_unit_test(a_truncate_is_a_batch_of_its_own),
+		cmocka_unit_test(a_truncate_that_means_no_rows_is_refused),
+		cmocka_unit_test(rows_from_before_a_truncate_are_deleted_at_once),
 		cmocka_unit_test(refused_messages_leave_nothing_behind),
 		cmocka_unit_test(neighbours_of_refused_messages_stay),
 		cmocka_unit_test(links_are_locked_with_own_keys),

@@ -43,6 +43,7 @@ static void streams_keep_the_registrys_order(void **state)
 	assert_string_equal(config.streams[1].topics[0], "grace.public.action_contracts");
 	assert_string_equal(config.streams[1].topics[1], "grace.action_contracts");
 	assert_int_equal(config.streams[1].time_unit, GC_UNIT_AUTO);
+	assert_int_equal(config.streams[1].truncate, GC_REFUSE);
 	gc_config_free(&config);
 }
 
@@ -95,7 +96,7 @@ static void every_type_is_read(void **state)
 					    "limits:\n"
 					    "log: {level: debug, format: json}\n"
 					    "streams:\n"
-					    "  trigger_events: {topics: [mesh, mesh.old], time_unit: ns}\n"
+					    "  trigger_events: {topics: [mesh, mesh.old], time_unit: ns, truncate: apply}\n"
 					    "  action_contracts: {topics: []}\n");
 	assert_string_equal(config.postgres_dsn, "host=/run/pg dbname=cube");
 	assert_int_equal(config.postgres_statement_timeout_us, 250000);
@@ -112,6 +113,7 @@ static void every_type_is_read(void **state)
 	assert_int_equal(config.streams[0].topic_count, 2);
 	assert_string_equal(config.streams[0].topics[1], "mesh.old");
 	assert_int_equal(config.streams[0].time_unit, GC_UNIT_NS);
+	assert_int_equal(config.streams[0].truncate, GC_APPLY);
 	assert_int_equal(config.streams[1].topic_count, 0);
 	gc_config_free(&config);
 }

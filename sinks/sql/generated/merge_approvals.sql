@@ -63,7 +63,7 @@ BEGIN
 		WHERE i.deleted OR i.created_at >= closed_before
 		ON CONFLICT (approval_id) DO UPDATE SET created_at = excluded.created_at, prev_created_at = k.created_at, lsn = excluded.lsn,
 			source_us = excluded.source_us, kafka_us = excluded.kafka_us, record_offset = excluded.record_offset,
-			offset_id = excluded.offset_id , own_tier_key = excluded.own_tier_key, contract_id = CASE WHEN excluded.contract_id = '__debezium_unavailable_value' THEN k.contract_id ELSE excluded.contract_id END
+			offset_id = coalesce(excluded.offset_id, k.offset_id) , own_tier_key = excluded.own_tier_key, contract_id = CASE WHEN excluded.contract_id = '__debezium_unavailable_value' THEN k.contract_id ELSE excluded.contract_id END
 		-- a key that was only locked is no delete: it has no version yet
 		WHERE (k.created_at IS NULL OR k.created_at >= closed_before) AND cube.replaces(
 			excluded.created_at IS NULL, excluded.lsn, excluded.source_us, excluded.kafka_us, excluded.record_offset,

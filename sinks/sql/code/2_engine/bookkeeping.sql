@@ -34,6 +34,7 @@ SELECT cube.describe('cube.etl_offset', 'Position and ledger of each partition. 
 	superseded: records older than what the cube holds, and duplicates
 	contradicting: of the superseded ones those whose own time is later than that of what the cube holds: clocks, or positions, contradict each other
 	record_order: what the records read so far say of the places of those to come, see cube.is_newer(); the program's own
+	truncated: place (µs, log position) and own time of the latest TRUNCATE of the topic''s table that was applied, by whichever partition it came: rows from before it that come later are deleted at once
 	snapshot_us: time of the latest full snapshot of the table whose last row came, µs: what stood before and was not in it is gone, see `gracecube reconcile`
 	dead: records that became dead letters, whatever became of those
 	ignored: records that mean nothing here, and offsets that hold none (transaction markers, compaction, retention gaps)
@@ -75,13 +76,15 @@ $$);
 -- A group that begins behind where another one has ended goes on from what that one knew of the order of records.
 DROP FUNCTION IF EXISTS cube.claim(text, text, text[], text[], int[], bigint[]); -- one of before says less
 CREATE FUNCTION cube.claim(p_group text, p_owner text, p_stream text[], p_topic text[], p_partition int[], p_low bigint[])
-RETURNS TABLE (n int, offset_id bigint, owner_epoch bigint, next_offset bigint, lost bigint, last_hash bigint, record_order bigint[]) LANGUAGE plpgsql
+RETURNS TABLE (n int, offset_id bigint, owner_epoch bigint, next_offset bigint, lost bigint, last_hash bigint, record_order bigint[], truncated bigint[]) LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
-	INSERT INTO cube.etl_offset AS o (group_id, topic, partition, stream, first_offset, next_offset, record_order)
+	PERFORM pg_advisory_xact_lock_shared(7240016, h) FROM (SELECT DISTINCT hashtext(t) AS h FROM unnest(p_topic) t ORDER BY 1) u; -- cube.note_truncate()
+	INSERT INTO cube.etl_offset AS o (group_id, topic, partition, stream, first_offset, next_offset, record_order, truncated)
 	SELECT p_group, i.topic, i.partition, i.stream, i.low, i.low, (SELECT p.record_order FROM cube.etl_offset p
-		WHERE p.topic = i.topic AND p.partition = i.partition AND p.next_offset <= i.low ORDER BY p.next_offset DESC LIMIT 1)
+			WHERE p.topic = i.topic AND p.partition = i.partition AND p.next_offset <= i.low ORDER BY p.next_offset DESC LIMIT 1),
+		(SELECT max(p.truncated) FROM cube.etl_offset p WHERE p.group_id = p_group AND p.topic = i.topic)
 	FROM unnest(p_stream, p_topic, p_partition, p_low) AS i (stream, topic, partition, low)
 	ORDER BY i.topic, i.partition
 	ON CONFLICT (group_id, topic, partition) DO NOTHING;
@@ -109,8 +112,8 @@ BEGIN
 		FROM unnest(p_stream, p_topic, p_partition, p_low) WITH ORDINALITY AS i (stream, topic, partition, low, n)
 		JOIN cube.etl_offset before ON before.group_id = p_group AND before.topic = i.topic AND before.partition = i.partition
 		WHERE o.offset_id = before.offset_id
-		RETURNING i.n::int AS n, o.offset_id, o.owner_epoch, o.next_offset, o.next_offset - before.next_offset AS lost, coalesce(o.last_record_hash, 0) AS hash, o.record_order)
-	SELECT c.n, c.offset_id, c.owner_epoch, c.next_offset, c.lost, c.hash, c.record_order FROM claimed c ORDER BY c.n;
+		RETURNING i.n::int AS n, o.offset_id, o.owner_epoch, o.next_offset, o.next_offset - before.next_offset AS lost, coalesce(o.last_record_hash, 0) AS hash, o.record_order, o.truncated)
+	SELECT c.n, c.offset_id, c.owner_epoch, c.next_offset, c.lost, c.hash, c.record_order, c.truncated FROM claimed c ORDER BY c.n;
 END $$;
 COMMENT ON FUNCTION cube.claim(text, text, text[], text[], int[], bigint[]) IS 'Claims partitions for an owner and tells where to start reading.';
 

@@ -169,8 +169,8 @@ COMMENT ON FUNCTION cube.keep_all_facts(text, text) IS 'The same for every fact.
 CREATE OR REPLACE FUNCTION cube.take_positions(p_live text, p_partitions bigint[], p_low bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE format($sql$
-		INSERT INTO cube.etl_offset (offset_id, group_id, topic, partition, stream, first_offset, next_offset, dead, ignored) OVERRIDING SYSTEM VALUE
-		SELECT o.offset_id, o.group_id, o.topic, o.partition, o.stream, least(o.first_offset, r.low), r.low, d.n, greatest(r.low - o.first_offset, 0) - d.n
+		INSERT INTO cube.etl_offset (offset_id, group_id, topic, partition, stream, first_offset, next_offset, dead, ignored, truncated) OVERRIDING SYSTEM VALUE
+		SELECT o.offset_id, o.group_id, o.topic, o.partition, o.stream, least(o.first_offset, r.low), r.low, d.n, greatest(r.low - o.first_offset, 0) - d.n, o.truncated
 		FROM %1$I.etl_offset o JOIN unnest($1, $2) r (offset_id, low) USING (offset_id)
 		CROSS JOIN LATERAL (SELECT count(*) AS n FROM %1$I.etl_dead_letter d WHERE (d.group_id, d.topic, d.partition) = (o.group_id, o.topic, o.partition)
 			AND d.kafka_offset < r.low AND d.imported_at IS NULL) d$sql$, p_live) USING p_partitions, p_low;

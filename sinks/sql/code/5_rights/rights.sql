@@ -251,8 +251,8 @@ COMMENT ON FUNCTION cube.is_for_writing(pg_class) IS 'Do consumers read this tab
 -- other functions are called with the rights of the caller, and give nobody more than he has.
 CREATE OR REPLACE FUNCTION cube.is_for_calling(p pg_proc) RETURNS boolean LANGUAGE sql STABLE AS $$
 	SELECT CASE WHEN p.prosecdef THEN p.proname IN ('add_dead_letters', 'add_quality_issues', 'advance', 'aged', 'begin_retry', 'claim', 'closed_before',
-			'discard_dead_letters', 'do_step', 'end_retry', 'ensure_hours', 'ensure_partitions', 'import_dead_letters', 'next_step', 'note_verification',
-			'plan_retention', 'relink_slice', 'repair_step', 'tell_halts', 'trim_piece', 'unfilled_rollups', 'verify', 'verify_plan', 'verify_step',
+			'discard_dead_letters', 'do_step', 'end_retry', 'ensure_hours', 'ensure_partitions', 'gone_keys', 'import_dead_letters', 'next_step', 'note_truncate',
+			'note_verification', 'plan_retention', 'relink_slice', 'repair_step', 'tell_halts', 'trim_piece', 'unfilled_rollups', 'verify', 'verify_plan', 'verify_step',
 			'errors_of_minutes', 'issue_last_found', 'log_integrity', 'usual_gap')
 		OR p.proname ~ '^resolve_' OR p.proname IN (SELECT u.verb || t.target FROM unnest(ARRAY['merge_', 'lock_']) u (verb),
 			(SELECT f.target FROM cube.fact f UNION SELECT unnest(ARRAY['missions', 'tiers', 'mesh_events'])) t)
