@@ -269,7 +269,7 @@ def writers_calls():
                 names |= set(re.findall(r'\bcube\.(\w+)', text.read()))
     targets = [name for name, in rows('SELECT target FROM cube.fact')] + ['missions', 'tiers', 'mesh_events']
     names |= {verb + target for verb in ('merge_', 'lock_') for target in targets} | {'verify', 'closed_before'}
-    names |= {'errors_of_minutes', 'issue_last_found', 'log_integrity', 'entry_names_contract', 'error_names_contract'}
+    names |= {'errors_of_minutes', 'issue_last_found', 'log_integrity', 'usual_gap', 'entry_names_contract', 'error_names_contract'}
     extra = {name for name, in rows("SELECT DISTINCT p.proname FROM pg_proc p WHERE p.pronamespace = 'cube'::regnamespace AND p.prosecdef"
                                     " AND has_function_privilege('gracecube_writer', p.oid, 'EXECUTE')")}
     equal('functions that the writer may call with the rights of the owner, and no program does', extra - names, set())
