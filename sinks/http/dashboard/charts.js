@@ -364,10 +364,10 @@ export function stack(host, { label, labels, rows, series, under, root: squareRo
 
 // Every cell says its number: shorter where there is no room, and then smaller.
 const shorter = n => n < 1000 ? [count(n)] : n < 1e6 ? [count(n), `${(n / 1e3).toFixed(1)}k`, `${Math.round(n / 1e3)}k`] : [count(n), `${(n / 1e6).toFixed(1)}M`, `${Math.round(n / 1e6)}M`];
-const WIDE = 0.58; // of a digit, by its height
+const widthOf = words => 0.58 * words.length + (words.endsWith('M') ? 0.3 : 0); // by the height of a digit
 function fitting(n, room) {
-	const words = shorter(n), fits = words.find(word => word.length * 10 * WIDE <= room);
-	return fits ? { words: fits, size: 10 } : { words: words.at(-1), size: Math.max(5, Math.min(10, room / words.at(-1).length / WIDE)) };
+	const words = shorter(n), fits = words.find(word => 10 * widthOf(word) <= room);
+	return fits ? { words: fits, size: 10 } : { words: words.at(-1), size: Math.max(5, Math.min(10, room / widthOf(words.at(-1)))) };
 }
 
 export function heat(host, { label, cells, weekdays, tell, pick }) {
