@@ -6,7 +6,9 @@ CREATE OR REPLACE FUNCTION cube.rollup_etl_quality_issue_delete()
  SECURITY DEFINER
  SET search_path TO 'cube', 'pg_temp'
 AS $function$
-DECLARE my_lane constant smallint := cube.lane();
+DECLARE
+	my_lane constant smallint := cube.lane();
+	is_full boolean;
 BEGIN
 	IF NOT EXISTS (SELECT FROM old_rows) THEN RETURN NULL; END IF;
 	INSERT INTO cube.rollup_quality_issues AS r (stream, field, rule, lane, issues) SELECT stream, field, rule, my_lane, coalesce(sum(issues), 0) FROM (SELECT f.stream AS stream, f.field AS field, f.rule AS rule, -(1) AS issues FROM old_rows f  WHERE true) d GROUP BY stream, field, rule HAVING coalesce(sum(issues), 0) <> 0 ORDER BY stream, field, rule
@@ -20,7 +22,9 @@ CREATE OR REPLACE FUNCTION cube.rollup_etl_quality_issue_insert()
  SECURITY DEFINER
  SET search_path TO 'cube', 'pg_temp'
 AS $function$
-DECLARE my_lane constant smallint := cube.lane();
+DECLARE
+	my_lane constant smallint := cube.lane();
+	is_full boolean;
 BEGIN
 	IF NOT EXISTS (SELECT FROM new_rows) THEN RETURN NULL; END IF;
 	INSERT INTO cube.rollup_quality_issues AS r (stream, field, rule, lane, issues) SELECT stream, field, rule, my_lane, coalesce(sum(issues), 0) FROM (SELECT f.stream AS stream, f.field AS field, f.rule AS rule, (1) AS issues FROM new_rows f  WHERE true) d GROUP BY stream, field, rule HAVING coalesce(sum(issues), 0) <> 0 ORDER BY stream, field, rule
@@ -34,7 +38,9 @@ CREATE OR REPLACE FUNCTION cube.rollup_etl_quality_issue_update()
  SECURITY DEFINER
  SET search_path TO 'cube', 'pg_temp'
 AS $function$
-DECLARE my_lane constant smallint := cube.lane();
+DECLARE
+	my_lane constant smallint := cube.lane();
+	is_full boolean;
 BEGIN
 	IF NOT EXISTS (SELECT FROM new_rows) THEN RETURN NULL; END IF;
 	INSERT INTO cube.rollup_quality_issues AS r (stream, field, rule, lane, issues) SELECT stream, field, rule, my_lane, coalesce(sum(issues), 0) FROM (SELECT f.stream AS stream, f.field AS field, f.rule AS rule, (1) AS issues FROM new_rows f  WHERE true UNION ALL SELECT f.stream AS stream, f.field AS field, f.rule AS rule, -(1) AS issues FROM old_rows f  WHERE true) d GROUP BY stream, field, rule HAVING coalesce(sum(issues), 0) <> 0 ORDER BY stream, field, rule

@@ -23,7 +23,9 @@ CREATE OR REPLACE FUNCTION cube.rollup_fact_agentic_events_delete()
  SECURITY DEFINER
  SET search_path TO 'cube', 'pg_temp'
 AS $function$
-DECLARE my_lane constant smallint := cube.lane();
+DECLARE
+	my_lane constant smallint := cube.lane();
+	is_full boolean;
 BEGIN
 	IF NOT EXISTS (SELECT FROM old_rows) THEN RETURN NULL; END IF;
 	INSERT INTO cube.rollup_agentic_events_ledger AS r (day, lane, row_count, checksum) SELECT day, my_lane, coalesce(sum(row_count), 0), coalesce(sum(checksum), 0) FROM (SELECT cube.day_of(f.time_key) AS day, -(1) AS row_count, -(hash_record(ROW(f.entry_id, f.time_key, f.component_key, f.actor_key, f.mission_key, f.sequence, f.actor, f.action, f.resource, f.subsystem, f.result, f.severity, f.contract_id, f.names_mission, f.error_id, f.entry_hash, f.previous_hash, f.hash_matches, f.created_at, f.loaded_at))::bigint) AS checksum FROM old_rows f  WHERE true) d GROUP BY day HAVING coalesce(sum(row_count), 0) <> 0 OR coalesce(sum(checksum), 0) <> 0 ORDER BY day
@@ -43,7 +45,9 @@ CREATE OR REPLACE FUNCTION cube.rollup_fact_agentic_events_insert()
  SECURITY DEFINER
  SET search_path TO 'cube', 'pg_temp'
 AS $function$
-DECLARE my_lane constant smallint := cube.lane();
+DECLARE
+	my_lane constant smallint := cube.lane();
+	is_full boolean;
 BEGIN
 	IF NOT EXISTS (SELECT FROM new_rows) THEN RETURN NULL; END IF;
 	INSERT INTO cube.rollup_agentic_events_ledger AS r (day, lane, row_count, checksum) SELECT day, my_lane, coalesce(sum(row_count), 0), coalesce(sum(checksum), 0) FROM (SELECT cube.day_of(f.time_key) AS day, (1) AS row_count, (hash_record(ROW(f.entry_id, f.time_key, f.component_key, f.actor_key, f.mission_key, f.sequence, f.actor, f.action, f.resource, f.subsystem, f.result, f.severity, f.contract_id, f.names_mission, f.error_id, f.entry_hash, f.previous_hash, f.hash_matches, f.created_at, f.loaded_at))::bigint) AS checksum FROM new_rows f  WHERE true) d GROUP BY day HAVING coalesce(sum(row_count), 0) <> 0 OR coalesce(sum(checksum), 0) <> 0 ORDER BY day
@@ -63,7 +67,9 @@ CREATE OR REPLACE FUNCTION cube.rollup_fact_agentic_events_update()
  SECURITY DEFINER
  SET search_path TO 'cube', 'pg_temp'
 AS $function$
-DECLARE my_lane constant smallint := cube.lane();
+DECLARE
+	my_lane constant smallint := cube.lane();
+	is_full boolean;
 BEGIN
 	IF NOT EXISTS (SELECT FROM new_rows) THEN RETURN NULL; END IF;
 	INSERT INTO cube.rollup_agentic_events_ledger AS r (day, lane, row_count, checksum) SELECT day, my_lane, coalesce(sum(row_count), 0), coalesce(sum(checksum), 0) FROM (SELECT cube.day_of(f.time_key) AS day, (1) AS row_count, (hash_record(ROW(f.entry_id, f.time_key, f.component_key, f.actor_key, f.mission_key, f.sequence, f.actor, f.action, f.resource, f.subsystem, f.result, f.severity, f.contract_id, f.names_mission, f.error_id, f.entry_hash, f.previous_hash, f.hash_matches, f.created_at, f.loaded_at))::bigint) AS checksum FROM new_rows f  WHERE true UNION ALL SELECT cube.day_of(f.time_key) AS day, -(1) AS row_count, -(hash_record(ROW(f.entry_id, f.time_key, f.component_key, f.actor_key, f.mission_key, f.sequence, f.actor, f.action, f.resource, f.subsystem, f.result, f.severity, f.contract_id, f.names_mission, f.error_id, f.entry_hash, f.previous_hash, f.hash_matches, f.created_at, f.loaded_at))::bigint) AS checksum FROM old_rows f  WHERE true) d GROUP BY day HAVING coalesce(sum(row_count), 0) <> 0 OR coalesce(sum(checksum), 0) <> 0 ORDER BY day

@@ -6,7 +6,9 @@ CREATE OR REPLACE FUNCTION cube.rollup_fact_compliance_checks_delete()
  SECURITY DEFINER
  SET search_path TO 'cube', 'pg_temp'
 AS $function$
-DECLARE my_lane constant smallint := cube.lane();
+DECLARE
+	my_lane constant smallint := cube.lane();
+	is_full boolean;
 BEGIN
 	IF NOT EXISTS (SELECT FROM old_rows) THEN RETURN NULL; END IF;
 	INSERT INTO cube.rollup_compliance_checks_ledger AS r (day, lane, row_count, checksum) SELECT day, my_lane, coalesce(sum(row_count), 0), coalesce(sum(checksum), 0) FROM (SELECT cube.day_of(f.time_key) AS day, -(1) AS row_count, -(hash_record(ROW(f.check_id, f.time_key, f.mission_key, f.component_key, f.tier_key, f.actor_key, f.contract_id, f.action_type, f.resource, f.is_compliant, f.compliance_score, f.principles_checked, f.principles_failed, f.failed_principles, f.created_at, f.loaded_at))::bigint) AS checksum FROM old_rows f  WHERE true) d GROUP BY day HAVING coalesce(sum(row_count), 0) <> 0 OR coalesce(sum(checksum), 0) <> 0 ORDER BY day
@@ -24,7 +26,9 @@ CREATE OR REPLACE FUNCTION cube.rollup_fact_compliance_checks_insert()
  SECURITY DEFINER
  SET search_path TO 'cube', 'pg_temp'
 AS $function$
-DECLARE my_lane constant smallint := cube.lane();
+DECLARE
+	my_lane constant smallint := cube.lane();
+	is_full boolean;
 BEGIN
 	IF NOT EXISTS (SELECT FROM new_rows) THEN RETURN NULL; END IF;
 	INSERT INTO cube.rollup_compliance_checks_ledger AS r (day, lane, row_count, checksum) SELECT day, my_lane, coalesce(sum(row_count), 0), coalesce(sum(checksum), 0) FROM (SELECT cube.day_of(f.time_key) AS day, (1) AS row_count, (hash_record(ROW(f.check_id, f.time_key, f.mission_key, f.component_key, f.tier_key, f.actor_key, f.contract_id, f.action_type, f.resource, f.is_compliant, f.compliance_score, f.principles_checked, f.principles_failed, f.failed_principles, f.created_at, f.loaded_at))::bigint) AS checksum FROM new_rows f  WHERE true) d GROUP BY day HAVING coalesce(sum(row_count), 0) <> 0 OR coalesce(sum(checksum), 0) <> 0 ORDER BY day
@@ -42,7 +46,9 @@ CREATE OR REPLACE FUNCTION cube.rollup_fact_compliance_checks_update()
  SECURITY DEFINER
  SET search_path TO 'cube', 'pg_temp'
 AS $function$
-DECLARE my_lane constant smallint := cube.lane();
+DECLARE
+	my_lane constant smallint := cube.lane();
+	is_full boolean;
 BEGIN
 	IF NOT EXISTS (SELECT FROM new_rows) THEN RETURN NULL; END IF;
 	INSERT INTO cube.rollup_compliance_checks_ledger AS r (day, lane, row_count, checksum) SELECT day, my_lane, coalesce(sum(row_count), 0), coalesce(sum(checksum), 0) FROM (SELECT cube.day_of(f.time_key) AS day, (1) AS row_count, (hash_record(ROW(f.check_id, f.time_key, f.mission_key, f.component_key, f.tier_key, f.actor_key, f.contract_id, f.action_type, f.resource, f.is_compliant, f.compliance_score, f.principles_checked, f.principles_failed, f.failed_principles, f.created_at, f.loaded_at))::bigint) AS checksum FROM new_rows f  WHERE true UNION ALL SELECT cube.day_of(f.time_key) AS day, -(1) AS row_count, -(hash_record(ROW(f.check_id, f.time_key, f.mission_key, f.component_key, f.tier_key, f.actor_key, f.contract_id, f.action_type, f.resource, f.is_compliant, f.compliance_score, f.principles_checked, f.principles_failed, f.failed_principles, f.created_at, f.loaded_at))::bigint) AS checksum FROM old_rows f  WHERE true) d GROUP BY day HAVING coalesce(sum(row_count), 0) <> 0 OR coalesce(sum(checksum), 0) <> 0 ORDER BY day

@@ -6,7 +6,9 @@ CREATE OR REPLACE FUNCTION cube.rollup_fact_healing_actions_delete()
  SECURITY DEFINER
  SET search_path TO 'cube', 'pg_temp'
 AS $function$
-DECLARE my_lane constant smallint := cube.lane();
+DECLARE
+	my_lane constant smallint := cube.lane();
+	is_full boolean;
 BEGIN
 	IF NOT EXISTS (SELECT FROM old_rows) THEN RETURN NULL; END IF;
 	INSERT INTO cube.rollup_healing_actions_ledger AS r (day, lane, row_count, checksum) SELECT day, my_lane, coalesce(sum(row_count), 0), coalesce(sum(checksum), 0) FROM (SELECT cube.day_of(f.time_key) AS day, -(1) AS row_count, -(hash_record(ROW(f.action_id, f.time_key, f.component_key, f.actor_key, f.action, f.result, f.detail, f.created_at, f.loaded_at))::bigint) AS checksum FROM old_rows f  WHERE true) d GROUP BY day HAVING coalesce(sum(row_count), 0) <> 0 OR coalesce(sum(checksum), 0) <> 0 ORDER BY day
@@ -22,7 +24,9 @@ CREATE OR REPLACE FUNCTION cube.rollup_fact_healing_actions_insert()
  SECURITY DEFINER
  SET search_path TO 'cube', 'pg_temp'
 AS $function$
-DECLARE my_lane constant smallint := cube.lane();
+DECLARE
+	my_lane constant smallint := cube.lane();
+	is_full boolean;
 BEGIN
 	IF NOT EXISTS (SELECT FROM new_rows) THEN RETURN NULL; END IF;
 	INSERT INTO cube.rollup_healing_actions_ledger AS r (day, lane, row_count, checksum) SELECT day, my_lane, coalesce(sum(row_count), 0), coalesce(sum(checksum), 0) FROM (SELECT cube.day_of(f.time_key) AS day, (1) AS row_count, (hash_record(ROW(f.action_id, f.time_key, f.component_key, f.actor_key, f.action, f.result, f.detail, f.created_at, f.loaded_at))::bigint) AS checksum FROM new_rows f  WHERE true) d GROUP BY day HAVING coalesce(sum(row_count), 0) <> 0 OR coalesce(sum(checksum), 0) <> 0 ORDER BY day
@@ -38,7 +42,9 @@ CREATE OR REPLACE FUNCTION cube.rollup_fact_healing_actions_update()
  SECURITY DEFINER
  SET search_path TO 'cube', 'pg_temp'
 AS $function$
-DECLARE my_lane constant smallint := cube.lane();
+DECLARE
+	my_lane constant smallint := cube.lane();
+	is_full boolean;
 BEGIN
 	IF NOT EXISTS (SELECT FROM new_rows) THEN RETURN NULL; END IF;
 	INSERT INTO cube.rollup_healing_actions_ledger AS r (day, lane, row_count, checksum) SELECT day, my_lane, coalesce(sum(row_count), 0), coalesce(sum(checksum), 0) FROM (SELECT cube.day_of(f.time_key) AS day, (1) AS row_count, (hash_record(ROW(f.action_id, f.time_key, f.component_key, f.actor_key, f.action, f.result, f.detail, f.created_at, f.loaded_at))::bigint) AS checksum FROM new_rows f  WHERE true UNION ALL SELECT cube.day_of(f.time_key) AS day, -(1) AS row_count, -(hash_record(ROW(f.action_id, f.time_key, f.component_key, f.actor_key, f.action, f.result, f.detail, f.created_at, f.loaded_at))::bigint) AS checksum FROM old_rows f  WHERE true) d GROUP BY day HAVING coalesce(sum(row_count), 0) <> 0 OR coalesce(sum(checksum), 0) <> 0 ORDER BY day

@@ -44,7 +44,7 @@ BEGIN
 			WHERE l.filled_at IS NULL ORDER BY r.position LOOP
 		rollup := u.rollup; facts_done := 0; facts := 0;
 		IF u.target IS NOT NULL THEN
-			EXECUTE format('SELECT coalesce(sum(row_count) FILTER (WHERE day < $1), 0), coalesce(sum(row_count), 0) FROM cube.%I WHERE lane <> -1', 'rollup_' || u.target || '_ledger')
+			EXECUTE format('SELECT coalesce(sum(row_count) FILTER (WHERE day < $1), 0), coalesce(sum(row_count), 0) FROM cube.%I WHERE lane >= 0', 'rollup_' || u.target || '_ledger')
 			INTO facts_done, facts USING u.filled_before;
 		END IF;
 		RETURN NEXT;

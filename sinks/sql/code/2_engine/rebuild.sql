@@ -243,7 +243,7 @@ BEGIN
 
 	PERFORM cube.copy_rows(p_live, t) FROM unnest(ARRAY['setting', 'rebuild', 'etl_verification', 'api_token', 'api_audit', 'horizon', 'closed_month', 'closed_link']) t;
 	PERFORM cube.take_severities(p_live);
-	FOR r IN SELECT * FROM cube.rollup LOOP PERFORM cube.copy_rows(p_live, r.rollup, 'lane = -1'); END LOOP;
+	FOR r IN SELECT * FROM cube.rollup LOOP PERFORM cube.copy_rows(p_live, r.rollup, 'lane < 0'); END LOOP;
 	PERFORM cube.take_positions(p_live, p_partitions, p_low);
 
 	-- all members that there are, but what can be worked out of an actor's name is

@@ -47,10 +47,10 @@ $$;
 COMMENT ON FUNCTION cube.difference_condition(cube.rollup, text) IS 'The condition that a cell of both_sides differs, and another.';
 
 CREATE OR REPLACE FUNCTION cube.add_difference_statement(r cube.rollup, p_condition text) RETURNS text LANGUAGE sql STABLE AS $$
-	SELECT format($sql$INSERT INTO cube.%1$I AS r (%2$s, lane, %3$s) SELECT %2$s, cube.lane(), %4$s FROM both_sides WHERE %5$s ORDER BY %2$s
-			ON CONFLICT (%2$s, lane) DO UPDATE SET %6$s$sql$,
-		r.rollup, cube.columns_of(r.cells, '%1$I'), cube.columns_of(r.sums, '%1$I'), cube.columns_of(r.sums, 'is_%1$s - was_%1$s'),
-		cube.difference_condition(r, p_condition), cube.columns_of(r.sums, '%1$I = r.%1$I + excluded.%1$I'))
+	SELECT format($sql$%1$s ORDER BY %2$s
+			ON CONFLICT (%2$s, lane) DO UPDATE SET %3$s$sql$,
+		cube.insert_in_parts(r, 'both_sides', 'cube.lane() + 1000 * part', '(is_%1$s - was_%1$s)', cube.difference_condition(r, p_condition)),
+		cube.columns_of(r.cells, '%1$I'), cube.columns_of(r.sums, '%1$I = r.%1$I + excluded.%1$I'))
 $$;
 COMMENT ON FUNCTION cube.add_difference_statement(cube.rollup, text) IS 'The statement that adds to a rollup what it lacks, behind cube.rollup_both_sides().';
 
@@ -62,7 +62,7 @@ DECLARE
 	both_sides constant text := cube.rollup_both_sides(r, p_from, p_to);
 	differs constant text := cube.difference_condition(r, p_condition);
 	add_difference constant text := cube.add_difference_statement(r, p_condition);
-	drop_cells constant text := format('DELETE FROM cube.%I r USING both_sides WHERE r.lane <> -1 AND (%s) = (%s) AND %s', r.rollup,
+	drop_cells constant text := format('DELETE FROM cube.%I r USING both_sides WHERE r.lane >= 0 AND (%s) = (%s) AND %s', r.rollup,
 		cube.columns_of(r.cells, 'r.%1$I'), cube.columns_of(r.cells, 'both_sides.%1$I'), differs);
 	tell constant text := format('SELECT jsonb_build_object(%s) AS cell, jsonb_build_object(%s) AS was, jsonb_build_object(%s) AS found FROM both_sides WHERE %s',
 		-- an hour as people read it

@@ -5,7 +5,7 @@
 --   1. the horizon is raised: from then on its records are expired, and no writer is left that writes there
 --   2. its rollups are compared with it, and what other facts know of its rows is kept in cube.closed_link
 --   3. its partition is detached: from this moment on no reader sees its facts. verify counts them until they are gone
---   4. in one transaction its share of the rollups moves to the lane of closed months, −1, and its table is dropped. No sum over all lanes
+--   4. in one transaction its share of the rollups moves to the lanes of closed months, below 0, and its table is dropped. No sum over all lanes
 --      changes, so nobody who reads a rollup can tell when it happened; the other lanes are what is left of the facts, to be proven by verify
 -- DETACH … CONCURRENTLY would need a session of the owner outside of any function, and consumers own nothing. So a lock is asked for when nobody
 -- holds one for long: everybody who comes behind a request waits for as long as it does. One that is not given within 80 ms is asked for again.
@@ -175,10 +175,11 @@ BEGIN
 	FOR r IN SELECT * FROM cube.rollup u WHERE u.fact = p_fact ORDER BY u.position LOOP
 		IF cube.month_condition(r, p_month) IS NOT NULL THEN
 			EXECUTE format($sql$
-				WITH moved AS (DELETE FROM cube.%1$I WHERE %4$s RETURNING *)
-				INSERT INTO cube.%1$I (%2$s, lane, %3$s) SELECT %2$s, -1, %5$s FROM moved GROUP BY %2$s HAVING %6$s$sql$,
-				r.rollup, cube.columns_of(r.cells, '%1$I'), cube.columns_of(r.sums, '%1$I'), cube.month_condition(r, p_month),
-				cube.columns_of(r.sums, 'sum(%1$I)'), cube.columns_of(r.sums, 'sum(%1$I) <> 0', ' OR '));
+				WITH moved AS (DELETE FROM cube.%1$I WHERE %3$s RETURNING *),
+				summed AS (SELECT %2$s, %4$s FROM moved GROUP BY %2$s HAVING %5$s)
+				%6$s$sql$,
+				r.rollup, cube.columns_of(r.cells, '%1$I'), cube.month_condition(r, p_month), cube.columns_of(r.sums, 'sum(%1$I) AS %1$I'),
+				cube.columns_of(r.sums, 'sum(%1$I) <> 0', ' OR '), cube.insert_in_parts(r, 'summed', '-1 - part', 'summed.%1$I', 'true'));
 		ELSE
 			EXECUTE cube.close_statement(r, cube.rollup_rows(r, ARRAY[format('cube.%I', part)]), '(-1::smallint, 1), (0::smallint, -1)');
 		END IF;
@@ -294,7 +295,7 @@ SECURITY DEFINER SET search_path = cube, pg_temp AS $$
 	UNION ALL
 	SELECT 'dim_time', format('t.time_key < %s', cube.time_key(p_before)) WHERE p_kind = 'minutes'
 	UNION ALL
-	SELECT r.rollup, format('t.lane = -1 AND %s', CASE p_kind WHEN 'hourly_rollups' THEN format('t.hour < %s', cube.time_key(p_before) / 60)
+	SELECT r.rollup, format('t.lane < 0 AND %s', CASE p_kind WHEN 'hourly_rollups' THEN format('t.hour < %s', cube.time_key(p_before) / 60)
 		ELSE format('t.day < %L', (p_before AT TIME ZONE 'UTC')::date) END)
 	FROM cube.rollup r
 	WHERE (p_kind = 'hourly_rollups' AND r.cells @@ '$[*][0] == "hour"') OR (p_kind = 'daily_rollups' AND r.cells @@ '$[*][0] == "day"')
@@ -425,7 +426,7 @@ BEGIN
 			FROM unnest(p_kind, p_target, p_seconds) u (kind, target, seconds) JOIN cube.fact f ON f.target = u.target WHERE u.kind = 'facts' ORDER BY 1 LOOP
 		kind := 'facts'; subject := k.fact; before := k.closed;
 		CONTINUE WHEN cube.next_step(k.fact, k.closed) IS NULL;
-		EXECUTE format('SELECT coalesce(sum(row_count), 0) FROM cube.%I WHERE lane <> -1 AND day < $1', 'rollup_' || k.target || '_ledger')
+		EXECUTE format('SELECT coalesce(sum(row_count), 0) FROM cube.%I WHERE lane >= 0 AND day < $1', 'rollup_' || k.target || '_ledger')
 		INTO amount USING (k.closed AT TIME ZONE 'UTC')::date;
 		bytes := (SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c WHERE c.relnamespace = 'cube'::regnamespace
 			AND c.relname LIKE k.fact || '\_____\___' AND cube.month_of(c.relname) IS NOT NULL AND cube.utc(cube.month_of(c.relname)) < k.closed);

@@ -69,13 +69,51 @@ CREATE OR REPLACE FUNCTION cube.rollup_rows(r cube.rollup, p_tables text[]) RETU
 $$;
 COMMENT ON FUNCTION cube.rollup_rows(cube.rollup, text[]) IS 'The rows that a rollup sums, those of old_rows with the other sign.';
 
+-- What is legal in every record may not fit into one sum: 92,233 durations of three years (1e8 s, the longest that is taken) fill a bigint of
+-- microseconds. A lane's share of such a cell is set aside when it is half full, in a lane 1,000 higher, and the lane begins anew; a sum over
+-- lanes stays what it is. One statement may add the other half: 46,116 of the longest to a cell. Lanes end at 32,767: there is room for 32 such
+-- shares, which in a day's cell is a mean of 47 hours at 10,000 events a second.
+CREATE OR REPLACE FUNCTION cube.large_sums(r cube.rollup, p_pattern text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+	SELECT format('greatest(%s)', cube.columns_of(jsonb_agg(c ORDER BY n), 'abs(' || p_pattern || ')'))
+	FROM jsonb_array_elements(r.sums) WITH ORDINALITY u (c, n) WHERE c ->> 0 ~ '_(us|micro)$' HAVING count(*) > 0
+$$;
+COMMENT ON FUNCTION cube.large_sums(cube.rollup, text) IS 'The largest of the sums of a rollup that may be large (durations, loads), as an expression; NULL when it has none.';
+
+CREATE OR REPLACE FUNCTION cube.half_full() RETURNS bigint LANGUAGE sql IMMUTABLE AS $$ SELECT 4611686018427387904 $$;
+COMMENT ON FUNCTION cube.half_full() IS 'Half of what a bigint holds.';
+
+CREATE OR REPLACE FUNCTION cube.set_aside(p_rollup text, p_lane smallint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE r cube.rollup := (SELECT u FROM cube.rollup u WHERE u.rollup = p_rollup);
+BEGIN
+	EXECUTE format('UPDATE cube.%1$I r SET lane = (SELECT max(s.lane) + 1000 FROM cube.%1$I s WHERE (%2$s) = (%3$s) AND s.lane >= $1 AND (s.lane - $1) %% 1000 = 0)
+		WHERE r.lane = $1 AND %4$s >= cube.half_full()', r.rollup, cube.columns_of(r.cells, 's.%1$I'), cube.columns_of(r.cells, 'r.%1$I'), cube.large_sums(r, 'r.%1$I'))
+	USING p_lane;
+END $$;
+COMMENT ON FUNCTION cube.set_aside(text, smallint) IS 'Has a lane begin anew in the cells of a rollup of which it is half full.';
+
+CREATE OR REPLACE FUNCTION cube.part_of(total numeric, part int, parts int) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$
+	SELECT div(total, parts) + CASE part WHEN 0 THEN total - parts * div(total, parts) ELSE 0 END
+$$;
+COMMENT ON FUNCTION cube.part_of(numeric, int, int) IS 'One of so many parts of an integer, counted from 0; together they are all of it.';
+
+-- Cells whose sums may be larger than a bigint, in parts that are not: in as many lanes, which p_lane computes of `part`.
+CREATE OR REPLACE FUNCTION cube.insert_in_parts(r cube.rollup, p_source text, p_lane text, p_sum text, p_condition text) RETURNS text LANGUAGE sql STABLE AS $$
+	SELECT format('INSERT INTO cube.%1$I AS r (%2$s, lane, %3$s) SELECT %2$s, %4$s, %5$s FROM %6$s, LATERAL (SELECT %7$s) p (parts), generate_series(0, p.parts - 1) part WHERE %8$s',
+		r.rollup, cube.columns_of(r.cells, '%1$I'), cube.columns_of(r.sums, '%1$I'), p_lane, cube.columns_of(r.sums, format('cube.part_of(%s, part, p.parts)', p_sum)), p_source,
+		coalesce('1 + div(' || cube.large_sums(r, p_sum) || ', cube.half_full())::int', '1'), p_condition)
+$$;
+COMMENT ON FUNCTION cube.insert_in_parts(cube.rollup, text, text, text, text) IS 'The statement that inserts cells into a rollup, each in as many lanes as its sums need.';
+
 -- One statement that adds the difference new_rows − old_rows to a rollup. `p_tables` says which transition tables there are.
 CREATE OR REPLACE FUNCTION cube.rollup_statement(r cube.rollup, p_tables text[]) RETURNS text LANGUAGE sql STABLE AS $$
-	SELECT format('INSERT INTO cube.%1$I AS r (%2$s, lane, %3$s) SELECT %2$s, my_lane, %4$s FROM (%5$s) d GROUP BY %2$s HAVING %6$s ORDER BY %2$s
-		ON CONFLICT (%2$s, lane) DO UPDATE SET %7$s;',
+	SELECT format(CASE WHEN large IS NULL THEN '%1$s;'
+		ELSE E'WITH kept AS (%1$s\n\t\tRETURNING %2$s >= cube.half_full() AS is_full) SELECT bool_or(k.is_full) INTO is_full FROM kept k;\n\tIF is_full THEN PERFORM cube.set_aside(%3$L, my_lane); END IF;' END,
+		statement, large, r.rollup)
+	FROM format('INSERT INTO cube.%1$I AS r (%2$s, lane, %3$s) SELECT %2$s, my_lane, %4$s FROM (%5$s) d GROUP BY %2$s HAVING %6$s ORDER BY %2$s
+		ON CONFLICT (%2$s, lane) DO UPDATE SET %7$s',
 		r.rollup, cube.columns_of(r.cells, '%1$I'), cube.columns_of(r.sums, '%1$I'), cube.columns_of(r.sums, 'coalesce(sum(%1$I), 0)'),
 		cube.rollup_rows(r, p_tables), cube.columns_of(r.sums, 'coalesce(sum(%1$I), 0) <> 0', ' OR '),
-		cube.columns_of(r.sums, '%1$I = r.%1$I + excluded.%1$I'))
+		cube.columns_of(r.sums, '%1$I = r.%1$I + excluded.%1$I')) statement, cube.large_sums(r, 'r.%1$I') large
 $$;
 COMMENT ON FUNCTION cube.rollup_statement(cube.rollup, text[]) IS 'The statement by which a trigger adds new minus old rows to a rollup.';
 
@@ -90,7 +128,9 @@ BEGIN
 			('update', ARRAY['new_rows', 'old_rows'], 'OLD TABLE AS old_rows NEW TABLE AS new_rows', 'new_rows')) AS e (name, tables, referencing, first_table) LOOP
 		EXECUTE format($sql$
 CREATE OR REPLACE FUNCTION cube.%1$I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = cube, pg_temp AS $body$
-DECLARE my_lane constant smallint := cube.lane();
+DECLARE
+	my_lane constant smallint := cube.lane();
+	is_full boolean;
 BEGIN
 	IF NOT EXISTS (SELECT FROM %2$I) THEN RETURN NULL; END IF;
 	%3$s

@@ -44,7 +44,7 @@ $$;
 COMMENT ON FUNCTION cube.tables_of(text) IS 'Where the rows of a fact are that its rollups sum.';
 
 -- Cells of a rollup as the rollup has them (was_…) and as the facts say (is_…), of days or of all. What months that were dropped left in it
--- stands in a lane of its own, −1, and is not looked at.
+-- stands in lanes of its own, below 0, and is not looked at.
 CREATE OR REPLACE FUNCTION cube.rollup_both_sides(r cube.rollup, p_from int, p_to int) RETURNS text LANGUAGE plpgsql STABLE AS $$
 DECLARE kept text := 'true';
 BEGIN
@@ -53,7 +53,7 @@ BEGIN
 			ELSE concat_ws(' AND ', 'true', 'day >= ' || quote_literal(date '1970-01-01' + p_from), 'day < ' || quote_literal(date '1970-01-01' + p_to)) END;
 		r.condition := format('(%s) AND %s', r.condition, cube.within('f.time_key', 1440, p_from, p_to));
 	END IF;
-	RETURN format($sql$kept AS (SELECT %1$s, %2$s FROM cube.%3$I WHERE lane <> -1 AND %9$s GROUP BY %1$s HAVING %4$s),
+	RETURN format($sql$kept AS (SELECT %1$s, %2$s FROM cube.%3$I WHERE lane >= 0 AND %9$s GROUP BY %1$s HAVING %4$s),
 		facts AS (SELECT %1$s, %5$s FROM (%6$s) d GROUP BY %1$s),
 		both_sides AS MATERIALIZED (SELECT %1$s, %7$s, %8$s FROM kept k FULL JOIN facts s USING (%1$s))$sql$,
 		cube.columns_of(r.cells, '%1$I'), cube.columns_of(r.sums, 'sum(%1$I)::numeric AS %1$I'), r.rollup, cube.columns_of(r.sums, 'sum(%1$I) <> 0', ' OR '),
@@ -273,7 +273,7 @@ BEGIN
 	FOR h IN SELECT * FROM cube.horizon ORDER BY fact LOOP
 		check_name := 'closed, can not be computed again'; subject := h.fact; compared := 0; differing := 0;
 		FOR r IN SELECT * FROM cube.rollup u WHERE u.fact = h.fact LOOP
-			EXECUTE format('SELECT count(*) FROM cube.%I WHERE lane = -1', r.rollup) INTO cells;
+			EXECUTE format('SELECT count(*) FROM cube.%I WHERE lane < 0', r.rollup) INTO cells;
 			compared := compared + cells;
 		END LOOP;
 		example := format('facts before %s are dropped, closed on %s', (h.closed_before AT TIME ZONE 'UTC')::date, (h.closed_at AT TIME ZONE 'UTC')::date);
@@ -297,7 +297,7 @@ LANGUAGE plpgsql STABLE AS $$
 DECLARE first_day constant int := floor(date_part('epoch', p_since) / 86400);
 BEGIN
 	RETURN QUERY EXECUTE format($sql$
-		WITH days AS (SELECT day - date '1970-01-01' AS day, greatest(sum(row_count), 0) AS n FROM cube.%I WHERE lane <> -1 GROUP BY 1),
+		WITH days AS (SELECT day - date '1970-01-01' AS day, greatest(sum(row_count), 0) AS n FROM cube.%I WHERE lane >= 0 GROUP BY 1),
 		steps AS (SELECT (d.before / $1)::bigint AS step, min(d.day) AS first_day, sum(d.n) AS n
 			FROM (SELECT day, n, sum(n) OVER (ORDER BY day) - n AS before FROM days WHERE day > $2 OR $2 IS NULL) d GROUP BY 1)
 		SELECT (CASE WHEN lag(step) OVER w IS NULL THEN $2 ELSE first_day END)::text, (lead(first_day) OVER w)::text, n::bigint FROM steps WINDOW w AS (ORDER BY step)
