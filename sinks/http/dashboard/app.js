@@ -441,9 +441,9 @@ async function read() {
 	if (refused) return gate(refused);
 	const known = makeView(); // where the data begin and end may be news
 	if (known.from !== view.from || known.to !== view.to) return reload();
-	showControls();
-	showMisread();
 	for (const panel of affected) draw(panel);
+	showControls(); // a tier without a policy is known by its data only
+	showMisread();
 	level();
 	drawNumbers();
 	shown();
