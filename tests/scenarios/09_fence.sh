@@ -74,7 +74,7 @@ catch_up --streams execution_tasks
 sql <<-'SQL'
 	ALTER FUNCTION cube.claim(text, text, text[], text[], int[], bigint[]) RENAME TO claim_at_once;
 	CREATE FUNCTION cube.claim(p_group text, p_owner text, p_stream text[], p_topic text[], p_partition int[], p_low bigint[])
-	RETURNS TABLE (n int, offset_id bigint, owner_epoch bigint, next_offset bigint, lost bigint, last_hash bigint, record_order bigint[]) LANGUAGE plpgsql AS $$
+	RETURNS TABLE (n int, offset_id bigint, owner_epoch bigint, next_offset bigint, lost bigint, last_hash bigint, record_order bigint[], truncated bigint[]) LANGUAGE plpgsql AS $$
 	BEGIN
 		PERFORM pg_sleep(3);
 		RETURN QUERY SELECT * FROM cube.claim_at_once(p_group, p_owner, p_stream, p_topic, p_partition, p_low);
