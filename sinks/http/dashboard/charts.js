@@ -120,7 +120,7 @@ function showTip(owner, content, clientX, clientY) {
 //   locate(x, y) → mark or −1    place(mark) → {x, y}    point(mark) draws the cursor
 //   tell(mark) → the tooltip     pick(mark) → the facts    step(mark, key) → the next mark
 function interact(host, root, { count: marks, locate, place, point, tell, pick, step, first }) {
-	const had = host.querySelector('svg.chart') === document.activeElement && document.activeElement !== null;
+	const had = host.querySelector('svg.chart') === document.activeElement && document.activeElement !== null, told = tipOwner === host;
 	const cursor = svg('g', { class: 'cursor', 'pointer-events': 'none' });
 	root.append(cursor);
 	let at = -1;
@@ -183,6 +183,7 @@ function interact(host, root, { count: marks, locate, place, point, tell, pick, 
 	if (marks) root.setAttribute('tabindex', '0');
 	host.replaceChildren(root);
 	if (had && marks) root.focus({ preventScroll: true });
+	if (!told) clear(); // Escape had hidden it
 }
 
 // roomFor(host, natural) → the height a chart may have beside a taller neighbour; a single column gives none
