@@ -62,6 +62,17 @@ static enum gc_verdict drop_invalid_indexes(struct gc_pg *pg, struct gc_err *err
 
 /* ---- files ---- */
 
+/* A cube that is being made is nobody's yet, and CONCURRENTLY waits for the oldest transaction of the whole database, whatever that reads. */
+static char *text_of(const struct migration *m, const char *sql)
+{
+	static const char word[] = " CONCURRENTLY ";
+	char *text = gc_strdup(sql), *at;
+
+	while (!m->answer->found && (at = strstr(text, word)))
+		memmove(at + 1, at + sizeof(word) - 1, strlen(at + sizeof(word) - 1) + 1);
+	return text;
+}
+
 /* A statement that a file asked for, as if it were a file. */
 static enum gc_verdict exec_statement(struct migration *m, const struct gc_sql_file *statement, struct gc_err *err)
 {
@@ -71,20 +82,26 @@ static enum gc_verdict exec_statement(struct migration *m, const struct gc_sql_f
 /* What can not be done CONCURRENTLY is short, and tried until its locks are free. */
 static enum gc_verdict run_statement(struct migration *m, const struct gc_sql_file *file, const char *sql, struct gc_err *err)
 {
-	struct gc_sql_file statement = { .name = file->name, .text = sql };
+	char *text = text_of(m, sql);
+	struct gc_sql_file statement = { .name = file->name, .text = text };
+	enum gc_verdict verdict;
 
 	if (m->answer->found) /* as of files, see gc_migration_tell() */
-		gc_info("migrate", GC_S("statement", sql));
-	return strstr(sql, " CONCURRENTLY ") ? exec_statement(m, &statement, err)
-					     : gc_migration_transact(m, exec_statement, &statement, err);
+		gc_info("migrate", GC_S("statement", text));
+	verdict = strstr(text, " CONCURRENTLY ") ? exec_statement(m, &statement, err)
+						 : gc_migration_transact(m, exec_statement, &statement, err);
+	free(text);
+	return verdict;
 }
 
 /* One statement; when it returns texts, these are statements, too. */
 static enum gc_verdict run_file(struct migration *m, const struct gc_sql_file *file, struct gc_err *err)
 {
 	PGresult *result = NULL;
-	enum gc_verdict verdict = gc_migration_exec(m->pg, file->text, file->name, &result, err);
+	char *text = text_of(m, file->text);
+	enum gc_verdict verdict = gc_migration_exec(m->pg, text, file->name, &result, err);
 
+	free(text);
 	for (int row = 0; verdict == GC_OK && row < PQntuples(result); row++)
 		verdict = run_statement(m, file, PQgetvalue(result, row, 0), err);
 	PQclear(result);

@@ -29,16 +29,24 @@ CUBE_TEST_PGPORT=$(postgres_port "$PWD/postgres")
 CUBE_TEST_PGPASSWORD=$(postgres_password "$PWD/postgres")
 CUBE_TEST_MODEL=template1 # it has no other
 
-# 0. On a server that has no cube yet: four cubes are made at once, one of them from three sides.
+# 0. On a server that has no cube yet: four cubes are made at once, one of them from three sides, one beside somebody who reads for long.
 pids=()
 for database in a b c d; do new_database $database; done
+of_a() { psql -X -q -At -d "${GRACECUBE_POSTGRES_DSN/%_d/_a}" "$@"; }
+start reading of_a -c 'BEGIN ISOLATION LEVEL REPEATABLE READ' -c 'SELECT pg_sleep(600)'
+reading=$PID
+reads() { [ "$(of_a -c "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'")" = 1 ]; }
+wait_until 20 reads || fail 'nobody reads'
 for database in a b c d d d; do
 	GRACECUBE_POSTGRES_DSN=${GRACECUBE_POSTGRES_DSN/%_d/_$database} "$CUBE_TEST_BIN" migrate >>migrate.out 2>>migrate.log &
 	pids+=($!)
 done
 for pid in "${pids[@]}"; do wait "$pid" || fail "migrate: $(cat migrate.log)"; done
 equal 'cubes made' "$(grep -c 'no cube found' migrate.out)" 4
-shown 'migrate of four databases at once on a fresh server, one of them from three sides: made once each'
+reads || fail 'a cube is not made before a transaction of somebody else has ended'
+of_a -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'" >&2
+ends "$reading" 20
+shown 'migrate of four databases at once on a fresh server, one of them from three sides, one beside a long transaction: made once each'
 
 new_cube
 new_topics capture
