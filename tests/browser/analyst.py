@@ -308,12 +308,12 @@ def odd_texts_stay_plain(page):
 
 
 def looks_around(page):
+    back_goes_back(page) # first: of more than fifty places a browser forgets those that no hand has made
     odd_links_are_said(page)
     nothing_is_compared_with_nothing(page)
     axes_are_of_the_data(page)
     every_cell_has_its_number(page)
     marks_lead_to_their_facts(page)
-    back_goes_back(page)
     odd_texts_stay_plain(page)
     limits_are_told(page)
 
