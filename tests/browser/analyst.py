@@ -308,7 +308,7 @@ def odd_texts_stay_plain(page):
 
 
 def looks_around(page):
-    back_goes_back(page) # first: of more than fifty places a browser forgets those that no hand has made
+    back_goes_back(page)  # first: of more than fifty places a browser forgets those that no hand has made
     odd_links_are_said(page)
     nothing_is_compared_with_nothing(page)
     axes_are_of_the_data(page)
