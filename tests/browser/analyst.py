@@ -2,6 +2,7 @@
 import csv
 import io
 import os
+import re
 
 from page import *
 
@@ -53,7 +54,10 @@ DRAWER_CSV = '[...document.querySelectorAll("#drawer .foot button")].find(b => b
 
 
 def is_same(cell, value):
-    """A number of the table, and of the file."""
+    """A number of the table, and of the file, which has all its digits."""
+    digits = re.fullmatch(r'-?\d+\.(\d+)', cell)
+    if digits and value:
+        return abs(float(cell) - float(value)) <= 0.501 * 10 ** -len(digits[1])
     if cell.endswith('%') and '–' not in cell[1:]:
         return abs(float(cell[:-1]) - float(value)) <= 0.0501
     return cell == value or cell.replace(',', '') == value or (cell == '–' and value == '')
