@@ -182,8 +182,8 @@ static const char *as_number(struct gc_parser *parser, const struct gc_value *va
 	bool is_float = value->is_column && (value->type == GC_COLUMN_NUMBER || value->type == GC_COLUMN_SECONDS);
 
 	if (value->type == GC_COLUMN_BOOLEAN)
-		return gc_arena_printf(parser->scope->arena, "(%s)::int", value->sql).ptr;
-	return is_float ? gc_arena_printf(parser->scope->arena, "round(%s::numeric, 9)", value->sql).ptr : value->sql;
+		return gc_arena_printf(parser->scope->arena, "CAST(%s AS int)", value->sql).ptr;
+	return is_float ? gc_arena_printf(parser->scope->arena, "round(CAST(%s AS numeric), 9)", value->sql).ptr : value->sql;
 }
 
 static bool counts(enum gc_column_type type)
@@ -206,7 +206,8 @@ static bool combine_times(struct gc_parser *parser, char sign, size_t at, const 
 				 gc_arena_printf(arena, "extract(epoch FROM %s - %s)", left->sql, right->sql).ptr);
 	else if ((sign == '-' || sign == '+') && left->type == GC_COLUMN_TIME && is_number(right->type))
 		*left = value_of(GC_COLUMN_TIME,
-				 gc_arena_printf(arena, "(%s %c make_interval(secs => (%s)::float8))", left->sql, sign, right->sql)
+				 gc_arena_printf(arena, "(%s %c make_interval(secs => CAST(%s AS double precision)))", left->sql,
+						 sign, right->sql)
 					 .ptr);
 	else
 		return gc_parser_fail(parser, at, "\"%c\" does not go between a %s and a %s", sign,
@@ -226,7 +227,7 @@ static bool combine(struct gc_parser *parser, char sign, size_t at, const struct
 	else if (sign != '/' && is_whole(left->type) && is_whole(right->type))
 		type = GC_COLUMN_WHOLE;
 	if (sign == '/')
-		*left = value_of(type, gc_arena_printf(parser->scope->arena, "((%s)::numeric / nullif(%s, 0))",
+		*left = value_of(type, gc_arena_printf(parser->scope->arena, "(CAST(%s AS numeric) / nullif(%s, 0))",
 						       as_number(parser, left), as_number(parser, right))
 					       .ptr);
 	else

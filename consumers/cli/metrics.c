@@ -1,6 +1,6 @@
 /* gracecube metrics: what the cube's numbers mean, and the numbers.
  *
- * list, show, check and reference read the registry and ask no server; query asks the cube, which answers by cube.metric().
+ * list, show, check, export and reference read the registry and ask no server; query asks the cube, which answers by cube.metric().
  * Threads: the main thread.
  */
 #include <inttypes.h>
@@ -16,9 +16,16 @@
 static const char *const grains[] = { "all", "minute", "hour", "day", "week", "month", NULL };
 static const char *const comparisons[] = { "none", "previous", "week", "month", NULL };
 
+/* In the order of their names. */
+static const char *const formats[] = { "ossie", "metricflow", NULL };
+static void (*const exports[])(const struct gc_registry *registry, const char *schema, FILE *out) = {
+	gc_registry_ossie,
+	gc_registry_metricflow,
+};
+
 struct metrics_options {
 	int64_t from_us, to_us;
-	int grain, compare;
+	int grain, compare, format;
 	struct gc_flag_list by;
 	const char *where;
 };
@@ -33,6 +40,8 @@ static const struct gc_flag flags[] = {
 	  .offset = offsetof(struct metrics_options, where) },
 	{ "compare", 0, "PERIOD", "query: beside it the period before", GC_FLAG_CHOICE,
 	  .offset = offsetof(struct metrics_options, compare), .initially = "none", .choices = comparisons },
+	{ "format", 0, "FORMAT", "export: ossie is an Apache Ossie semantic model (0.1.1, JSON), metricflow is for dbt (YAML)",
+	  GC_FLAG_CHOICE, .offset = offsetof(struct metrics_options, format), .initially = "ossie", .choices = formats },
 	{ .name = NULL },
 };
 
@@ -195,6 +204,26 @@ static int run_check(struct gc_command_line *line)
 		printf("metrics: %zu, and all are well defined\n", count);
 	gc_registry_free(registry);
 	free(files);
+	return verdict == GC_OK ? GC_EXIT_DONE : gc_command_fail(&err);
+}
+
+static int run_export(struct gc_command_line *line)
+{
+	const struct metrics_options *options = line->options;
+	struct gc_registry *registry = NULL;
+	struct gc_config cfg;
+	struct gc_err err;
+	enum gc_verdict verdict;
+
+	if (line->json)
+		return gc_command_misuse(line, "--json does not go with export, whose form is that of --format");
+	if (gc_command_config(line, &cfg, &err))
+		return gc_command_fail(&err);
+	verdict = gc_registry_load(cfg.cube_metrics_files, &registry, &err);
+	if (verdict == GC_OK)
+		exports[options->format](registry, cfg.cube_schema, stdout);
+	gc_registry_free(registry);
+	gc_config_free(&cfg);
 	return verdict == GC_OK ? GC_EXIT_DONE : gc_command_fail(&err);
 }
 
@@ -394,6 +423,7 @@ static const struct gc_verb verbs[] = {
 	{ "show", "what one metric says and how it is computed", run_show, .args_min = 1, .args_max = 1 },
 	{ "check", "looks at files of metrics; without one at those of cube.metrics_files", run_check, .args_max = -1 },
 	{ "query", "asks the cube for a metric's values", run_query, .args_min = 1, .args_max = 1 },
+	{ "export", "all metrics in an open format, for other tools", run_export, .args_max = 0 },
 	{ "reference", "the page about the program's own metrics (Markdown)", run_reference, .args_max = 0 },
 	{ .name = NULL },
 };
@@ -401,7 +431,7 @@ static const struct gc_verb verbs[] = {
 const struct gc_command gc_command_metrics = {
 	.name = "metrics",
 	.summary = "says what each number of the cube means, and answers it",
-	.usage = "metrics list | show NAME | check [FILE…] | query NAME [options] | reference",
+	.usage = "metrics list | show NAME | check [FILE…] | query NAME [options] | export [--format FORMAT] | reference",
 	.help = "Examples:\n"
 		"  gracecube metrics list\n"
 		"  gracecube metrics show mission_success_rate\n"
@@ -409,10 +439,12 @@ const struct gc_command gc_command_metrics = {
 		"  gracecube metrics query verification_success_rate --from 2026-11-01 --by tier\n"
 		"  gracecube metrics query errors --from 2026-11-01 --grain day --by severity --where component=hunter --json\n"
 		"  gracecube metrics query approvals_requested --from 2026-11-01 --to 2026-12-01 --compare previous\n"
+		"  gracecube metrics export >grace_cube.json\n"
+		"  gracecube metrics export --format metricflow >models/grace_cube.yml\n"
 		"\n"
 		"Every metric is defined once, in config/metrics.yaml, which the program carries, or in a file of cube.metrics_files; `gracecube migrate`\n"
 		"puts them into the cube. SQL (cube.metric), the API and query answer the same. Days, weeks and months are of UTC.\n"
-		"list, show, check and reference ask no server.\n"
+		"list, show, check, export and reference ask no server.\n"
 		"\n"
 		"A file of your own has the section metrics, and in it by name: label, about, unit (count, ratio, seconds, score), fact, formula, and where\n"
 		"wanted filter, dimensions, better (up, down), thresholds (good, warning, critical). A formula is count, count(condition), sum(value),\n"

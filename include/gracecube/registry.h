@@ -137,6 +137,9 @@ bool gc_sums_hold(const struct gc_sums *sums, const struct gc_definition *metric
 char *gc_registry_json(const struct gc_registry *registry);
 /* An array of the files that it was loaded from with these. malloc'ed. */
 char *gc_registry_files_json(const char *files);
+/* For other tools, of a cube in this schema: an Apache Ossie semantic model (JSON), and MetricFlow's semantic models and metrics (YAML). */
+void gc_registry_ossie(const struct gc_registry *registry, const char *schema, FILE *out);
+void gc_registry_metricflow(const struct gc_registry *registry, const char *schema, FILE *out);
 /* The reference page (Markdown). */
 void gc_registry_page(const struct gc_registry *registry, FILE *out);
 

@@ -18,6 +18,7 @@ import urllib.parse
 
 sys.path.insert(0, os.path.join(os.environ['CUBE_TEST_ROOT'], 'tests', 'lib'))
 from scenario import *  # noqa: E402,F403
+import by_dbt  # noqa: E402
 import questions  # noqa: E402
 
 RATE = '/api/cube/metrics/verification-success-rate'
@@ -528,10 +529,78 @@ def registry(server, token):
     for question in over_http:
         question.compare('the API', of_rows(server.rows(question.path(), token)), question.wanted)
     shown('%d metrics, %d questions: cube.metric() answers what SQL over facts does, and so does the API (%d of them)' % (len(catalog), len(asked), len(over_http)))
+    exported(catalog)
+    if os.environ.get('CUBE_TEST_CAMPAIGN'):
+        exported_to_dbt(catalog)
     refused_questions(server, token)
     compared_periods(server, token)
     own_metrics(server, token)
     limited_metrics(server)
+
+
+OSSIE = {  # what each part of the core specification 0.1.1 must have, and may
+    'model': ('name datasets', 'description ai_context relationships metrics custom_extensions'),
+    'dataset': ('name source', 'primary_key unique_keys description ai_context fields custom_extensions'),
+    'field': ('name expression', 'dimension label description ai_context custom_extensions'),
+    'relationship': ('name from to from_columns to_columns', 'ai_context custom_extensions'),
+    'metric': ('name expression', 'description ai_context custom_extensions'),
+}
+
+
+def has_fields(part, found):
+    needed, allowed = (set(names.split()) for names in OSSIE[part])
+    if not needed <= found.keys() <= needed | allowed:
+        fail('%s %s of the Ossie model has the fields %s' % (part, found.get('name'), ' '.join(found)))
+    return found['name']
+
+
+def exported(catalog):
+    """What other tools are given computes the same: each expression is run as it stands."""
+    document = json.loads(program('metrics', 'export'))
+    equal('an Ossie document', [document['version'], sorted(document)], ['0.1.1', ['semantic_model', 'version']])
+    model, = document['semantic_model']
+    has_fields('model', model)
+    for part in ('dataset', 'relationship', 'metric'):
+        names = [has_fields(part, found) for found in model[part + 's']]
+        equal('%ss with a name of their own' % part, len(set(names)), len(names))
+    source = {dataset['name']: dataset['source'] for dataset in model['datasets']}
+    for dataset in model['datasets']:
+        columns = [has_fields('field', field) for field in dataset['fields']]
+        psql('SELECT %s FROM %s LIMIT 0' % (', '.join(columns), dataset['source']))
+    equal('metrics in the Ossie model', [metric['name'] for metric in model['metrics']], [metric['name'] for metric in catalog])
+    for metric, of_cube in zip(model['metrics'], catalog):
+        fact = of_cube['fact']
+        found, wanted = rows("SELECT ((%s)::float8) FROM %s %s UNION ALL SELECT value FROM cube.metric('%s')" % (
+            metric['expression']['dialects'][0]['expression'], source[fact], fact, metric['name']))
+        if not about_equal(metric['name'], found[0] or 0, wanted[0] or 0):
+            fail('%s by its Ossie expression: %s, by cube.metric(): %s' % (metric['name'], found, wanted))
+    for join in model['relationships']:
+        equal('rows without a member by %s' % join['name'], value('SELECT count(*) FROM %s f LEFT JOIN %s d ON d.%s = f.%s WHERE d.%s IS NULL' % (
+            source[join['from']], source[join['to']], join['to_columns'][0], join['from_columns'][0], join['to_columns'][0])), 0)
+    shown('metrics export: %d expressions of the Ossie model, run as they stand, equal cube.metric(); %d relationships lose no row' % (len(model['metrics']), len(model['relationships'])))
+
+
+def as_number(text):
+    return float(text) if text else None
+
+
+def exported_to_dbt(catalog):
+    """MetricFlow, asked for what was exported to it, says what the cube says."""
+    models = by_dbt.build(program('metrics', 'export', '--format', 'metricflow'), os.environ['GRACECUBE_POSTGRES_DSN'])
+    asked = [metric for metric in catalog if metric['has_time']]
+    for fact in sorted({metric['fact'] for metric in asked}):
+        names = [metric['name'] for metric in asked if metric['fact'] == fact]
+        answer, = by_dbt.query(names)
+        for name in names:
+            wanted = value("SELECT value FROM cube.metric('%s')" % name)
+            if not about_equal(name, as_number(answer[name]) or 0, wanted or 0):
+                fail('%s by MetricFlow: %s, by cube.metric(): %s' % (name, answer[name], wanted))
+    for name, entity, cut in (('verification_success_rate', 'tier__tier_code', 'tier'), ('approvals_requested', 'actor__actor_id', 'approver'), ('errors', 'errors__severity', 'severity')):
+        equal('%s by %s' % (name, entity), {row[entity]: as_number(row[name]) for row in by_dbt.query([name], entity)},
+              {row['dimensions'][cut]: row['value'] for row in json.loads(psql("SELECT json_agg(q) FROM cube.metric('%s', by => '{%s}') q" % (name, cut)))})
+    equal('metrics that MetricFlow reads of the Ossie model', by_dbt.read_ossie(program('metrics', 'export')).split(' ', 1)[1], '[]')
+    psql('DROP SCHEMA analytics CASCADE')
+    shown('metrics export --format metricflow: %d models of dbt, %d metrics asked by MetricFlow, also by tier, approver and severity: what the cube says' % (models, len(asked)))
 
 
 def refused_questions(server, token):

@@ -149,12 +149,12 @@ static void expressions_become_sql(void **state)
 		{ "count((was_successful and was_rolled_back))", NULL, NULL, "(f.was_successful AND f.was_rolled_back)" },
 		{ "count(verified_at - created_at > 60)", NULL, NULL, "extract(epoch FROM f.verified_at - f.created_at) > 60" },
 		{ "count(created_at > now - 86400)", NULL, NULL,
-		  "f.created_at > (now() - make_interval(secs => (86400)::float8))" },
+		  "f.created_at > (now() - make_interval(secs => CAST(86400 AS double precision)))" },
 		{ "sum(duration_seconds)", NULL, "f.duration_seconds", NULL },
 		{ "average(confidence_score \xE2\x88\x92 was_successful)", NULL,
-		  "(round(f.confidence_score::numeric, 9) - (f.was_successful)::int)", NULL },
-		{ "average(tier_key \xC3\x97 2 \xC3\xB7 actor_key)", NULL, "(((f.tier_key * 2))::numeric / nullif(f.actor_key, 0))",
-		  NULL },
+		  "(round(CAST(f.confidence_score AS numeric), 9) - CAST(f.was_successful AS int))", NULL },
+		{ "average(tier_key \xC3\x97 2 \xC3\xB7 actor_key)", NULL,
+		  "(CAST((f.tier_key * 2) AS numeric) / nullif(f.actor_key, 0))", NULL },
 		{ "distinct(contract_id)", "mission_key <> 0", "f.contract_id", "f.mission_key <> 0" },
 		{ "percentile(duration_seconds, 0.95)", NULL, "f.duration_seconds", NULL },
 		{ "max(-drift_score)", NULL, "(- f.drift_score)", NULL },
@@ -386,6 +386,58 @@ static void what_cannot_be_read_is_told(void **state)
 	gc_registry_free(NULL);
 }
 
+/* ---- for other tools ---- */
+
+static void contains(void (*export)(const struct gc_registry *registry, const char *schema, FILE *out),
+		     const struct gc_registry *registry, const char *const *texts)
+{
+	char *written = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&written, &bytes);
+
+	assert_non_null(out);
+	export(registry, "sales", out);
+	assert_int_equal(fclose(out), 0);
+	for (; *texts; texts++) {
+		if (!strstr(written, *texts))
+			fail_msg("not exported: %s", *texts);
+	}
+	free(written);
+}
+
+/* What a text holds is no column, of rows that are not of the fact there are none, and a name is quoted where YAML would take it for a truth. */
+static void exports_have_the_same_expressions(void **state)
+{
+	static const char *const of_ossie[] = {
+		"\"source\": \"sales.fact_error_events\"",
+		"\"CAST(COUNT(CASE WHEN (executions.was_successful) THEN 1 END) AS DOUBLE PRECISION) / NULLIF(COUNT(1), 0)\"",
+		"\"COUNT(CASE WHEN (executions.contract_status = 'f.action_type') THEN 1 END)\"",
+		"missions.started_at IS NOT NULL",
+		"\"PERCENTILE_DISC(0.95) WITHIN GROUP (ORDER BY executions.duration_seconds)\"",
+		NULL,
+	};
+	static const char *const of_metricflow[] = {
+		"  model: \"ref('fact_error_events')\"\n",
+		"  - name: mine_measure\n    agg: count\n    expr: \"CASE WHEN (contract_status = 'f.action_type') THEN 1 END\"\n",
+		"  - name: tier\n    type: foreign\n    expr: tier_key\n",
+		"  label: \"no\"\n",
+		"# Not here, as these have no time: ",
+		"    numerator: rollback_rate_numerator\n    denominator: rollback_rate_denominator\n",
+		NULL,
+	};
+	static const char mine[] =
+		"metrics:\n  mine:\n    label: 'no'\n    about: Of mine.\n    unit: count\n    fact: executions\n"
+		"    formula: count\n    filter: contract_status = 'f.action_type'\n";
+	struct gc_registry *registry;
+	struct gc_err err;
+
+	(void)state;
+	assert_int_equal(load(mine, strlen(mine), &registry, &err), GC_OK);
+	contains(gc_registry_ossie, registry, of_ossie);
+	contains(gc_registry_metricflow, registry, of_metricflow);
+	gc_registry_free(registry);
+}
+
 static int make_path(void **state)
 {
 	(void)state;
@@ -409,6 +461,7 @@ int main(void)
 		cmocka_unit_test(any_bytes_are_read_or_refused),
 		cmocka_unit_test(files_are_checked),
 		cmocka_unit_test(what_cannot_be_read_is_told),
+		cmocka_unit_test(exports_have_the_same_expressions),
 	};
 
 	return cmocka_run_group_tests(tests, make_path, drop_path);
