@@ -227,6 +227,9 @@ steps() { # steps ID → a mission that is told of seven times, is renamed twice
 	steps h-gone 30 | sed -n 1,3p
 	change mission_timelines h-gone 304 2026-09-20 null
 	change mission_timelines h-once 401 2026-08-01 '{"mission_name": "only", "started_at": "2026-08-01T00:00:00Z", "status": "planned"}'
+	change mission_timelines h-a 601 2026-08-01 '{"mission_id": "h-shared", "mission_name": "by a"}'
+	change mission_timelines h-b 602 2026-08-02 '{"mission_id": "h-other", "mission_name": "other"}'
+	change mission_timelines h-b 603 2026-08-10 '{"mission_id": "h-other", "mission_name": "renamed"}'
 	change tier_policies tier_9 501 2026-08-01 '{"tier_name": "Ninth", "risk_level": "low"}'
 	change tier_policies tier_9 502 2026-08-05 '{"tier_name": "Ninth", "risk_level": "high"}'
 	change tier_policies tier_9 503 2026-09-05 '{"tier_name": "Ninth", "risk_level": "low", "effective_from": "2026-12-01T00:00:00Z"}' # known then, and not yet in force
@@ -277,7 +280,7 @@ equal 'rows of histories that went' "$gone" "$(jq .rows plan.json)"
 equal 'rows of histories that are left to go' "$(retention --dry-run "${histories[@]}" | jq .rows)" 0
 as_of | diff before - >&2 || fail 'what held since October is not what it was'
 equal 'what is left of a mission' "$(versions_of h-told), $(told_of h-told)" '2 second, 3 third, 4 third, 4'
-equal 'what is left of missions that were deleted' "$(versions_of h-back), $(versions_of h-gone), $(told_of h-gone)" '1 first, 2 again, 2 second, 1'
+equal 'what is left of missions that were deleted' "$(versions_of h-back), $(versions_of h-gone), $(told_of h-gone)" '1 first, 2 again, 2 second, 2'
 equal 'what is left of a mission with one version' "$(versions_of h-once), $(told_of h-once)" '1 only, 1'
 equal 'what is left of a policy that is not in force yet' "$(sql -c "SELECT string_agg(version_number || ' ' || risk_level, ', ' ORDER BY version_number) FROM cube.dim_tier_history WHERE tier_code = 'tier_9'")" '2 high, 3 low'
 verify_agrees
@@ -291,12 +294,16 @@ expired=$(ledger expired)
 	change tier_policies tier_9 500 2026-08-03 '{"tier_name": "late", "risk_level": "none"}'
 	change mission_timelines h-once 400 2026-07-01 '{"mission_name": "earlier", "started_at": "2026-08-01T00:00:00Z", "status": "planned"}'
 	change mission_timelines h-told 108 2026-11-12 '{"mission_name": "fourth", "started_at": "2026-08-01T00:00:00Z", "status": "completed", "completed_at": "2026-11-09T00:00:00Z"}'
-	steps h-gone 30 | sed -n 3p | jq -c '.value |= (fromjson | .source = {ts_ms: 1794441600000, lsn: 305} | tojson)' # back, as it was before its delete, which went
+	steps h-gone 30 | sed -n 3p | jq -c '.value |= (fromjson | .source = {ts_ms: 1794441600000, lsn: 305} | tojson)' # back, as it was before its delete
+	change mission_timelines h-b 604 2026-11-12 '{"mission_id": "h-shared", "mission_name": "by b"}' # what it told of another mission before ends nothing of this one
 } >late.jsonl
 publish late.jsonl
 catch_up
 equal 'expired versions' "$(ledger expired)" $((expired + 3))
 equal 'versions after late and new ones' "$(versions_of h-told), $(versions_of h-gone), $(versions_of h-once)" '2 second, 3 third, 4 third, 5 fourth, 2 second, 3 second, 1 earlier, 2 only'
+equal 'a mission that two rows tell of' "$(sql -c "SELECT string_agg(mission_name || ' ' || effective_from::date || ' ' || coalesce(effective_to::date::text, ''), ', ' ORDER BY version_number)
+	FROM cube.dim_mission_history WHERE mission_id = 'h-shared'")" 'by a 2026-08-01 2026-11-12, by b 2026-11-12 '
+equal 'the one that the other row told of before' "$(sql -c "SELECT mission_name || ' ' || effective_to::date FROM cube.dim_mission_history WHERE mission_id = 'h-other' ORDER BY version_number DESC LIMIT 1")" 'renamed 2026-11-12'
 verify_agrees
 as_of >before
 sql -c "DELETE FROM cube.dim_mission_history WHERE mission_id LIKE 'h-%'" -c "UPDATE cube.dim_tier_history SET effective_from = '2020-01-01Z' WHERE tier_code = 'tier_9'"

@@ -6,12 +6,14 @@ CREATE OR REPLACE FUNCTION cube.base_of_missions(keys integer[], p_before timest
  STABLE
 AS $function$
 	WITH s AS (SELECT DISTINCT v.mission_key AS member, v.source_id FROM cube.version_missions v WHERE v.mission_key = ANY (keys)),
-	-- Programs before 0.3 give a tombstone no place: where the source tells of a row's delete itself, it says nothing new.
+	-- Programs before 0.3 give a tombstone no place: where the source tells of a row's delete itself, it says nothing new. Nor does a row that is
+	-- deleted, or of another member, when it was not of this one just before: others may tell of the member meanwhile.
 	r AS (
-		SELECT s.member, r.source_id, coalesce(r.place_us, r.at_us) AS place_us, r.lsn, r.tie, r.changed_at, r.mission_name, r.mission_type, r.started_at, r.completed_at, r.final_status,
-			r.deleted OR r.mission_key IS DISTINCT FROM s.member AS deleted,
-			r.deleted AND NOT p.placed AND bool_or(r.deleted AND p.placed) OVER (PARTITION BY s.member, r.source_id) AS is_echo
-		FROM s JOIN cube.version_missions r USING (source_id) CROSS JOIN LATERAL (SELECT r.lsn > 0 OR r.place_us IS NOT NULL OR r.at_us <> r.kafka_us AS placed) p),
+		SELECT t.*, t.is_echo OR (t.deleted AND lag(t.deleted) OVER (PARTITION BY t.member, t.source_id, t.is_echo ORDER BY t.place_us, t.lsn, t.tie) IS DISTINCT FROM false) AS is_nothing
+		FROM (SELECT s.member, r.source_id, coalesce(r.place_us, r.at_us) AS place_us, r.lsn, r.tie, r.changed_at, r.mission_name, r.mission_type, r.started_at, r.completed_at, r.final_status,
+				r.deleted OR r.mission_key IS DISTINCT FROM s.member AS deleted,
+				r.deleted AND NOT p.placed AND bool_or(r.deleted AND p.placed) OVER (PARTITION BY s.member, r.source_id) AS is_echo
+			FROM s JOIN cube.version_missions r USING (source_id) CROSS JOIN LATERAL (SELECT r.lsn > 0 OR r.place_us IS NOT NULL OR r.at_us <> r.kafka_us AS placed) p) t),
 	-- first what stands for those that are gone: the version that held, and that it was deleted
 	x AS (
 		SELECT b.mission_key AS member, b.source_id, b.place_us, b.lsn, b.tie, CASE n WHEN 1 THEN b.told_at ELSE b.deleted_at END AS changed_at, b.mission_name, b.mission_type, b.started_at, b.completed_at, b.final_status, n = 2 AS deleted,
@@ -19,7 +21,7 @@ AS $function$
 		FROM cube.base_missions b, generate_series(1, 2) n WHERE b.mission_key = ANY (keys) AND (n = 1 OR b.deleted_at IS NOT NULL)
 		UNION ALL
 		SELECT r.member, r.source_id, r.place_us, r.lsn, r.tie, r.changed_at, r.mission_name, r.mission_type, r.started_at, r.completed_at, r.final_status, r.deleted, 3, NULL
-		FROM r LEFT JOIN cube.base_missions b ON b.mission_key = r.member WHERE NOT r.is_echo AND (b.mission_key IS NULL OR (r.place_us, r.lsn, r.tie, r.source_id) > (b.place_us, b.lsn, b.tie, b.source_id))),
+		FROM r LEFT JOIN cube.base_missions b ON b.mission_key = r.member WHERE NOT r.is_nothing AND (b.mission_key IS NULL OR (r.place_us, r.lsn, r.tie, r.source_id) > (b.place_us, b.lsn, b.tie, b.source_id))),
 	v AS (
 		SELECT v.*, lag(v.deleted) OVER w AS was_deleted, lag(ROW(v.mission_name, v.mission_type, v.started_at, v.completed_at, v.final_status)) OVER w AS was
 		FROM (SELECT o.member, o.n, o.place_us, o.lsn, o.tie, o.source_id, o.base_number, o.changed_at, o.deleted, o.mission_name, coalesce(max(o.mission_type) FILTER (WHERE NOT o.deleted AND o.mission_type <> '__debezium_unavailable_value') OVER (PARTITION BY o.member, o.sent_mission_type), 'unknown') AS mission_type, o.started_at, o.completed_at, o.final_status
@@ -57,12 +59,14 @@ CREATE OR REPLACE FUNCTION cube.history_of_missions(keys integer[])
  STABLE
 AS $function$
 	WITH s AS (SELECT DISTINCT v.mission_key AS member, v.source_id FROM cube.version_missions v WHERE v.mission_key = ANY (keys)),
-	-- Programs before 0.3 give a tombstone no place: where the source tells of a row's delete itself, it says nothing new.
+	-- Programs before 0.3 give a tombstone no place: where the source tells of a row's delete itself, it says nothing new. Nor does a row that is
+	-- deleted, or of another member, when it was not of this one just before: others may tell of the member meanwhile.
 	r AS (
-		SELECT s.member, r.source_id, coalesce(r.place_us, r.at_us) AS place_us, r.lsn, r.tie, r.changed_at, r.mission_name, r.mission_type, r.started_at, r.completed_at, r.final_status,
-			r.deleted OR r.mission_key IS DISTINCT FROM s.member AS deleted,
-			r.deleted AND NOT p.placed AND bool_or(r.deleted AND p.placed) OVER (PARTITION BY s.member, r.source_id) AS is_echo
-		FROM s JOIN cube.version_missions r USING (source_id) CROSS JOIN LATERAL (SELECT r.lsn > 0 OR r.place_us IS NOT NULL OR r.at_us <> r.kafka_us AS placed) p),
+		SELECT t.*, t.is_echo OR (t.deleted AND lag(t.deleted) OVER (PARTITION BY t.member, t.source_id, t.is_echo ORDER BY t.place_us, t.lsn, t.tie) IS DISTINCT FROM false) AS is_nothing
+		FROM (SELECT s.member, r.source_id, coalesce(r.place_us, r.at_us) AS place_us, r.lsn, r.tie, r.changed_at, r.mission_name, r.mission_type, r.started_at, r.completed_at, r.final_status,
+				r.deleted OR r.mission_key IS DISTINCT FROM s.member AS deleted,
+				r.deleted AND NOT p.placed AND bool_or(r.deleted AND p.placed) OVER (PARTITION BY s.member, r.source_id) AS is_echo
+			FROM s JOIN cube.version_missions r USING (source_id) CROSS JOIN LATERAL (SELECT r.lsn > 0 OR r.place_us IS NOT NULL OR r.at_us <> r.kafka_us AS placed) p) t),
 	-- first what stands for those that are gone: the version that held, and that it was deleted
 	x AS (
 		SELECT b.mission_key AS member, b.source_id, b.place_us, b.lsn, b.tie, CASE n WHEN 1 THEN b.told_at ELSE b.deleted_at END AS changed_at, b.mission_name, b.mission_type, b.started_at, b.completed_at, b.final_status, n = 2 AS deleted,
@@ -70,7 +74,7 @@ AS $function$
 		FROM cube.base_missions b, generate_series(1, 2) n WHERE b.mission_key = ANY (keys) AND (n = 1 OR b.deleted_at IS NOT NULL)
 		UNION ALL
 		SELECT r.member, r.source_id, r.place_us, r.lsn, r.tie, r.changed_at, r.mission_name, r.mission_type, r.started_at, r.completed_at, r.final_status, r.deleted, 3, NULL
-		FROM r LEFT JOIN cube.base_missions b ON b.mission_key = r.member WHERE NOT r.is_echo AND (b.mission_key IS NULL OR (r.place_us, r.lsn, r.tie, r.source_id) > (b.place_us, b.lsn, b.tie, b.source_id))),
+		FROM r LEFT JOIN cube.base_missions b ON b.mission_key = r.member WHERE NOT r.is_nothing AND (b.mission_key IS NULL OR (r.place_us, r.lsn, r.tie, r.source_id) > (b.place_us, b.lsn, b.tie, b.source_id))),
 	v AS (
 		SELECT v.*, lag(v.deleted) OVER w AS was_deleted, lag(ROW(v.mission_name, v.mission_type, v.started_at, v.completed_at, v.final_status)) OVER w AS was
 		FROM (SELECT o.member, o.n, o.place_us, o.lsn, o.tie, o.source_id, o.base_number, o.changed_at, o.deleted, o.mission_name, coalesce(max(o.mission_type) FILTER (WHERE NOT o.deleted AND o.mission_type <> '__debezium_unavailable_value') OVER (PARTITION BY o.member, o.sent_mission_type), 'unknown') AS mission_type, o.started_at, o.completed_at, o.final_status

@@ -102,12 +102,14 @@ BEGIN
 
 	steps := format($sql$
 	WITH s AS (SELECT DISTINCT v.%2$I AS member, v.source_id FROM cube.%3$I v WHERE v.%2$I = ANY (keys)),
-	-- Programs before 0.3 give a tombstone no place: where the source tells of a row's delete itself, it says nothing new.
+	-- Programs before 0.3 give a tombstone no place: where the source tells of a row's delete itself, it says nothing new. Nor does a row that is
+	-- deleted, or of another member, when it was not of this one just before: others may tell of the member meanwhile.
 	r AS (
-		SELECT s.member, r.source_id, coalesce(r.place_us, r.at_us) AS place_us, r.lsn, r.tie, r.changed_at, %4$s,
-			r.deleted OR r.%2$I IS DISTINCT FROM s.member AS deleted,
-			r.deleted AND NOT p.placed AND bool_or(r.deleted AND p.placed) OVER (PARTITION BY s.member, r.source_id) AS is_echo
-		FROM s JOIN cube.%3$I r USING (source_id) CROSS JOIN LATERAL (SELECT r.lsn > 0 OR r.place_us IS NOT NULL OR r.at_us <> r.kafka_us AS placed) p),
+		SELECT t.*, t.is_echo OR (t.deleted AND lag(t.deleted) OVER (PARTITION BY t.member, t.source_id, t.is_echo ORDER BY t.place_us, t.lsn, t.tie) IS DISTINCT FROM false) AS is_nothing
+		FROM (SELECT s.member, r.source_id, coalesce(r.place_us, r.at_us) AS place_us, r.lsn, r.tie, r.changed_at, %4$s,
+				r.deleted OR r.%2$I IS DISTINCT FROM s.member AS deleted,
+				r.deleted AND NOT p.placed AND bool_or(r.deleted AND p.placed) OVER (PARTITION BY s.member, r.source_id) AS is_echo
+			FROM s JOIN cube.%3$I r USING (source_id) CROSS JOIN LATERAL (SELECT r.lsn > 0 OR r.place_us IS NOT NULL OR r.at_us <> r.kafka_us AS placed) p) t),
 	-- first what stands for those that are gone: the version that held, and that it was deleted
 	x AS (
 		SELECT b.%2$I AS member, b.source_id, b.place_us, b.lsn, b.tie, CASE n WHEN 1 THEN b.told_at ELSE b.deleted_at END AS changed_at, %5$s, n = 2 AS deleted,
@@ -115,7 +117,7 @@ BEGIN
 		FROM cube.%1$I b, generate_series(1, 2) n WHERE b.%2$I = ANY (keys) AND (n = 1 OR b.deleted_at IS NOT NULL)
 		UNION ALL
 		SELECT r.member, r.source_id, r.place_us, r.lsn, r.tie, r.changed_at, %4$s, r.deleted, 3, NULL
-		FROM r LEFT JOIN cube.%1$I b ON b.%2$I = r.member WHERE NOT r.is_echo AND (b.%2$I IS NULL OR %6$s > %7$s)),
+		FROM r LEFT JOIN cube.%1$I b ON b.%2$I = r.member WHERE NOT r.is_nothing AND (b.%2$I IS NULL OR %6$s > %7$s)),
 	v AS (
 		SELECT v.*, lag(v.deleted) OVER w AS was_deleted, lag(ROW(%8$s)) OVER w AS was
 		FROM (SELECT o.member, o.n, o.place_us, o.lsn, o.tie, o.source_id, o.base_number, o.changed_at, o.deleted, %9$s

@@ -315,8 +315,8 @@ END $$;
 COMMENT ON FUNCTION cube.is_living(text, text) IS 'Does a key have a fact, or wait for its first version?';
 
 -- Old versions of members: of a history, what had ended before. A row of cube.base_… stands for them, from which a member's history goes on, and
--- of each source row one version for each member stays that it ever was of: its later ones, of another member or none, are of that member's
--- history, too. A time is closed only for members of which something goes: nothing that is not known yet is too late.
+-- of each source row its last version stays, and one for each member that it ever was of: what it tells next, of another member or none, is of that
+-- member's history, too. A time is closed only for members of which something goes: nothing that is not known yet is too late.
 
 -- Members of whose source rows more than one version may be there in vain.
 CREATE OR REPLACE FUNCTION cube.members_with_old_versions(p_target text, p_before timestamptz, p_from bigint DEFAULT 0, p_to bigint DEFAULT 2147483647) RETURNS int[]
@@ -337,9 +337,10 @@ CREATE OR REPLACE FUNCTION cube.outdated_versions(p_target text, p_members text,
 		SELECT c.id FROM (
 			WITH named AS MATERIALIZED (SELECT DISTINCT v.source_id, v.%1$I FROM cube.%2$I v
 				WHERE v.source_id IN (SELECT s.source_id FROM cube.%2$I s WHERE s.%1$I = ANY (%3$s)) AND v.%1$I IS NOT NULL)
-			SELECT v.ctid AS id, v.%1$I, lead(v.ctid) OVER (PARTITION BY v.source_id, v.%1$I ORDER BY %4$s) AS later FROM cube.%2$I v WHERE v.source_id IN (SELECT n.source_id FROM named n)
+			SELECT v.ctid AS id, v.%1$I, lead(v.ctid) OVER (PARTITION BY v.source_id, v.%1$I ORDER BY %4$s) AS later_of_member, lead(v.ctid) OVER (PARTITION BY v.source_id ORDER BY %4$s) AS later
+			FROM cube.%2$I v WHERE v.source_id IN (SELECT n.source_id FROM named n)
 				AND NOT EXISTS (SELECT FROM named n LEFT JOIN %5$s b USING (%1$I) WHERE n.source_id = v.source_id AND (b.%1$I IS NULL OR %6$s < %4$s))) c
-		WHERE c.later IS NOT NULL OR c.%1$I IS NULL$sql$,
+		WHERE c.later IS NOT NULL AND (c.later_of_member IS NOT NULL OR c.%1$I IS NULL)$sql$,
 		h.key_column, 'version_' || h.target, p_members, cube.place_of_version('v'), p_bases, cube.place_of_base('b')) FROM cube.histories() h WHERE h.target = p_target
 $$;
 COMMENT ON FUNCTION cube.outdated_versions(text, text, text) IS 'A query of the versions, by ctid, of members that no history needs any more.';
