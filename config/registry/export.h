@@ -11,6 +11,9 @@ json_t *gc_export_sure(json_t *json);
 /* The text of a JSON value, on one line; malloc'ed. */
 char *gc_export_text(json_t *json);
 
+/* The value as a YAML document. */
+void gc_export_yaml(const json_t *json, FILE *out);
+
 /* What a measure aggregates, of a row that it does not mean NULL; columns have this before their names. The rows of a metric are also those of
  * its fact, so the condition of the fact is one of each measure. */
 void gc_export_value(const struct gc_measure *measure, const struct gc_fact *fact, const char *prefix, FILE *out);

@@ -10,8 +10,12 @@ static void put_cell(const char *text, FILE *out)
 
 static void put_metric(const struct gc_definition *metric, FILE *out)
 {
+	char thresholds[300];
+
 	fprintf(out, "| `%s` | **%s.** ", metric->name, metric->label);
 	put_cell(metric->about, out);
+	if (gc_thresholds_print(metric, thresholds, sizeof(thresholds)))
+		fprintf(out, " Thresholds: %s.", thresholds);
 	fprintf(out, " | %s | `", metric->unit);
 	put_cell(metric->formula, out);
 	fputs("`", out);
@@ -72,7 +76,9 @@ void gc_registry_page(const struct gc_registry *registry, FILE *out)
 	      "Each is one number, whoever asks: `SELECT * FROM cube.metric('errors', '2026-11-01', '2026-12-01', 'day', ARRAY['severity'],\n"
 	      "'{\"component\": \"hunter\"}')` in SQL, `/api/cube/metrics/errors?from=2026-11-01&grain=day&by=severity&where=component=hunter` over HTTP,\n"
 	      "`gracecube metrics query errors --grain day --by severity`. How it adds: `additive` values of parts add up; `by_parts` add\n"
-	      "numerators and denominators, never values; `none` has to be asked for again. What is not known is the member `unknown`.\n",
+	      "numerators and denominators, never values; `none` has to be asked for again. What is not known is the member `unknown`.\n\n"
+	      "Where a metric has thresholds, `serve` answers it in /metrics as `gracecube_metric{name=\"…\"}`, and Prometheus has alerts on it\n"
+	      "([metric_rules.yaml](../deploy/prometheus/metric_rules.yaml)).\n",
 	      out);
 	for (size_t i = 0; (fact = gc_registry_fact(registry, i)); i++)
 		put_fact(registry, fact, out);

@@ -81,30 +81,6 @@ static enum gc_verdict take_metric_cuts(struct gc_reader *reader, const yaml_nod
 	return GC_OK;
 }
 
-static enum gc_verdict take_thresholds(struct gc_reader *reader, const yaml_node_t *node, struct gc_definition *metric,
-				       struct gc_err *err)
-{
-	struct gc_taken taken;
-
-	if (gc_reader_entries(reader, node, "thresholds", gc_threshold_names, &taken, err))
-		return GC_FATAL;
-	for (int i = 0; i < GC_THRESHOLDS; i++) {
-		double number;
-
-		if (!taken.nodes[i])
-			continue;
-		if (gc_reader_text(reader, taken.nodes[i], gc_threshold_names[i], &metric->thresholds[i], err))
-			return GC_FATAL;
-		/* as JSON has numbers, too */
-		if (strspn(metric->thresholds[i], "0123456789.") != strlen(metric->thresholds[i]) ||
-		    *metric->thresholds[i] == '.' || !gc_span_double(gc_span_of(metric->thresholds[i]), &number))
-			return gc_reader_fail(reader, taken.nodes[i], err, "%s must be a number, like 0.95", gc_threshold_names[i]);
-	}
-	if (metric->better == GC_BETTER_NEITHER)
-		return gc_reader_fail(reader, node, err, "thresholds need `better`: up or down");
-	return GC_OK;
-}
-
 static enum gc_verdict take_formula(struct gc_reader *reader, const struct gc_taken *taken, struct gc_definition *metric,
 				    struct gc_err *err)
 {
@@ -136,7 +112,7 @@ static enum gc_verdict take_words(struct gc_reader *reader, const struct gc_take
 		return GC_FATAL;
 	metric->unit = gc_metric_units[unit];
 	metric->better = (enum gc_better)choice;
-	return thresholds ? take_thresholds(reader, thresholds, metric, err) : GC_OK;
+	return thresholds ? gc_read_thresholds(reader, thresholds, metric, err) : GC_OK;
 }
 
 static enum gc_verdict check_new(struct gc_reader *reader, const char *name, const yaml_node_t *key, struct gc_err *err)

@@ -217,6 +217,9 @@ static json_t *definition_json(const struct gc_definition *metric, size_t positi
 
 	if (!json)
 		abort();
+	if (metric->thresholds_file)
+		add_all(json, json_pack("{s:s, s:I, s:I}", "thresholds_from", metric->thresholds_file, "over_seconds",
+					(json_int_t)(metric->over_us / GC_SECOND_US), "min_rows", (json_int_t)metric->rows_min));
 	add_all(json, json_pack("{s:s, s:s*, s:s*, s:s*, s:s*}", "table", fact->table, "time", fact->time, "time_key",
 				fact->time_key, "only", fact->condition, "condition", metric->condition));
 	json_object_set_new(json, "value", measure_json(&metric->value));

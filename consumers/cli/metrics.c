@@ -1,6 +1,6 @@
 /* gracecube metrics: what the cube's numbers mean, and the numbers.
  *
- * list, show, check, export and reference read the registry and ask no server; query asks the cube, which answers by cube.metric().
+ * list, show, check, export, alerts and reference read the registry and ask no server; query asks the cube, which answers by cube.metric().
  * Threads: the main thread.
  */
 #include <inttypes.h>
@@ -70,13 +70,29 @@ static json_t *cuts_json(const struct gc_definition *metric)
 	return cuts;
 }
 
+static json_t *thresholds_json(const struct gc_definition *metric)
+{
+	json_t *json = json_object();
+
+	for (int i = 0; i < GC_THRESHOLDS; i++) {
+		if (metric->thresholds[i])
+			json_object_set_new(json, gc_threshold_names[i], json_real(strtod(metric->thresholds[i], NULL)));
+	}
+	if (metric->thresholds_file)
+		json_object_update_new(json,
+				       json_pack("{s:I, s:I, s:s}", "over_seconds", (json_int_t)(metric->over_us / GC_SECOND_US),
+						 "min_rows", (json_int_t)metric->rows_min, "from", metric->thresholds_file));
+	return json;
+}
+
 static json_t *metric_json(const struct gc_definition *metric)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:s, s:s, s:b, s:s, s:I}", "name", metric->name, "label",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:s, s:s, s:o, s:b, s:s, s:I}", "name", metric->name, "label",
 			 metric->label, "about", metric->about, "unit", metric->unit, "fact", metric->fact->name, "formula",
 			 metric->formula, "filter", metric->filter, "dimensions", cuts_json(metric), "additivity",
-			 gc_additivity_names[metric->additivity], "better", gc_better_names[metric->better], "has_time",
-			 metric->fact->time != NULL, "file", metric->file, "line", (json_int_t)metric->line);
+			 gc_additivity_names[metric->additivity], "better", gc_better_names[metric->better], "thresholds",
+			 thresholds_json(metric), "has_time", metric->fact->time != NULL, "file", metric->file, "line",
+			 (json_int_t)metric->line);
 }
 
 static void print_list(const struct gc_registry *registry)
@@ -132,6 +148,8 @@ static void print_member(const char *name, const char *value)
 
 static void print_metric(const struct gc_definition *metric)
 {
+	char thresholds[300];
+
 	printf("%s: %s\n  %s\n", metric->name, metric->label, metric->about);
 	print_member("unit", metric->unit);
 	print_member("formula", metric->formula);
@@ -143,8 +161,7 @@ static void print_metric(const struct gc_definition *metric)
 	puts(metric->cut_count ? "" : "none");
 	print_member("adds", gc_additivity_names[metric->additivity]);
 	print_member("better", gc_better_names[metric->better]);
-	for (int i = 0; i < GC_THRESHOLDS; i++)
-		print_member(gc_threshold_names[i], metric->thresholds[i]);
+	print_member("thresholds", gc_thresholds_print(metric, thresholds, sizeof(thresholds)));
 	printf("  %-11s %s:%zu\n", "defined in", metric->file, metric->line);
 }
 
@@ -224,6 +241,21 @@ static int run_export(struct gc_command_line *line)
 		exports[options->format](registry, cfg.cube_schema, stdout);
 	gc_registry_free(registry);
 	gc_config_free(&cfg);
+	return verdict == GC_OK ? GC_EXIT_DONE : gc_command_fail(&err);
+}
+
+static int run_alerts(struct gc_command_line *line)
+{
+	struct gc_registry *registry = NULL;
+	struct gc_err err;
+	enum gc_verdict verdict;
+
+	if (line->json)
+		return gc_command_misuse(line, "--json does not go with alerts, which are YAML");
+	verdict = load(line, NULL, &registry, &err);
+	if (verdict == GC_OK)
+		gc_registry_alerts(registry, stdout);
+	gc_registry_free(registry);
 	return verdict == GC_OK ? GC_EXIT_DONE : gc_command_fail(&err);
 }
 
@@ -424,6 +456,7 @@ static const struct gc_verb verbs[] = {
 	{ "check", "looks at files of metrics; without one at those of cube.metrics_files", run_check, .args_max = -1 },
 	{ "query", "asks the cube for a metric's values", run_query, .args_min = 1, .args_max = 1 },
 	{ "export", "all metrics in an open format, for other tools", run_export, .args_max = 0 },
+	{ "alerts", "alert rules for Prometheus, of the metrics that have thresholds", run_alerts, .args_max = 0 },
 	{ "reference", "the page about the program's own metrics (Markdown)", run_reference, .args_max = 0 },
 	{ .name = NULL },
 };
@@ -431,7 +464,7 @@ static const struct gc_verb verbs[] = {
 const struct gc_command gc_command_metrics = {
 	.name = "metrics",
 	.summary = "says what each number of the cube means, and answers it",
-	.usage = "metrics list | show NAME | check [FILE…] | query NAME [options] | export [--format FORMAT] | reference",
+	.usage = "metrics list | show NAME | check [FILE…] | query NAME [options] | export [--format FORMAT] | alerts | reference",
 	.help = "Examples:\n"
 		"  gracecube metrics list\n"
 		"  gracecube metrics show mission_success_rate\n"
@@ -441,13 +474,14 @@ const struct gc_command gc_command_metrics = {
 		"  gracecube metrics query approvals_requested --from 2026-11-01 --to 2026-12-01 --compare previous\n"
 		"  gracecube metrics export >grace_cube.json\n"
 		"  gracecube metrics export --format metricflow >models/grace_cube.yml\n"
+		"  gracecube metrics alerts >/etc/prometheus/gracecube_metric_rules.yaml\n"
 		"\n"
 		"Every metric is defined once, in config/metrics.yaml, which the program carries, or in a file of cube.metrics_files; `gracecube migrate`\n"
 		"puts them into the cube. SQL (cube.metric), the API and query answer the same. Days, weeks and months are of UTC.\n"
-		"list, show, check, export and reference ask no server.\n"
+		"list, show, check, export, alerts and reference ask no server.\n"
 		"\n"
 		"A file of your own has the section metrics, and in it by name: label, about, unit (count, ratio, seconds, score), fact, formula, and where\n"
-		"wanted filter, dimensions, better (up, down), thresholds (good, warning, critical). A formula is count, count(condition), sum(value),\n"
+		"wanted filter, dimensions, better (up, down), thresholds (good, warning, critical, and over: 1d, rows: 20). A formula is count, count(condition), sum(value),\n"
 		"average(value), percentile(value, 0.95), distinct(value), max(value), min(value) or ratio(measure, measure) over columns of the fact.\n"
 		"\n"
 		"Exit codes: 0 done; 1 no such metric; 2 a question without a right answer; 69 PostgreSQL not reachable; 78 a definition, or the\n"

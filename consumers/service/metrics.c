@@ -554,7 +554,8 @@ static const char process_head[] = "\n"
 
 static const char page_tail[] =
 	"\n"
-	"A histogram has `_bucket`, `_sum` and `_count`. Alerts on these metrics are in `prometheus/rules.yaml`, a board in\n"
+	"A histogram has `_bucket`, `_sum` and `_count`. Alerts on these metrics are in `prometheus/rules.yaml`, those on\n"
+	"`gracecube_metric` in `prometheus/metric_rules.yaml`, which `gracecube metrics alerts` prints for your metrics and thresholds; a board is in\n"
 	"`grafana/dashboards/operations.json`.\n"
 	"\n"
 	"| elsewhere it is called | here |\n"

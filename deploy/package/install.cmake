@@ -48,7 +48,7 @@ install(FILES ${HERE}/gracecube.sysusers RENAME gracecube.conf DESTINATION lib/s
 set(SHARE ${CMAKE_INSTALL_DATADIR}/gracecube)
 install(DIRECTORY sinks/sql DESTINATION ${SHARE} FILES_MATCHING PATTERN *.sql)
 install(DIRECTORY deploy/grafana DESTINATION ${SHARE})
-install(FILES deploy/prometheus/rules.yaml deploy/prometheus/prometheus.yaml deploy/prometheus/alertmanager.yaml DESTINATION ${SHARE}/prometheus)
+install(FILES deploy/prometheus/rules.yaml deploy/prometheus/metric_rules.yaml deploy/prometheus/prometheus.yaml deploy/prometheus/alertmanager.yaml DESTINATION ${SHARE}/prometheus)
 install(FILES README.md deploy/RUNBOOK.md deploy/METRICS.md config/reference.md config/metrics.md config/metrics.yaml
 	DESTINATION ${CMAKE_INSTALL_DOCDIR})
 

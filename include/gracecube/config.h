@@ -92,6 +92,7 @@ struct gc_config {
 	int64_t serve_clients_per_address; /* 0: no limit */
 	int64_t serve_row_limit;
 	int64_t serve_statement_timeout_us;
+	int64_t serve_metrics_interval_us;
 	int64_t serve_audit_retention_us; /* 0: for ever */
 	enum gc_off_on serve_access_log;
 

@@ -101,6 +101,9 @@ struct gc_definition {
 	size_t cut_count;
 	enum gc_better better;
 	const char *thresholds[GC_THRESHOLDS]; /* numbers, as they were written; NULL: none */
+	const char *thresholds_file;           /* that has them; NULL: there are none */
+	int64_t over_us;                       /* of how long a window until now they are; 0: of all there is */
+	int64_t rows_min;                      /* an answer that rests on fewer raises no alert */
 	enum gc_additivity additivity;
 	const char *file; /* that has it */
 	size_t line;
@@ -140,6 +143,12 @@ char *gc_registry_files_json(const char *files);
 /* For other tools, of a cube in this schema: an Apache Ossie semantic model (JSON), and MetricFlow's semantic models and metrics (YAML). */
 void gc_registry_ossie(const struct gc_registry *registry, const char *schema, FILE *out);
 void gc_registry_metricflow(const struct gc_registry *registry, const char *schema, FILE *out);
+/* Alert rules for Prometheus (YAML): two a metric at most, of its thresholds for warning and critical. */
+void gc_registry_alerts(const struct gc_registry *registry, FILE *out);
+/* "90 %", "15m", "3": a threshold for people; returns buffer. */
+const char *gc_threshold_print(const struct gc_definition *metric, enum gc_threshold threshold, char *buffer, size_t bytes);
+/* "good from 95 %, warning below 90 %, over 1d"; NULL when the metric has none. Returns buffer. */
+const char *gc_thresholds_print(const struct gc_definition *metric, char *buffer, size_t bytes);
 /* The reference page (Markdown). */
 void gc_registry_page(const struct gc_registry *registry, FILE *out);
 

@@ -60,10 +60,55 @@ start_run() {
 }
 
 serve_answers() { PORT=$PROBES_PORT answers "$@"; }
+# A metric of one's own that is always beyond its threshold.
+own_metrics() {
+	cat >own.yaml <<-'YAML'
+		metrics:
+		  too_many:
+		    label: Too many {{ of "them" }}
+		    about: Contracts, of which there may be none.
+		    unit: count
+		    fact: executions
+		    formula: count
+		    better: down
+		    thresholds: {good: 0, warning: 0, critical: 1000000, over: all}
+	YAML
+}
+is_beyond() { query 'ALERTS{alertname="GracecubeMetricThreshold", alertstate="firing", name="too_many"}' | grep 'severity="warning"' >/dev/null; }
+serve_metrics() { PORT=$PROBES_PORT get /metrics; }
+gauges() { serve_metrics && sed -n 's/^gracecube_metric{name="\([a-z_]*\)"} /\1 /p' answer | sort; }
+
+# Each is what cube.metric() says; what counts seconds until now is so within a minute.
+gauges_are_right() {
+	local wanted
+	gauges >gauges.found
+	wanted=$(sql -c "SELECT c.name, m.value FROM cube.metric_catalog c, cube.metric(c.name, now() - make_interval(secs => c.over_seconds)) m
+		WHERE c.thresholds_from IS NOT NULL AND m.value IS NOT NULL ORDER BY 1" -F ' ')
+	[ -n "$wanted" ] && join -a 1 -a 2 -e none -o 0,1.2,2.2 <(sort <<<"$wanted") gauges.found |
+		awk '{ off = $2 - $3; if ($2 == "none" || $3 == "none" || off * off > ($1 ~ /_age$/ ? 3600 : 1e-18)) wrong = 1 } END { exit wrong }'
+}
+
+# While a question waits for a table, a scrape does not, and no second question is asked.
+scrapes_do_not_wait() {
+	sql -c 'BEGIN' -c 'LOCK TABLE cube.fact_verification_executions' -c "SELECT pg_sleep(20)" >lock.out 2>&1 &
+	local lock=$!
+	wait_until 10 question_waits || fail 'no question waits for the table'
+	serve_metrics
+	equal 'status of a scrape while a question waits' "$STATUS" 200
+	question_waits || fail 'the question did not wait as long as the scrape took'
+	sql -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(20)%' AND pid <> pg_backend_pid()" >&2
+	wait "$lock" || true
+}
+question_waits() {
+	[ "$(sql -c "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'gracecube serve metrics' AND wait_event_type = 'Lock'")" = 1 ] &&
+		[ "$(sql -c "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'gracecube serve metrics'")" = 1 ]
+}
+no_gauges() { serve_metrics && ! grep -q '^gracecube_metric{' answer && grep -q '^gracecube_metric_timestamp_seconds{' answer; }
+
 serve_is_scraped() { query 'gracecube_http_requests_total{status="200"} > 0' | grep verification-success-rate >/dev/null; }
 
 start_serve() {
-	start serve "$CUBE_TEST_BIN" serve -s "serve.listen=127.0.0.1:$API_PORT" -s "serve.probes_listen=127.0.0.1:$PROBES_PORT" -s serve.access_log=on
+	start serve "$CUBE_TEST_BIN" serve -s "serve.listen=127.0.0.1:$API_PORT" -s "serve.probes_listen=127.0.0.1:$PROBES_PORT" -s serve.access_log=on -s serve.metrics_interval=1s
 	wait_until 20 serve_answers /readyz 200 || fail "serve is not ready: $(tail -n 2 serve.log)"
 }
 
@@ -76,9 +121,10 @@ start_prometheus() {
 	PROMETHEUS_PORT=$(free_port)
 	# the rules as they are, but quick; and a second per step instead of a minute
 	sed -E 's/^( *for:) .*/\1 2s/' "$DEPLOY/prometheus/rules.yaml" >rules.yaml
+	"$CUBE_TEST_BIN" metrics alerts -s cube.metrics_files=own.yaml | sed -E 's/^( *for:) .*/\1 2s/' >metric_rules.yaml
 	cat >prometheus.yaml <<-YAML
 		global: {scrape_interval: 1s, evaluation_interval: 1s}
-		rule_files: [rules.yaml]
+		rule_files: [rules.yaml, metric_rules.yaml]
 		scrape_configs:
 		  - job_name: gracecube
 		    static_configs: [{targets: ["127.0.0.1:$PORT"]}]
@@ -94,11 +140,12 @@ start_prometheus() {
 pages_are_current() {
 	"$CUBE_TEST_BIN" config metrics | diff "$DEPLOY/METRICS.md" - >&2 || fail 'deploy/METRICS.md is not what gracecube config metrics prints'
 	"$CUBE_TEST_BIN" metrics reference | diff "$CUBE_TEST_ROOT/config/metrics.md" - >&2 || fail 'config/metrics.md is not what gracecube metrics reference prints'
-	sed -n 's/.*runbook_url: deploy.RUNBOOK.md#//p' "$DEPLOY/prometheus/rules.yaml" | sort >links
+	"$CUBE_TEST_BIN" metrics alerts | diff "$DEPLOY/prometheus/metric_rules.yaml" - >&2 || fail 'deploy/prometheus/metric_rules.yaml is not what gracecube metrics alerts prints'
+	sed -nE 's/.*runbook_url: "?deploy.RUNBOOK.md#([a-z]*).*/\1/p' "$DEPLOY"/prometheus/{rules,metric_rules}.yaml | sort -u >links
 	sed -n 's/^## \(Gracecube.*\)/\1/p' "$DEPLOY/RUNBOOK.md" | tr '[:upper:]' '[:lower:]' | sort >headings
 	cmp links headings >&2 || fail "alerts and sections of the runbook: $(diff links headings | grep '^[<>]' | tr '\n' ' ')"
-	equal 'alerts whose link is their own' "$(awk '/- alert:/ { name = tolower($3) } /runbook_url:/ && $0 ~ "#" name "$" { n++ } END { print n }' \
-		"$DEPLOY/prometheus/rules.yaml")" "$(wc -l <links)"
+	equal 'alerts whose link is their own' "$(awk '{ gsub("\"", "") } /- alert:/ { name = tolower($3) } /runbook_url:/ && $0 ~ "#" name "$" { print name }' \
+		"$DEPLOY"/prometheus/{rules,metric_rules}.yaml | sort -u)" "$(cat links)"
 	shown "$(wc -l <links) alerts, each with its section in the runbook; the pages of metrics are those of their tables"
 }
 
@@ -116,6 +163,11 @@ files_are_right() {
 rules_are_right() {
 	promtool check rules "$DEPLOY/prometheus/rules.yaml" >&2
 	promtool test rules "$DEPLOY/prometheus/rules_test.yaml" >&2
+	cp "$DEPLOY/prometheus/metric_rules.yaml" thresholds.yaml
+	promtool check rules thresholds.yaml >&2
+	"$CUBE_TEST_BIN" metrics list --json >metrics.json
+	python3 -B "$CUBE_TEST_ROOT/tests/lib/alerts.py" thresholds.yaml <metrics.json >thresholds_test.yaml
+	promtool test rules thresholds_test.yaml >&2
 	promtool check config --syntax-only "$DEPLOY/prometheus/prometheus.yaml" >&2
 	amtool check-config "$DEPLOY/prometheus/alertmanager.yaml" >&2
 	equal 'receivers of a critical alert and a warning' "$(for severity in critical warning; do
@@ -131,6 +183,12 @@ rules_are_right() {
 	while read -r name; do
 		grep -q "alertname=\"$name\"" mutant.log || fail "no test of $name fails when it never fires"
 	done < <(sed -n 's/.*- alert: //p' "$DEPLOY/prometheus/rules.yaml")
+	for level in warning critical; do # each rule of a threshold by itself
+		while read -r name; do
+			sed -E "/name=\"$name\"/{N;N;N;N;/severity: $level/s/ [<>] [0-9.]+/ == 1e99/}" "$DEPLOY/prometheus/metric_rules.yaml" >thresholds.yaml
+			! promtool test rules thresholds_test.yaml >mutant.log 2>&1 || fail "no test of $name fails without its rule for $level"
+		done < <(jq -r ".[] | select(.thresholds.$level != null) | .name" metrics.json)
+	done
 	shown "rules: checked and tested by promtool; without them the tests fail, one by one; the routes of alerts by amtool"
 }
 
@@ -172,7 +230,8 @@ postgres_psql "$PWD/postgres" postgres -c 'CREATE DATABASE cube' >&2
 pgport=$(postgres_port "$PWD/postgres")
 export GRACECUBE_POSTGRES_DSN="host=127.0.0.1 port=$pgport user=$POSTGRES_USER password=$SECRET dbname=cube"
 export GRACECUBE_KAFKA_PROPERTIES_SASL_PASSWORD="also-$SECRET"
-"$CUBE_TEST_BIN" migrate >migrate.out 2>&1
+own_metrics
+"$CUBE_TEST_BIN" migrate -s cube.metrics_files=own.yaml >migrate.out 2>&1
 new_topics capture
 publish capture/*
 
@@ -215,6 +274,12 @@ equal 'answers with 401' "$(metric 'gracecube_http_requests_total.*status="401"'
 ! grep -qF "$TOKEN" answer serve.log || fail 'the token is in the metrics or the log'
 grep -q 'status=401' serve.log || fail 'the access log lacks a request'
 shown "serve has $(grep -c '^# TYPE' answer) metrics on its own listener, and promtool nothing to say of them"
+wait_until 20 gauges_are_right || fail "metrics with thresholds: $(cat gauges.found)"
+equal 'thresholds in the metrics' "$(sed -n 's/^gracecube_metric_threshold{name="\([a-z_]*\)",level="\([a-z]*\)".*} /\1 \2 /p' answer | sort)" \
+	"$("$CUBE_TEST_BIN" metrics list --json -s cube.metrics_files=own.yaml | jq -r '.[] | .name as $name | .thresholds | to_entries[] | select(.key | IN("good", "warning", "critical")) | "\($name) \(.key) \(.value)"' | sort)"
+wait_until 20 is_beyond || fail 'no alert on a metric that is beyond its threshold'
+scrapes_do_not_wait
+shown "$(wc -l <gauges.found) metrics with thresholds are gauges, what cube.metric() answers; one that is beyond its own raises its alert; a scrape does not wait while a question does"
 get /metrics
 shown "a real Prometheus scrapes under load; $(grep -c '^# TYPE' answer) metrics, promtool has nothing to say; their ledger is the cube's: $(position) records"
 "$CUBE_TEST_BIN" verify --quiet >&2
@@ -250,6 +315,7 @@ postgres_stop "$PWD/postgres"
 wait_until 15 answers /readyz 503 || fail 'ready without a database'
 contains 'readyz without a database' answer '[-] database: '
 answers /livez 200 || fail "livez answers $STATUS without a database"
+wait_until 15 no_gauges || fail 'metrics with thresholds are told without a database'
 wait_until 15 serve_answers /readyz 503 || fail 'serve is ready without a database'
 serve_answers /livez 200 || fail "livez of serve answers $STATUS without a database"
 equal 'check --live without a database' "$("$CUBE_TEST_BIN" check --live -s "http.listen=127.0.0.1:$PORT" >live.out; echo $?)" 1

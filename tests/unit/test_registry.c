@@ -348,6 +348,19 @@ static void files_are_checked(void **state)
 		{ GOOD "    better: sideways\n", ":8:13", "allowed are neither, up, down" },
 		{ GOOD "    thresholds: {good: 1}\n", ":8:17", "thresholds need `better`" },
 		{ GOOD "    better: up\n    thresholds: {good: high}\n", ":9:24", "must be a number" },
+		{ GOOD "    better: down\n    thresholds: {good: 1, warning: 1, critical: 5, over: all, rows: 20}\n", NULL, NULL },
+		{ GOOD "    better: down\n    thresholds: {over: 1d}\n", ":9:17", "need good, warning or critical" },
+		{ GOOD "    better: down\n    thresholds: {good: 2, critical: 1}\n", ":9:34",
+		  "mine is better down, so critical must not be below good" },
+		{ GOOD "    better: up\n    thresholds: {warning: 1, critical: 2}\n", ":9:37",
+		  "mine is better up, so critical must not be above warning" },
+		{ GOOD "    better: up\n    thresholds: {good: 1, over: 1s}\n", ":9:33", "over must be a duration from 1m" },
+		{ GOOD "    better: up\n    thresholds: {good: 1, over: ever}\n", ":9:33", "like 1d, or all" },
+		{ GOOD "    better: up\n    thresholds: {good: 1, rows: many}\n", ":9:33", "rows must be a whole number" },
+		{ GOOD "    better: up\n    thresholds: {good: 1, row: 2}\n", ":9:27", "did you mean rows?" },
+		{ "metrics:\n  mine:\n    label: M\n    about: A.\n    unit: count\n    fact: shards\n    better: down\n    formula: count\n"
+		  "    thresholds: {good: 1, over: 1d}\n",
+		  ":9:33", "shards says how things are now" },
 		{ GOOD "    filter: ''\n", ":8:13", "filter must be a text" },
 		{ "metrics:\n  mine:\n    label: M\n    about: A.\n    unit: ms\n    fact: executions\n    formula: count\n",
 		  ":5:11", "allowed are count, ratio, seconds, score" },
@@ -384,6 +397,38 @@ static void what_cannot_be_read_is_told(void **state)
 	assert_string_equal(err.where, "/nonexistent/metrics.yaml");
 	gc_registry_free(registry);
 	gc_registry_free(NULL);
+}
+
+static void thresholds_are_said_in_words(void **state)
+{
+	static const struct {
+		const char *unit, *thresholds, *words;
+	} cases[] = {
+		{ "count", "better: down\n    thresholds: {warning: 3}", "warning above 3, over 1d" },
+		{ "count", "better: up\n    thresholds: {good: 7, critical: 0, over: all}", "good from 7, critical below 0" },
+		{ "ratio", "better: up\n    thresholds: {good: 0.955, rows: 20}", "good from 95.5 %, over 1d, of 20 rows or more" },
+		{ "seconds", "better: down\n    thresholds: {good: 0.5, warning: 90, critical: 7200, over: 7d}",
+		  "good up to 500ms, warning above 90s, critical above 2h, over 7d" },
+		{ "score", "better: down", "" },
+	};
+	char words[300];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct gc_registry *registry;
+		struct gc_err err;
+		char text[600];
+		const char *said;
+
+		snprintf(
+			text, sizeof(text),
+			"metrics:\n  mine:\n    label: M\n    about: A.\n    unit: %s\n    fact: executions\n    formula: count\n    %s\n",
+			cases[i].unit, cases[i].thresholds);
+		assert_int_equal(load(text, strlen(text), &registry, &err), GC_OK);
+		said = gc_thresholds_print(gc_registry_find(registry, "mine"), words, sizeof(words));
+		assert_string_equal(said ? said : "", cases[i].words);
+		gc_registry_free(registry);
+	}
 }
 
 /* ---- for other tools ---- */
@@ -461,6 +506,7 @@ int main(void)
 		cmocka_unit_test(any_bytes_are_read_or_refused),
 		cmocka_unit_test(files_are_checked),
 		cmocka_unit_test(what_cannot_be_read_is_told),
+		cmocka_unit_test(thresholds_are_said_in_words),
 		cmocka_unit_test(exports_have_the_same_expressions),
 	};
 

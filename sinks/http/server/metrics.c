@@ -188,6 +188,26 @@ static void print_reachable(struct gc_metric_printer *p)
 	gc_metric_line(p, "", NULL, gc_events_is_ready(serve_of(p)->events));
 }
 
+static void print_values(struct gc_metric_printer *p)
+{
+	gc_gauges_print(serve_of(p)->gauges, GC_GAUGE_VALUE, p);
+}
+
+static void print_rows(struct gc_metric_printer *p)
+{
+	gc_gauges_print(serve_of(p)->gauges, GC_GAUGE_ROWS, p);
+}
+
+static void print_thresholds(struct gc_metric_printer *p)
+{
+	gc_gauges_print(serve_of(p)->gauges, GC_GAUGE_THRESHOLD, p);
+}
+
+static void print_times(struct gc_metric_printer *p)
+{
+	gc_gauges_print(serve_of(p)->gauges, GC_GAUGE_TIME, p);
+}
+
 static void print_build(struct gc_metric_printer *p)
 {
 	char label[200];
@@ -234,7 +254,7 @@ const struct gc_metric gc_serve_metrics[] = {
 
 	{ "gracecube_pg_pool_connections", GC_METRIC_GAUGE, NULL, NULL, "Connections that may answer (serve.connections).", .print = print_pool_size },
 	{ "gracecube_pg_pool_busy", GC_METRIC_GAUGE, NULL, NULL, "How many of them are answering.", print_fact, OF_SCRAPE(pool.busy) },
-	{ "gracecube_pg_connections", GC_METRIC_GAUGE, NULL, NULL, "Connections to PostgreSQL, with those for commits and for the audit.", print_counter,
+	{ "gracecube_pg_connections", GC_METRIC_GAUGE, NULL, NULL, "Connections to PostgreSQL, with those for commits, for the audit and for metrics with thresholds.", print_counter,
 	  OF_SERVE(connected) },
 	{ "gracecube_pg_connects_total", GC_METRIC_COUNTER, NULL, NULL, "Connections to PostgreSQL that were opened, first or anew.", print_counter,
 	  OF_SERVE(connects) },
@@ -244,6 +264,14 @@ const struct gc_metric gc_serve_metrics[] = {
 	{ "gracecube_audit_rows_total", GC_METRIC_COUNTER, "outcome", "outcome=\"lost\"", audit_help, print_fact, OF_SCRAPE(audit.lost) },
 	{ "gracecube_audit_rows_total", GC_METRIC_COUNTER, "outcome", "outcome=\"left_out\"", audit_help, print_fact, OF_SCRAPE(audit.left_out) },
 	{ "gracecube_audit_queue_rows", GC_METRIC_GAUGE, NULL, NULL, "Rows that wait to be written.", print_fact, OF_SCRAPE(audit.waiting) },
+
+	{ "gracecube_metric", GC_METRIC_GAUGE, "name", NULL,
+	  "What cube.metric() answers for each metric of the cube that has thresholds, over the window that they name (catalog: over_seconds); asked "
+	  "once in serve.metrics_interval. Absent where there is no value, or none for three intervals.", .print = print_values },
+	{ "gracecube_metric_rows", GC_METRIC_GAUGE, "name", NULL, "How many rows of the cube that answer rests on.", .print = print_rows },
+	{ "gracecube_metric_threshold", GC_METRIC_GAUGE, "name, level, better, file", NULL,
+	  "Its thresholds: good, warning, critical; whether up or down is better, and the file that says so.", .print = print_thresholds },
+	{ "gracecube_metric_timestamp_seconds", GC_METRIC_GAUGE, "name", NULL, "When it was last answered.", .print = print_times },
 
 	{ "gracecube_build_info", GC_METRIC_GAUGE, "version, libmicrohttpd, libpq", NULL, "Always 1; the versions are in the labels.", .print = print_build },
 	{ .name = NULL },

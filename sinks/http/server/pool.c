@@ -12,7 +12,7 @@
 
 /* Every result is small: parallel workers and JIT cost tens to hundreds of milliseconds more than they save, and with many clients at once
  * there is no idle core. */
-static const char session[] =
+const char gc_reading_session[] =
 	"SET default_transaction_isolation = 'repeatable read'; SET default_transaction_read_only = on; SET jit = off;"
 	" SET max_parallel_workers_per_gather = 0";
 
@@ -286,7 +286,7 @@ static void *run_pool(void *argument)
 	thread = pool->started++;
 	pthread_mutex_unlock(&pool->lock);
 
-	gc_database_init(&db, pool->serve, "gracecube serve", session);
+	gc_database_init(&db, pool->serve, "gracecube serve", gc_reading_session);
 	while ((request = take(pool, thread))) {
 		started_us = gc_monotonic_us();
 		refuse_expired(pool, request);

@@ -310,8 +310,10 @@ static enum gc_verdict start_threads(struct gc_serve *serve, int fd, int probes_
 	verdict = start_daemon(serve, fd, err);
 	if (verdict != GC_OK)
 		close(fd);
-	if (verdict == GC_OK && probes_fd >= 0)
+	if (verdict == GC_OK && probes_fd >= 0) {
+		serve->gauges = gc_gauges_start(serve);
 		return gc_serve_probes(serve, probes_fd, err);
+	}
 	if (probes_fd >= 0)
 		close(probes_fd);
 	return verdict;
@@ -376,6 +378,7 @@ void gc_serve_stop(struct gc_serve *serve)
 		close(fd);
 	gc_pool_stop(serve->pool);
 	gc_audit_stop(serve->audit);
+	gc_gauges_stop(serve->gauges);
 	gc_events_stop(serve->events);
 	gc_connections_stop(serve->connections);
 	free_serve(serve);

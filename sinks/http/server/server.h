@@ -134,6 +134,7 @@ void gc_request_fail(struct gc_request *request, int status, const char *format,
 
 struct gc_pool;
 
+extern const char gc_reading_session[]; /* SQL, for connections that answer */
 struct gc_pool *gc_pool_start(struct gc_serve *serve);
 enum gc_put { GC_PUT_DONE, GC_PUT_FULL, GC_PUT_TOO_MANY };
 /* Full: too many requests wait already. Too many: of this token. The connection is suspended. */
@@ -187,6 +188,17 @@ struct gc_audit_facts {
 	int64_t written, lost, left_out, waiting; /* rows */
 };
 struct gc_audit_facts gc_audit_facts(struct gc_audit *audit);
+
+/* ---- gauges.c ---- */
+
+struct gc_gauges;
+enum gc_gauge { GC_GAUGE_VALUE, GC_GAUGE_ROWS, GC_GAUGE_THRESHOLD, GC_GAUGE_TIME, GC_GAUGES };
+
+struct gc_gauges *gc_gauges_start(struct gc_serve *serve);
+/* A line for each metric of the cube that has thresholds; for a threshold one for each. */
+void gc_gauges_print(struct gc_gauges *gauges, enum gc_gauge what, struct gc_metric_printer *p);
+/* NULL is allowed. */
+void gc_gauges_stop(struct gc_gauges *gauges);
 
 /* ---- access_log.c ---- */
 
@@ -268,7 +280,8 @@ struct gc_serve {
 	struct gc_events *events;
 	struct gc_audit *audit;
 	struct gc_connections *connections;
-	struct gc_probes *probes; /* NULL when serve.probes_listen is empty */
+	struct gc_gauges *gauges; /* these two NULL when serve.probes_listen is empty */
+	struct gc_probes *probes;
 	struct gc_serve_counters counters;
 	_Atomic int stopping;
 	_Atomic int64_t next_try_us; /* monotonic: when the database, which did not let somebody in, is asked again; 0: at once */

@@ -15,7 +15,9 @@ SELECT m.name, m.definition ->> 'label' AS label, m.definition ->> 'about' AS ab
 	m.definition ->> 'formula' AS formula, m.definition ->> 'filter' AS filter, m.definition -> 'dimensions' AS dimensions,
 	m.definition ->> 'additivity' AS additivity, m.definition ->> 'better' AS better,
 	(m.definition -> 'thresholds' ->> 'good')::double precision AS good, (m.definition -> 'thresholds' ->> 'warning')::double precision AS warning,
-	(m.definition -> 'thresholds' ->> 'critical')::double precision AS critical, m.definition ? 'time' AS has_time, m.definition ->> 'file' AS file
+	(m.definition -> 'thresholds' ->> 'critical')::double precision AS critical, m.definition ? 'time' AS has_time, m.definition ->> 'file' AS file,
+	nullif((m.definition ->> 'over_seconds')::bigint, 0) AS over_seconds, (m.definition ->> 'min_rows')::bigint AS min_rows,
+	m.definition ->> 'thresholds_from' AS thresholds_from, m.definition ->> 'playbook' AS playbook
 FROM cube.metric_definition m ORDER BY (m.definition ->> 'position')::int$$);
 SELECT cube.describe('cube.metric_catalog', 'Every metric: what it says, how it is computed, what it may be cut by. cube.metric() answers them.', $$
 	name: by which it is asked for
@@ -28,11 +30,15 @@ SELECT cube.describe('cube.metric_catalog', 'Every metric: what it says, how it 
 	dimensions: what it may be cut and filtered by
 	additivity: additive: values of parts add; by_parts: numerators and denominators add, values never; none: it has to be asked for again
 	better: up, down or neither
-	good: threshold
-	warning: threshold
-	critical: threshold
+	good: from this on it is as it should be
+	warning: beyond this it is not: below where up is better, above where down is
+	critical: beyond this least of all
 	has_time: it may be asked of a window and by a grain; else it says how things are now
 	file: that defines it
+	over_seconds: how long the window is, until now, that its thresholds are about; NULL: all there is
+	min_rows: an answer that rests on fewer rows raises no alert
+	thresholds_from: the file that has its thresholds; NULL: it has none
+	playbook: what to run when it is beyond them, by the file that has them; NULL: nothing
 $$);
 
 -- ----
