@@ -474,7 +474,7 @@ const struct gc_command gc_command_metrics = {
 		"  gracecube metrics query approvals_requested --from 2026-11-01 --to 2026-12-01 --compare previous\n"
 		"  gracecube metrics export >grace_cube.json\n"
 		"  gracecube metrics export --format metricflow >models/grace_cube.yml\n"
-		"  gracecube metrics alerts >/etc/prometheus/gracecube_metric_rules.yaml\n"
+		"  gracecube metrics alerts >/etc/prometheus/metric_rules.yaml\n"
 		"\n"
 		"Every metric is defined once, in config/metrics.yaml, which the program carries, or in a file of cube.metrics_files; `gracecube migrate`\n"
 		"puts them into the cube. SQL (cube.metric), the API and query answer the same. Days, weeks and months are of UTC.\n"
