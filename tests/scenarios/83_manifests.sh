@@ -87,8 +87,8 @@ kafka_write_settings() {
 		name=${name,,}
 		echo "${name//_/.}=${value//$VOLUME/$1/volume}"
 	done >"$1/server.properties"
-	# what was captured may be ahead of this clock
-	echo 'log.message.timestamp.after.max.ms=9223372036854775807' >>"$1/server.properties"
+	# what was captured may be ahead of this clock, and older than Kafka keeps records
+	printf '%s\n' log.message.timestamp.after.max.ms=9223372036854775807 log.retention.ms=-1 >>"$1/server.properties"
 }
 
 start_kafka() {
