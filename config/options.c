@@ -185,6 +185,9 @@ const struct gc_option gc_options[] = {
 	{ "cube.metrics_files", GC_OPTION_COMMAS, "", INTO(cube_metrics_files),
 	  .description = "Files with metrics of your own, which `gracecube migrate` puts into the cube beside its own; `gracecube metrics check` looks at them." },
 
+	{ "cube.targets_file", GC_OPTION_TEXT, "", INTO(cube_targets_file),
+	  .description = "Grace's own metrics_catalog.yaml: its thresholds and playbooks become those of the metrics here of the same name, in place of what the files of metrics say; `gracecube metrics check` says which." },
+
 	{ "retention.facts", GC_OPTION_DURATION, "0", INTO(retention_facts_us),
 	  .min = 0, .max = AGE_MAX,
 	  .description = "Facts of all streams, by their created_at, in whole UTC months; a stream may say otherwise. Their sums stay; late records of theirs are counted as expired." },

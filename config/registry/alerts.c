@@ -107,13 +107,27 @@ static json_t *description(const struct gc_definition *metric)
 	return close_text(out, &text);
 }
 
+static json_t *playbook(const struct gc_definition *metric)
+{
+	char *text;
+	size_t bytes;
+	FILE *out;
+
+	if (!metric->playbook)
+		return NULL;
+	out = open_text(&text, &bytes);
+	put_text(metric->playbook, out);
+	return close_text(out, &text);
+}
+
 /* The label name is that of the series, and tells one rule from another, too. */
 static json_t *rule(const struct gc_definition *metric, enum gc_threshold threshold)
 {
-	return gc_export_sure(json_pack("{s:s, s:o, s:s, s:{s:s, s:s}, s:{s:o, s:o, s:s}}", "alert", "GracecubeMetricThreshold",
-					"expr", expression(metric, threshold), "for", "5m", "labels", "name", metric->name,
-					"severity", gc_threshold_names[threshold], "annotations", "summary",
-					summary(metric, threshold), "description", description(metric), "runbook_url", RUNBOOK));
+	return gc_export_sure(json_pack("{s:s, s:o, s:s, s:{s:s, s:s}, s:{s:o, s:o, s:o*, s:s}}", "alert",
+					"GracecubeMetricThreshold", "expr", expression(metric, threshold), "for", "5m", "labels",
+					"name", metric->name, "severity", gc_threshold_names[threshold], "annotations", "summary",
+					summary(metric, threshold), "description", description(metric), "playbook_id",
+					playbook(metric), "runbook_url", RUNBOOK));
 }
 
 void gc_registry_alerts(const struct gc_registry *registry, FILE *out)

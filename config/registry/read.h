@@ -1,5 +1,5 @@
 /* Files of metrics: what their YAML says becomes the structures of gracecube/registry.h. reader.c has what all of it is read with, read_facts.c
- * facts and dimensions, thresholds.c thresholds, read_metrics.c metrics and the file as a whole.
+ * facts and dimensions, thresholds.c thresholds, targets.c those of another file, read_metrics.c metrics and the file as a whole.
  *
  * Guarantee: what is wrong is refused with its place, the nearest name and what is allowed; nothing is guessed or passed over. Facts and
  * dimensions are the program's own and stand in config/metrics.yaml alone; other files have metrics.
@@ -59,6 +59,11 @@ enum gc_verdict gc_read_dimension(struct gc_reader *reader, const char *name, co
 				  void *arg, struct gc_err *err) GC_MUST_CHECK;
 enum gc_verdict gc_read_fact(struct gc_reader *reader, const char *name, const yaml_node_t *key, const yaml_node_t *value,
 			     void *arg, struct gc_err *err) GC_MUST_CHECK;
+/* A number that is no less than 0; of thresholds by name, each worse than the one before. */
+enum gc_verdict gc_read_threshold(const struct gc_reader *reader, const yaml_node_t *node, const char *name, double *ret_number,
+				  struct gc_err *err) GC_MUST_CHECK;
+enum gc_verdict gc_check_thresholds(const struct gc_reader *reader, const yaml_node_t *const *nodes,
+				    const struct gc_definition *metric, struct gc_err *err) GC_MUST_CHECK;
 /* Of a metric whose fact, unit and direction are known. */
 enum gc_verdict gc_read_thresholds(struct gc_reader *reader, const yaml_node_t *node, struct gc_definition *metric,
 				   struct gc_err *err) GC_MUST_CHECK;

@@ -112,6 +112,7 @@ static enum gc_verdict take_words(struct gc_reader *reader, const struct gc_take
 		return GC_FATAL;
 	metric->unit = gc_metric_units[unit];
 	metric->better = (enum gc_better)choice;
+	metric->over_us = metric->fact->time ? GC_DAY_US : 0;
 	return thresholds ? gc_read_thresholds(reader, thresholds, metric, err) : GC_OK;
 }
 

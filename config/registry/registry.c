@@ -16,7 +16,15 @@ const char *const gc_metric_units[] = { "count", "ratio", "seconds", "score", NU
 
 /* ---- reading ---- */
 
-static enum gc_verdict read_file(struct gc_registry *registry, const char *path, struct gc_err *err)
+static enum gc_verdict read_metrics(struct gc_registry *registry, const char *path, struct gc_span text, struct gc_err *err)
+{
+	return gc_registry_read(registry, path, text, false, err);
+}
+
+static enum gc_verdict read_file(struct gc_registry *registry, const char *path,
+				 enum gc_verdict (*read)(struct gc_registry *registry, const char *path, struct gc_span text,
+							 struct gc_err *err),
+				 struct gc_err *err)
 {
 	FILE *in = fopen(path, "re");
 	char *bytes = NULL;
@@ -28,12 +36,12 @@ static enum gc_verdict read_file(struct gc_registry *registry, const char *path,
 	verdict = gc_yaml_read(path, in, &bytes, &len, err);
 	fclose(in);
 	if (verdict == GC_OK)
-		verdict = gc_registry_read(registry, path, (struct gc_span){ bytes, len }, false, err);
+		verdict = read(registry, path, (struct gc_span){ bytes, len }, err);
 	free(bytes);
 	return verdict;
 }
 
-enum gc_verdict gc_registry_load(const char *files, struct gc_registry **ret_registry, struct gc_err *err)
+enum gc_verdict gc_registry_load(const char *files, const char *targets, struct gc_registry **ret_registry, struct gc_err *err)
 {
 	struct gc_registry *registry = gc_calloc(1, sizeof(*registry));
 	struct gc_span rest = gc_span_of(files), item;
@@ -44,9 +52,11 @@ enum gc_verdict gc_registry_load(const char *files, struct gc_registry **ret_reg
 	while (verdict == GC_OK && gc_span_next_item(&rest, ',', &item)) {
 		char *path = gc_span_strdup(item);
 
-		verdict = read_file(registry, path, err);
+		verdict = read_file(registry, path, read_metrics, err);
 		free(path);
 	}
+	if (verdict == GC_OK && *targets)
+		verdict = read_file(registry, targets, gc_targets_read, err);
 	*ret_registry = registry;
 	return verdict;
 }
@@ -87,6 +97,11 @@ const char *gc_registry_nearest(const struct gc_registry *registry, const char *
 const struct gc_fact *gc_registry_fact(const struct gc_registry *registry, size_t index)
 {
 	return index < registry->fact_count ? &registry->facts[index] : NULL;
+}
+
+const struct gc_targets *gc_registry_targets(const struct gc_registry *registry)
+{
+	return &registry->targets;
 }
 
 /* ---- sums ---- */
@@ -218,8 +233,9 @@ static json_t *definition_json(const struct gc_definition *metric, size_t positi
 	if (!json)
 		abort();
 	if (metric->thresholds_file)
-		add_all(json, json_pack("{s:s, s:I, s:I}", "thresholds_from", metric->thresholds_file, "over_seconds",
-					(json_int_t)(metric->over_us / GC_SECOND_US), "min_rows", (json_int_t)metric->rows_min));
+		add_all(json, json_pack("{s:s, s:I, s:I, s:s*}", "thresholds_from", metric->thresholds_file, "over_seconds",
+					(json_int_t)(metric->over_us / GC_SECOND_US), "min_rows", (json_int_t)metric->rows_min,
+					"playbook", metric->playbook));
 	add_all(json, json_pack("{s:s, s:s*, s:s*, s:s*, s:s*}", "table", fact->table, "time", fact->time, "time_key",
 				fact->time_key, "only", fact->condition, "condition", metric->condition));
 	json_object_set_new(json, "value", measure_json(&metric->value));
@@ -249,7 +265,7 @@ char *gc_registry_json(const struct gc_registry *registry)
 	return to_text(all);
 }
 
-char *gc_registry_files_json(const char *files)
+char *gc_registry_files_json(const char *files, const char *targets)
 {
 	struct gc_span rest = gc_span_of(files), item;
 	json_t *all = json_array();
@@ -257,5 +273,7 @@ char *gc_registry_files_json(const char *files)
 	json_array_append_new(all, json_string(OWN_PATH));
 	while (gc_span_next_item(&rest, ',', &item))
 		json_array_append_new(all, json_stringn(item.ptr, item.len));
+	if (*targets)
+		json_array_append_new(all, json_string(targets));
 	return to_text(all);
 }

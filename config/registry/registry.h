@@ -15,6 +15,7 @@ struct gc_registry {
 	size_t fact_count;
 	struct gc_definition *metrics;
 	size_t metric_count;
+	struct gc_targets targets;
 };
 
 /* The text that is built in, config/metrics.yaml. */
@@ -88,5 +89,8 @@ const char *gc_parser_word(struct gc_parser *parser); /* the token's text, in th
 
 enum gc_verdict gc_registry_read(struct gc_registry *registry, const char *path, struct gc_span text, bool is_own,
 				 struct gc_err *err) GC_MUST_CHECK;
+/* Once all metrics are there: targets.c. */
+enum gc_verdict gc_targets_read(struct gc_registry *registry, const char *path, struct gc_span text,
+				struct gc_err *err) GC_MUST_CHECK;
 
 #endif

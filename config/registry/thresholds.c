@@ -1,7 +1,8 @@
 /* Thresholds of a metric: read from a file, and said in words.
  *
  * From `good` on a metric is as it should be; beyond `warning`, and beyond `critical`, it is not: below where more is better, above where less
- * is. They hold of the window that ends now and is `over` so long, and of answers that rest on `rows` rows at least.
+ * is. They hold of the window that ends now and is `over` so long, and of answers that rest on `rows` rows at least; these two alone are for
+ * thresholds that a file of targets has (targets.c).
  * Threads: one thread reads.
  */
 #include "read.h"
@@ -19,24 +20,20 @@ static const char *const threshold_words[] = { "good", "warning", "critical", "o
 
 /* ---- reading ---- */
 
-static enum gc_verdict take_number(struct gc_reader *reader, const yaml_node_t *node, enum gc_threshold threshold,
-				   struct gc_definition *metric, struct gc_err *err)
+enum gc_verdict gc_read_threshold(const struct gc_reader *reader, const yaml_node_t *node, const char *name, double *ret_number,
+				  struct gc_err *err)
 {
-	const char *name = gc_threshold_names[threshold], *text;
-	double number;
+	const char *text = gc_yaml_is_text(node) ? gc_yaml_text(node) : "";
 
-	if (gc_reader_text(reader, node, name, &text, err))
-		return GC_FATAL;
 	/* as JSON has numbers, too */
-	if (strspn(text, "0123456789.") != strlen(text) || *text == '.' || !gc_span_double(gc_span_of(text), &number))
+	if (strspn(text, "0123456789.") != strlen(text) || *text == '.' || !gc_span_double(gc_span_of(text), ret_number))
 		return gc_reader_fail(reader, node, err, "%s must be a number, like 0.95", name);
-	metric->thresholds[threshold] = text;
 	return GC_OK;
 }
 
 /* Each further one is worse, or the same. */
-static enum gc_verdict check_order(const struct gc_reader *reader, const yaml_node_t *const *nodes,
-				   const struct gc_definition *metric, struct gc_err *err)
+enum gc_verdict gc_check_thresholds(const struct gc_reader *reader, const yaml_node_t *const *nodes,
+				    const struct gc_definition *metric, struct gc_err *err)
 {
 	bool is_up = metric->better == GC_BETTER_UP;
 	int before = -1;
@@ -62,7 +59,6 @@ static enum gc_verdict take_over(struct gc_reader *reader, const yaml_node_t *no
 {
 	const char *text;
 
-	metric->over_us = metric->fact->time ? GC_DAY_US : 0;
 	if (!node)
 		return GC_OK;
 	if (!metric->fact->time)
@@ -84,7 +80,6 @@ static enum gc_verdict take_rows(struct gc_reader *reader, const yaml_node_t *no
 {
 	const char *text;
 
-	metric->rows_min = 0;
 	if (!node)
 		return GC_OK;
 	if (gc_reader_text(reader, node, "rows", &text, err))
@@ -104,14 +99,19 @@ enum gc_verdict gc_read_thresholds(struct gc_reader *reader, const yaml_node_t *
 	if (metric->better == GC_BETTER_NEITHER)
 		return gc_reader_fail(reader, node, err, "thresholds need `better`: up or down");
 	for (int i = 0; i < GC_THRESHOLDS; i++) {
-		if (taken.nodes[i] && take_number(reader, taken.nodes[i], (enum gc_threshold)i, metric, err))
+		double number;
+
+		if (!taken.nodes[i])
+			continue;
+		if (gc_read_threshold(reader, taken.nodes[i], gc_threshold_names[i], &number, err))
 			return GC_FATAL;
-		if (taken.nodes[i])
-			metric->thresholds_file = metric->file;
+		metric->thresholds[i] = gc_arena_dup(&reader->registry->arena, gc_span_of(gc_yaml_text(taken.nodes[i]))).ptr;
+		metric->thresholds_file = metric->file;
 	}
-	if (!metric->thresholds_file)
+	if (!metric->thresholds_file && !taken.nodes[THRESHOLD_OVER] && !taken.nodes[THRESHOLD_ROWS])
 		return gc_reader_fail(reader, node, err, "thresholds need good, warning or critical");
-	return check_order(reader, taken.nodes, metric, err) || take_over(reader, taken.nodes[THRESHOLD_OVER], metric, err) ||
+	return gc_check_thresholds(reader, taken.nodes, metric, err) ||
+			       take_over(reader, taken.nodes[THRESHOLD_OVER], metric, err) ||
 			       take_rows(reader, taken.nodes[THRESHOLD_ROWS], metric, err)
 		       ? GC_FATAL
 		       : GC_OK;

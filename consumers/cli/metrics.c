@@ -56,7 +56,7 @@ static enum gc_verdict load(const struct gc_command_line *line, const char *file
 
 	if (verdict != GC_OK)
 		return verdict;
-	verdict = gc_registry_load(files ? files : cfg.cube_metrics_files, ret_registry, err);
+	verdict = gc_registry_load(files ? files : cfg.cube_metrics_files, cfg.cube_targets_file, ret_registry, err);
 	gc_config_free(&cfg);
 	return verdict;
 }
@@ -79,9 +79,10 @@ static json_t *thresholds_json(const struct gc_definition *metric)
 			json_object_set_new(json, gc_threshold_names[i], json_real(strtod(metric->thresholds[i], NULL)));
 	}
 	if (metric->thresholds_file)
-		json_object_update_new(json,
-				       json_pack("{s:I, s:I, s:s}", "over_seconds", (json_int_t)(metric->over_us / GC_SECOND_US),
-						 "min_rows", (json_int_t)metric->rows_min, "from", metric->thresholds_file));
+		json_object_update_new(json, json_pack("{s:I, s:I, s:s, s:s*}", "over_seconds",
+						       (json_int_t)(metric->over_us / GC_SECOND_US), "min_rows",
+						       (json_int_t)metric->rows_min, "from", metric->thresholds_file, "playbook",
+						       metric->playbook));
 	return json;
 }
 
@@ -146,7 +147,7 @@ static void print_member(const char *name, const char *value)
 		printf("  %-11s %s\n", name, value);
 }
 
-static void print_metric(const struct gc_definition *metric)
+static void print_metric(const struct gc_definition *metric, const struct gc_targets *targets)
 {
 	char thresholds[300];
 
@@ -162,7 +163,10 @@ static void print_metric(const struct gc_definition *metric)
 	print_member("adds", gc_additivity_names[metric->additivity]);
 	print_member("better", gc_better_names[metric->better]);
 	print_member("thresholds", gc_thresholds_print(metric, thresholds, sizeof(thresholds)));
+	print_member("playbook", metric->playbook);
 	printf("  %-11s %s:%zu\n", "defined in", metric->file, metric->line);
+	if (metric->target_line)
+		printf("  %-11s %s:%zu\n", "held to by", targets->file, metric->target_line);
 }
 
 static enum gc_verdict fail_name(const struct gc_registry *registry, const char *name, struct gc_err *err)
@@ -187,7 +191,7 @@ static int run_show(struct gc_command_line *line)
 	if (metric && line->json)
 		gc_output_print_json(metric_json(metric), false);
 	else if (metric)
-		print_metric(metric);
+		print_metric(metric, gc_registry_targets(registry));
 	gc_registry_free(registry);
 	return verdict == GC_OK ? GC_EXIT_DONE : gc_command_fail(&err);
 }
@@ -205,6 +209,38 @@ static char *join(char *const *words, int count)
 	return text;
 }
 
+static void print_check_json(size_t count, const struct gc_targets *targets)
+{
+	json_t *strangers = json_array();
+
+	for (size_t i = 0; i < targets->stranger_count; i++)
+		json_array_append_new(strangers, json_pack("{s:o, s:I}", "metric_id", gc_output_text_json(targets->strangers[i].id),
+							   "line", (json_int_t)targets->strangers[i].line));
+	gc_output_print_json(json_pack("{s:I, s:I, s:o}", "metrics", (json_int_t)count, "targets", (json_int_t)targets->taken,
+				       "passed_over", strangers),
+			     false);
+}
+
+static void print_check(const struct gc_registry *registry, size_t count, const struct gc_targets *targets)
+{
+	const struct gc_definition *metric;
+	struct gc_arena arena;
+
+	printf("metrics: %zu, and all are well defined\n", count);
+	if (!targets->file)
+		return;
+	gc_arena_init(&arena);
+	printf("targets: of %zu of them\n", targets->taken);
+	for (size_t i = 0; (metric = gc_registry_at(registry, i)); i++) {
+		if (metric->target_line)
+			printf("  %s:%zu: %s\n", targets->file, metric->target_line, metric->name);
+	}
+	for (size_t i = 0; i < targets->stranger_count; i++)
+		printf("  %s:%zu: %s is no metric here, and passed over\n", targets->file, targets->strangers[i].line,
+		       gc_output_escape(gc_span_of(targets->strangers[i].id), false, &arena));
+	gc_arena_done(&arena);
+}
+
 static int run_check(struct gc_command_line *line)
 {
 	char *files = line->arg_count ? join(line->args, line->arg_count) : NULL;
@@ -216,9 +252,9 @@ static int run_check(struct gc_command_line *line)
 	while (verdict == GC_OK && gc_registry_at(registry, count))
 		count++;
 	if (verdict == GC_OK && line->json)
-		gc_output_print_json(json_pack("{s:I}", "metrics", (json_int_t)count), false);
+		print_check_json(count, gc_registry_targets(registry));
 	else if (verdict == GC_OK)
-		printf("metrics: %zu, and all are well defined\n", count);
+		print_check(registry, count, gc_registry_targets(registry));
 	gc_registry_free(registry);
 	free(files);
 	return verdict == GC_OK ? GC_EXIT_DONE : gc_command_fail(&err);
@@ -236,7 +272,7 @@ static int run_export(struct gc_command_line *line)
 		return gc_command_misuse(line, "--json does not go with export, whose form is that of --format");
 	if (gc_command_config(line, &cfg, &err))
 		return gc_command_fail(&err);
-	verdict = gc_registry_load(cfg.cube_metrics_files, &registry, &err);
+	verdict = gc_registry_load(cfg.cube_metrics_files, cfg.cube_targets_file, &registry, &err);
 	if (verdict == GC_OK)
 		exports[options->format](registry, cfg.cube_schema, stdout);
 	gc_registry_free(registry);
@@ -267,7 +303,7 @@ static int run_reference(struct gc_command_line *line)
 
 	if (line->json)
 		return gc_command_misuse(line, "--json does not go with reference");
-	verdict = gc_registry_load("", &registry, &err);
+	verdict = gc_registry_load("", "", &registry, &err);
 	if (verdict == GC_OK)
 		gc_registry_page(registry, stdout);
 	gc_registry_free(registry);
@@ -477,7 +513,7 @@ const struct gc_command gc_command_metrics = {
 		"  gracecube metrics alerts >/etc/prometheus/metric_rules.yaml\n"
 		"\n"
 		"Every metric is defined once, in config/metrics.yaml, which the program carries, or in a file of cube.metrics_files; `gracecube migrate`\n"
-		"puts them into the cube. SQL (cube.metric), the API and query answer the same. Days, weeks and months are of UTC.\n"
+		"puts them into the cube. cube.targets_file takes thresholds from Grace's own metrics_catalog.yaml. SQL (cube.metric), the API and query answer the same. Days, weeks and months are of UTC.\n"
 		"list, show, check, export, alerts and reference ask no server.\n"
 		"\n"
 		"A file of your own has the section metrics, and in it by name: label, about, unit (count, ratio, seconds, score), fact, formula, and where\n"

@@ -180,7 +180,7 @@ static void print_kept(const struct telling *telling)
 
 	gc_arena_init(&arena);
 	json_object_foreach(telling->kept, file, metrics) printf(
-		"migrate: cube.metrics_files does not name %s, whose metrics (%lld) stay in the cube; --prune-metrics takes them away\n",
+		"migrate: the configuration does not name %s, whose metrics or targets (%lld) stay in the cube; --prune-metrics takes them away\n",
 		gc_output_escape(gc_span_of(file), false, &arena), (long long)json_integer_value(metrics));
 	gc_arena_done(&arena);
 }
@@ -254,8 +254,8 @@ static const struct gc_flag flags[] = {
 	  .offset = offsetof(struct migrate_options, dry_run) },
 	{ "sql", 0, NULL, "print the SQL of a whole new cube; ask no database", GC_FLAG_BOOL,
 	  .offset = offsetof(struct migrate_options, print_sql) },
-	{ "prune-metrics", 0, NULL, "take metrics away whose file cube.metrics_files does not name; else they stay", GC_FLAG_BOOL,
-	  .offset = offsetof(struct migrate_options, prune_metrics) },
+	{ "prune-metrics", 0, NULL, "take metrics and targets away whose file the configuration does not name; else they stay",
+	  GC_FLAG_BOOL, .offset = offsetof(struct migrate_options, prune_metrics) },
 	{ "wait", 'w', "TIME", "how long to wait for the database; 0s is one try", GC_FLAG_DURATION,
 	  .offset = offsetof(struct migrate_options, wait_us), .initially = "0s", .max = GC_DAY_US },
 	{ .name = NULL },

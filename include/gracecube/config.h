@@ -69,6 +69,7 @@ struct gc_config {
 	char *cube_business_hours; /* "09-17", the end is not included */
 	char *cube_business_zone;  /* an IANA name, "UTC" */
 	char *cube_metrics_files;  /* joined by commas */
+	char *cube_targets_file;   /* "" for none */
 
 	int64_t retention_facts_us; /* what is older may go; 0: kept for ever, here and below */
 	int64_t retention_hourly_rollups_us;

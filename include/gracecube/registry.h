@@ -102,6 +102,8 @@ struct gc_definition {
 	enum gc_better better;
 	const char *thresholds[GC_THRESHOLDS]; /* numbers, as they were written; NULL: none */
 	const char *thresholds_file;           /* that has them; NULL: there are none */
+	const char *playbook;                  /* to run when it is beyond them, several with commas; NULL: none */
+	size_t target_line;                    /* where the file of targets has it; 0: nowhere */
 	int64_t over_us;                       /* of how long a window until now they are; 0: of all there is */
 	int64_t rows_min;                      /* an answer that rests on fewer raises no alert */
 	enum gc_additivity additivity;
@@ -118,9 +120,10 @@ extern const char *const gc_additivity_names[];  /* "additive", "by_parts", "non
 extern const char *const gc_threshold_names[];   /* "good", "warning", "critical" */
 extern const char *const gc_metric_units[];
 
-/* What the program carries, and the files: of cube.metrics_files, or others. GC_FATAL with file:line:column, the nearest name and what is
- * allowed. Free it in any case. */
-enum gc_verdict gc_registry_load(const char *files, struct gc_registry **ret_registry, struct gc_err *err) GC_MUST_CHECK;
+/* What the program carries, the files, of cube.metrics_files or others, and the targets for these: a file like Grace's metrics_catalog.yaml, or
+ * "". GC_FATAL with file:line:column, the nearest name and what is allowed. Free it in any case. */
+enum gc_verdict gc_registry_load(const char *files, const char *targets, struct gc_registry **ret_registry,
+				 struct gc_err *err) GC_MUST_CHECK;
 void gc_registry_free(struct gc_registry *registry);
 
 /* In the order of the files; NULL behind the last. */
@@ -129,6 +132,18 @@ const struct gc_definition *gc_registry_find(const struct gc_registry *registry,
 /* The nearest name to one that is not there, or NULL. */
 const char *gc_registry_nearest(const struct gc_registry *registry, const char *name);
 const struct gc_fact *gc_registry_fact(const struct gc_registry *registry, size_t index);
+
+/* What the file of targets was about. */
+struct gc_targets {
+	const char *file; /* NULL: there is none */
+	size_t taken;     /* metrics that have targets there */
+	struct gc_stranger {
+		const char *id;
+		size_t line;
+	} *strangers; /* what is no metric here */
+	size_t stranger_count;
+};
+const struct gc_targets *gc_registry_targets(const struct gc_registry *registry);
 
 bool gc_measure_is_same(const struct gc_measure *a, const struct gc_measure *b);
 /* Its column among sums, or NULL. */
@@ -139,7 +154,7 @@ bool gc_sums_hold(const struct gc_sums *sums, const struct gc_definition *metric
 /* As `migrate` hands it to the cube: an object of definitions by name. malloc'ed. */
 char *gc_registry_json(const struct gc_registry *registry);
 /* An array of the files that it was loaded from with these. malloc'ed. */
-char *gc_registry_files_json(const char *files);
+char *gc_registry_files_json(const char *files, const char *targets);
 /* For other tools, of a cube in this schema: an Apache Ossie semantic model (JSON), and MetricFlow's semantic models and metrics (YAML). */
 void gc_registry_ossie(const struct gc_registry *registry, const char *schema, FILE *out);
 void gc_registry_metricflow(const struct gc_registry *registry, const char *schema, FILE *out);

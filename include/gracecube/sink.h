@@ -145,14 +145,14 @@ void gc_pg_notify(struct gc_pg *pg, const char *streams);
 /* What to migrate and what came of it. */
 struct gc_migration {
 	bool dry_run;       /* tell the plan and change nothing */
-	bool prune_metrics; /* take those away whose file cube.metrics_files does not name */
+	bool prune_metrics; /* take those away, and targets, whose file the configuration does not name */
 	/* Both may be NULL. A file that is about to be run, or would be, and at which step: expand, code, online or contract. */
 	void (*step)(void *arg, const char *step, const char *file, const char *sha256);
 	/* A connected program of an older schema: its application_name, pid, address and since when. */
 	void (*old)(void *arg, const char *program, const char *pid, const char *address, const char *since);
 	/* A rollup that does not hold all facts yet, how many it holds, of how many; again and again while it is being filled. May be NULL. */
 	void (*fill)(void *arg, const char *rollup, int64_t done, int64_t facts);
-	/* A file that cube.metrics_files does not name, whose metrics stay, and how many. May be NULL. */
+	/* A file that the configuration does not name, whose metrics or targets stay, and of how many metrics. May be NULL. */
 	void (*kept)(void *arg, const char *file, int64_t metrics);
 	void *arg;
 	/* answers */

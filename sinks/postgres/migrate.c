@@ -548,10 +548,12 @@ enum gc_verdict gc_pg_migrate(const struct gc_config *config, struct gc_migratio
 		"SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;"
 		" SET search_path = pg_catalog, pg_temp; SET check_function_bodies = off; SET client_connection_check_interval = '5s'";
 	struct migration m = { .config = config, .answer = migration };
-	enum gc_verdict verdict = gc_registry_load(config->cube_metrics_files, &m.registry, err);
+	enum gc_verdict verdict = gc_registry_load(config->cube_metrics_files, config->cube_targets_file, &m.registry, err);
 
 	migration->steps = migration->waiting = 0;
 	migration->metrics = 0;
+	if (verdict == GC_OK)
+		gc_migration_tell_targets(&m);
 	if (verdict == GC_OK)
 		verdict = gc_pg_connect(config, "gracecube migrate", &m.pg, err);
 	if (verdict == GC_OK)

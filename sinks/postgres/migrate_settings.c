@@ -39,13 +39,26 @@ enum gc_verdict gc_migration_write_settings(struct migration *m, struct gc_err *
 	return verdict != GC_OK || equal == 4 ? verdict : gc_pg_query(m->pg, sql, values, 4, NULL, NULL, err);
 }
 
+/* All of them are a line each in `gracecube metrics check`. */
+void gc_migration_tell_targets(const struct migration *m)
+{
+	const struct gc_targets *targets = gc_registry_targets(m->registry);
+
+	if (targets->stranger_count)
+		gc_info("targets of what is no metric here are passed over; gracecube metrics check lists them",
+			GC_S("file", targets->file), GC_I("taken", targets->taken), GC_I("passed_over", targets->stranger_count),
+			GC_S("first", targets->strangers[0].id));
+}
+
 enum gc_verdict gc_migration_put_metrics(struct migration *m, struct gc_err *err)
 {
 	static const char differ[] = "SELECT count(*) FROM cube.metrics_that_differ($1::jsonb, $2::jsonb)";
 	static const char put[] = "SELECT cube.put_metrics($1::jsonb, $2::jsonb)";
 	static const char kept[] =
-		"SELECT definition ->> 'file', count(*) FROM cube.metric_definition WHERE NOT $1::jsonb ? (definition ->> 'file') GROUP BY 1 ORDER BY 1";
-	char *definitions = gc_registry_json(m->registry), *files = gc_registry_files_json(m->config->cube_metrics_files);
+		"SELECT file, count(*) FROM cube.metric_definition, LATERAL unnest(ARRAY[definition ->> 'file', nullif(definition ->> 'thresholds_from', definition ->> 'file')]) file"
+		" WHERE NOT $1::jsonb ? file GROUP BY 1 ORDER BY 1";
+	char *definitions = gc_registry_json(m->registry),
+	     *files = gc_registry_files_json(m->config->cube_metrics_files, m->config->cube_targets_file);
 	const char *values[] = { definitions, m->answer->prune_metrics ? NULL : files };
 	const char *named = files;
 	enum gc_verdict verdict = gc_pg_query(m->pg, differ, values, 2, take_number, &m->answer->metrics, err);

@@ -37,6 +37,7 @@ enum gc_verdict gc_migration_protect(struct migration *m, struct gc_err *err) GC
 
 /* What the configuration says to SQL, and the metrics: written where they differ; of metrics a dry run tells only how many. */
 enum gc_verdict gc_migration_write_settings(struct migration *m, struct gc_err *err) GC_MUST_CHECK;
+void gc_migration_tell_targets(const struct migration *m); /* of metrics that are not here */
 enum gc_verdict gc_migration_put_metrics(struct migration *m, struct gc_err *err) GC_MUST_CHECK;
 
 /* Has rollups that are new hold the facts that are there. */

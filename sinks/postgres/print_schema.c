@@ -42,7 +42,7 @@ static void put_notes(const char *schema, FILE *out)
 static enum gc_verdict put_metrics(const struct gc_config *config, FILE *out, struct gc_err *err)
 {
 	struct gc_registry *registry;
-	enum gc_verdict verdict = gc_registry_load(config->cube_metrics_files, &registry, err);
+	enum gc_verdict verdict = gc_registry_load(config->cube_metrics_files, config->cube_targets_file, &registry, err);
 
 	if (verdict == GC_OK) {
 		char *json = gc_registry_json(registry);

@@ -535,6 +535,7 @@ def registry(server, token):
     refused_questions(server, token)
     compared_periods(server, token)
     own_metrics(server, token)
+    targets(server, token)
     limited_metrics(server)
 
 
@@ -681,7 +682,7 @@ def own_metrics(server, token):
     with open('mine.yaml', 'w', encoding='utf-8') as file:
         file.write('metrics:\n')
     equal('a file without metrics', migrated(files='mine.yaml'), (1, {'yours.yaml': 1}))
-    if 'does not name yours.yaml, whose metrics (1) stay' not in program('migrate'):
+    if 'does not name yours.yaml, whose metrics or targets (1) stay' not in program('migrate'):
         fail('migrate does not say which metrics stay')
     equal('a dry run that takes away', migrated('--prune-metrics', '--dry-run'), (1, {'yours.yaml': 1}))
     equal('files that are no longer named', migrated('--prune-metrics'), (1, {}))
@@ -691,6 +692,48 @@ def own_metrics(server, token):
     program('migrate', '-s', 'cube.metrics_files=mine.yaml', expect=78)
     equal('metrics of a wrong file', server.status('/api/cube/metrics/need_approval', token), 404)
     shown('metrics of files come and go with their file; who migrates without it leaves them, until told otherwise')
+
+
+CATALOG = """metrics:
+  - metric_id: autonomy.playbook_success_rate
+    category: autonomy
+    unit: percent
+    aggregation: avg
+    thresholds: {good: {lower: 80}, warning: {lower: 60, upper: 80}, critical: {upper: 60}}
+    playbook_id: tighten-guardrails
+  - {metric_id: approval_rate, thresholds: {good: {lower: 0.5}}}
+"""
+
+
+def targets(server, token):
+    """Thresholds of Grace's own file are those of the metrics of the same name, until it is no longer named and taken away."""
+    def held_to():
+        kept = ('better', 'good', 'warning', 'critical', 'over_seconds', 'min_rows', 'thresholds_from', 'playbook')
+        return {metric['name']: [metric[name] for name in kept] for metric in server.rows('/api/cube/metrics', token) if metric['thresholds_from'] or metric['playbook']}
+    before = held_to()
+    wanted = before | {'playbook_success_rate': ['up', 0.8, 0.8, 0.6, 86400, 20, 'catalog.yaml', 'tighten-guardrails'],
+                       'approval_rate': ['up', 0.5, None, None, 86400, 0, 'catalog.yaml', None]}
+    equal('thresholds of the program', before['playbook_success_rate'], ['up', 0.9, 0.9, 0.75, 86400, 20, 'config/metrics.yaml', None])
+    with open('catalog.yaml', 'w', encoding='utf-8') as file:
+        file.write(CATALOG)
+
+    def put(*arguments):
+        said = json.loads(program('migrate', '--json', *arguments))
+        return said['metrics'], said['metrics_kept']
+    equal('targets of a file', put('-s', 'cube.targets_file=catalog.yaml'), (2, {}))
+    equal('what the catalog holds metrics to', held_to(), wanted)
+    equal('targets of no file', put(), (0, {'catalog.yaml': 2}))
+    equal('what it still does', held_to(), wanted)
+    with open('catalog.yaml', 'w', encoding='utf-8') as file:
+        file.write(CATALOG.replace('upper: 60', 'upper: 61'))
+    equal('a target that is changed', put('-s', 'cube.targets_file=catalog.yaml'), (1, {}))
+    equal('what it is now', held_to()['playbook_success_rate'][3], 0.61)
+    with open('catalog.yaml', 'w', encoding='utf-8') as file:
+        file.write(CATALOG.replace('{upper: 60}', '{upper: 81}'))
+    program('migrate', '-s', 'cube.targets_file=catalog.yaml', expect=78)
+    equal('targets that are taken away', put('--prune-metrics'), (2, {}))
+    equal('what metrics are held to again', held_to(), before)
+    shown('thresholds of a metrics_catalog.yaml win over those of the registry, in the catalog and the API; they stay until they are taken away')
 
 
 def limited_metrics(server):

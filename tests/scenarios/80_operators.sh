@@ -60,7 +60,8 @@ start_run() {
 }
 
 serve_answers() { PORT=$PROBES_PORT answers "$@"; }
-# A metric of one's own that is always beyond its threshold.
+# A metric of one's own that is always beyond its threshold, and targets as Grace has them.
+OWN=(-s cube.metrics_files=own.yaml -s cube.targets_file=metrics_catalog.yaml)
 own_metrics() {
 	cat >own.yaml <<-'YAML'
 		metrics:
@@ -73,8 +74,22 @@ own_metrics() {
 		    better: down
 		    thresholds: {good: 0, warning: 0, critical: 1000000, over: all}
 	YAML
+	cat >metrics_catalog.yaml <<-'YAML'
+		metrics:
+		  - metric_id: autonomy.approvals_pending
+		    category: autonomy
+		    unit: count
+		    thresholds:
+		      good: { upper: 1 }
+		      warning: { lower: 1, upper: 2 }
+		      critical: { lower: 2 }
+		    playbooks: [notify-reviewers, pause-high-risk-plans]
+		    recommended_interval_seconds: 60
+		  - {metric_id: infra.cpu_utilization, unit: percent, thresholds: {good: {upper: 70}}}
+	YAML
 }
-is_beyond() { query 'ALERTS{alertname="GracecubeMetricThreshold", alertstate="firing", name="too_many"}' | grep 'severity="warning"' >/dev/null; }
+# is_beyond METRIC LEVEL
+is_beyond() { query "ALERTS{alertname=\"GracecubeMetricThreshold\", alertstate=\"firing\", name=\"$1\"}" | grep "severity=\"$2\"" >/dev/null; }
 serve_metrics() { PORT=$PROBES_PORT get /metrics; }
 gauges() { serve_metrics && sed -n 's/^gracecube_metric{name="\([a-z_]*\)"} /\1 /p' answer | sort; }
 
@@ -121,7 +136,7 @@ start_prometheus() {
 	PROMETHEUS_PORT=$(free_port)
 	# the rules as they are, but quick; and a second per step instead of a minute
 	sed -E 's/^( *for:) .*/\1 2s/' "$DEPLOY/prometheus/rules.yaml" >rules.yaml
-	"$CUBE_TEST_BIN" metrics alerts -s cube.metrics_files=own.yaml | sed -E 's/^( *for:) .*/\1 2s/' >metric_rules.yaml
+	"$CUBE_TEST_BIN" metrics alerts "${OWN[@]}" | sed -E 's/^( *for:) .*/\1 2s/' >metric_rules.yaml
 	cat >prometheus.yaml <<-YAML
 		global: {scrape_interval: 1s, evaluation_interval: 1s}
 		rule_files: [rules.yaml, metric_rules.yaml]
@@ -231,7 +246,7 @@ pgport=$(postgres_port "$PWD/postgres")
 export GRACECUBE_POSTGRES_DSN="host=127.0.0.1 port=$pgport user=$POSTGRES_USER password=$SECRET dbname=cube"
 export GRACECUBE_KAFKA_PROPERTIES_SASL_PASSWORD="also-$SECRET"
 own_metrics
-"$CUBE_TEST_BIN" migrate -s cube.metrics_files=own.yaml >migrate.out 2>&1
+"$CUBE_TEST_BIN" migrate "${OWN[@]}" >migrate.out 2>&1
 new_topics capture
 publish capture/*
 
@@ -276,10 +291,15 @@ grep -q 'status=401' serve.log || fail 'the access log lacks a request'
 shown "serve has $(grep -c '^# TYPE' answer) metrics on its own listener, and promtool nothing to say of them"
 wait_until 20 gauges_are_right || fail "metrics with thresholds: $(cat gauges.found)"
 equal 'thresholds in the metrics' "$(sed -n 's/^gracecube_metric_threshold{name="\([a-z_]*\)",level="\([a-z]*\)".*} /\1 \2 /p' answer | sort)" \
-	"$("$CUBE_TEST_BIN" metrics list --json -s cube.metrics_files=own.yaml | jq -r '.[] | .name as $name | .thresholds | to_entries[] | select(.key | IN("good", "warning", "critical")) | "\($name) \(.key) \(.value)"' | sort)"
-wait_until 20 is_beyond || fail 'no alert on a metric that is beyond its threshold'
+	"$("$CUBE_TEST_BIN" metrics list --json "${OWN[@]}" | jq -r '.[] | .name as $name | .thresholds | to_entries[] | select(.key | IN("good", "warning", "critical")) | "\($name) \(.key) \(.value)"' | sort)"
+wait_until 20 is_beyond too_many warning || fail 'no alert on a metric that is beyond its threshold'
+wait_until 20 is_beyond approvals_pending critical || fail 'no alert on a metric that is beyond what Grace holds it to'
+equal 'the file of a threshold' "$(sed -n 's/^gracecube_metric_threshold{name="approvals_pending",level="critical",better="down",file="\(.*\)"} 2$/\1/p' answer)" metrics_catalog.yaml
+equal 'what is to be run' "$(curl -sS "http://127.0.0.1:$PROMETHEUS_PORT/api/v1/alerts" | jq -r '.data.alerts[] | select(.labels.name == "approvals_pending" and .labels.severity == "critical") | .annotations.playbook_id')" \
+	notify-reviewers,pause-high-risk-plans
+contains 'what migrate says of targets' migrate.out 'passed_over=1 first=infra.cpu_utilization'
 scrapes_do_not_wait
-shown "$(wc -l <gauges.found) metrics with thresholds are gauges, what cube.metric() answers; one that is beyond its own raises its alert; a scrape does not wait while a question does"
+shown "$(wc -l <gauges.found) metrics with thresholds are gauges, what cube.metric() answers; one that is beyond its own, or Grace's, threshold raises its alert; a scrape does not wait while a question does"
 get /metrics
 shown "a real Prometheus scrapes under load; $(grep -c '^# TYPE' answer) metrics, promtool has nothing to say; their ledger is the cube's: $(position) records"
 "$CUBE_TEST_BIN" verify --quiet >&2

@@ -41,12 +41,20 @@ SELECT cube.describe('cube.metric_catalog', 'Every metric: what it says, how it 
 	playbook: what to run when it is beyond them, by the file that has them; NULL: nothing
 $$);
 
+-- What a file of targets says of a metric: it stays, as metrics do, when whoever migrates has not that file.
+CREATE OR REPLACE FUNCTION cube.metric_targets(p_definition jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+	SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(p_definition) WHERE key IN ('thresholds', 'thresholds_from', 'over_seconds', 'min_rows', 'better', 'playbook')
+$$;
+COMMENT ON FUNCTION cube.metric_targets(jsonb) IS 'The part of a metric''s definition that a file of targets has.';
+
 -- ----
 -- What the cube has otherwise than it is defined; a definition of NULL is no more. Metrics of other files than these are left alone: whoever
 -- migrates without somebody's file, by hand or from another machine, does not take theirs away. NULL: there are no others.
 CREATE OR REPLACE FUNCTION cube.metrics_that_differ(p_definitions jsonb, p_files jsonb) RETURNS TABLE (name text, definition jsonb) LANGUAGE sql STABLE AS $$
-	SELECT coalesce(d.key, m.name), d.value FROM cube.metric_definition m FULL JOIN jsonb_each(p_definitions) d ON d.key = m.name
-	WHERE m.definition IS DISTINCT FROM d.value AND (d.key IS NOT NULL OR coalesce(p_files ? (m.definition ->> 'file'), true))
+	SELECT coalesce(d.key, m.name), w.definition FROM cube.metric_definition m FULL JOIN jsonb_each(p_definitions) d ON d.key = m.name,
+		LATERAL (SELECT d.value || CASE WHEN NOT p_files ? (m.definition ->> 'thresholds_from') AND m.definition ->> 'thresholds_from' <> m.definition ->> 'file'
+			THEN cube.metric_targets(m.definition) ELSE '{}' END AS definition) w
+	WHERE m.definition IS DISTINCT FROM w.definition AND (d.key IS NOT NULL OR coalesce(p_files ? (m.definition ->> 'file'), true))
 $$;
 COMMENT ON FUNCTION cube.metrics_that_differ(jsonb, jsonb) IS 'Metrics that are not in the cube as these files define them.';
 
