@@ -1,6 +1,6 @@
 /* gracecube metrics: what the cube's numbers mean, and the numbers.
  *
- * list, show, check, export, alerts and reference read the registry and ask no server; query asks the cube, which answers by cube.metric().
+ * list, show, check, export, alerts and reference read the registry and ask no server; query and explain (metrics_ask.c) ask the cube.
  * Threads: the main thread.
  */
 #include <inttypes.h>
@@ -10,11 +10,11 @@
 #include <gracecube/registry.h>
 #include <gracecube/sink.h>
 
+#include "cli/metrics.h"
 #include "cli/output.h"
-#include "cli/command.h"
 
-static const char *const grains[] = { "all", "minute", "hour", "day", "week", "month", NULL };
-static const char *const comparisons[] = { "none", "previous", "week", "month", NULL };
+const char *const gc_metrics_grains[] = { "all", "minute", "hour", "day", "week", "month", NULL };
+const char *const gc_metrics_comparisons[] = { "none", "previous", "week", "month", NULL };
 
 /* In the order of their names. */
 static const char *const formats[] = { "ossie", "metricflow", NULL };
@@ -23,25 +23,24 @@ static void (*const exports[])(const struct gc_registry *registry, const char *s
 	gc_registry_metricflow,
 };
 
-struct metrics_options {
-	int64_t from_us, to_us;
-	int grain, compare, format;
-	struct gc_flag_list by;
-	const char *where;
-};
-
 static const struct gc_flag flags[] = {
-	{ "from", 0, "TIME", "query: begin, included", GC_FLAG_TIME, .offset = offsetof(struct metrics_options, from_us) },
-	{ "to", 0, "TIME", "query: end, not included", GC_FLAG_TIME, .offset = offsetof(struct metrics_options, to_us) },
+	{ "from", 0, "TIME", "query, explain: begin, included", GC_FLAG_TIME,
+	  .offset = offsetof(struct gc_metrics_options, from_us) },
+	{ "to", 0, "TIME", "query, explain: end, not included", GC_FLAG_TIME,
+	  .offset = offsetof(struct gc_metrics_options, to_us) },
 	{ "grain", 0, "GRAIN", "query: a value for each of these; all is one for the whole window", GC_FLAG_CHOICE,
-	  .offset = offsetof(struct metrics_options, grain), .initially = "all", .choices = grains },
-	{ "by", 0, "DIMENSIONS", "query: a value for each member", GC_FLAG_LIST, .offset = offsetof(struct metrics_options, by) },
-	{ "where", 0, "FILTER", "query: members, like tier=tier_1,tier_2;component!=hunter", GC_FLAG_TEXT,
-	  .offset = offsetof(struct metrics_options, where) },
-	{ "compare", 0, "PERIOD", "query: beside it the period before", GC_FLAG_CHOICE,
-	  .offset = offsetof(struct metrics_options, compare), .initially = "none", .choices = comparisons },
+	  .offset = offsetof(struct gc_metrics_options, grain), .initially = "all", .choices = gc_metrics_grains },
+	{ "by", 0, "DIMENSIONS", "query: a value for each member; explain: these alone", GC_FLAG_LIST,
+	  .offset = offsetof(struct gc_metrics_options, by) },
+	{ "where", 0, "FILTER", "query, explain: members, like tier=tier_1,tier_2;component!=hunter", GC_FLAG_TEXT,
+	  .offset = offsetof(struct gc_metrics_options, where) },
+	{ "compare", 0, "PERIOD", "query: beside it the period before; explain: that the change is from, else previous",
+	  GC_FLAG_CHOICE, .offset = offsetof(struct gc_metrics_options, compare), .initially = "none",
+	  .choices = gc_metrics_comparisons },
+	{ "limit", 'n', "N", "explain: so many members of a dimension, the largest parts, and all others in one row", GC_FLAG_INT,
+	  .offset = offsetof(struct gc_metrics_options, limit), .initially = "10", .min = 1, .max = 10000 },
 	{ "format", 0, "FORMAT", "export: ossie is an Apache Ossie semantic model (0.1.1, JSON), metricflow is for dbt (YAML)",
-	  GC_FLAG_CHOICE, .offset = offsetof(struct metrics_options, format), .initially = "ossie", .choices = formats },
+	  GC_FLAG_CHOICE, .offset = offsetof(struct gc_metrics_options, format), .initially = "ossie", .choices = formats },
 	{ .name = NULL },
 };
 
@@ -196,7 +195,7 @@ static int run_show(struct gc_command_line *line)
 	return verdict == GC_OK ? GC_EXIT_DONE : gc_command_fail(&err);
 }
 
-static char *join(char *const *words, int count)
+char *gc_metrics_join(char *const *words, int count)
 {
 	size_t bytes = 1;
 	char *text;
@@ -243,7 +242,7 @@ static void print_check(const struct gc_registry *registry, size_t count, const 
 
 static int run_check(struct gc_command_line *line)
 {
-	char *files = line->arg_count ? join(line->args, line->arg_count) : NULL;
+	char *files = line->arg_count ? gc_metrics_join(line->args, line->arg_count) : NULL;
 	struct gc_registry *registry = NULL;
 	struct gc_err err;
 	size_t count = 0;
@@ -262,7 +261,7 @@ static int run_check(struct gc_command_line *line)
 
 static int run_export(struct gc_command_line *line)
 {
-	const struct metrics_options *options = line->options;
+	const struct gc_metrics_options *options = line->options;
 	struct gc_registry *registry = NULL;
 	struct gc_config cfg;
 	struct gc_err err;
@@ -310,187 +309,12 @@ static int run_reference(struct gc_command_line *line)
 	return verdict == GC_OK ? GC_EXIT_DONE : gc_command_fail(&err);
 }
 
-/* ---- the numbers ---- */
-
-enum answer {
-	ANSWER_AT,
-	ANSWER_DIMENSIONS,
-	ANSWER_VALUE,
-	ANSWER_NUMERATOR,
-	ANSWER_DENOMINATOR,
-	ANSWER_N,
-	ANSWER_BEFORE,
-	ANSWER_N_BEFORE,
-	ANSWER_COUNT
-};
-
-static const struct {
-	const char *name, *title; /* in JSON; in a table */
-} answers[ANSWER_COUNT] = {
-	{ "at", "at" },           { "dimensions", NULL }, { "value", "value" },         { "numerator", "of" },
-	{ "denominator", "per" }, { "n", "n" },           { "value_before", "before" }, { "n_before", "n before" },
-};
-
-struct rows {
-	struct gc_table table;
-	json_t *json; /* NULL when a table is wanted */
-	int columns;  /* without a comparison the last two are not shown */
-	const struct gc_flag_list *by;
-};
-
-/* As PostgreSQL prints it, a JSON value but for the time. */
-static json_t *value_json(int column, const char *value)
-{
-	json_t *json;
-
-	if (!value)
-		return json_null();
-	if (column == ANSWER_AT)
-		return gc_output_time_json(gc_output_int(value, GC_NO_TIME));
-	json = json_loads(value, JSON_DECODE_ANY, NULL);
-	return json ? json : json_null(); /* NaN */
-}
-
-static void append_row(struct rows *rows, const char *const *values)
-{
-	json_t *row = json_object();
-
-	for (int i = 0; i < rows->columns; i++)
-		json_object_set_new(row, answers[i].name, value_json(i, values[i]));
-	json_array_append_new(rows->json, row);
-}
-
-/* A column for each dimension, in the order in which they were asked for. */
-static void add_members(struct rows *rows, const char *dimensions)
-{
-	json_t *members = json_loads(dimensions, 0, NULL);
-
-	for (size_t i = 0; i < rows->by->count; i++)
-		gc_table_add(&rows->table, json_string_value(json_object_get(members, rows->by->items[i])));
-	json_decref(members);
-}
-
-/* Four decimals are enough for people; --json has all. */
-static void add_number(struct gc_table *table, const char *value)
-{
-	char text[GC_OUTPUT_BYTES];
-
-	if (value && strpbrk(value, ".e")) {
-		snprintf(text, sizeof(text), "%.4f", strtod(value, NULL));
-		value = text;
-	}
-	gc_table_add(table, value);
-}
-
-static void take_row(void *arg, const char *const *values, int columns)
-{
-	struct rows *rows = arg;
-	char time[GC_OUTPUT_BYTES];
-
-	(void)columns;
-	if (rows->json) {
-		append_row(rows, values);
-		return;
-	}
-	gc_table_add(&rows->table, gc_output_time(gc_output_int(values[ANSWER_AT], GC_NO_TIME), time, sizeof(time)));
-	add_members(rows, values[ANSWER_DIMENSIONS]);
-	for (int i = ANSWER_VALUE; i < rows->columns; i++)
-		add_number(&rows->table, values[i]);
-}
-
-/* GC_FLAG_TIME has 0 for what was not given. */
-static const char *time_text(int64_t us, char *buffer, size_t bytes)
-{
-	if (us == 0)
-		return NULL;
-	gc_time_format(us, buffer, bytes);
-	return buffer;
-}
-
-static enum gc_verdict query(struct gc_pg *pg, const struct gc_command_line *line, struct rows *rows, struct gc_err *err)
-{
-	static const char sql[] = "SELECT " GC_SQL_US(
-		"m.at") ", m.dimensions, m.value, m.numerator, m.denominator, m.n, m.value_before, m.n_before FROM cube.metric_compared($1, $2::timestamptz,"
-			" $3::timestamptz, $4, string_to_array($5, ','), cube.metric_filter($6), $7) m ORDER BY m.at, m.dimensions";
-	const struct metrics_options *options = line->options;
-	char from[64], to[64], *by = options->by.count ? join(options->by.items, (int)options->by.count) : NULL;
-	const char *values[] = {
-		line->args[0],
-		time_text(options->from_us, from, sizeof(from)),
-		time_text(options->to_us, to, sizeof(to)),
-		options->grain ? grains[options->grain] : NULL,
-		by,
-		options->where,
-		options->compare ? comparisons[options->compare] : NULL,
-	};
-	enum gc_verdict verdict = gc_pg_query(pg, sql, values, 7, take_row, rows, err);
-
-	free(by);
-	/* what was asked is wrong, not the program */
-	if (verdict != GC_OK && strcmp(err->code, "GC022") == 0)
-		return gc_fail(err, GC_FATAL, "usage", "metrics", "%s", err->text);
-	if (verdict != GC_OK && strcmp(err->code, "GC404") == 0)
-		return gc_fail(err, GC_REJECT, "no_metric", "metrics", "%s", err->text);
-	return verdict;
-}
-
-static void print_rows(struct rows *rows)
-{
-	if (rows->json) {
-		gc_output_print_json(rows->json, false);
-		rows->json = NULL;
-	} else {
-		gc_table_print(&rows->table, stdout);
-	}
-}
-
-/* The columns of a table: at, the dimensions, the numbers. */
-#define CUTS_MAX 16
-static size_t name_columns(const struct rows *rows, struct gc_table_column columns[ANSWER_COUNT + CUTS_MAX])
-{
-	size_t count = 0;
-
-	columns[count++] = (struct gc_table_column){ answers[ANSWER_AT].title, false, 0 };
-	for (size_t i = 0; i < rows->by->count; i++)
-		columns[count++] = (struct gc_table_column){ rows->by->items[i], false, 60 };
-	for (int i = ANSWER_VALUE; i < rows->columns; i++)
-		columns[count++] = (struct gc_table_column){ answers[i].title, true, 0 };
-	return count;
-}
-
-static int run_query(struct gc_command_line *line)
-{
-	const struct metrics_options *options = line->options;
-	struct gc_table_column columns[ANSWER_COUNT + CUTS_MAX];
-	struct rows rows = { .columns = options->compare ? ANSWER_COUNT : ANSWER_BEFORE, .by = &options->by };
-	struct gc_config cfg;
-	struct gc_err err = { .verdict = GC_OK };
-	struct gc_pg *pg = NULL;
-	enum gc_verdict verdict;
-
-	if (options->by.count > CUTS_MAX)
-		return gc_command_misuse(line, "--by has more than %d dimensions", CUTS_MAX);
-	if (gc_command_config(line, &cfg, &err) != GC_OK)
-		return gc_command_fail(&err);
-	rows.json = line->json ? json_array() : NULL;
-	gc_table_init(&rows.table, columns, name_columns(&rows, columns));
-	verdict = gc_pg_open_reader(&cfg, "gracecube metrics", &pg, &err);
-	if (verdict == GC_OK)
-		verdict = query(pg, line, &rows, &err);
-	if (verdict == GC_OK)
-		print_rows(&rows);
-	json_decref(rows.json);
-	gc_table_done(&rows.table);
-	gc_pg_close(pg);
-	gc_config_free(&cfg);
-	return verdict == GC_OK ? GC_EXIT_DONE : gc_command_fail(&err);
-}
-
 static const struct gc_verb verbs[] = {
 	{ "list", "all metrics, in a line each", run_list, .args_max = 0 },
 	{ "show", "what one metric says and how it is computed", run_show, .args_min = 1, .args_max = 1 },
 	{ "check", "looks at files of metrics; without one at those of cube.metrics_files", run_check, .args_max = -1 },
-	{ "query", "asks the cube for a metric's values", run_query, .args_min = 1, .args_max = 1 },
+	{ "query", "asks the cube for a metric's values", gc_metrics_query, .args_min = 1, .args_max = 1 },
+	{ "explain", "why a metric changed: what each member made of it", gc_metrics_explain, .args_min = 1, .args_max = 1 },
 	{ "export", "all metrics in an open format, for other tools", run_export, .args_max = 0 },
 	{ "alerts", "alert rules for Prometheus, of the metrics that have thresholds", run_alerts, .args_max = 0 },
 	{ "reference", "the page about the program's own metrics (Markdown)", run_reference, .args_max = 0 },
@@ -500,7 +324,8 @@ static const struct gc_verb verbs[] = {
 const struct gc_command gc_command_metrics = {
 	.name = "metrics",
 	.summary = "says what each number of the cube means, and answers it",
-	.usage = "metrics list | show NAME | check [FILE…] | query NAME [options] | export [--format FORMAT] | alerts | reference",
+	.usage =
+		"metrics list | show NAME | check [FILE…] | query NAME [options] | explain NAME [options] | export [--format FORMAT] | alerts | reference",
 	.help = "Examples:\n"
 		"  gracecube metrics list\n"
 		"  gracecube metrics show mission_success_rate\n"
@@ -508,12 +333,15 @@ const struct gc_command gc_command_metrics = {
 		"  gracecube metrics query verification_success_rate --from 2026-11-01 --by tier\n"
 		"  gracecube metrics query errors --from 2026-11-01 --grain day --by severity --where component=hunter --json\n"
 		"  gracecube metrics query approvals_requested --from 2026-11-01 --to 2026-12-01 --compare previous\n"
+		"  gracecube metrics explain verification_success_rate --from 2026-11-09 --to 2026-11-16 --by tier,component\n"
 		"  gracecube metrics export >grace_cube.json\n"
 		"  gracecube metrics export --format metricflow >models/grace_cube.yml\n"
 		"  gracecube metrics alerts >/etc/prometheus/metric_rules.yaml\n"
 		"\n"
 		"Every metric is defined once, in config/metrics.yaml, which the program carries, or in a file of cube.metrics_files; `gracecube migrate`\n"
 		"puts them into the cube. cube.targets_file takes thresholds from Grace's own metrics_catalog.yaml. SQL (cube.metric), the API and query answer the same. Days, weeks and months are of UTC.\n"
+		"explain answers as cube.metric_change does: over each dimension the parts sum up to the change; of a ratio or an average mix is the part\n"
+		"that a member made by being more or less of all, rate by being better or worse itself.\n"
 		"list, show, check, export, alerts and reference ask no server.\n"
 		"\n"
 		"A file of your own has the section metrics, and in it by name: label, about, unit (count, ratio, seconds, score), fact, formula, and where\n"
@@ -523,7 +351,7 @@ const struct gc_command gc_command_metrics = {
 		"Exit codes: 0 done; 1 no such metric; 2 a question without a right answer; 69 PostgreSQL not reachable; 78 a definition, or the\n"
 		"configuration, is wrong.\n",
 	.flags = flags,
-	.options_bytes = sizeof(struct metrics_options),
+	.options_bytes = sizeof(struct gc_metrics_options),
 	.has_json = true,
 	.verbs = verbs,
 };

@@ -3,10 +3,13 @@
 of error, tokens and tiers in the API and in SQL, the audit, parallel clients while records arrive, events, TLS, and a database that goes away."""
 import concurrent.futures
 import csv
+import datetime
+import fractions
 import glob
 import gzip
 import http.client
 import io
+import math
 import os
 import random
 import re
@@ -534,6 +537,7 @@ def registry(server, token):
         exported_to_dbt(catalog)
     refused_questions(server, token)
     compared_periods(server, token)
+    explained(server, token)
     own_metrics(server, token)
     targets(server, token)
     limited_metrics(server)
@@ -642,6 +646,150 @@ def compared_periods(server, token):
     early, = server.rows('/api/cube/metrics/errors?from=1999-01-01&to=2026-11-16&compare=previous', token)
     equal('a comparison with a time before the data', (early['value_before'], early['change']), (None, None))
     shown('compare: the week before, by day and severity too; none with a time before the first fact')
+
+
+# What a ratio or an average is of, over f: what stands above and below. A count or a sum has no below.
+CHANGING = {
+    'executions': ('executions', 'count(*)', None),
+    'errors': ('errors', 'count(*)', None),
+    'approvals_requested': ('approvals', 'count(*)', None),
+    'principles_failed': ('compliance_checks', 'coalesce(sum(f.principles_failed), 0)', None),
+    'verification_success_rate': ('executions', 'count(*) FILTER (WHERE f.was_successful)', 'count(*)'),
+    'approval_rate': ('approvals', 'count(*) FILTER (WHERE f.was_approved)', 'count(f.was_approved)'),
+    'confidence_avg': ('executions', 'coalesce(sum(f.confidence_score::numeric), 0)', 'count(f.confidence_score)'),
+    'duration_avg': ('executions', 'coalesce(sum(f.duration_seconds::numeric), 0)', 'count(f.duration_seconds)'),
+    'time_to_resolve_avg': ('errors', 'coalesce(sum(f.resolution_time_seconds::numeric), 0)', 'count(f.resolution_time_seconds)'),
+    'playbook_success_rate': ('playbook_runs', "count(*) FILTER (WHERE f.status = 'succeeded')", 'count(f.ended_at)'),
+}
+
+
+def sums_of_facts(name, cuts, begin, end, among):
+    """{dimension: {member: (above, below)}} as fractions, by SQL over facts; a count has no below, and the whole no dimension."""
+    fact, above, below = CHANGING[name]
+    relation, at, dimensions = questions.FACTS[fact]
+    members = {cut: "coalesce(%s::text, 'unknown')" % expression for cut, expression in dimensions.items()}
+    where = ' AND '.join(["%s >= '%s'" % (at, begin), "%s < '%s'" % (at, end), *("%s = '%s'" % (members[cut], member) for cut, member in among.items())])
+    sums = {cut: {} for cut in ('', *cuts)}
+    for cut, member, a, b in rows(' UNION ALL '.join("SELECT '%s' AS cut, %s AS member, (%s)::text AS a, (%s)::text AS b FROM %s WHERE %s GROUP BY 2" % (
+            cut, members[cut] if cut else "'all'", above, below or 0, relation, where) for cut in sums)):
+        sums[cut][member] = fractions.Fraction(a), fractions.Fraction(b)
+    return sums
+
+
+def parts_of(above_below, before, whole, whole_before, is_ratio):
+    """(part, mix, rate) as Kitagawa has them, of what stands above and below in both periods, as fractions."""
+    (above, below), (above_then, below_then) = above_below, before
+    if not is_ratio:
+        return above - above_then, None, None
+    share, share_then = below / whole[1], below_then / whole_before[1]
+    mean = (whole[0] / whole[1] + whole_before[0] / whole_before[1]) / 2
+    now, then = (a / b if b else None for a, b in (above_below, before))
+    if now is None or then is None:  # there in one of them only, and measured against the mean of all
+        part = above / whole[1] - above_then / whole_before[1] - mean * (share - share_then)
+        return part, part, fractions.Fraction(0)
+    mix, rate = (share - share_then) * ((now + then) / 2 - mean), (share + share_then) / 2 * (now - then)
+    return mix + rate, mix, rate
+
+
+def same_number(what, found, wanted, scale):
+    if wanted is None or found is None:
+        equal(what, found, wanted)
+    elif abs(found - float(wanted)) > 1e-12 * max(1, scale):
+        fail('%s: is %r, expected %r' % (what, found, float(wanted)))
+
+
+def explained(server, token):
+    """Why a metric changed: each part as fractions of counts and sums over facts have it, and over each dimension their sum is the change."""
+    chance, compared = random.Random(1955), 0
+    catalog = {metric['name']: metric for metric in server.rows('/api/cube/metrics', token)}
+    nobody = (fractions.Fraction(0), fractions.Fraction(0))
+    for name, (_, _, below) in CHANGING.items():
+        for begin, end, comparison, among in (('2026-11-09', '2026-11-16', 'previous', {}), ('2026-11-%02dT07:31:12Z' % chance.randint(10, 13), '2026-11-19T11:00:30Z', 'week', {}),
+                                              ('2026-11-10', '2026-11-21', 'previous', {'component': 'hunter'})):
+            cuts = catalog[name]['dimensions']
+            if not among.keys() <= set(cuts):
+                continue
+            ends = [datetime.datetime.fromisoformat(text.replace('Z', '+00:00') if 'T' in text else text + 'T00:00:00+00:00') for text in (begin, end)]
+            shift = datetime.timedelta(days=7) if comparison == 'week' else ends[1] - ends[0]
+            windows = [(begin, end), [(at - shift).isoformat() for at in ends]]
+            asked = '/api/cube/metrics/%s/explain?%s' % (name, urllib.parse.urlencode(dict({'from': begin, 'to': end, 'compare': comparison, 'limit': 500},
+                                                                                           **({'where': 'component=hunter'} if among else {}))))
+            found = server.rows(asked, token)
+            sums, sums_before = (sums_of_facts(name, cuts, *window, among) for window in windows)
+            whole, whole_before = (of.get('all', nobody) for of in (sums[''], sums_before['']))
+            equal('the first row', (found[0]['dimension'], found[0]['member']), (None, None))
+            if below and not (whole[1] and whole_before[1]):
+                equal('rows of %s, of nothing in one of the periods' % name, (len(found), found[0]['part']), (1, None))
+                continue
+            change = whole[0] / whole[1] - whole_before[0] / whole_before[1] if below else whole[0] - whole_before[0]
+            scale = float(max(abs(whole[0]), 1) / (whole[1] or 1))
+            same_number('the change of %s' % asked, found[0]['part'], change, scale)
+            for cut in cuts:
+                now, then = sums[cut], sums_before[cut]
+                by_member = {row['member']: row for row in found if row['dimension'] == cut}
+                equal('members of %s by %s' % (asked, cut), set(by_member), now.keys() | then.keys() if not below else {
+                    member for member in now.keys() | then.keys() if now.get(member, nobody)[1] or then.get(member, nobody)[1]})
+                for member, row in by_member.items():
+                    wanted = parts_of(now.get(member, nobody), then.get(member, nobody), whole, whole_before, below is not None)
+                    for column, number in zip(('part', 'mix', 'rate'), wanted):
+                        same_number('%s of %s in %s by %s' % (column, member, asked, cut), row[column], number, scale)
+                    compared += 1
+                parts = [row['part'] for row in found if row['dimension'] == cut]
+                equal('order of %s by %s' % (asked, cut), sorted(parts, key=abs, reverse=True), parts)
+                same_number('the sum over %s of %s' % (cut, asked), math.fsum(parts), change, scale)
+                if not below:
+                    equal('a sum of counts', math.fsum(parts), found[0]['part'])
+    shown('explain: %d parts of the change of %d metrics, mix and rate apart, are those of fractions over facts; over each dimension they sum up to it' % (compared, len(CHANGING)))
+    explained_in_short(server, token)
+    not_explained(server, token)
+
+
+def explained_in_short(server, token):
+    """The largest parts, and all others in one row, in JSON, CSV, SQL and on the command line."""
+    path = '/api/cube/metrics/%s/explain?from=2026-11-09&to=2026-11-16&by=actor,action_type&limit=%d'
+    for name in ('executions', 'confidence_avg'):
+        whole, short = (server.rows(path % (name, limit), token) for limit in (500, 3))
+        for cut in ('actor', 'action_type'):
+            all_rows, (*listed, rest) = ([row for row in found if row['dimension'] == cut] for found in (whole, short))
+            others = all_rows[3:]
+            equal('the largest three', listed, all_rows[:3])
+            equal('all others', (rest['member'], rest['members'], rest['n'], rest['n_before']), (None, len(others), *(sum(row[column] for row in others) for column in ('n', 'n_before'))))
+            for column in ('part', 'mix', 'rate', 'numerator', 'numerator_before', 'denominator', 'denominator_before'):
+                wanted = None if others[0][column] is None else math.fsum(row[column] for row in others)
+                same_number('%s of all others' % column, rest[column], wanted, 100)
+    same_in_csv('explain', server.ask(path % (name, 3) + '&as=csv', token).body, short)
+    equal('SQL', json.loads(psql("SELECT json_agg(q) FROM cube.metric_change('%s', '2026-11-09', '2026-11-16', by => '{actor,action_type}', \"limit\" => 3) q" % name)), short)
+    of_program = json.loads(program('metrics', 'explain', name, '--from', '2026-11-09', '--to', '2026-11-16', '--by', 'actor,action_type', '--limit', '3', '--json'))
+    equal('the program', of_program, [{column: row[column] for column in of_program[0]} for row in short])
+    # a numerator that counts what the denominator does not: of no member, and yet the parts sum up
+    whole, *parts = json.loads(psql("""BEGIN; UPDATE cube.fact_playbook_runs SET ended_at = NULL WHERE status = 'succeeded';
+        SELECT json_agg(q) FROM cube.metric_change('playbook_success_rate', '2026-11-10', '2026-11-17', by => '{status}') q; ROLLBACK"""))
+    equal('what is of no member', (parts[-1]['member'], parts[-1]['members'], parts[-1]['rate'], parts[-1]['n']), (None, 0, 0, 0))
+    same_number('its part', parts[-1]['part'], whole['part'], 1)
+    same_number('the sum with it', math.fsum(row['part'] for row in parts), whole['part'], 1)
+    limited = new_token('for changes', '--highest-tier', 'tier_1')
+    found = server.rows('/api/cube/metrics/executions/explain?from=2026-11-09&to=2026-11-16&by=tier,component', limited)
+    equal('tiers that tier_1 is told of', {row['member'] for row in found if row['dimension'] == 'tier'}, {'tier_1'})
+    wanted = [value(questions.sql('executions', *window, among={'tier': ['tier_1']}).replace('SELECT', 'SELECT value FROM (SELECT', 1) + ') q') for window in (
+        ('2026-11-09', '2026-11-16'), ('2026-11-02', '2026-11-09'))]
+    equal('the change that tier_1 sees', [found[0]['part'], math.fsum(row['part'] for row in found if row['dimension'] == 'component')], [wanted[0] - wanted[1]] * 2)
+    shown('explain: the largest parts and all others sum up, too; in JSON, CSV, SQL and on the command line; a limited token is told of its tier')
+
+
+def not_explained(server, token):
+    for question, says in (('duration_p95/explain', 'does not add'), ('missions_with_executions/explain', 'does not add'), ('shard_silence/explain', 'does not add'),
+                           ('log_faults/explain', 'how things are now'), ('errors/explain?by=tier', 'no dimension tier'), ('errors/explain?by=severity,severity', 'twice'),
+                           ('missions/explain?by=tier', 'missions do not add over tiers'), ('errors/explain?where=x', 'where cannot be read')):
+        detail = problem(server.ask('/api/cube/metrics/' + question, token), 422)['detail']
+        if says not in detail:
+            fail('%s is refused with: %s' % (question, detail))
+    for parameter, text in (('grain', 'day'), ('offset', '1'), ('limit', '0'), ('limit', '501'), ('compare', 'year')):
+        problem(server.ask('/api/cube/metrics/errors/explain?%s=%s' % (parameter, text), token), 422, parameter)
+    problem(server.ask('/api/cube/metrics/eror/explain', token), 404)
+    early = server.rows('/api/cube/metrics/errors/explain?from=1999-01-01&to=2026-11-16', token)
+    equal('a change from a time before the data', [(row['dimension'], row['part'], row['value_before']) for row in early], [(None, None, None)])
+    program('metrics', 'explain', 'duration_p95', '--from', '2026-11-09', expect=2)
+    shown('explain: what does not add is refused with a sentence; there is no change from a time before the first fact')
 
 
 MINE = """metrics:

@@ -34,6 +34,7 @@ static void paths_find_their_route(void **state)
 		{ "/api/cube/metrics", "/api/cube/metrics", NULL },
 		{ "/api/cube/metrics/errors", "/api/cube/metrics/{name}", "errors" },
 		{ "/api/cube/metrics/approvals", "/api/cube/metrics/approvals", NULL },
+		{ "/api/cube/metrics/errors/explain", "/api/cube/metrics/{name}/explain", "errors" },
 		{ RATE "/", "/api/cube/metrics/{name}", "verification-success-rate/" },
 	};
 
@@ -321,6 +322,28 @@ static void files_have_another_limit(void **state)
 	gc_values_done(&values);
 }
 
+/* What adds up is not cut into pages: the route's own limit leaves a row for the rest. */
+static void a_route_may_limit_itself(void **state)
+{
+	static const char path[] = "/api/cube/metrics/errors/explain";
+	struct gc_problem problem;
+	struct asked asked;
+
+	(void)state;
+	ask(&asked, path, (const char *const[]){ "limit", "3", "by", "severity", NULL });
+	assert_string_equal(
+		asked.query.sql,
+		"SELECT * FROM cube.metric_change($1, coalesce($2::timestamptz, now() - make_interval(days => $3::int)), "
+		"$4::timestamptz, $5, string_to_array($6, ','), cube.metric_filter($7), $8)");
+	assert_string_equal(asked.query.values[4], "previous");
+	assert_string_equal(asked.query.values[7], "3");
+	assert_true(asked.query.limit > 1000000);
+	done(&asked);
+	assert_int_equal(put(path, "bom", "true", &problem), 200);
+	assert_int_equal(put(path, "offset", "1", &problem), 422);
+	assert_string_equal(problem.allowed, "by, from, to, days, where, compare, limit, as, format, bom");
+}
+
 /* The same question, further on: what was not asked for is not in it. */
 static void the_next_page_is_an_address(void **state)
 {
@@ -419,6 +442,7 @@ int main(void)
 		cmocka_unit_test(conditions_are_those_that_were_asked_for),
 		cmocka_unit_test(a_part_of_the_path_is_one_parameter),
 		cmocka_unit_test(files_have_another_limit),
+		cmocka_unit_test(a_route_may_limit_itself),
 		cmocka_unit_test(the_next_page_is_an_address),
 		cmocka_unit_test(the_document_has_every_route),
 	};

@@ -27,26 +27,28 @@ bool gc_problem_set(struct gc_problem *problem, int status, const char *format, 
 	return false;
 }
 
-static bool takes_common(const struct gc_route *route)
+/* What it takes besides its own. */
+static const struct gc_filter *others_of(const struct gc_route *route)
 {
-	return route->answer == GC_ANSWER_ROWS || route->answer == GC_ANSWER_ROW;
+	static const struct gc_filter none = { NULL, NULL };
+
+	if (route->answer != GC_ANSWER_ROWS && route->answer != GC_ANSWER_ROW)
+		return &none;
+	return route->limit == GC_LIMITS_ITSELF ? gc_form_filters : gc_common_filters;
 }
 
 const struct gc_filter *gc_route_filter(const struct gc_route *route, size_t n)
 {
+	const struct gc_filter *others = others_of(route);
 	size_t own = 0;
 
 	while (route->filters && route->filters[own].parameter)
 		own++;
 	if (n < own)
 		return &route->filters[n];
-	for (size_t i = own; takes_common(route); i++) {
-		const struct gc_filter *filter = &gc_common_filters[i - own];
-
-		if (!filter->parameter || i == n)
-			return filter->parameter ? filter : NULL;
-	}
-	return NULL;
+	for (n -= own; others->parameter && n > 0; n--)
+		others++;
+	return others->parameter ? others : NULL;
 }
 
 static const struct gc_parameter *find_parameter(const struct gc_route *route, struct gc_span name)

@@ -107,6 +107,9 @@ static void put_page(struct gc_text *sql, struct gc_query *query, const struct g
 	bool is_short = route->limit && route->limit < values->row_limit && !values->wants_all;
 	int64_t wanted = is_short ? route->limit : values->row_limit;
 
+	query->limit = INT64_MAX;
+	if (route->limit == GC_LIMITS_ITSELF)
+		return;
 	if (limit)
 		wanted = strtoll(limit, NULL, 10);
 	query->limit = wanted;

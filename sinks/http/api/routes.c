@@ -102,12 +102,29 @@ static const struct gc_parameter where = {
 static const struct gc_parameter compare = { "compare",
 					     "Beside it the period before: as long and right before, a week or a month earlier.",
 					     .type = GC_PARAMETER_CHOICE, .choices = comparisons };
+static const struct gc_parameter compared = {
+	"compare",
+	"The period before, that the change is from: previous (as long and right before; so it is when nothing is said), or a "
+	"week or a month earlier.",
+	.type = GC_PARAMETER_CHOICE, .choices = comparisons, .initially = "previous"
+};
+static const struct gc_parameter cuts = { "by", "Dimensions, with commas between; all of the metric when none is asked for.",
+					  .type = GC_PARAMETER_TEXT, .pattern = "^[a-z][a-z0-9_]*(,[a-z][a-z0-9_]*)*$" };
+static const struct gc_parameter members = {
+	"limit",
+	"Members of a dimension at most, those with the largest parts; one row more is all others, so that the parts still add up.",
+	.type = GC_PARAMETER_INTEGER,
+	.min = 1,
+	.max = 500,
+	.initially = "20"
+};
 static const struct gc_parameter as = { "as", "The same as `format`.", .type = GC_PARAMETER_CHOICE, .choices = formats,
 					.instead_of = "format" };
 
 const struct gc_filter gc_common_filters[] = {
 	{ &format, NULL }, { &limit, NULL }, { &offset, NULL }, { &bom, NULL }, { NULL, NULL }
 };
+const struct gc_filter gc_form_filters[] = { { &format, NULL }, { &bom, NULL }, { NULL, NULL } };
 
 /* ---- which conditions they are ---- */
 
@@ -154,6 +171,8 @@ static const struct gc_filter of_errors[] = { BY_CREATION, BY_SEVERITY, { &compo
 static const struct gc_filter of_approvals[] = { BY_CREATION, { &tier, NULL }, { &status, "status = $" }, END };
 static const struct gc_filter of_metric[] = { { &by, NULL }, { &from, NULL }, { &to, NULL }, { &days, NULL }, { &grain, NULL }, { &where, NULL },
 					      { &compare, NULL }, { &as, NULL }, END };
+static const struct gc_filter of_change[] = { { &cuts, NULL }, { &from, NULL }, { &to, NULL }, { &week, NULL }, { &where, NULL }, { &compared, NULL },
+					      { &members, NULL }, { &as, NULL }, END };
 static const struct gc_filter of_audit[] = { { &from, "asked_at >= $::timestamptz" }, { &to, "asked_at < $::timestamptz" }, { &days, "asked_at >= " DAYS_AGO }, END };
 /* clang-format on */
 
@@ -231,6 +250,9 @@ const struct gc_route gc_routes[] = {
 	/* the registry's: whatever has no row of its own above */
 	{ "/api/cube/metrics", GC_ANSWER_ROWS, GC_ACCESS_VIEWER, "Every metric: what it says, how it is computed, what it may be cut by.", "metric_catalog",
 	  NULL, NULL, NULL, 0 },
+	{ METRIC("{name}/explain"), "Why a metric changed: what each member of its dimensions made of the change, mix and rate apart.", "cube_metric_change",
+	  "SELECT * FROM cube.metric_change(:name, " WINDOW ", :compare, string_to_array(:by, ','), cube.metric_filter(:where), :limit)", of_change,
+	  NULL, GC_LIMITS_ITSELF },
 	{ METRIC("{name}"), "A metric of the catalog: in a window, by grain and dimensions, filtered, beside the period before.", "cube_metric_answer",
 	  "SELECT * FROM cube.metric_compared(:name, " WINDOW ", :grain, string_to_array(:by, ','), cube.metric_filter(:where), :compare)", of_metric,
 	  "at, dimensions", 0 },

@@ -56,13 +56,16 @@ struct gc_route {
 	const char *sql;                 /* without WHERE when there are conditions; ":name" is a parameter's value */
 	const struct gc_filter *filters; /* NULL: none */
 	const char *order;               /* ORDER BY */
-	int64_t limit;                   /* rows when no limit is asked for, but for a file; 0: serve.row_limit */
+	int64_t limit; /* rows when no limit is asked for, but for a file; 0: serve.row_limit; or GC_LIMITS_ITSELF */
 };
+
+/* As a route's limit: its SQL takes :limit, and its rows are not cut into pages. */
+#define GC_LIMITS_ITSELF (-1)
 
 /* In the order in which they are tried; ends with a NULL path. */
 extern const struct gc_route gc_routes[];
-/* What every route with rows takes: format, limit, offset, bom. */
-extern const struct gc_filter gc_common_filters[];
+/* What every route with rows takes: format, limit, offset, bom; and what one takes that limits itself: format, bom. */
+extern const struct gc_filter gc_common_filters[], gc_form_filters[];
 extern const char gc_allowed_methods[]; /* "GET, HEAD" */
 
 /* The route of a path, NULL when there is none; *ret_part is what stood for "{name}", in `path`. */

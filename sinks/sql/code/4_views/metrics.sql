@@ -169,7 +169,6 @@ RETURNS void LANGUAGE plpgsql STABLE AS $$
 BEGIN
 	PERFORM cube.check_metric_cut(p_name, d, c) FROM (SELECT unnest(p_by) AS c UNION ALL SELECT jsonb_object_keys(p_filter)) u;
 	IF cardinality(p_by) <> (SELECT count(DISTINCT c) FROM unnest(p_by) c) THEN PERFORM cube.refuse_metric('by has a dimension twice'); END IF;
-	IF cardinality(p_by) > 6 THEN PERFORM cube.refuse_metric('by may have six dimensions at most'); END IF;
 	IF p_grain NOT IN ('minute', 'hour', 'day', 'week', 'month') THEN
 		PERFORM cube.refuse_metric(format('there is no grain %s; it is minute, hour, day, week, month, or none for the whole window', left(p_grain, 60)));
 	END IF;
@@ -353,6 +352,7 @@ DECLARE
 	groups text;
 BEGIN
 	PERFORM cube.check_metric_question(p_name, d, p_from, p_to, p_grain, cuts, p_filter);
+	IF cardinality(cuts) > 6 THEN PERFORM cube.refuse_metric('by may have six dimensions at most'); END IF;
 	SELECT coalesce(string_agg(format(', %s AS v%s', CASE WHEN d -> 'cuts' -> c ? 'table' THEN format('coalesce(d%s.%I::text, ''unknown'')', n, d -> 'cuts' -> c ->> 'shows')
 			ELSE 's.k' || n END, n), '' ORDER BY n), ''),
 		format('jsonb_build_object(%s)', string_agg(format('%L, v%s', c, n), ', ' ORDER BY n)),

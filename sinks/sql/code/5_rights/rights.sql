@@ -214,11 +214,11 @@ BEGIN
 		EXECUTE format('GRANT SELECT (%s) ON %s TO %I', r.columns, r.name, p_role);
 	END LOOP;
 	FOR r IN SELECT p.oid::regprocedure AS name FROM pg_proc p WHERE p.pronamespace = 'cube'::regnamespace AND p.proname IN ('activity_heatmap', 'actor_key_of',
-			'approvals', 'as_of', 'bucket_at', 'bucket_value', 'check_metric_cut', 'check_metric_question', 'component_cell', 'confidence_distribution',
-			'cube_execution_timeline', 'cube_tier_as_of', 'daily_verification', 'day_of', 'days_until', 'duration_percentiles', 'error_trends', 'errors',
+			'approvals', 'as_of', 'bucket_at', 'bucket_value', 'check_metric_change', 'check_metric_cut', 'check_metric_question', 'component_cell',
+			'confidence_distribution', 'cube_execution_timeline', 'cube_tier_as_of', 'daily_verification', 'day_of', 'days_until', 'duration_percentiles', 'error_trends', 'errors',
 			'errors_of_minutes', 'executions', 'fill_of', 'first_minute', 'hourly_verification', 'is_open_error', 'issue_last_found', 'lane', 'log_bucket', 'log_integrity',
-			'mean', 'metric', 'metric_answer_sql', 'metric_bucket_sql', 'metric_compared', 'metric_cut_column', 'metric_facts_sql', 'metric_filter',
-			'metric_filter_form', 'metric_filter_sql', 'metric_has_facts_at', 'metric_keys_sql', 'metric_measure_sql', 'metric_named', 'metric_part_sql',
+			'mean', 'metric', 'metric_answer_sql', 'metric_bucket_sql', 'metric_change', 'metric_compared', 'metric_cut_column', 'metric_facts_sql', 'metric_filter',
+			'metric_filter_form', 'metric_filter_sql', 'metric_has_facts_at', 'metric_keys_sql', 'metric_measure_sql', 'metric_members', 'metric_named', 'metric_part_sql',
 			'metric_parts_sql', 'metric_shift', 'metric_statement', 'metric_sum_sql', 'metric_sums_for', 'metric_sums_sql', 'metric_time_sql', 'metric_whole_sql',
 			'minute_at', 'mission_key_of', 'nearest_word', 'records_read', 'refuse_metric', 'seconds_between', 'tier_key_of', 'time_before', 'time_key', 'total',
 			'usual_gap', 'verification_success_rate', 'window_of') LOOP
