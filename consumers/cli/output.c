@@ -196,9 +196,26 @@ json_t *gc_output_time_json(int64_t us)
 	return us == GC_NO_TIME ? json_null() : json_string(gc_time_format(us, text, sizeof(text)));
 }
 
+/* With 15 digits 0.7 is 0.7; jansson's 17 make it 0.69999999999999996. */
+static int digits_of(const json_t *answer)
+{
+	for (int digits = 15; digits < 17; digits++) {
+		char *text = json_dumps(answer, JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits));
+		json_t *copy = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
+		bool is_same = copy && json_equal(copy, answer);
+
+		json_decref(copy);
+		free(text);
+		if (is_same)
+			return digits;
+	}
+	return 17;
+}
+
 void gc_output_print_json(json_t *take_answer, bool on_one_line)
 {
-	json_dumpf(take_answer, stdout, on_one_line ? JSON_COMPACT : JSON_INDENT(2));
+	json_dumpf(take_answer, stdout,
+		   (on_one_line ? JSON_COMPACT : JSON_INDENT(2)) | JSON_REAL_PRECISION(digits_of(take_answer)));
 	putchar('\n');
 	json_decref(take_answer);
 }

@@ -70,7 +70,7 @@ METRICS = {
     'duration_p95': ('executions', percentile(0.95, 'f.duration_seconds'), 'count(f.duration_seconds)'),
     'duration_p99': ('executions', percentile(0.99, 'f.duration_seconds'), 'count(f.duration_seconds)'),
     'confidence_avg': ('executions', 'avg(f.confidence_score)', 'count(f.confidence_score)'),
-    'calibration_error': ('executions', 'avg((f.confidence_score::numeric - f.was_successful::int) ^ 2) FILTER (WHERE %s)' % ENDED,
+    'calibration_error': ('executions', 'avg((round(f.confidence_score::numeric, 30) - f.was_successful::int) ^ 2) FILTER (WHERE %s)' % ENDED,
                           'count(f.confidence_score) FILTER (WHERE %s)' % ENDED),
     'drift_avg': ('benchmarks', 'avg(f.drift_score)', 'count(f.drift_score)'),
     'drift_rate': ('benchmarks', share('f.drift_detected')),

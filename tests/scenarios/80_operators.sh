@@ -291,7 +291,7 @@ grep -q 'status=401' serve.log || fail 'the access log lacks a request'
 shown "serve has $(grep -c '^# TYPE' answer) metrics on its own listener, and promtool nothing to say of them"
 wait_until 20 gauges_are_right || fail "metrics with thresholds: $(cat gauges.found)"
 equal 'thresholds in the metrics' "$(sed -n 's/^gracecube_metric_threshold{name="\([a-z_]*\)",level="\([a-z]*\)".*} /\1 \2 /p' answer | sort)" \
-	"$("$CUBE_TEST_BIN" metrics list --json "${OWN[@]}" | jq -r '.[] | .name as $name | .thresholds | to_entries[] | select(.key | IN("good", "warning", "critical")) | "\($name) \(.key) \(.value)"' | sort)"
+	"$("$CUBE_TEST_BIN" metrics list --json "${OWN[@]}" | jq -r '.[] | .name as $name | .thresholds | to_entries[] | select(.key | IN("good", "warning", "critical")) | "\($name) \(.key) \(.value + 0)"' | sort)"
 wait_until 20 is_beyond too_many warning || fail 'no alert on a metric that is beyond its threshold'
 wait_until 20 is_beyond approvals_pending critical || fail 'no alert on a metric that is beyond what Grace holds it to'
 equal 'the file of a threshold' "$(sed -n 's/^gracecube_metric_threshold{name="approvals_pending",level="critical",better="down",file="\(.*\)"} 2$/\1/p' answer)" metrics_catalog.yaml
