@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The API over the captured traffic: every route in JSON and CSV against psql, windows to the minute, one component's answers, every kind
-of error, tokens and tiers in the API and in SQL, the audit, parallel clients while records arrive, events, TLS, and a database that goes away."""
+of error, tokens and tiers in the API and in SQL, agents by MCP, the audit, parallel clients while records arrive, events, TLS, and a database that goes away."""
 import concurrent.futures
 import csv
 import datetime
@@ -22,6 +22,7 @@ import urllib.parse
 sys.path.insert(0, os.path.join(os.environ['CUBE_TEST_ROOT'], 'tests', 'lib'))
 from scenario import *  # noqa: E402,F403
 import by_dbt  # noqa: E402
+import by_mcp  # noqa: E402
 import questions  # noqa: E402
 
 RATE = '/api/cube/metrics/verification-success-rate'
@@ -989,6 +990,125 @@ def same_questions(server, token):
     shown('30 clients with three tokens ask the same at once: each has its own answer, 1,200 times')
 
 
+# --- Agents: the Model Context Protocol -------------------------------------------------------------------------------
+
+TOOLS = {  # the route that answers the same, and arguments of calls
+    'list_metrics': ('/api/cube/metrics', [{}, {'limit': 3}]),
+    'describe_metric': ('/api/cube/metrics/{name}/definition', [{'name': 'errors'}]),
+    'query_metric': ('/api/cube/metrics/{name}', [{'name': 'errors', 'from': '2026-11-01', 'to': '2026-11-20', 'by': 'severity', 'grain': 'day', 'compare': None},
+                                                  {'name': 'verification_success_rate', 'from': '2026-11-09', 'to': '2026-11-16', 'compare': 'week', 'where': '{"tier": ["tier_1"]}'},
+                                                  {'name': 'executions', 'days': 30, 'to': '2026-11-16', 'by': 'tier'}]),
+    'explain_change': ('/api/cube/metrics/{name}/explain', [{'name': 'confidence_avg', 'from': '2026-11-09', 'to': '2026-11-16', 'by': 'tier,component', 'limit': 2}]),
+    'freshness': ('/api/cube/metrics/freshness', [{}]),
+    'contract_timeline': ('/api/cube/executions/{contract_id}/timeline', [{'contract_id': None}]),
+}
+
+
+def send(server, token, message, **headers):
+    """POST /mcp as a client does; the answer with its body as JSON, where it has one."""
+    connection = server.connect()
+    connection.request('POST', '/mcp', message if isinstance(message, (str, bytes)) else json.dumps(message), {
+        'Content-Type': 'application/json', 'Accept': 'application/json, text/event-stream', **({'Authorization': 'Bearer ' + token} if token else {}), **headers})
+    answer = connection.getresponse()
+    answer.body = answer.read()
+    answer.json = json.loads(answer.body) if answer.body else None
+    return answer
+
+
+def ask_mcp(server, token, method, **parameters):
+    answer = send(server, token, {'jsonrpc': '2.0', 'id': 'a-1', 'method': method, 'params': parameters}, **{'MCP-Protocol-Version': '2025-06-18'})
+    equal('status of ' + method, (answer.status, answer.headers['Content-Type']), (200, 'application/json'))
+    equal('whose answer it is', (answer.json['jsonrpc'], answer.json['id']), ('2.0', 'a-1'))
+    return answer.json
+
+
+def call_tool(server, token, name, **arguments):
+    """The result of a call: its structured content, or what it says of its error."""
+    result = ask_mcp(server, token, 'tools/call', name=name, arguments=arguments)['result']
+    text, = (part['text'] for part in result['content'] if part['type'] == 'text')
+    if result['isError']:
+        return text
+    equal('the text of %s' % name, json.loads(text), result['structuredContent'])
+    return result['structuredContent']
+
+
+def agents(server, token, document):
+    """MCP: each tool answers what its route does, with the same rights, and says in words what is wrong."""
+    for asked, spoken in (('2025-06-18', '2025-06-18'), ('2025-03-26', '2025-03-26'), ('2025-11-25', '2025-11-25'), ('1999-01-01', '2025-11-25')):
+        result = ask_mcp(server, token, 'initialize', protocolVersion=asked, capabilities={}, clientInfo={'name': 'test', 'version': '1'})['result']
+        equal('revision for ' + asked, (result['protocolVersion'], list(result['capabilities']), result['serverInfo']['name']), (spoken, ['tools'], 'gracecube'))
+    answer = send(server, token, {'jsonrpc': '2.0', 'method': 'notifications/initialized'})
+    equal('a notification', (answer.status, answer.body), (202, b''))
+    equal('ping', ask_mcp(server, token, 'ping')['result'], {})
+    tools = {tool['name']: tool for tool in ask_mcp(server, token, 'tools/list')['result']['tools']}
+    equal('tools', list(tools), list(TOOLS))
+    for name, (path, calls) in TOOLS.items():
+        of_route = {parameter['name']: parameter['schema'] for parameter in document['paths'][path]['get']['parameters']}
+        schema = tools[name]['inputSchema']
+        equal('arguments of ' + name, set(schema['properties']), set(of_route) - {'format', 'as', 'bom'})
+        equal('needed ones', schema['required'], re.findall(r'{(\w+)}', path))
+        for argument, allowed in schema['properties'].items():
+            if argument not in schema['required']:
+                equal('schema of %s in %s' % (argument, name), {key: text for key, text in allowed.items() if key != 'description'}, of_route[argument])
+        for arguments in calls:
+            if 'contract_id' in arguments:
+                arguments = {'contract_id': server.rows('/api/cube/executions?limit=1', token)[0]['contract_id']}
+            found = call_tool(server, token, name, **arguments)
+            asked = {argument: text for argument, text in arguments.items() if text is not None and argument not in schema['required']}
+            of_http = server.ask(re.sub(r'{(\w+)}', lambda part, given=arguments: given[part.group(1)], path) + '?' + urllib.parse.urlencode(asked), token)
+            same_rows('%s %s' % (name, arguments), [plain(row) for row in found['rows']], [plain(row) for row in json.loads(of_http.body)])
+            equal('its commit', (found['as_of'], str(found['records']), found['more']), (of_http.headers['X-Cube-As-Of'], of_http.headers['X-Cube-Records'], of_http.headers['X-Cube-More'] == 'true'))
+    shown('MCP: initialize, ping and %d tools, each with the parameters and the rows of its route' % len(tools))
+    refused_calls(server, token)
+    if os.environ.get('CUBE_TEST_CAMPAIGN'):
+        equal('a client of the protocol', by_mcp.ask('http://127.0.0.1:%d/mcp' % server.port, token), [
+            [mode, '2025-11-25', list(TOOLS), call_tool(server, token, 'query_metric', name='errors', by='severity', **{'from': '2026-11-01'}), [True, call_tool(server, token, 'explain_change', name='duration_p95')]]
+            for mode in ('legacy', 'auto')])
+        shown('MCP: the client of PyPI connects, lists the tools and calls them')
+
+
+def refused_calls(server, token):
+    limited, viewer = new_token('agent', '--highest-tier', 'tier_1', '--role', 'analyst'), new_token('agent that views', '--role', 'viewer')
+    for name, arguments, says in (('query_metric', {'name': 'eror'}, 'did you mean errors?'), ('query_metric', {}, 'missing. Parameter: name'), ('query_metric', {'name': 7}, 'not allowed. Parameter: name'),
+                                  ('query_metric', {'name': 'errors', 'days': 91}, 'Parameter: days. Allowed: a whole number from 1 to 90.'), ('explain_change', {'name': 'duration_p95'}, 'does not add'),
+                                  ('query_metric', {'name': 'errors', 'format': 'csv'}, 'one form'), ('query_metric', {'name': 'errors', 'sql': 'x'}, 'no such parameter'),
+                                  ('query_metric', {'name': 'errors', 'by': ['severity']}, 'a text or a whole number'), ('query_metric', {'name': 'missions', 'by': 'tier'}, 'do not add over tiers'),
+                                  ('contract_timeline', {'contract_id': 'none'}, 'no such record')):
+        said = call_tool(server, token, name, **arguments)
+        if not isinstance(said, str) or says not in said:
+            fail('%s %s: %s' % (name, arguments, said))
+    said = call_tool(server, viewer, 'contract_timeline', contract_id='none')
+    equal('a tool that the role does not reach', said, 'This needs a token with the role analyst.')
+    equal('tiers of a limited token', {row['dimensions']['tier'] for row in call_tool(server, limited, 'query_metric', name='executions', by='tier')['rows']}, {'tier_1'})
+    for method, parameters, code in (('tools/call', {'name': 'drop_table'}, -32602), ('resources/list', {}, -32601), ('server/discover', {}, -32601), ('tools/call', {}, -32602)):
+        equal(method, ask_mcp(server, token, method, **parameters)['error']['code'], code)
+    ping = {'jsonrpc': '2.0', 'id': 1, 'method': 'ping'}
+    for message, status, headers in ((ping, 200, {}), ('{"jsonrpc"', 400, {}), ([ping], 400, {}), ({'id': 1, 'method': 'ping'}, 400, {}), ({'jsonrpc': '2.0', 'id': 1.5, 'method': 'ping'}, 400, {}), ('', 400, {}),
+                                     (ping, 400, {'MCP-Protocol-Version': '2026-07-28'}), (ping, 403, {'Origin': 'http://evil.example'}), (ping, 403, {'Origin': 'http://localhost.evil.example'}),
+                                     (ping, 403, {'Origin': 'null'}), (ping, 200, {'Origin': 'http://localhost:6274'}), (ping, 200, {'Origin': 'https://[::1]'}),
+                                     ({'jsonrpc': '2.0', 'id': 3, 'result': {}}, 202, {})):
+        answer = send(server, token, message, **headers)
+        if answer.status != status:
+            fail('%s with %s: %d, expected %d: %s' % (message, headers, answer.status, status, answer.body))
+        if status >= 400:
+            problem(answer, status)
+    problem(send(server, None, ping), 401)
+    problem(send(server, 'gc_nonsense', ping), 401)
+    problem(send(server, 'gc_nonsense', {'jsonrpc': '2.0', 'id': 1, 'method': 'tools/call', 'params': {'name': 'freshness'}}), 401)
+    for method in ('GET', 'DELETE', 'PUT'):
+        answer = server.ask('/mcp', token, method=method)
+        problem(answer, 405)
+        equal('Allow', answer.headers['Allow'], 'POST')
+    try:
+        fail('70 KB are taken: %d' % send(server, token, ' ' * 70000 + json.dumps(ping)).status)
+    except OSError:
+        pass
+    call_tool(server, token, 'query_metric', name='errors', days=91)
+    wait_until(10, 'the call in the audit', lambda: rows("SELECT token_name, method, query, status FROM cube.api_audit WHERE path = '/mcp' ORDER BY audit_id DESC LIMIT 1")
+               == [['all', 'POST', 'tool=query_metric&name=errors&days=91', 422]])
+    shown('MCP: what is wrong is told in words, by role and tier as by HTTP; pages of other hosts, batches and other methods are refused; calls are in the audit')
+
+
 # --- The document -----------------------------------------------------------------------------------------------------
 
 def openapi(server, token):
@@ -1006,7 +1126,7 @@ def openapi(server, token):
             fail('%s: not all answers are described' % path)
         schema = get['responses']['200']['content'].get('application/json', {}).get('schema', {})
         columns = schema.get('items', {}).get('properties', {}).keys()
-        if '/metrics/' in path and not {'tier_name', 'tier_code'} & columns and path.rsplit('/', 1)[1] not in ('freshness', 'lag', 'etl-metadata') and not (
+        if '/metrics/' in path and not {'tier_name', 'tier_code'} & columns and path.rsplit('/', 1)[1] not in ('freshness', 'lag', 'etl-metadata', 'definition') and not (
                 'Of all tiers, whoever asks.' in get['description'] or 'Of the tiers that who asks may see.' in get['description']):
             fail('%s does not say of which tiers it is: %s' % (path, get['description']))
         for name, column in schema.get('items', {}).get('properties', {}).items():
@@ -1507,6 +1627,7 @@ def ask_everything(token, dsn):
     tokens(server, token)
     tiers(server, token)
     registry(server, token)
+    agents(server, token, document)
     audit(server, token)
     metrics(server, token)
     access_log(server, token)

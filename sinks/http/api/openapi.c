@@ -26,7 +26,7 @@ static json_t *list(const char *const *items)
 	return array;
 }
 
-static json_t *schema_of(const struct gc_parameter *parameter, int64_t row_limit)
+json_t *gc_openapi_schema(const struct gc_parameter *parameter, int64_t row_limit)
 {
 	json_t *schema = NULL;
 
@@ -38,7 +38,8 @@ static json_t *schema_of(const struct gc_parameter *parameter, int64_t row_limit
 			json_object_set_new(schema, "default", json_integer(strtoll(parameter->initially, NULL, 10)));
 		break;
 	case GC_PARAMETER_CHOICE:
-		schema = json_pack("{s:s, s:o}", "type", "string", "enum", list(parameter->choices));
+		schema = json_pack("{s:s, s:o, s:s*}", "type", "string", "enum", list(parameter->choices), "default",
+				   parameter->initially);
 		break;
 	case GC_PARAMETER_TIME:
 		schema = json_pack("{s:s, s:[ss]}", "type", "string", "examples", "2026-11-05", "2026-11-05T10:17:30Z");
@@ -62,7 +63,7 @@ static json_t *parameters_of(const struct gc_route *route, int64_t row_limit)
 	for (size_t n = 0; (filter = gc_route_filter(route, n)); n++)
 		json_array_append_new(parameters, json_pack("{s:s, s:s, s:s, s:o}", "name", filter->parameter->name, "in", "query",
 							    "description", filter->parameter->meaning, "schema",
-							    schema_of(filter->parameter, row_limit)));
+							    gc_openapi_schema(filter->parameter, row_limit)));
 	return parameters;
 }
 
@@ -150,7 +151,7 @@ static void add_problems(json_t *responses, const struct gc_route *route)
 
 bool gc_openapi_has(const struct gc_route *route)
 {
-	return route->access != GC_ACCESS_ANYBODY;
+	return route->access != GC_ACCESS_ANYBODY && route->answer != GC_ANSWER_MCP;
 }
 
 /* "/api/cube/executions/{contract_id}/timeline" → "executions_contract_id_timeline" */

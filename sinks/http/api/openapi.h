@@ -14,7 +14,9 @@
 
 /* Without paths; json_decref() it. */
 json_t *gc_openapi_new(void);
-/* Routes that need no token are left out. */
+/* A parameter as a JSON schema. */
+json_t *gc_openapi_schema(const struct gc_parameter *parameter, int64_t row_limit);
+/* Routes that need no token are left out, and what describes itself. */
 bool gc_openapi_has(const struct gc_route *route);
 /* Are the route's answers rows? */
 bool gc_openapi_has_rows(const struct gc_route *route);

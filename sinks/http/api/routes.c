@@ -12,7 +12,6 @@
 #define DAYS_AGO "now() - make_interval(days => $::int)"
 
 const char *const gc_access_names[] = { "anybody", "viewer", "analyst", "operator", NULL };
-const char gc_allowed_methods[] = "GET, HEAD";
 
 /* ---- parameters ---- */
 
@@ -74,7 +73,7 @@ static const struct gc_parameter hour = { "hour", "Created in this hour of the d
 static const struct gc_parameter format = {
 	"format",
 	"Form of the answer; else the Accept header decides. In CSV a text that a spreadsheet would take for a formula has an apostrophe before it.",
-	.type = GC_PARAMETER_CHOICE, .choices = formats
+	.type = GC_PARAMETER_CHOICE, .choices = formats, .is_form = true
 };
 static const struct gc_parameter limit = {
 	"limit", "Rows at most. When it is not given, lists of facts give 100 as JSON; CSV gives all, up to the largest limit.",
@@ -83,7 +82,7 @@ static const struct gc_parameter limit = {
 static const struct gc_parameter offset = { "offset", "Rows to leave out first.", .type = GC_PARAMETER_INTEGER, .max = 100000000 };
 
 static const struct gc_parameter bom = { "bom", "CSV begins with a byte order mark, by which Excel knows UTF-8.",
-					 .type = GC_PARAMETER_CHOICE, .choices = booleans };
+					 .type = GC_PARAMETER_CHOICE, .choices = booleans, .is_form = true };
 
 static const char *const grains[] = { "minute", "hour", "day", "week", "month", NULL };
 static const char *const comparisons[] = { "previous", "week", "month", NULL };
@@ -118,8 +117,9 @@ static const struct gc_parameter members = {
 	.max = 500,
 	.initially = "20"
 };
-static const struct gc_parameter as = { "as", "The same as `format`.", .type = GC_PARAMETER_CHOICE, .choices = formats,
-					.instead_of = "format" };
+static const struct gc_parameter as = {
+	"as", "The same as `format`.", .type = GC_PARAMETER_CHOICE, .choices = formats, .instead_of = "format", .is_form = true
+};
 
 const struct gc_filter gc_common_filters[] = {
 	{ &format, NULL }, { &limit, NULL }, { &offset, NULL }, { &bom, NULL }, { NULL, NULL }
@@ -250,6 +250,8 @@ const struct gc_route gc_routes[] = {
 	/* the registry's: whatever has no row of its own above */
 	{ "/api/cube/metrics", GC_ANSWER_ROWS, GC_ACCESS_VIEWER, "Every metric: what it says, how it is computed, what it may be cut by.", "metric_catalog",
 	  NULL, NULL, NULL, 0 },
+	{ METRIC("{name}/definition"), "One metric of the catalog.", "metric_catalog",
+	  "SELECT c.* FROM cube.metric_catalog c WHERE c.name = (SELECT :name::text WHERE cube.metric_named(:name) IS NOT NULL)", NULL, NULL, 0 },
 	{ METRIC("{name}/explain"), "Why a metric changed: what each member of its dimensions made of the change, mix and rate apart.", "cube_metric_change",
 	  "SELECT * FROM cube.metric_change(:name, " WINDOW ", :compare, string_to_array(:by, ','), cube.metric_filter(:where), :limit)", of_change,
 	  NULL, GC_LIMITS_ITSELF },
@@ -283,6 +285,7 @@ const struct gc_route gc_routes[] = {
 	  NULL, NULL, 0 },
 	{ "/api/cube/me", GC_ANSWER_ME, GC_ACCESS_VIEWER, "What this token may do.", NULL, NULL, NULL, NULL, 0 },
 	{ "/api/openapi.json", GC_ANSWER_OPENAPI, GC_ACCESS_VIEWER, "This document.", NULL, NULL, NULL, NULL, 0 },
+	{ "/mcp", GC_ANSWER_MCP, GC_ACCESS_VIEWER, "The Model Context Protocol, by which agents ask.", NULL, NULL, NULL, NULL, 0 },
 	{ "/livez", GC_ANSWER_LIVE, GC_ACCESS_ANYBODY, "Is the process alive.", NULL, NULL, NULL, NULL, 0 },
 	{ "/readyz", GC_ANSWER_READY, GC_ACCESS_ANYBODY, "Does the database answer, with the right schema.", NULL, NULL, NULL, NULL, 0 },
 	{ "/assets/{file}", GC_ANSWER_ASSET, GC_ACCESS_ANYBODY, "A file of the dashboard.", NULL, NULL, NULL, NULL, 0 },
@@ -318,6 +321,11 @@ const struct gc_route *gc_route_find(const char *path, struct gc_span *ret_part)
 			return route;
 	}
 	return NULL;
+}
+
+const char *gc_route_methods(const struct gc_route *route)
+{
+	return route->answer == GC_ANSWER_MCP ? "POST" : "GET, HEAD";
 }
 
 struct gc_span gc_route_part(const struct gc_route *route)

@@ -24,6 +24,7 @@ struct gc_parameter {
 	const char *const *choices; /* ends with NULL */
 	const char *initially;      /* when it is not given; NULL: nothing is asked of the database */
 	const char *instead_of;     /* may not be given together with this one */
+	bool is_form;               /* of the answer's form, not of what is asked */
 };
 
 /* How a parameter narrows the rows: an SQL condition in which $ is its value. NULL: the route's own SQL names it, ":tier". */
@@ -42,6 +43,7 @@ enum gc_answer {
 	GC_ANSWER_ME,
 	GC_ANSWER_EVENTS,
 	GC_ANSWER_OPENAPI,
+	GC_ANSWER_MCP, /* http/api/mcp.h */
 	GC_ANSWER_LIVE,
 	GC_ANSWER_READY,
 	GC_ANSWER_ASSET, /* a file of sinks/http/dashboard */
@@ -66,10 +68,11 @@ struct gc_route {
 extern const struct gc_route gc_routes[];
 /* What every route with rows takes: format, limit, offset, bom; and what one takes that limits itself: format, bom. */
 extern const struct gc_filter gc_common_filters[], gc_form_filters[];
-extern const char gc_allowed_methods[]; /* "GET, HEAD" */
 
 /* The route of a path, NULL when there is none; *ret_part is what stood for "{name}", in `path`. */
 const struct gc_route *gc_route_find(const char *path, struct gc_span *ret_part);
+/* "GET, HEAD", or "POST". */
+const char *gc_route_methods(const struct gc_route *route);
 /* "contract_id" of "/api/cube/executions/{contract_id}"; empty when there is none. */
 struct gc_span gc_route_part(const struct gc_route *route);
 

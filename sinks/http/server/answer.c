@@ -196,7 +196,7 @@ static enum gc_verdict answer_events(struct gc_request *request, struct gc_datab
 
 static enum gc_verdict (*const answers[])(struct gc_request *request, struct gc_database *db, struct gc_err *err) = {
 	[GC_ANSWER_ROWS] = answer_rows,     [GC_ANSWER_ROW] = answer_rows,        [GC_ANSWER_ME] = answer_me,
-	[GC_ANSWER_EVENTS] = answer_events, [GC_ANSWER_OPENAPI] = answer_openapi,
+	[GC_ANSWER_EVENTS] = answer_events, [GC_ANSWER_OPENAPI] = answer_openapi, [GC_ANSWER_MCP] = gc_mcp_answer_message,
 };
 
 /* ---- failures ---- */

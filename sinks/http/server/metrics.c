@@ -18,7 +18,7 @@ static const struct gc_buckets wait_buckets = {
 	10, { MS / 10, MS, 5 * MS, 10 * MS, 50 * MS, 100 * MS, 500 * MS, 1000 * MS, 2500 * MS, 5000 * MS }
 };
 
-static const int statuses[GC_STATUSES] = { 200, 304, 400, 401, 403, 404, 405, 414, 422, 429, 431, 500, 503, 0 };
+static const int statuses[GC_STATUSES] = { 200, 202, 304, 400, 401, 403, 404, 405, 414, 422, 429, 431, 500, 503, 0 };
 static const char *const limit_names[GC_LIMITS] = {
 	[GC_LIMIT_ADDRESS] = "address", [GC_LIMIT_DEADLINE] = "deadline",       [GC_LIMIT_QUEUE] = "queue",
 	[GC_LIMIT_STREAMS] = "streams", [GC_LIMIT_TOKEN_QUEUE] = "token_queue", [GC_LIMIT_TOKEN_STREAMS] = "token_streams",
@@ -121,7 +121,7 @@ static void print_denied(struct gc_metric_printer *p)
 	print_names(p, "reason", denied_names, GC_DENIALS);
 }
 
-/* What was never answered is left out: 50 routes with 14 statuses each would be 700 lines of zeros. */
+/* What was never answered is left out: 50 routes with 15 statuses each would be 750 lines of zeros. */
 static void print_requests(struct gc_metric_printer *p)
 {
 	char label[160];

@@ -113,6 +113,8 @@ void gc_request_free(struct gc_request *request)
 	gc_values_done(&request->values);
 	gc_text_done(&request->parameters);
 	gc_text_done(&request->body);
+	gc_text_done(&request->sent);
+	gc_mcp_done(&request->mcp);
 	gc_shared_drop(request->shared);
 	gc_shared_drop(request->zipped);
 	explicit_bzero(request->token, sizeof(request->token));

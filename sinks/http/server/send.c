@@ -17,6 +17,11 @@ static bool is_api(const struct gc_request *request)
 	return strncmp(request->path, "/api/", 5) == 0;
 }
 
+static bool is_mcp(const struct gc_request *request)
+{
+	return request->route && request->route->answer == GC_ANSWER_MCP;
+}
+
 static void add_header(struct MHD_Response *response, const char *name, const char *value)
 {
 	if (value && *value)
@@ -104,7 +109,7 @@ static void add_headers(struct MHD_Response *response, struct gc_request *reques
 	add_header(response, "Vary", is_api(request) ? "Accept, Accept-Encoding, Authorization" : NULL);
 	add_header(response, "X-Cube-More", request->rows < 0 ? NULL : request->has_more ? "true" : "false");
 	add_header(response, "WWW-Authenticate", request->status == 401 ? "Bearer realm=\"gracecube\"" : NULL);
-	add_header(response, "Allow", request->status == 405 ? gc_allowed_methods : NULL);
+	add_header(response, "Allow", request->status == 405 ? gc_route_methods(request->route) : NULL);
 	add_header(response, "Retry-After", request->status == 503 || request->status == 429 ? "1" : NULL);
 	add_freshness(response, request);
 }
@@ -130,7 +135,7 @@ static bool is_known_to_client(const struct gc_request *request, const char *eta
 
 static bool is_unchanged(const struct gc_request *request)
 {
-	return request->status == 200 && *request->etag && is_known_to_client(request, request->etag);
+	return !request->mcp.message && request->status == 200 && *request->etag && is_known_to_client(request, request->etag);
 }
 
 static void make_unchanged(struct gc_request *request)
@@ -189,12 +194,17 @@ static struct MHD_Response *make_response(struct gc_request *request)
 enum MHD_Result gc_send_answer(struct gc_request *request)
 {
 	struct MHD_Response *response;
+	bool is_call = request->mcp.tool;
 
+	if (is_call) { /* the audit has what the route answered, not what is made of it */
+		gc_audit_put(request->serve->audit, request);
+		gc_mcp_finish_call(request);
+	}
 	if (is_unchanged(request))
 		make_unchanged(request);
 	response = make_response(request);
 	gc_connections_expect(request->serve, request->connection, request->is_stream ? GC_EXPECT_NOTHING : GC_EXPECT_TAKING);
-	if (is_api(request))
+	if (!is_call && (is_api(request) || is_mcp(request)))
 		gc_audit_put(request->serve->audit, request);
 	if (response)
 		add_headers(response, request);

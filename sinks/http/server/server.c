@@ -1,6 +1,6 @@
 /* The HTTP server: listens, reads requests, hands them to the pool, sends answers. See server.h.
  *
- * What a client may do is bounded: connections (serve.clients), the bytes of URL and headers, the bytes of a body (none is read), idle
+ * What a client may do is bounded: connections (serve.clients), the bytes of URL and headers, the bytes of a body (which /mcp alone reads), idle
  * time, and what waits for the database. No answer of the database is waited for here.
  * Threads: the callbacks run in libmicrohttpd's one thread.
  */
@@ -116,9 +116,21 @@ static enum MHD_Result begin_api(struct gc_request *request)
 	return hand_to_pool(request);
 }
 
-static bool is_allowed(const char *method)
+static enum MHD_Result begin_mcp(struct gc_request *request)
 {
-	return strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
+	read_token(request);
+	return gc_mcp_begin(request) ? hand_to_pool(request) : gc_send_answer(request);
+}
+
+static bool is_allowed(const struct gc_route *route, const char *method)
+{
+	struct gc_span rest = gc_span_of(gc_route_methods(route)), allowed;
+
+	while (gc_span_next_item(&rest, ',', &allowed)) {
+		if (gc_span_equal(allowed, gc_span_of(method)))
+			return true;
+	}
+	return false;
 }
 
 static enum MHD_Result begin(struct gc_request *request)
@@ -133,8 +145,10 @@ static enum MHD_Result begin(struct gc_request *request)
 	}
 	if (!request->route)
 		return refuse(request, 404, "There is nothing here. /api/openapi.json lists what there is.");
-	if (!is_allowed(request->method))
-		return refuse(request, 405, "Only GET and HEAD are answered here.");
+	if (!is_allowed(request->route, request->method)) {
+		gc_request_fail(request, 405, "What is answered here: %s.", gc_route_methods(request->route));
+		return gc_send_answer(request);
+	}
 	if (part.ptr)
 		request->part = strndup(part.ptr, part.len);
 	switch (request->route->answer) {
@@ -144,16 +158,28 @@ static enum MHD_Result begin(struct gc_request *request)
 		return gc_send_probe(request, true);
 	case GC_ANSWER_READY:
 		return gc_send_probe(request, gc_events_is_ready(request->serve->events));
+	case GC_ANSWER_MCP:
+		return begin_mcp(request);
 	default:
 		return begin_api(request);
 	}
 }
 
-/* A body means nothing to any route: it is passed over, and a long one ends the connection. */
-static enum MHD_Result skip_body(struct gc_request *request, size_t *bytes)
+static bool reads_body(const struct gc_request *request)
 {
-	request->body_bytes += *bytes;
-	*bytes = 0;
+	struct gc_span part;
+	const struct gc_route *route = gc_route_find(request->path, &part);
+
+	return route && route->answer == GC_ANSWER_MCP;
+}
+
+/* To the other routes a body means nothing: it is passed over. A long one ends the connection. */
+static enum MHD_Result take_body(struct gc_request *request, const char *bytes, size_t *count)
+{
+	request->body_bytes += *count;
+	if (request->body_bytes <= BODY_BYTES_MAX && reads_body(request))
+		gc_text_add(&request->sent, (struct gc_span){ bytes, *count });
+	*count = 0;
 	return request->body_bytes > BODY_BYTES_MAX ? MHD_NO : MHD_YES;
 }
 
@@ -217,13 +243,12 @@ static enum MHD_Result handle(void *argument, struct MHD_Connection *connection,
 {
 	struct gc_request *request = *context;
 
-	(void)upload;
 	if (is_note(request)) {
 		*context = read_header(argument, connection, path, method, version, (const void *)request);
 		return MHD_YES;
 	}
 	if (*upload_bytes)
-		return skip_body(request, upload_bytes);
+		return take_body(request, upload, upload_bytes);
 	if (atomic_load(&request->state) == GC_REQUEST_ANSWERED)
 		return gc_send_answer(request);
 	return begin(request);

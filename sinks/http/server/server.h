@@ -17,6 +17,7 @@
 #include <sys/types.h> /* microhttpd.h needs it */
 #include <microhttpd.h>
 
+#include "http/api/mcp.h"
 #include "http/api/routes.h"
 #include "http/api/text.h"
 
@@ -99,7 +100,9 @@ struct gc_request {
 	char token[GC_TOKEN_TEXT_BYTES]; /* as it was shown */
 	uint64_t asker;                  /* of that token: the same for all requests that show it */
 	bool has_token, wants_csv, accepts_gzip;
-	size_t body_bytes;         /* of what was sent and is not read */
+	size_t body_bytes;         /* of what was sent */
+	struct gc_text sent;       /* that, where the route reads it */
+	struct gc_mcp mcp;         /* the message in it */
 	struct gc_problem problem; /* of the parameters, told once it is known who asks; status 0: none */
 
 	/* who asks, once it is known */
@@ -159,6 +162,14 @@ bool gc_tier_is_above(const char *tier, const char *limit);
 void gc_answer_requests(struct gc_request *first, struct gc_database *db);
 /* The OpenAPI document; `text` is left empty when it fails. */
 enum gc_verdict gc_describe_api(struct gc_text *text, struct gc_database *db, struct gc_err *err) GC_MUST_CHECK;
+
+/* ---- mcp.c: in the HTTP thread, but for the second ---- */
+
+/* Once all was sent. False when it has its answer already; else it asks for the route of a tool, or for what is known without one. */
+bool gc_mcp_begin(struct gc_request *request);
+enum gc_verdict gc_mcp_answer_message(struct gc_request *request, struct gc_database *db, struct gc_err *err) GC_MUST_CHECK;
+/* Makes the tool's result of the route's answer. */
+void gc_mcp_finish_call(struct gc_request *request);
 
 /* ---- events.c ---- */
 
@@ -245,7 +256,7 @@ enum MHD_Result gc_send_probe(struct gc_request *request, bool is_good);
 
 /* ---- metrics.c ---- */
 
-#define GC_STATUSES 14 /* that are ever sent */
+#define GC_STATUSES 15 /* that are ever sent */
 struct gc_route_counters {
 	_Atomic int64_t by_status[GC_STATUSES];
 	struct gc_histogram took;
