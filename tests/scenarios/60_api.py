@@ -997,8 +997,9 @@ TOOLS = {  # the route that answers the same, and arguments of calls
     'describe_metric': ('/api/cube/metrics/{name}/definition', [{'name': 'errors'}]),
     'query_metric': ('/api/cube/metrics/{name}', [{'name': 'errors', 'from': '2026-11-01', 'to': '2026-11-20', 'by': 'severity', 'grain': 'day', 'compare': None},
                                                   {'name': 'verification_success_rate', 'from': '2026-11-09', 'to': '2026-11-16', 'compare': 'week', 'where': '{"tier": ["tier_1"]}'},
-                                                  {'name': 'executions', 'days': 30, 'to': '2026-11-16', 'by': 'tier'}]),
-    'explain_change': ('/api/cube/metrics/{name}/explain', [{'name': 'confidence_avg', 'from': '2026-11-09', 'to': '2026-11-16', 'by': 'tier,component', 'limit': 2}]),
+                                                  {'name': 'executions', 'from': '2026-11-01', 'by': 'tier', 'limit': 2}]),
+    'explain_change': ('/api/cube/metrics/{name}/explain', [{'name': 'confidence_avg', 'from': '2026-11-09', 'to': '2026-11-16', 'by': 'tier,component', 'limit': 2},
+                                                          {'name': 'errors', 'days': 30, 'by': 'severity'}]),
     'freshness': ('/api/cube/metrics/freshness', [{}]),
     'contract_timeline': ('/api/cube/executions/{contract_id}/timeline', [{'contract_id': None}]),
 }
@@ -1022,13 +1023,13 @@ def ask_mcp(server, token, method, **parameters):
     return answer.json
 
 
-def call_tool(server, token, name, **arguments):
+def call_tool(server, token, tool, **arguments):
     """The result of a call: its structured content, or what it says of its error."""
-    result = ask_mcp(server, token, 'tools/call', name=name, arguments=arguments)['result']
+    result = ask_mcp(server, token, 'tools/call', name=tool, arguments=arguments)['result']
     text, = (part['text'] for part in result['content'] if part['type'] == 'text')
     if result['isError']:
         return text
-    equal('the text of %s' % name, json.loads(text), result['structuredContent'])
+    equal('the text of %s' % tool, json.loads(text), result['structuredContent'])
     return result['structuredContent']
 
 
