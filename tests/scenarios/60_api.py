@@ -1156,6 +1156,12 @@ def forms(server, token):
     equal('in JSON', server.rows(path, token)[0]['action_type'], "=cmd|' /C calc'!A0")
     equal('with a mark', server.ask(path + '?format=csv&bom=true', token).body, b'\xef\xbb\xbf' + answer.body)
     psql("UPDATE cube.fact_verification_executions SET action_type = '%s' WHERE contract_id = '%s'" % (action, contract))
+    for question, name in (('errors?by=severity&limit=2', 'errors-rows-1-2'), ('errors?by=severity', 'errors'), ('errors/explain?from=2026-11-09&to=2026-11-16', 'errors-explain')):
+        answer = server.ask('/api/cube/metrics/%s&as=csv&bom=true' % question, token)
+        equal('name of the file', answer.headers['Content-Disposition'], 'attachment; filename="%s.csv"' % name)
+        equal('its mark', answer.body[:3], b'\xef\xbb\xbf')
+        equal('known already', server.status('/api/cube/metrics/%s&as=csv&bom=true' % question, token, **{'If-None-Match': answer.headers['ETag']}), 304)
+    equal('the next page of a metric', server.ask('/api/cube/metrics/errors?by=severity&limit=2', token).headers['Link'], '</api/cube/metrics/errors?offset=2&by=severity&limit=2>; rel="next"')
 
     path = '/api/cube/executions?limit=1000'
     plain_one = server.ask(path, token)

@@ -65,20 +65,34 @@ static int64_t offset_of(const struct gc_request *request)
 	return offset ? strtoll(offset, NULL, 10) : 0;
 }
 
+/* "executions"; of a metric of the registry its name: "errors", "errors-explain". A metric that there is has a name of letters alone. */
+static void name_file(const struct gc_request *request, char *ret_name, size_t bytes)
+{
+	static const char metric[] = "/api/cube/metrics/{name}";
+	const char *path = request->route->path;
+	struct gc_span name = name_of(request->route);
+
+	if (strncmp(path, metric, strlen(metric)) != 0)
+		snprintf(ret_name, bytes, "%.*s", (int)name.len, name.ptr);
+	else if (path[strlen(metric)])
+		snprintf(ret_name, bytes, "%.60s-%.*s", request->part, (int)name.len, name.ptr);
+	else
+		snprintf(ret_name, bytes, "%.60s", request->part);
+}
+
 /* Whoever opens a CSV in the browser wants it as a file, with a name. A file that is a part of the rows says so in its name: nobody sees
  * the headers. */
 static void add_disposition(struct MHD_Response *response, const struct gc_request *request)
 {
-	char text[160], part[64] = "";
+	char text[200], name[100], part[64] = "";
 	int64_t offset = offset_of(request);
-	struct gc_span name;
 
 	if (request->status != 200 || !request->wants_csv || request->rows < 0)
 		return;
-	name = name_of(request->route);
+	name_file(request, name, sizeof(name));
 	if (request->has_more || offset > 0)
 		snprintf(part, sizeof(part), "-rows-%" PRId64 "-%" PRId64, offset + 1, offset + request->rows);
-	snprintf(text, sizeof(text), "attachment; filename=\"%.*s%s.csv\"", (int)name.len, name.ptr, part);
+	snprintf(text, sizeof(text), "attachment; filename=\"%s%s.csv\"", name, part);
 	add_header(response, "Content-Disposition", text);
 }
 
