@@ -3,14 +3,14 @@
 # What a fact is joined with, when it was, and its dimensions.
 FACTS = {
     'executions': ('''cube.fact_verification_executions f JOIN cube.dim_tier t USING (tier_key) JOIN cube.dim_component c USING (component_key)
-        JOIN cube.dim_actor a USING (actor_key) JOIN cube.dim_mission m USING (mission_key)''', 'f.created_at',
-                   {'tier': 't.tier_code', 'tier_name': 't.tier_name', 'component': 'c.component_name', 'subsystem': 'c.subsystem', 'actor': 'a.actor_id',
+        JOIN cube.dim_actor a USING (actor_key) JOIN cube.dim_mission m USING (mission_key) JOIN cube.dim_time h USING (time_key)''', 'f.created_at',
+                   {'requires_snapshot': 't.requires_snapshot', 'mission_status': 'm.final_status', 'business_hours': 'h.is_business_hours', 'tier': 't.tier_code', 'tier_name': 't.tier_name', 'component': 'c.component_name', 'subsystem': 'c.subsystem', 'actor': 'a.actor_id',
                     'actor_type': 'a.actor_type', 'mission': 'm.mission_id', 'mission_type': 'm.mission_type', 'action_type': 'f.action_type',
                     'status': 'f.contract_status', 'playbook': 'f.playbook_id', 'resource': 'f.target_resource'}),
     'missions': ('cube.dim_mission m WHERE m.mission_id <> \'unknown\' AND m.started_at IS NOT NULL', 'm.started_at',
                  {'mission': 'm.mission_id', 'mission_type': 'm.mission_type', 'status': 'm.final_status'}),
-    'errors': ('cube.fact_error_events f JOIN cube.dim_component c USING (component_key) JOIN cube.dim_actor a USING (actor_key)', 'f.created_at',
-               {'severity': 'f.severity', 'component': 'c.component_name', 'subsystem': 'c.subsystem', 'actor': 'a.actor_id', 'actor_type': 'a.actor_type',
+    'errors': ('cube.fact_error_events f JOIN cube.dim_component c USING (component_key) JOIN cube.dim_actor a USING (actor_key) JOIN cube.dim_time h USING (time_key)', 'f.created_at',
+               {'business_hours': 'h.is_business_hours', 'severity': 'f.severity', 'component': 'c.component_name', 'subsystem': 'c.subsystem', 'actor': 'a.actor_id', 'actor_type': 'a.actor_type',
                 'error_type': 'f.error_type', 'status': 'f.status', 'playbook': 'f.playbook_triggered', 'resource': 'f.source'}),
     'approvals': ('cube.fact_approvals f JOIN cube.dim_tier t USING (tier_key) JOIN cube.dim_actor a USING (actor_key)', 'f.created_at',
                   {'tier': 't.tier_code', 'tier_name': 't.tier_name', 'approver': 'a.actor_id', 'requested_by': 'f.requested_by',
@@ -106,6 +106,8 @@ METRICS = {
     'principles_failed': ('compliance_checks', 'sum(f.principles_failed)'),
     'playbook_runs': ('playbook_runs', count()),
     'playbook_success_rate': ('playbook_runs', "(count(*) FILTER (WHERE f.status = 'succeeded'))::float8 / nullif(count(f.ended_at), 0)", 'count(f.ended_at)'),
+    'errors_with_failed_playbook': ('playbook_runs', "count(DISTINCT f.error_id) FILTER (WHERE f.ended_at IS NOT NULL AND f.status <> 'succeeded')",
+                                    "count(f.error_id) FILTER (WHERE f.ended_at IS NOT NULL AND f.status <> 'succeeded')"),
     'playbook_duration_avg': ('playbook_runs', 'avg(f.duration_seconds)', 'count(f.duration_seconds)'),
     'healing_success_rate': ('healing_actions', share("f.result = 'success'", 'f.result IS NOT NULL'), 'count(f.result)'),
     'tasks': ('tasks', count()),

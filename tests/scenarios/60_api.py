@@ -24,6 +24,7 @@ from scenario import *  # noqa: E402,F403
 import by_dbt  # noqa: E402
 import by_mcp  # noqa: E402
 import questions  # noqa: E402
+import thirty  # noqa: E402
 
 RATE = '/api/cube/metrics/verification-success-rate'
 VOLATILE = {'seconds_since_commit', 'seconds_since'}  # a clock runs in them
@@ -895,6 +896,43 @@ def limited_metrics(server):
     shown('a token limited to a tier sees that tier in every metric')
 
 
+def thirty_questions(server, token):
+    """The page of questions: both of its forms are run, and agree with SQL over facts; at least 27 are answered by one metric or one view."""
+    asked, commands = thirty.read(ROOT + '/deploy/QUESTIONS.md')
+    equal('numbers of the questions', sorted(question.number for question in asked), list(range(1, 31)))
+    catalog = {metric['name'] for metric in server.rows('/api/cube/metrics', token)}
+    answered = [question for question in asked if question.is_answered]
+    equal('questions that are compared', sorted(question.number for question in answered), sorted(thirty.FACTS))
+    if len(answered) < 27:
+        fail('only %d questions are answered' % len(answered))
+    full = 0
+    for question in answered:
+        kind, name = question.answered_by
+        if (name not in catalog if kind == 'metric' else name not in question.sql) or name not in question.sql:
+            fail('question %d is not answered by the %s %s' % (question.number, kind, name))
+        by_facts, by_sql = (json.loads(psql("SELECT coalesce(json_agg(to_json(q)), '[]') FROM (%s) q" % sql))
+                            for sql in (thirty.FACTS[question.number], question.sql))
+        over_http = [row | row.get('dimensions', {}) for row in server.rows(urllib.parse.quote(question.path, safe='/?=&;!,'), token)]
+        if 'WHERE value > 0' in question.sql:
+            over_http = [row for row in over_http if row['value'] > 0]
+        columns = list(by_sql[0]) if by_sql else []
+        for what, found in (('facts', by_facts), ('HTTP', [{column: row[column] for column in columns} for row in over_http])):
+            differing = thirty.differ(question.number, [plain(row) for row in by_sql], [plain(row) for row in found])
+            if differing:
+                fail('question %d, %s: the page says and %s: %s' % (question.number, question.asked, what, differing))
+        full += bool(by_sql)
+    if full < 25:
+        fail('only %d questions have an answer that is not empty' % full)
+    for question in set(asked) - set(answered):
+        (row_count, filled), = rows(question.sql)
+        if filled == row_count:
+            fail('question %d could be answered now' % question.number)
+    run = subprocess.run(['bash', '-euo', 'pipefail', '-c', 'gracecube() { "%s" "$@"; }\n%s' % (PROGRAM, commands.replace('127.0.0.1:8080', '127.0.0.1:%d' % server.port))],
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    equal('the commands of the page (%s)' % run.stderr.decode(), (run.returncode, run.stdout.count(b'action_executor') >= 2), (0, True))
+    shown('%d of 30 questions are answered by one metric or one view: SQL and HTTP as the page has them, and SQL over facts, agree; %d answers are not empty' % (len(answered), full))
+
+
 def tiers(server, token):
     by_tier = dict(rows('SELECT tier_code, count(*) FROM cube.cube_executions GROUP BY 1'))
     for tier, seen in (('tier_1', ['tier_1']), ('tier_2', ['tier_1', 'tier_2']), ('tier_3', ['tier_1', 'tier_2', 'tier_3'])):
@@ -1635,6 +1673,7 @@ def ask_everything(token, dsn):
     tiers(server, token)
     registry(server, token)
     agents(server, token, document)
+    thirty_questions(server, token)
     audit(server, token)
     metrics(server, token)
     access_log(server, token)
