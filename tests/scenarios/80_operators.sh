@@ -221,7 +221,9 @@ boards_answer() {
 		sql -c "$text" >found 2>&1 || fail "analytics, $title: $(head -n 1 found)"
 		[ -s found ] || fail "analytics, $title: no row for $text"
 	done < <(python3 -B "$CUBE_TEST_ROOT/tests/lib/boards.py" "$DEPLOY/grafana/dashboards/analytics.json")
-	shown "$count queries of two dashboards answer"
+	"$CUBE_TEST_BIN" metrics list --json >metrics.json
+	python3 -B "$CUBE_TEST_ROOT/tests/lib/boards.py" "$DEPLOY/grafana/dashboards/analytics.json" metrics.json >/dev/null || fail 'the analytics board is not what the registry says'
+	shown "$count queries of two dashboards answer; that of analytics asks the registry's metrics, and says of each what the registry does"
 }
 
 # --- The run ----------------------------------------------------------------------------------------------------------
