@@ -108,12 +108,14 @@ function showControls() {
 }
 
 function choose(change) {
-	chosen = { ...chosen, ...change, contract: null, list: null };
-	misread = [];
-	writeAddress(chosen);
-	showControls();
-	hideTip();
-	reload();
+	onceClosed(() => {
+		chosen = { ...chosen, ...change, contract: null, list: null };
+		misread = [];
+		writeAddress(chosen);
+		showControls();
+		hideTip();
+		reload();
+	});
 }
 filters.addEventListener('change', event => {
 	const { name, value } = event.target;
@@ -129,7 +131,17 @@ filters.addEventListener('submit', event => event.preventDefault());
 
 // --- The drawer: a list of facts, or one contract's story. Each is a place of the browser's history: back leads out of it, on a phone, too ----------
 
+// Going back in the history takes a while, and what is written there meanwhile would be left again: it waits.
 let isClosing = false;
+const waiting = [];
+function onceClosed(action) {
+	if (isClosing) waiting.push(action);
+	else action();
+}
+function isClosed() {
+	isClosing = false;
+	for (const action of waiting.splice(0)) action();
+}
 const depth = () => history.state?.drawer ?? 0; // how many places of the history it takes
 const place = ({ range, from, to, tier, component }) => JSON.stringify([range, from, to, tier, component]);
 const withoutDrawer = () => ({ ...chosen, contract: null, list: null });
@@ -141,10 +153,12 @@ function showDrawer() {
 	else $('drawer').close();
 }
 function openDrawer(page) {
-	const isOver = $('drawer').open;
-	chosen = { ...withoutDrawer(), ...page };
-	writeAddress(chosen, !isOver && depth() > 0, { drawer: isOver ? depth() + 1 : 1, isOver });
-	showDrawer();
+	onceClosed(() => {
+		const isOver = $('drawer').open;
+		chosen = { ...withoutDrawer(), ...page };
+		writeAddress(chosen, !isOver && depth() > 0, { drawer: isOver ? depth() + 1 : 1, isOver });
+		showDrawer();
+	});
 }
 connect({
 	open: openDrawer,
@@ -152,8 +166,10 @@ connect({
 		if (!chosen.contract && !chosen.list) return;
 		chosen = withoutDrawer();
 		isClosing = depth() > 0;
-		if (isClosing) history.go(-depth());
-		else writeAddress(chosen, true);
+		if (isClosing) {
+			history.go(-depth());
+			setTimeout(isClosed, 1000); // a browser that has dropped the place goes nowhere
+		} else writeAddress(chosen, true);
 	},
 });
 addEventListener('popstate', () => {
@@ -163,10 +179,10 @@ addEventListener('popstate', () => {
 		chosen = withoutDrawer();
 		writeAddress(chosen, true);
 	}
-	isClosing = false;
 	showControls();
 	if (place(chosen) !== before) reload();
 	showDrawer();
+	isClosed();
 });
 
 // --- Light and dark ---------------------------------------------------------------------------------------------------
