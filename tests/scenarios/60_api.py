@@ -1431,7 +1431,7 @@ def metrics(server, token):
         if hidden in text:
             fail('%s is in the metrics' % hidden)
     routes = set(re.findall(r'route="([^"]*)"', text))
-    known = set(re.findall(r'"(/[^"]*)":{"get"', server.ask('/api/openapi.json', token).body.decode())) | {'/', '/livez', '/readyz', '/assets/{file}', 'other'}
+    known = set(re.findall(r'"(/[^"]*)":{"get"', server.ask('/api/openapi.json', token).body.decode())) | {'/', '/livez', '/readyz', '/mcp', '/assets/{file}', 'other'}
     if not routes <= known:
         fail('routes in the metrics that are none: %s' % (routes - known))
     for name, least in (('gracecube_pg_reachable', 1), ('gracecube_pg_pool_connections', 4), ('gracecube_pg_connections', 3), ('gracecube_pg_connects_total', 3),
