@@ -65,7 +65,7 @@ static int64_t offset_of(const struct gc_request *request)
 	return offset ? strtoll(offset, NULL, 10) : 0;
 }
 
-/* "executions"; of a metric of the registry its name: "errors", "errors-explain". A metric that there is has a name of letters alone. */
+/* "executions"; of a metric of the registry its name: "errors", "errors-explain". A metric that there is has a name of letters, digits and _. */
 static void name_file(const struct gc_request *request, char *ret_name, size_t bytes)
 {
 	static const char metric[] = "/api/cube/metrics/{name}";
