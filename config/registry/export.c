@@ -23,6 +23,19 @@ char *gc_export_text(json_t *json)
 	return text;
 }
 
+json_t *gc_export_find(const json_t *list, const char *name)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item)
+	{
+		if (strcmp(json_string_value(json_object_get(item, "name")), name) == 0)
+			return item;
+	}
+	return NULL;
+}
+
 /* ---- expressions ---- */
 
 static bool is_word(char c)

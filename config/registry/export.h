@@ -11,6 +11,9 @@ json_t *gc_export_sure(json_t *json);
 /* The text of a JSON value, on one line; malloc'ed. */
 char *gc_export_text(json_t *json);
 
+/* The object of a list whose name this is; NULL when there is none. Of the list. */
+json_t *gc_export_find(const json_t *list, const char *name);
+
 /* The value as a YAML document. */
 void gc_export_yaml(const json_t *json, FILE *out);
 

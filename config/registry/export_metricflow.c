@@ -11,19 +11,6 @@
 
 /* ---- semantic models ---- */
 
-static bool has(const json_t *list, const char *name)
-{
-	const json_t *item;
-	size_t i;
-
-	json_array_foreach(list, i, item)
-	{
-		if (strcmp(json_string_value(json_object_get(item, "name")), name) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* "tier" of dim_tier: facts are joined to its members by this name. */
 static const char *entity_of(const char *table)
 {
@@ -44,7 +31,7 @@ static void add_entity(json_t *model, const char *table, const char *type, const
 	json_t *entities = json_object_get(model, "entities");
 	const char *name = entity_of(table);
 
-	if (!has(entities, name))
+	if (!gc_export_find(entities, name))
 		json_array_append_new(entities,
 				      gc_export_sure(json_pack("{s:s, s:s, s:s}", "name", name, "type", type, "expr", column)));
 }
@@ -53,7 +40,7 @@ static void add_category(json_t *model, const char *name, const char *about, con
 {
 	json_t *dimensions = json_object_get(model, "dimensions");
 
-	if (!has(dimensions, name))
+	if (!gc_export_find(dimensions, name))
 		json_array_append_new(dimensions, gc_export_sure(json_pack("{s:s, s:s, s:s, s:s}", "name", name, "description",
 									   about, "type", "categorical", "expr", column)));
 }
@@ -91,19 +78,6 @@ static json_t *fact_json(const struct gc_fact *fact)
 	return model;
 }
 
-static json_t *find(const json_t *list, const char *key, const char *name)
-{
-	json_t *item;
-	size_t i;
-
-	json_array_foreach(list, i, item)
-	{
-		if (strcmp(json_string_value(json_object_get(item, key)), name) == 0)
-			return item;
-	}
-	return NULL;
-}
-
 static bool is_fact(const struct gc_registry *registry, const char *table)
 {
 	for (size_t i = 0; i < registry->fact_count; i++) {
@@ -122,7 +96,7 @@ static void add_members(json_t *models, const struct gc_registry *registry)
 
 		if (!cut->table || is_fact(registry, cut->table))
 			continue;
-		model = find(models, "name", cut->table);
+		model = gc_export_find(models, cut->table);
 		if (!model) {
 			model = model_json(cut->table, "Members of a dimension.", cut->table);
 			add_entity(model, cut->table, "primary", cut->key);
@@ -207,7 +181,7 @@ static json_t *meta_json(const struct gc_definition *metric)
 
 static void add_metric(json_t *metrics, json_t *models, const struct gc_definition *metric)
 {
-	json_t *model = find(models, "name", metric->fact->name), *json;
+	json_t *model = gc_export_find(models, metric->fact->name), *json;
 
 	json = metric->is_ratio ? ratio(metrics, model, metric) : simple(model, metric, &metric->value, "", "");
 	json_object_set_new(json, "config", meta_json(metric));

@@ -105,19 +105,6 @@ static json_t *field_json(const char *name, const char *label, const char *about
 					"dimension", "is_time", is_time, "label", label, "description", about));
 }
 
-static bool has_field(const json_t *fields, const char *name)
-{
-	const json_t *field;
-	size_t i;
-
-	json_array_foreach(fields, i, field)
-	{
-		if (strcmp(json_string_value(json_object_get(field, "name")), name) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Columns for formulas, and those by which the fact is cut. */
 static json_t *fact_json(const struct gc_fact *fact, const char *schema)
 {
@@ -127,7 +114,7 @@ static json_t *fact_json(const struct gc_fact *fact, const char *schema)
 		json_array_append_new(fields,
 				      field_json(fact->columns[i].name, NULL, NULL, fact->columns[i].type == GC_COLUMN_TIME));
 	for (size_t i = 0; i < fact->cut_count; i++) {
-		if (!has_field(fields, fact->cuts[i].column))
+		if (!gc_export_find(fields, fact->cuts[i].column))
 			json_array_append_new(fields,
 					      field_json(fact->cuts[i].column, fact->cuts[i].table ? NULL : fact->cuts[i].name,
 							 fact->cuts[i].table ? NULL : fact->cuts[i].about, false));
@@ -160,7 +147,7 @@ static void add_dimension(json_t *datasets, const struct gc_cut *cut, const char
 		json_array_append_new(datasets, dataset);
 	}
 	fields = json_object_get(dataset, "fields");
-	if (!has_field(fields, cut->shows))
+	if (!gc_export_find(fields, cut->shows))
 		json_array_append_new(fields, field_json(cut->shows, cut->name, cut->about, false));
 }
 
