@@ -8,13 +8,13 @@ packages_of() {
 	run) echo postgresql postgresql-client ;;
 	kafka) echo default-jre-headless maven ;;
 	debezium) echo default-jdk-headless maven ;; # beside those of kafka: to build what captures
-	tests) echo clang curl libclang-rt-dev libcmocka-dev python3 valgrind kcat jq pgbouncer openssl git ;;
+	tests) echo clang curl libclang-rt-dev libcmocka-dev python3 valgrind kcat jq pgbouncer openssl git python3-venv ;;
 	browser) echo chromium chromium-driver fonts-dejavu-core ;;
-	operators) echo python3-venv systemd ;;
-	containers) echo openssl python3-venv ;;
+	operators) echo systemd ;;
+	containers) echo openssl ;;
 	package) echo dpkg-dev file gzip python3 ;;
 	manual) echo bash-completion bsdextrautils fish groff-base man-db mandoc zsh ;;
-	packaging) echo git libseccomp2 lintian mmdebstrap procps python3-venv systemd ;;
+	packaging) echo git libseccomp2 lintian mmdebstrap procps systemd ;;
 	image) echo buildah mmdebstrap podman ;;
 	gcc-* | clang-*) echo "$1" ;; # a compiler is a list of its own
 	*) die "no package list named $1" ;;
