@@ -140,6 +140,7 @@ static void arguments_are_parameters(void **state)
 		{ CALL("{\"name\":\"errors\",\"format\":\"csv\"}"), 422, "format" },
 		{ CALL("{\"name\":\"errors\",\"as\":\"csv\"}"), 422, "as" },
 		{ CALL("{\"name\":\"errors\",\"nonsense\":1}"), 422, "nonsense" },
+		{ CALL("{\"name\":\"errors\",\"nonsense\":null}"), 422, "nonsense" },
 		{ CALL("{\"name\":\"errors\",\"from\":\"2026-11-05\",\"days\":7}"), 422, "days" },
 		{ CALL("{\"name\":\"\"}"), 422, "name" },
 		{ CALL("{\"name\":7}"), 422, "name" },
@@ -160,6 +161,9 @@ static void arguments_are_parameters(void **state)
 		assert_string_equal(problem.parameter, cases[i].parameter);
 		if (status == 200)
 			assert_string_equal(part, "errors");
+		/* what it is told to use instead is no form that it would be refused, too */
+		if (strcmp(problem.parameter, "nonsense") == 0)
+			assert_string_equal(problem.allowed, "name, by, from, to, days, grain, where, compare, limit, offset");
 		gc_values_done(&values);
 		free(part);
 	}

@@ -156,25 +156,45 @@ static bool refuse_argument(struct gc_problem *problem, const char *name, const 
 	return false;
 }
 
-static bool is_of_form(const struct gc_route *route, const char *name)
+static const struct gc_parameter *find_parameter(const struct gc_route *route, const char *name)
 {
 	const struct gc_filter *filter;
 
 	for (size_t n = 0; (filter = gc_route_filter(route, n)); n++) {
 		if (strcmp(filter->parameter->name, name) == 0)
-			return filter->parameter->is_form;
+			return filter->parameter;
 	}
+	return NULL;
+}
+
+/* What the tool's schema has; the route takes more, for forms that a tool does not answer in. */
+static bool refuse_name(const struct gc_route *route, const char *name, struct gc_problem *problem)
+{
+	const struct gc_filter *filter;
+	struct gc_text names = { NULL, 0, 0 };
+	struct gc_span part = gc_route_part(route);
+
+	gc_text_add(&names, part);
+	for (size_t n = 0; (filter = gc_route_filter(route, n)); n++) {
+		if (!filter->parameter->is_form)
+			gc_text_printf(&names, "%s%s", names.len ? ", " : "", filter->parameter->name);
+	}
+	refuse_argument(problem, name, "There is no such parameter here.", names.len ? names.ptr : "none");
+	gc_text_done(&names);
 	return false;
 }
 
 static bool put_argument(const struct gc_mcp *mcp, struct gc_values *values, const char *name, const json_t *value,
 			 struct gc_problem *problem)
 {
+	const struct gc_parameter *parameter = find_parameter(mcp->route, name);
 	char number[32];
 
+	if (!parameter)
+		return refuse_name(mcp->route, name, problem);
 	if (json_is_null(value))
 		return true;
-	if (is_of_form(mcp->route, name))
+	if (parameter->is_form)
 		return refuse_argument(problem, name, "Tools answer in one form.", "");
 	if (json_is_integer(value)) {
 		snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(value));
